@@ -1,0 +1,198 @@
+"""The command line: `python -m supervisor [run|explain|status|catalog]`.
+
+The only place that reads `os.environ`. Little is imported before the engine is spawned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from supervisor import explain, plan, ports
+from supervisor.catalog import Catalog, options, store
+from supervisor.config import Settings
+from supervisor.errors import CatalogError, ConfigurationError, SupervisorError
+from supervisor.findings import Remark
+from supervisor.logs import LogSink, SinkHandler
+from supervisor.plan import Plan
+from supervisor.process import executable
+
+log = logging.getLogger("supervisor")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code, as `docs/operations.md` lists them.
+    """
+    asked = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = asked.command
+    try:
+        return command(asked)
+    except SupervisorError as reason:
+        print(f"error: {reason}", file=sys.stderr)
+        return reason.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(_asked: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    sink = LogSink()
+    logging.basicConfig(level=logging.INFO, handlers=[SinkHandler(sink)])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
+    try:
+        return _run(dict(os.environ), sink)
+    except SupervisorError as reason:
+        log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
+        return reason.exit_code
+    finally:
+        sink.flush(timeout=2.0)
+
+
+def _run(env: Mapping[str, str], sink: LogSink) -> int:
+    made = _plan(env, log.info)
+    for warning in made.findings.warnings:
+        log.warning("%s", explain.sentence(warning))
+    for error in made.findings.errors:
+        log.error("%s", explain.sentence(error))
+    if made.findings.errors:
+        raise ConfigurationError(
+            f"{len(made.findings.errors)} setting(s) cannot be carried out; nothing was started"
+        )
+    made = replace(made, command=(executable(made.command, env.get("PATH")), *made.command[1:]))
+    from supervisor.worker import Worker, check_model
+
+    check_model(made.model)
+    _check_ports(made.settings)
+    log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
+    log.info("command: %s", " ".join(explain.shown_command(made)))
+    return asyncio.run(Worker(made, env, sink).run())
+
+
+def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
+    """The plan for `env`; without a catalogue where none can be had, with a warning."""
+    first = plan.make(env, None)
+    settings = first.settings
+    try:
+        return plan.make(env, _catalog(settings, env, announce))
+    except CatalogError as reason:
+        message = f"{reason}\nOptions cannot be taken from variables; VLLM_EXTRA_ARGS and"
+        message += " VLLM_CONFIG_FILE work"
+        first.findings.warnings.append(Remark("VLLM_COMMAND", message))
+        return first
+
+
+def _catalog(
+    settings: Settings, env: Mapping[str, str], announce: Callable[[str], None]
+) -> Catalog:
+    if settings.engine_catalog:
+        return options.load(Path(settings.engine_catalog))
+    return store.find(settings.vllm_command, env, announce)[0]
+
+
+def _check_ports(settings: Settings) -> None:
+    for name, host, number in (
+        ("VLLM_PORT", settings.engine_host, settings.engine_port),
+        ("PORT_HEALTH", settings.control_host, settings.control_port),
+    ):
+        if not ports.is_free(host, number):
+            raise ConfigurationError(
+                f"port {number} is taken by {ports.owner(number)};"
+                f" end it or set {name} to a free port"
+            )
+
+
+def explain_command(asked: argparse.Namespace) -> int:
+    """Show what would be run, without starting anything."""
+    env = _env_file(asked.env_file) if asked.env_file else dict(os.environ)
+    if asked.catalog:
+        made = plan.make(env, options.load(asked.catalog))
+    else:
+        made = _plan(env, lambda line: print(line, file=sys.stderr))
+    if asked.json:
+        print(json.dumps(explain.as_json(made), indent=2))
+    else:
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print(explain.as_text(made, colour=colour), end="")
+    return ConfigurationError.exit_code if made.findings.errors else 0
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    """Lines of NAME=VALUE as Docker reads them: no quoting, blank lines and comments skipped."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as reason:
+        raise ConfigurationError(f"--env-file {path} cannot be read: {reason.strerror}") from None
+    env = {}
+    for line in lines:
+        name, equals, value = line.lstrip().partition("=")
+        if equals and not name.startswith("#"):
+            env[name.strip()] = value
+    return env
+
+
+def status(asked: argparse.Namespace) -> int:
+    """Ask a running worker for its state."""
+    import httpx
+
+    settings = plan.make(dict(os.environ), None).settings
+    query = {"wait": asked.wait, "timeout": str(asked.timeout)} if asked.wait else None
+    try:
+        answer = httpx.get(
+            f"{settings.control_url}/status",
+            params=query,
+            timeout=asked.timeout + 5,
+            trust_env=False,
+        )
+    except httpx.HTTPError:
+        raise SupervisorError(
+            f"no worker answers at {settings.control_url}; start one or set PORT_HEALTH to its port"
+        ) from None
+    print(answer.text)
+    return 0 if answer.is_success else 1
+
+
+def catalog(asked: argparse.Namespace) -> int:
+    """Make the catalogue of the installed engine, and keep it."""
+    settings = plan.make(dict(os.environ), None).settings
+    found, path = store.find(
+        settings.vllm_command,
+        dict(os.environ),
+        lambda line: print(line, file=sys.stderr),
+        anew=asked.anew,
+    )
+    print(f"vLLM {found.version}: {len(found.options)} options, kept in {path}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m supervisor", description=__doc__)
+    parser.set_defaults(command=run)
+    commands = parser.add_subparsers()
+    commands.add_parser("run", help="serve (the default)").set_defaults(command=run)
+    shown = commands.add_parser("explain", help="show what would be run, and why")
+    shown.add_argument("--json", action="store_true", help="for programs")
+    shown.add_argument("--catalog", type=Path, help="read options from this catalogue")
+    shown.add_argument("--env-file", type=Path, help="read variables from here, not from outside")
+    shown.set_defaults(command=explain_command)
+    asked = commands.add_parser("status", help="the state of the worker that runs here")
+    asked.add_argument("--wait", metavar="STATE", help="answer when this state is reached")
+    asked.add_argument("--timeout", type=float, default=60.0, help="seconds to wait at most")
+    asked.set_defaults(command=status)
+    made = commands.add_parser("catalog", help="read the installed engine's options and keep them")
+    made.add_argument("--anew", action="store_true", help="even if they are kept already")
+    made.set_defaults(command=catalog)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

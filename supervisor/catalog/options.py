@@ -1,0 +1,162 @@
+"""The catalogue as values: which options there are, and how each is spelled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from supervisor.errors import CatalogError
+
+SCHEMA = 1
+
+
+class Kind(StrEnum):
+    """How an option takes its value on a command line."""
+
+    VALUE = "value"
+    BOOL_PAIR = "bool_pair"
+    STORE_TRUE = "store_true"
+    STORE_FALSE = "store_false"
+    BOOL_VALUE = "bool_value"
+    OPTIONAL_VALUE = "optional_value"
+    LIST = "list"
+    APPEND = "append"
+    JSON = "json"
+    JSON_OR_STR = "json_or_str"
+    COUNT = "count"
+    STORE_CONST = "store_const"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of `vllm serve`.
+
+    `on` and `off` are the spellings of a boolean that switch it on and off; never invented, always
+    as the parser has them (0.33 pairs `--enable-x` with `--disable-x`, others with `--no-`).
+    """
+
+    flag: str
+    kind: Kind
+    aliases: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    type: str = "str"
+    item: str | None = None
+    choices: tuple[Any, ...] = ()
+    default: Any = None
+    none_ok: bool = False
+    human_int: bool = False
+    auto_ok: bool = False
+    help: str = ""
+
+    @property
+    def env(self) -> str:
+        """The variable that stands for this option."""
+        return variable(self.flag)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All options of one version of vLLM."""
+
+    version: str
+    options: tuple[Option, ...]
+    features: Mapping[str, bool] = field(default_factory=dict)
+    model_required: bool = False
+
+    @cached_property
+    def by_variable(self) -> Mapping[str, tuple[Option, str]]:
+        """Variable name -> (option, the spelling on the command line that the name stands for).
+
+        Short aliases (`-tp`) give no variable: TP is too likely to be set for other reasons.
+        """
+        found: dict[str, tuple[Option, str]] = {}
+        for option in self.options:
+            spellings = (option.flag, *option.aliases, *option.on, *option.off)
+            for spelling in spellings:
+                if spelling.startswith("--"):
+                    found.setdefault(variable(spelling), (option, spelling))
+        return found
+
+    @cached_property
+    def by_flag(self) -> Mapping[str, Option]:
+        """Every long spelling -> its option."""
+        return {
+            spelling: option
+            for option in self.options
+            for spelling in (*option.off, *option.on, *option.aliases, option.flag)
+        }
+
+    def option(self, flag: str) -> Option | None:
+        """The option with this spelling, if this version has it."""
+        return self.by_flag.get(flag)
+
+
+def variable(flag: str) -> str:
+    """`--max-model-len` -> `MAX_MODEL_LEN`."""
+    return flag.lstrip("-").replace("-", "_").replace(".", "_").upper()
+
+
+def parse(data: Any, origin: str) -> Catalog:
+    """A catalogue from decoded JSON; `origin` names it in errors.
+
+    Raises:
+        CatalogError: it is not a catalogue of schema 1.
+    """
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise CatalogError(f"{origin} is not an option catalogue of schema {SCHEMA}; make it again")
+    try:
+        options = tuple(_option(record) for record in data["options"])
+        version = str(data["vllm_version"])
+        model_required = any(p.get("required") for p in data.get("positionals", ()))
+    except (AttributeError, KeyError, TypeError, ValueError) as reason:
+        raise CatalogError(f"{origin} is a damaged option catalogue ({reason!r})") from None
+    return Catalog(version, options, data.get("features", {}), model_required)
+
+
+def load(path: Path) -> Catalog:
+    """The catalogue kept in a file.
+
+    Raises:
+        CatalogError: the file cannot be read or is not a catalogue.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as reason:
+        raise CatalogError(f"the catalogue {path} cannot be read: {reason.strerror}") from None
+    return loads(text, str(path))
+
+
+def loads(text: str, origin: str) -> Catalog:
+    """The catalogue in a text; `origin` names it in errors.
+
+    Raises:
+        CatalogError: the text is not a catalogue.
+    """
+    try:
+        return parse(json.loads(text), origin)
+    except ValueError:
+        raise CatalogError(f"{origin} is not JSON; make the catalogue again") from None
+
+
+def _option(record: Mapping[str, Any]) -> Option:
+    return Option(
+        flag=record["flag"],
+        kind=Kind(record["kind"]),
+        aliases=tuple(record.get("aliases", ())),
+        on=tuple(record.get("on", ())),
+        off=tuple(record.get("off", ())),
+        type=record.get("type") or "str",
+        item=record.get("item"),
+        choices=tuple(record.get("choices", ())),
+        default=record.get("default"),
+        none_ok=bool(record.get("none_ok")),
+        human_int=bool(record.get("human_int")),
+        auto_ok=bool(record.get("auto_ok")),
+        help=record.get("help", ""),
+    )

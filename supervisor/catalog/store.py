@@ -1,0 +1,158 @@
+"""Finds the catalogue of the installed engine: kept under its version, made again when it is not.
+
+Making one costs 10 to 15 s, nearly all of it the import of torch; that belongs into an image build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.catalog import options
+from supervisor.catalog.options import Catalog
+from supervisor.errors import CatalogError
+from supervisor.process import executable
+
+_ASKING = 30.0  # seconds for a version: a cold disk, not a slow answer
+_MAKING = 600.0  # seconds: without compiled bytecode the imports alone take 42
+_SHEBANG_MOST = 4096
+
+_INTROSPECT = Path(__file__).with_name("introspect.py")
+_ASK_VERSION = "from importlib.metadata import version; print(version('vllm'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The installed engine: the interpreter behind its command, and its version where known."""
+
+    interpreter: tuple[str, ...]
+    version: str | None
+
+
+def find(
+    command: str, env: Mapping[str, str], announce: Callable[[str], None], *, anew: bool = False
+) -> tuple[Catalog, Path]:
+    """The catalogue for the engine that `command` starts, and the file in which it is kept.
+
+    `announce` is told before the long step. `anew` makes it even if there is one.
+
+    Raises:
+        CatalogError: it can neither be found nor made.
+        CommandNotFound, CommandNotExecutable: there is no such command.
+    """
+    engine = installed(command, env)
+    for folder in () if anew else _folders(env):
+        path = folder / _file_name(engine)
+        if path.is_file():
+            with contextlib.suppress(CatalogError):  # a damaged one is made again
+                return options.load(path), path
+    announce(f"reading the options of vLLM {engine.version or '(version unknown)'}, once")
+    text = make(engine, env)
+    catalog = options.loads(text, "what the engine's interpreter printed")
+    return catalog, _keep(text, _file_name(engine), _folders(env))
+
+
+def installed(command: str, env: Mapping[str, str]) -> Engine:
+    """The engine behind `command`, found by the interpreter that its script names.
+
+    Raises:
+        CatalogError: the command is no Python script.
+        CommandNotFound, CommandNotExecutable: there is no such command.
+    """
+    words = shlex.split(command)
+    file = executable(words, env.get("PATH"))
+    interpreter = (file,) if Path(file).name.startswith("python") else _interpreter(Path(file))
+    return Engine(interpreter, _version(interpreter, env))
+
+
+def make(engine: Engine, env: Mapping[str, str]) -> str:
+    """The catalogue as JSON text, read by the engine's own interpreter.
+
+    Raises:
+        CatalogError: the interpreter failed or took too long; with its last lines.
+    """
+    try:
+        done = subprocess.run(
+            [*engine.interpreter, str(_INTROSPECT)],
+            env=_clean(env),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_MAKING,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CatalogError(f"the engine's options were not read within {_MAKING:.0f} s") from None
+    except OSError as reason:
+        message = f"the engine's interpreter {engine.interpreter[0]} does not start"
+        raise CatalogError(f"{message}: {reason.strerror}") from None
+    if done.returncode != 0:
+        last = "\n".join(done.stderr.strip().splitlines()[-5:])
+        raise CatalogError(f"the engine's interpreter could not read its options:\n{last}")
+    return done.stdout
+
+
+def _interpreter(script: Path) -> tuple[str, ...]:
+    with script.open("rb") as file:
+        lines = file.read(_SHEBANG_MOST).decode(errors="replace").splitlines()
+    first = lines[0] if lines else ""
+    if first.startswith("#!") and "python" in first:
+        return tuple(shlex.split(first[2:]))
+    # pip writes a shell line where the interpreter's path is too long for a shebang
+    if first == "#!/bin/sh" and len(lines) > 1 and lines[1].startswith("'''exec' "):
+        return (shlex.split(lines[1])[1],)
+    raise CatalogError(f"{script} is no Python script, so its options cannot be read")
+
+
+def _version(interpreter: Sequence[str], env: Mapping[str, str]) -> str | None:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        asked = [*interpreter, "-I", "-c", _ASK_VERSION]
+        done = subprocess.run(
+            asked,
+            env=_clean(env),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_ASKING,
+            check=True,
+        )
+        return done.stdout.strip() or None
+    return None
+
+
+def _clean(env: Mapping[str, str]) -> dict[str, str]:
+    """Without what would lead the engine's interpreter to our modules."""
+    return {name: value for name, value in env.items() if not name.startswith("PYTHON")}
+
+
+def _file_name(engine: Engine) -> str:
+    return f"vllm-{engine.version or 'unknown'}-{platform.machine()}.json"
+
+
+def _folders(env: Mapping[str, str]) -> list[Path]:
+    """Where catalogues are kept: beside the worker's code (an image), then the user's cache."""
+    cache = env.get("XDG_CACHE_HOME") or str(Path(env.get("HOME") or "/root") / ".cache")
+    return [_BESIDE, Path(cache) / "vllm-supervisor" / "catalogs"]
+
+
+_BESIDE = Path(__file__).parent / "kept"
+
+
+def _keep(text: str, name: str, folders: Sequence[Path]) -> Path:
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):  # a read-only file system keeps nothing, and works
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
+                file.write(text)
+            path = folder / name
+            Path(file.name).chmod(0o644)
+            os.replace(file.name, path)  # noqa: PTH105 - whole or not at all
+            return path
+    return Path(name)

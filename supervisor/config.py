@@ -1,0 +1,206 @@
+"""The worker's own settings, read from a mapping of environment variables.
+
+Pure: no process, no socket, no `os.environ`. The engine's options are the business of `flags`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from supervisor.findings import Fault, Findings, Remark, Setting
+from supervisor.secrets import masked
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Mode(StrEnum):
+    """How requests reach the engine."""
+
+    QUEUE = "queue"
+    LOAD_BALANCER = "load-balancer"
+    PLAIN = "plain"
+
+
+#: Variables that mean something to the worker. They are never handed to the engine: vLLM warns of
+#: unknown VLLM_ variables, and VLLM_PORT has another meaning there (its internal ports).
+WORKER_VARIABLES = frozenset(
+    """
+    WORKER_MODE VLLM_COMMAND VLLM_PORT VLLM_CONFIG_FILE VLLM_EXTRA_ARGS PORT PORT_HEALTH
+    CONTROL_HOST ENGINE_CATALOG ENGINE_URL CONTROL_URL STARTUP_TIMEOUT DRAIN_TIMEOUT
+    ENGINE_STALL_TIMEOUT ENGINE_WAIT_TIMEOUT REQUEST_IDLE_TIMEOUT MAX_RESTARTS MAX_CONCURRENCY
+    STRICT_ENV ALLOWED_ROUTES DEFAULT_BATCH_SIZE DEFAULT_MIN_BATCH_SIZE
+    DEFAULT_BATCH_SIZE_GROWTH_FACTOR BATCH_MAX_LATENCY_MS RAW_OPENAI_OUTPUT LOG_CONTENT BASE_PATH
+    MODEL_NAME
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The worker's settings; times in seconds, ports as TCP port numbers."""
+
+    mode: Mode = Mode.PLAIN
+    vllm_command: str = "vllm"
+    engine_host: str = "0.0.0.0"  # noqa: S104 - plain and load-balancer mode serve the outside
+    engine_port: int = 8000
+    control_host: str = "127.0.0.1"
+    control_port: int = 8001
+    engine_catalog: str | None = None
+    startup_timeout: float = 1200.0
+    drain_timeout: float = 60.0
+    max_restarts: int = 5
+    strict: bool = False
+
+    @property
+    def engine_url(self) -> str:
+        """Where this machine reaches the engine."""
+        return f"http://127.0.0.1:{self.engine_port}"
+
+    @property
+    def control_url(self) -> str:
+        """Where this machine reaches `/ping` and `/status`."""
+        return f"http://127.0.0.1:{self.control_port}"
+
+
+def read(env: Mapping[str, str], findings: Findings) -> Settings:
+    """The worker's settings in `env`; what is wrong with them goes to `findings`."""
+    reader = _Reader(env, findings)
+    mode = _mode(reader)
+    defaults = Settings()
+    if mode is Mode.LOAD_BALANCER:
+        engine_port = reader.get("PORT", port, 80)
+        if not reader.is_set("PORT_HEALTH"):
+            findings.warnings.append(
+                Remark(
+                    "PORT_HEALTH",
+                    "PORT_HEALTH is not set, so the platform pings the engine's own port, which"
+                    " refuses while the model loads",
+                    "set PORT_HEALTH=8001 on the endpoint",
+                )
+            )
+    else:
+        engine_port = reader.get("VLLM_PORT", port, 8000)
+    settings = Settings(
+        mode=mode,
+        vllm_command=reader.get("VLLM_COMMAND", str, defaults.vllm_command),
+        engine_host="127.0.0.1" if mode is Mode.QUEUE else defaults.engine_host,
+        engine_port=engine_port,
+        control_host=reader.get("CONTROL_HOST", str, defaults.control_host),
+        control_port=reader.get("PORT_HEALTH", port, defaults.control_port),
+        engine_catalog=reader.get("ENGINE_CATALOG", str, "") or None,
+        startup_timeout=reader.get("STARTUP_TIMEOUT", seconds, defaults.startup_timeout),
+        drain_timeout=reader.get("DRAIN_TIMEOUT", seconds, defaults.drain_timeout),
+        max_restarts=reader.get("MAX_RESTARTS", count, defaults.max_restarts),
+        strict=reader.get("STRICT_ENV", boolean, default=False),
+    )
+    if settings.control_port == settings.engine_port:
+        findings.errors.append(
+            Fault(
+                "PORT_HEALTH",
+                str(settings.control_port),
+                f"PORT_HEALTH={settings.control_port} is the engine's own port",
+                "give the two different numbers, for example PORT_HEALTH=8001",
+            )
+        )
+    return settings
+
+
+def _mode(reader: _Reader) -> Mode:
+    chosen = reader.get("WORKER_MODE", worker_mode, None)
+    if chosen is not None:
+        return chosen
+    if reader.is_set("RUNPOD_WEBHOOK_GET_JOB"):
+        return Mode.QUEUE
+    if reader.is_set("RUNPOD_ENDPOINT_ID"):
+        return Mode.LOAD_BALANCER
+    return Mode.PLAIN
+
+
+# --- values: each takes the text of a variable and raises ValueError with what is accepted ---
+
+
+def worker_mode(text: str) -> Mode:
+    """One of the three modes."""
+    try:
+        return Mode(text.lower())
+    except ValueError:
+        raise ValueError(f"is not one of {', '.join(Mode)}") from None
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    number = _integer(text)
+    if number is None or not 1 <= number <= 65535:
+        raise ValueError("is not a port number from 1 to 65535")
+    return number
+
+
+def count(text: str) -> int:
+    """A whole number, 0 or more."""
+    number = _integer(text)
+    if number is None or number < 0:
+        raise ValueError("is not a whole number of 0 or more")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError("is not a number of seconds")
+    return number
+
+
+def boolean(text: str) -> bool:
+    """True or false in the spellings that users write."""
+    word = text.strip().lower()
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise ValueError("is neither true nor false (true, 1, yes, on / false, 0, no, off)")
+
+
+TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
+FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
+
+
+def _integer(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class _Reader:
+    env: Mapping[str, str]
+    findings: Findings
+    _seen: set[str] = field(default_factory=set)
+
+    def is_set(self, name: str) -> bool:
+        return bool(self.env.get(name, "").strip())
+
+    def get(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
+        """The parsed value, or `default` where the variable is unset, blank or refused."""
+        text = self.env.get(name, "").strip()
+        if not text:
+            return default
+        shown = masked(name, text)
+        try:
+            value = parse(text)
+        except ValueError as reason:
+            self.findings.errors.append(Fault(name, shown, f"{name}={shown} {reason}"))
+            return default
+        if name not in self._seen:
+            self._seen.add(name)
+            self.findings.settings.append(Setting(name, shown, None, "worker"))
+        return value

@@ -1,0 +1,42 @@
+"""What the supervisor can fail with, and the exit code of each.
+
+::
+
+    SupervisorError                  1    anything that is not one of the below
+    ├── ConfigurationError          78    refused by us, or by the engine during its first start
+    ├── CatalogError                 1    the engine's options cannot be read
+    ├── CommandNotFound            127    no such command
+    └── CommandNotExecutable       126    a file without the right to run it
+
+Exit codes that come from the lifecycle (70, 71, 137) are in `lifecycle.ExitCode`.
+"""
+
+from __future__ import annotations
+
+
+class SupervisorError(Exception):
+    """A sentence for the user; `exit_code` is what the process ends with."""
+
+    exit_code = 1
+
+
+class ConfigurationError(SupervisorError):
+    """The configuration cannot be carried out as it stands."""
+
+    exit_code = 78
+
+
+class CatalogError(SupervisorError):
+    """The engine's interpreter could not say which options it accepts."""
+
+
+class CommandNotFound(SupervisorError):
+    """The engine's command does not exist."""
+
+    exit_code = 127
+
+
+class CommandNotExecutable(SupervisorError):
+    """The engine's command exists and may not be run."""
+
+    exit_code = 126

@@ -1,0 +1,78 @@
+"""Shows a plan: as JSON for programs, as a table for people. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from supervisor.plan import Plan
+from supervisor.secrets import masked
+
+_BOLD, _RED, _YELLOW, _DIM, _PLAIN = "\033[1m", "\033[31m", "\033[33m", "\033[2m", "\033[0m"
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan as the `explain` command's JSON."""
+    found = plan.findings
+    return {
+        "mode": str(plan.settings.mode),
+        "vllm_version": plan.vllm_version,
+        "command": shown_command(plan),
+        "engine_env": {name: masked(name, value) for name, value in plan.engine_env.items()},
+        "settings": [asdict(setting) for setting in found.settings],
+        "ignored": [asdict(ignored) for ignored in found.ignored],
+        "warnings": [asdict(warning) for warning in found.warnings],
+        "errors": [asdict(error) for error in found.errors],
+    }
+
+
+def shown_command(plan: Plan) -> list[str]:
+    """The command with anything that looks like a secret masked."""
+    return [masked("", token) for token in plan.command]
+
+
+def as_text(plan: Plan, *, colour: bool = False) -> str:
+    """The plan as a person reads it."""
+    paint = _Paint(colour=colour)
+    found = plan.findings
+    version = plan.vllm_version or "of unknown version"
+    parts = [paint(_BOLD, f"mode {plan.settings.mode}, vLLM {version}")]
+    if found.settings:
+        rows = [(s.env, s.value, s.flag or f"({s.source})", s.note or "") for s in found.settings]
+        parts.append(_table(("variable", "value", "became", "remarks"), rows, paint))
+    parts.append(paint(_BOLD, "command") + "\n" + shlex.join(shown_command(plan)))
+    if plan.engine_env:
+        lines = [f"{name}={masked(name, value)}" for name, value in plan.engine_env.items()]
+        parts.append("\n".join([paint(_BOLD, "environment of the engine, changed"), *lines]))
+    if found.ignored:
+        lines = [f"{ignored.env}: {ignored.reason}" for ignored in found.ignored]
+        parts.append("\n".join([paint(_BOLD, "ignored"), *lines]))
+    lines = [paint(_YELLOW, f"warning: {sentence(w)}") for w in found.warnings]
+    lines += [paint(_RED, f"error: {sentence(e)}") for e in found.errors]
+    if lines:
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def sentence(finding: Any) -> str:
+    """A warning or an error as one sentence with its remedy."""
+    return f"{finding.message}; {finding.suggestion}" if finding.suggestion else finding.message
+
+
+class _Paint:
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, code: str, text: str) -> str:
+        return f"{code}{text}{_PLAIN}" if self._colour else text
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], paint: _Paint) -> str:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
+    return "\n".join([paint(_DIM, lines[0]), *lines[1:]])

@@ -1,0 +1,114 @@
+"""Environment variables -> options of `vllm serve`, by the generic rule.
+
+Pure: a mapping and a catalogue in, arguments out. Every variable that is the upper-case name of an
+option of the catalogue becomes that option, unless its name is guarded. No list of flags is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from supervisor import values
+from supervisor.catalog import Catalog, Kind, Option
+from supervisor.config import boolean
+from supervisor.findings import Fault, Findings, Ignored, Setting
+from supervisor.secrets import is_secret, masked
+
+_BY_THE_SHELL = "a shell, container or cluster sets this name for its own reasons"
+_SECRET = "a secret stays in the environment, where the engine reads it"
+
+#: Names that must not become options by accident -> why.
+GUARDED: Mapping[str, str] = {
+    **dict.fromkeys(
+        """
+        LOG_LEVEL UDS GRPC HEADLESS ROOT_PATH MIDDLEWARE SSL_KEYFILE SSL_CERTFILE SSL_CA_CERTS
+        SSL_CERT_REQS SSL_CIPHERS MASTER_ADDR MASTER_PORT NODE_RANK NNODES RUNNER TASK DEVICE
+        """.split(),
+        _BY_THE_SHELL,
+    ),
+    "HOST": "the worker's mode decides which address the engine listens on",
+    "PORT": "the worker's mode decides which port the engine listens on",
+    "CONFIG": f"{_BY_THE_SHELL}; VLLM_CONFIG_FILE names the engine's configuration file",
+    "MODEL": f"{_BY_THE_SHELL}; MODEL_NAME names the model",
+    "MODEL_TAG": f"{_BY_THE_SHELL}; MODEL_NAME names the model",
+    "API_KEY": f"{_BY_THE_SHELL}; VLLM_API_KEY sets the key that clients need",
+    "HF_TOKEN": _SECRET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """Tokens of the command line, and the option and variable that they come from."""
+
+    env: str
+    option: Option
+    tokens: tuple[str, ...]
+
+
+def translate(
+    env: Mapping[str, str], catalog: Catalog, findings: Findings, *, taken: Collection[str]
+) -> list[Argument]:
+    """The arguments that the variables of `env` stand for, in the order of the variables' names.
+
+    `taken` are names that mean something else to the worker. Blank values count as not set.
+    """
+    arguments = []
+    for name in sorted(env):
+        text = env[name]
+        known = catalog.by_variable.get(name)
+        if known is None or name in taken or not text.strip():
+            continue
+        if reason := guard(name):
+            findings.ignored.append(Ignored(name, reason))
+            continue
+        option, spelling = known
+        shown = masked(name, text)
+        try:
+            tokens = spell(option, spelling, text)
+        except ValueError as reason_:
+            fault = Fault(name, shown, f"{name}={shown} {reason_}")
+            findings.errors.append(fault)
+            continue
+        note = None if tokens else "the engine's default; no option is needed"
+        flag = tokens[0].partition("=")[0] if tokens else option.flag
+        findings.settings.append(Setting(name, shown, flag, "option", note))
+        if tokens:
+            arguments.append(Argument(name, option, tokens))
+    return arguments
+
+
+def guard(name: str) -> str | None:
+    """Why a variable of this name does not become an option; None where it may."""
+    reason = GUARDED.get(name) or (_SECRET if is_secret(name) else None)
+    if reason is None:
+        return None
+    if reason == _SECRET:
+        return reason
+    return f"{reason}; to set the option all the same, use VLLM_EXTRA_ARGS"
+
+
+def spell(option: Option, spelling: str, text: str) -> tuple[str, ...]:
+    """`option` with the value `text` as tokens of a command line; empty for what is the default.
+
+    `spelling` is the one that the variable's name stands for: with `--no-x` or `--disable-x`,
+    `true` means off.
+
+    Raises:
+        ValueError: what is accepted instead, as the end of a sentence.
+    """
+    match option.kind:
+        case Kind.BOOL_PAIR:
+            wanted = boolean(text) is not (spelling in option.off)
+            return (option.on[0] if wanted else option.off[0],)
+        case Kind.STORE_TRUE | Kind.STORE_FALSE | Kind.STORE_CONST | Kind.COUNT:
+            return (spelling,) if boolean(text) else ()
+        case Kind.BOOL_VALUE:
+            return (f"{option.flag}={str(boolean(text)).lower()}",)
+        case Kind.LIST:
+            return (option.flag, *values.items(option, text))
+        case Kind.APPEND:
+            return tuple(f"{option.flag}={item}" for item in values.items(option, text))
+        case _:
+            values.check(option, text.strip())
+            return (f"{option.flag}={text.strip()}",)

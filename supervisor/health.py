@@ -1,0 +1,54 @@
+"""Asks the engine for its health. A 200 from /health is the only sign of readiness."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+POLL_STARTING = 0.05  # seconds: the wait for a ready engine must not add to a cold start
+POLL_READY = 5.0
+PROBE_TIMEOUT = 5.0
+
+_RUNNING = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:{.*})? ([0-9.e+]+)$", re.MULTILINE)
+
+
+def client(url: str) -> httpx.AsyncClient:
+    """A client for the engine at `url`; never through a proxy of the environment."""
+    return httpx.AsyncClient(base_url=url, timeout=PROBE_TIMEOUT, trust_env=False)
+
+
+async def is_healthy(engine: httpx.AsyncClient) -> bool:
+    """Whether /health answers 200."""
+    try:
+        answer = await engine.get("/health")
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK
+
+
+async def until_ready(engine: httpx.AsyncClient) -> None:
+    """Poll until the engine is healthy."""
+    while not await is_healthy(engine):
+        await asyncio.sleep(POLL_STARTING)
+
+
+async def watch(engine: httpx.AsyncClient, report: Callable[[bool], Awaitable[None]]) -> None:
+    """Report each probe of a ready engine, for ever."""
+    while True:
+        await asyncio.sleep(POLL_READY)
+        await report(await is_healthy(engine))
+
+
+async def until_idle(engine: httpx.AsyncClient) -> None:
+    """Until the engine's metrics say that no request runs or waits, or it does not answer."""
+    while True:
+        try:
+            text = (await engine.get("/metrics")).text
+        except httpx.HTTPError:
+            return
+        if sum(float(number) for number in _RUNNING.findall(text)) == 0:
+            return
+        await asyncio.sleep(POLL_STARTING)

@@ -1,0 +1,132 @@
+"""The worker's log: what the engine and the proxy print, unchanged, and our own lines among it.
+
+Nothing may wait for a reader of the log. Threads carry the bytes, and when nobody reads, the oldest
+of what waits is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+
+_CHUNK = 64 * 1024
+_WAITING_MOST = 8 * 1024 * 1024  # bytes kept for a reader that is slow
+_TAIL_LINES = 200  # enough to hold a traceback of vLLM with the lines that say why
+
+
+class Tail:
+    """The last lines of a stream of bytes."""
+
+    def __init__(self, lines: int = _TAIL_LINES) -> None:
+        self._lines: deque[str] = deque(maxlen=lines)
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes; a line may come in pieces."""
+        *complete, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[-_CHUNK:]
+        self._lines.extend(line.decode(errors="replace").rstrip("\r") for line in complete)
+
+    def lines(self) -> list[str]:
+        """The last lines, oldest first; the last one may be unfinished."""
+        rest = [self._rest.decode(errors="replace")] if self._rest else []
+        return [*self._lines, *rest]
+
+
+class LogSink:
+    """Writes to one file descriptor from a thread of its own, so that no caller ever waits."""
+
+    def __init__(self, fd: int = 1) -> None:
+        self._fd = fd
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._busy = False
+        self._changed = threading.Condition()
+        threading.Thread(target=self._write_all, name="log-writer", daemon=True).start()
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes to be written; returns at once."""
+        with self._changed:
+            self._waiting.append(data)
+            self._size += len(data)
+            while self._size > _WAITING_MOST and len(self._waiting) > 1:
+                lost = self._waiting.popleft()
+                self._size -= len(lost)
+                self._dropped += len(lost)
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> None:
+        """Wait until everything is written, `timeout` seconds at most."""
+        end = time.monotonic() + timeout
+        with self._changed:
+            while (self._waiting or self._busy) and (left := end - time.monotonic()) > 0:
+                self._changed.wait(left)
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                while not self._waiting:
+                    self._changed.wait()
+                data = b"".join(self._waiting)
+                dropped, self._dropped = self._dropped, 0
+                self._waiting.clear()
+                self._size = 0
+                self._busy = True
+            if dropped:
+                note = f"supervisor: {dropped} bytes of this log were dropped: nobody read them\n"
+                data = note.encode() + data
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            return  # the reader is gone or the disk is full: supervision goes on without a log
+
+
+class Relay:
+    """A pipe for a child's output: read by a thread, its tail kept, handed on unchanged."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self.tail = Tail()
+        self._sink = sink
+        self._read_fd, self.write_fd = os.pipe()
+        self._thread = threading.Thread(target=self._read_all, name="log-reader", daemon=True)
+        self._thread.start()
+
+    def spawned(self) -> None:
+        """Close our copy of the child's end: the pipe ends with the last process that has it."""
+        os.close(self.write_fd)
+
+    def join(self, timeout: float) -> None:
+        """Wait until the pipe has ended, so that the tail is whole; `timeout` seconds at most."""
+        self._thread.join(timeout)
+
+    def _read_all(self) -> None:
+        while data := os.read(self._read_fd, _CHUNK):
+            self.tail.feed(data)
+            self._sink.write(data)
+        os.close(self._read_fd)
+
+
+class SinkHandler(logging.Handler):
+    """Our own log lines, through the same sink, so that they stand in order and never wait."""
+
+    def __init__(self, sink: LogSink) -> None:
+        super().__init__()
+        self._sink = sink
+        self.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)s supervisor: %(message)s", "%H:%M:%S")
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format and hand over one line."""
+        self._sink.write(self.format(record).encode() + b"\n")

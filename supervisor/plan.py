@@ -1,0 +1,192 @@
+"""The whole configuration, read once: what to run, with which environment, and what was found.
+
+Pure: environment and catalogue in, `Plan` out.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from supervisor import config, flags
+from supervisor.catalog import Catalog
+from supervisor.config import WORKER_VARIABLES, Mode, Settings
+from supervisor.findings import Fault, Findings, Remark, Setting
+from supervisor.secrets import masked
+
+#: Options whose value is a secret -> the variable in which the engine reads it.
+_SECRET_OPTIONS = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be run. `engine_env` holds only what differs from the worker's own environment."""
+
+    settings: Settings
+    vllm_version: str | None
+    command: tuple[str, ...]
+    model: str | None = None
+    engine_env: Mapping[str, str] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+
+
+def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
+    """Read `env` by `catalog` (None where the engine's options are not known)."""
+    findings = Findings()
+    settings = config.read(env, findings)
+    extra = _extra_arguments(env, findings)
+    extra, engine_env = _without_secrets(extra, findings)
+    settings = _listening(settings, extra, findings)
+    model = _model(env, catalog, findings)
+    arguments = flags.translate(env, catalog, findings, taken=WORKER_VARIABLES) if catalog else []
+    tokens = [token for argument in arguments for token in argument.tokens]
+    command = [
+        *shlex.split(settings.vllm_command),
+        "serve",
+        *([model] if model else []),
+        f"--host={settings.engine_host}",
+        f"--port={settings.engine_port}",
+        *_drain(settings, catalog, [*tokens, *extra], findings),
+        *tokens,
+        *_config_file(env, findings),
+        *extra,
+    ]
+    version = catalog.version if catalog else None
+    return Plan(settings, version, tuple(command), model, engine_env, findings)
+
+
+def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
+    """The environment that the engine gets.
+
+    Without the worker's own variables, without the platform's (its key is nothing to the engine),
+    and without PYTHONPATH: the engine's environment holds another package named `supervisor`.
+    """
+    kept = {
+        name: value
+        for name, value in env.items()
+        if name not in WORKER_VARIABLES and name != "PYTHONPATH" and not _is_platform_secret(name)
+    }
+    return {**kept, **plan.engine_env}
+
+
+def _is_platform_secret(name: str) -> bool:
+    return name.startswith("RUNPOD_WEBHOOK_") or name in {"RUNPOD_AI_API_KEY", "RUNPOD_API_KEY"}
+
+
+def _model(env: Mapping[str, str], catalog: Catalog | None, findings: Findings) -> str | None:
+    model = env.get("MODEL_NAME", "").strip()
+    if model.startswith(("./", "../", "~")) or model in {".", ".."}:
+        message = f"MODEL_NAME={model} is a relative path, and the engine runs in another folder"
+        findings.errors.append(Fault("MODEL_NAME", model, message, "give the whole path"))
+        return None
+    if model.startswith("-"):
+        message = f"MODEL_NAME={model} looks like an option, not like a model"
+        suggestion = "give a repository name or a path; options go into VLLM_EXTRA_ARGS"
+        findings.errors.append(Fault("MODEL_NAME", model, message, suggestion))
+        return None
+    if model:
+        setting = Setting("MODEL_NAME", model, None, "worker", "the model, as the first argument")
+        findings.settings.append(setting)
+        return model
+    if env.get("VLLM_CONFIG_FILE", "").strip():
+        return None
+    if catalog is not None and catalog.model_required:
+        message = (
+            f"MODEL_NAME is not set, and vLLM {catalog.version} does not start without a model"
+        )
+        findings.errors.append(Fault("MODEL_NAME", "", message, "set MODEL_NAME"))
+        return None
+    default = (catalog.option("--model") if catalog else None) or None
+    serves = f"vLLM serves its default, {default.default}" if default else "vLLM picks its default"
+    remark = Remark("MODEL_NAME", f"MODEL_NAME is not set: {serves}", "set MODEL_NAME")
+    findings.warnings.append(remark)
+    return None
+
+
+def _config_file(env: Mapping[str, str], findings: Findings) -> list[str]:
+    path = env.get("VLLM_CONFIG_FILE", "").strip()
+    if not path:
+        return []
+    findings.settings.append(Setting("VLLM_CONFIG_FILE", path, "--config", "config-file"))
+    return ["--config", path]  # two tokens: as --config=FILE vLLM does not read it, silently
+
+
+def _extra_arguments(env: Mapping[str, str], findings: Findings) -> list[str]:
+    text = env.get("VLLM_EXTRA_ARGS", "").strip()
+    if not text:
+        return []
+    try:
+        return shlex.split(text)
+    except ValueError as reason:
+        message = f"VLLM_EXTRA_ARGS cannot be split as a shell would: {str(reason).lower()}"
+        fault = Fault(
+            "VLLM_EXTRA_ARGS", masked("VLLM_EXTRA_ARGS", text), message, "close the quote"
+        )
+        findings.errors.append(fault)
+        return []
+
+
+def _without_secrets(extra: Sequence[str], findings: Findings) -> tuple[list[str], dict[str, str]]:
+    """Move the values of --api-key and --hf-token to the variables in which the engine reads them:
+    on a command line every process of the machine could read them.
+    """
+    kept: list[str] = []
+    moved: dict[str, str] = {}
+    rest = list(extra)
+    while rest:
+        flag, equals, value = rest[0].partition("=")
+        variable = _SECRET_OPTIONS.get(flag.replace("_", "-"))
+        if variable is None:
+            kept.append(rest.pop(0))
+            continue
+        rest.pop(0)
+        if not equals:
+            value = rest.pop(0) if rest and not rest[0].startswith("-") else ""
+        if value:
+            moved[variable] = value
+        message = f"the value of {flag} in VLLM_EXTRA_ARGS is handed over as {variable} instead"
+        findings.warnings.append(Remark("VLLM_EXTRA_ARGS", message, f"set {variable}"))
+    if kept:
+        shown = shlex.join(masked("VLLM_EXTRA_ARGS", token) for token in kept)
+        findings.settings.append(Setting("VLLM_EXTRA_ARGS", shown, None, "extra-args"))
+    return kept, moved
+
+
+def _listening(settings: Settings, extra: Sequence[str], findings: Findings) -> Settings:
+    """What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it."""
+    text = _value_of("--port", extra)
+    if text is None:
+        return settings
+    try:
+        return replace(settings, engine_port=config.port(text))
+    except ValueError as reason:
+        message = f"--port {text} in VLLM_EXTRA_ARGS {reason}"
+        findings.errors.append(Fault("VLLM_EXTRA_ARGS", f"--port {text}", message))
+        return settings
+
+
+def _value_of(flag: str, tokens: Sequence[str]) -> str | None:
+    found = None
+    for index, token in enumerate(tokens):
+        name, equals, value = token.partition("=")
+        if name == flag:
+            found = value if equals else next(iter(tokens[index + 1 :]), "")
+    return found
+
+
+def _drain(
+    settings: Settings, catalog: Catalog | None, said: Sequence[str], findings: Findings
+) -> list[str]:
+    """Where clients talk to the engine directly it has to drain itself: by default vLLM aborts what
+    runs at SIGTERM. In queue mode the proxy has finished its jobs before the engine is told.
+    """
+    flag = "--shutdown-timeout"
+    if settings.mode is Mode.QUEUE or catalog is None or catalog.option(flag) is None:
+        return []
+    if any(token.partition("=")[0] == flag for token in said):
+        return []
+    value = f"{settings.drain_timeout:.0f}"
+    note = "the engine finishes what runs before it stops"
+    findings.settings.append(Setting("DRAIN_TIMEOUT", value, flag, "worker", note))
+    return [f"{flag}={value}"]

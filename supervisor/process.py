@@ -1,0 +1,161 @@
+"""Child processes in groups of their own: spawned, signalled and seen to be gone as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from supervisor import guardian
+from supervisor.errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from supervisor.logs import LogSink, Relay
+
+_GONE_WITHIN = (
+    10.0  # seconds a killed group may take; a process in uninterruptible sleep takes long
+)
+_POLL = 0.02
+
+
+def executable(command: Sequence[str], search_path: str | None) -> str:
+    """The file that `command` starts.
+
+    Raises:
+        CommandNotFound: there is no such file.
+        CommandNotExecutable: there is, and it may not be run.
+    """
+    name = command[0] if command else ""
+    if found := shutil.which(name, path=search_path):
+        return found
+    if name and os.sep in name and Path(name).is_file():
+        raise CommandNotExecutable(
+            f"VLLM_COMMAND={name} is not executable; chmod +x it or name another command"
+        )
+    raise CommandNotFound(
+        f"the engine's command {name!r} was not found; install vLLM or set VLLM_COMMAND to its path"
+    )
+
+
+class Guardian:
+    """The process that kills our groups if we end without doing so; see `guardian`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(guardian.__file__)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            env={},
+        )
+
+    def add(self, group: int) -> None:
+        """Kill this group when we are gone."""
+        self._say(f"+{group}\n")
+
+    def remove(self, group: int) -> None:
+        """This group is gone; its number may be used again by somebody else."""
+        self._say(f"-{group}\n")
+
+    def close(self) -> None:
+        """End it: what it still knows is killed."""
+        stdin = self._process.stdin
+        if stdin is not None:
+            with contextlib.suppress(OSError):
+                stdin.close()
+        self._process.wait()
+
+    def _say(self, line: str) -> None:
+        stdin = self._process.stdin
+        if stdin is not None:
+            # Without its guardian the worker still works; only the protection is lost.
+            with contextlib.suppress(OSError):
+                stdin.write(line.encode())
+                stdin.flush()
+
+
+class Child:
+    """One running child, its process group and its output."""
+
+    def __init__(self, process: asyncio.subprocess.Process, relay: Relay, guard: Guardian) -> None:
+        self._process = process
+        self._relay = relay
+        self._guard = guard
+        self.pid = process.pid
+        self.spawned_at = time.monotonic()
+
+    @classmethod
+    async def spawn(
+        cls,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        sink: LogSink,
+        guard: Guardian,
+    ) -> Child:
+        """Start `command` in a process group of its own, its output going to `sink`.
+
+        Raises:
+            SupervisorError: the system could not start it.
+        """
+        relay = Relay(sink)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=relay.write_fd,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        except OSError as reason:
+            raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
+        finally:
+            relay.spawned()
+        guard.add(process.pid)
+        return cls(process, relay, guard)
+
+    async def wait(self) -> int:
+        """Until the child ends and nothing of its group is left.
+
+        Returns:
+            Its exit code, negative for a signal.
+        """
+        code = await self._process.wait()
+        # The API server's death leaves EngineCore alive, with the memory of the model.
+        self.signal(signal.SIGKILL)
+        end = time.monotonic() + _GONE_WITHIN
+        while self.alive() and time.monotonic() < end:
+            await asyncio.sleep(_POLL)
+        self._guard.remove(self.pid)
+        self._relay.join(1.0)
+        return code
+
+    def alive(self) -> bool:
+        """Whether any process of the group is left."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the whole group; a group that is gone is no error."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def terminate(self) -> None:
+        """SIGTERM to the child alone: vLLM's API server ends its own processes in order."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def last_lines(self) -> list[str]:
+        """The last lines that the child and its descendants printed."""
+        return self._relay.tail.lines()
