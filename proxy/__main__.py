@@ -1,0 +1,78 @@
+"""`python -m proxy`: takes jobs from the platform and relays them to a running engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from proxy import config, readiness
+from proxy.config import ProxyConfigurationError, Settings
+
+log = logging.getLogger("proxy")
+
+
+def main() -> int:
+    """Run until told to stop.
+
+    Returns:
+        The exit code: 0 after a stop, 78 for a setting that cannot be carried out.
+    """
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stdout,
+        format="%(asctime)s %(levelname)s proxy: %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = config.read(os.environ)
+    except ProxyConfigurationError as reason:
+        log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
+        return 78
+    _quiet_sdk()
+    from proxy import sdk
+
+    try:
+        readiness.wait(settings)
+        log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
+        sdk.serve(_handler(settings), settings.MAX_CONCURRENCY)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _handler(settings: Settings) -> Any:
+    """The handler as the SDK wants it: an async generator function.
+
+    The engine's session belongs to the event loop, which the SDK makes: the first job finds it.
+    """
+    from proxy.engine import Engine
+    from proxy.handler import Handler
+
+    made: list[Handler] = []
+
+    async def handler(job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        if not made:
+            made.append(Handler(settings, Engine(settings)))
+        async for output in made[0](job):
+            yield output
+
+    return handler
+
+
+def _quiet_sdk() -> None:
+    """Defaults for the SDK; what the user has set stands.
+
+    At its default level it prints every chunk of every answer. Its own checks open a CUDA context
+    on every GPU, beside an engine that needs the memory.
+    """
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN")
+    os.environ.setdefault("RUNPOD_SKIP_GPU_CHECK", "true")
+    os.environ.setdefault("RUNPOD_SKIP_AUTO_SYSTEM_CHECKS", "true")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The engine over HTTP: one session for the life of the process.
+
+httpx carries requests and answers, over aiohttp's parser (`httpx-aiohttp`). Streams are read from
+the same aiohttp session directly: between two batches the socket is not read at all, so that many
+tokens cost one wake-up, and httpx has no way to say that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx
+import tenacity
+from httpx_aiohttp import AiohttpTransport
+
+from proxy.config import Settings
+from proxy.errors import EngineRefused, EngineSilent, EngineUnavailable, StreamBroken
+from proxy.jobs import Request
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+
+_CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
+_OK = 200
+
+
+class Stream:
+    """The body of one streaming answer."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything has been read."""
+        return self._response.content.at_eof()
+
+    async def ready(self) -> bytes:
+        """What is there without waiting for it; perhaps nothing."""
+        if self.ended:
+            return b""
+        self._listen()
+        # One pass of the event loop asks the kernel, the next one hands the bytes over.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with _named_errors():
+            data = self._response.content.read_nowait()
+        self._pause()
+        return data
+
+    async def read(self) -> bytes:
+        """What comes next, at least one byte; nothing only at the end.
+
+        Raises:
+            StreamBroken: the connection ended before the answer did.
+            EngineSilent: nothing came for too long.
+        """
+        self._listen()
+        with _named_errors():
+            data = await self._response.content.readany()
+        self._pause()
+        return data
+
+    def _listen(self) -> None:
+        if (protocol := self._protocol()) is not None:
+            protocol.resume_reading()
+
+    def _pause(self) -> None:
+        if not self.ended and (protocol := self._protocol()) is not None:
+            protocol.pause_reading()
+
+    def _protocol(self) -> ResponseHandler | None:
+        """None once the answer is complete and its connection back in the pool."""
+        connection = self._response.connection
+        return None if connection is None else connection.protocol
+
+    def close(self) -> None:
+        """Close the connection; the engine then aborts the request."""
+        self._response.close()
+
+
+class Engine:
+    """Sends requests to the engine. Made inside the event loop in which it is used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._headers = {"Content-Type": "application/json"}
+        if settings.VLLM_API_KEY:
+            self._headers["Authorization"] = f"Bearer {settings.VLLM_API_KEY}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=settings.REQUEST_IDLE_TIMEOUT
+            ),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        self._http = httpx.AsyncClient(
+            base_url=settings.engine_url,
+            transport=AiohttpTransport(client=self._session),
+            timeout=httpx.Timeout(settings.REQUEST_IDLE_TIMEOUT, connect=_CONNECT_TIMEOUT),
+            headers=self._headers,
+            trust_env=False,
+            follow_redirects=False,
+        )
+        self._model: str | None = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+        await self._session.close()
+
+    async def answer(self, request: Request) -> Any:
+        """The JSON of an answer that comes in one piece; its text where it is no JSON.
+
+        Raises:
+            EngineRefused: the engine answered with an error.
+            EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
+        """
+        body = await self._body(request)
+        sent = body if request.method == "POST" else None
+        async for attempt in self._connecting():
+            with attempt, _named_errors():
+                response = await self._http.request(request.method, request.route, json=sent)
+        if response.status_code != _OK:
+            raise EngineRefused(response.status_code, response.content)
+        try:
+            return response.json()
+        except ValueError:
+            return response.text
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[Stream]:
+        """The body of a streaming answer; its connection is closed at the end, whatever the end is.
+
+        Raises:
+            EngineRefused: the engine answered with an error.
+            EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
+        """
+        body = await self._body(request)
+        url = self._settings.engine_url + request.route
+        async for attempt in self._connecting():
+            with attempt, _named_errors():
+                response = await self._session.post(
+                    url, json=body, headers=self._headers, allow_redirects=False
+                )
+        try:
+            if response.status != _OK:
+                raise EngineRefused(response.status, await response.read())
+            yield Stream(response)
+        finally:
+            if not response.content.at_eof():
+                response.close()  # an answer that goes on is aborted, not read to its end
+            response.release()
+
+    async def _body(self, request: Request) -> Mapping[str, Any]:
+        """The body, with the served model where the caller named none."""
+        if request.method == "POST" and not request.body.get("model"):
+            return {**request.body, "model": await self._served_model()}
+        return request.body
+
+    async def _served_model(self) -> str:
+        if self._model is None:
+            models = await self.answer(Request("GET", "/v1/models", {}))
+            self._model = str(models["data"][0]["id"])
+        return self._model
+
+    def _connecting(self) -> tenacity.AsyncRetrying:
+        """Tries again while the engine cannot be connected to: nothing of the job was sent yet."""
+        return tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(EngineUnavailable),
+            wait=tenacity.wait_exponential_jitter(initial=0.05, max=1.0, jitter=0.05),
+            stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
+            reraise=True,
+        )
+
+
+@contextlib.contextmanager
+def _named_errors() -> Iterator[None]:
+    """Both clients' errors as ours."""
+    try:
+        yield
+    except (httpx.ConnectError, aiohttp.ClientConnectorError) as reason:
+        raise EngineUnavailable("the engine cannot be reached") from reason
+    except (httpx.ReadTimeout, aiohttp.SocketTimeoutError) as reason:
+        raise EngineSilent("the engine sent nothing for REQUEST_IDLE_TIMEOUT") from reason
+    except (httpx.HTTPError, aiohttp.ClientError, ConnectionError) as reason:
+        raise StreamBroken("the engine's answer ended before its end") from reason

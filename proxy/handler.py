@@ -1,0 +1,126 @@
+"""The SDK's handler: one job in, batches of its answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
+
+from proxy import jobs, native, relay, sse
+from proxy.batching import Batches, budget
+from proxy.config import Settings
+from proxy.engine import Engine, Stream
+from proxy.errors import AnswerTooLarge, EngineRefused, JobError
+from proxy.jobs import Request
+from proxy.record import Record
+
+log = logging.getLogger("proxy")
+
+_ANSWER_MOST = 20_000_000  # bytes: the platform's limit for a result
+
+
+class Handler:
+    """Answers jobs from one engine. `clock` gives seconds and never goes back."""
+
+    def __init__(
+        self, settings: Settings, engine: Engine, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._clock = clock
+        self._streams = 0
+
+    async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        """Yield the job's answer: one object, or batches of a stream.
+
+        A failure is the last yield, `{"error": JSON}`: the SDK then marks the job as failed. A
+        caller who reads a stream of events gets it as an event first.
+        """
+        record = Record(str(job.get("id")), self._clock)
+        request = None
+        try:
+            request = jobs.read(job, self._settings)
+            record.route = request.route
+            if request.stream:
+                async for batch in self._stream(request, record):
+                    record.yielded()
+                    yield batch
+            else:
+                yield await self._answer(request)
+        except JobError as reason:
+            record.outcome = f"{reason.status} {reason.type}"
+            if request is not None and self._reads_events(request):
+                yield reason.as_event()
+            yield {"error": reason.as_json()}
+        except (asyncio.CancelledError, GeneratorExit):
+            record.outcome = "cancelled"
+            raise
+        except Exception as fault:
+            record.outcome = "500 fault in the worker"
+            log.exception("job %s: a fault in the worker itself", record.job)
+            error = JobError(f"the worker failed on this job: {type(fault).__name__}")
+            yield {"error": error.as_json()}
+        finally:
+            log.info("%s", record)
+
+    def _reads_events(self, request: Request) -> bool:
+        return request.stream and not request.native and self._settings.RAW_OPENAI_OUTPUT
+
+    async def _answer(self, request: Request) -> Any:
+        answer = await self._engine.answer(request)
+        size = len(str(answer))
+        if size > _ANSWER_MOST:
+            raise AnswerTooLarge(
+                f"the answer has about {size // 1_000_000} MB and the platform carries"
+                f" {_ANSWER_MOST // 1_000_000} MB; ask for less, or for a stream"
+            )
+        return native.whole(answer) if request.native else answer
+
+    async def _stream(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+        form = self._form(request)
+        waiting = Batches(request.ramp, exact=self._settings.BATCH_MAX_LATENCY_MS == 0)
+        self._streams += 1
+        try:
+            async with self._engine.stream(request) as stream:
+                _close_with_task(stream)
+                async for events in relay.batches(stream, waiting, self._allowance, self._clock):
+                    record.tokens = waiting.seen
+                    if (batch := form(events)) is not None:
+                        yield batch
+                    _raise_error_of(events)
+        finally:
+            self._streams -= 1
+
+    def _allowance(self) -> float | None:
+        return budget(self._streams, self._settings.BATCH_MAX_LATENCY_MS)
+
+    def _form(self, request: Request) -> Callable[[list[bytes]], Any]:
+        if request.native:
+            return native.Stream().batch
+        if self._settings.RAW_OPENAI_OUTPUT:
+            return lambda events: b"".join(events).decode()
+        return lambda events: [found for event in events if (found := sse.parsed(event))]
+
+
+def _close_with_task(stream: Stream) -> None:
+    """Close the request with the job's task.
+
+    The SDK stops a job by cancelling its task. If that hits while it posts a batch, our generator
+    stays suspended, and only the garbage collector would end the request.
+    """
+    task = asyncio.current_task()
+    if task is not None:
+        task.add_done_callback(lambda _task: stream.close())
+
+
+def _raise_error_of(events: list[bytes]) -> None:
+    """An error that the engine reports inside a stream ends the job.
+
+    Raises:
+        EngineRefused: with the engine's own words.
+    """
+    for event in events:
+        if (body := sse.error(event)) is not None:
+            raise EngineRefused(sse.status(body), body)

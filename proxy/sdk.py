@@ -1,0 +1,132 @@
+"""The RunPod SDK, and what it needs to stop without losing a job.
+
+At SIGTERM the SDK stops asking for jobs, but its open poll goes on for up to 90 s, and a job that
+arrives in it is fetched and never run. `DrainingScaler` ends the poll at once and lets the loop go
+on until every job that has arrived has run. It uses names of the SDK's inside, so `install` looks
+first whether they are still there, and leaves the SDK as it is where they are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import runpod
+from runpod.serverless.modules import rp_scale
+
+T = TypeVar("T")
+
+log = logging.getLogger("proxy")
+
+
+def serve(handler: Callable[..., Any], concurrency: int) -> None:
+    """Take jobs until told to stop. Never changes the concurrency: the SDK waits for every job in
+    flight before it does, and deadlocks at 0.
+    """
+    install()
+    runpod.serverless.start(
+        {
+            "handler": handler,
+            "concurrency_modifier": lambda _current: concurrency,
+            "return_aggregate_stream": True,
+        }
+    )
+
+
+def install() -> bool:
+    """Put the draining scaler in the SDK's place for its own.
+
+    Returns:
+        Whether this SDK has what that needs; False leaves it as it is, with a warning.
+    """
+    missing = _missing()
+    if missing:
+        log.warning(
+            "runpod %s has no %s: jobs that arrive while the worker stops can be lost",
+            runpod.__version__,
+            missing,
+        )
+        return False
+    setattr(rp_scale, "JobScaler", DrainingScaler)  # noqa: B010 - to mypy a class is no variable
+    return True
+
+
+def _missing() -> str | None:
+    """What the draining scaler needs and this SDK does not have."""
+    scaler = rp_scale.JobScaler
+    for name in ("handle_shutdown", "kill_worker", "get_jobs", "run_jobs", "current_occupancy"):
+        if not callable(getattr(scaler, name, None)):
+            return f"JobScaler.{name}"
+    source = inspect.getsource(scaler)
+    for name in ("self.jobs_fetcher(session, jobs_needed)", "self.stop_signals_fetcher(session)"):
+        if name not in source:
+            return name
+    return None
+
+
+class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is typed in parts only
+    """The SDK's scaler with another end: polls are closed, jobs in hand finish, then it stops."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._draining = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fetch_jobs: Callable[..., Any] = self.jobs_fetcher
+        self._fetch_stops: Callable[..., Any] = self.stop_signals_fetcher
+        self.jobs_fetcher: Callable[..., Any] = self._jobs
+        self.stop_signals_fetcher: Callable[..., Any] = self._stops
+
+    async def run(self) -> None:
+        """Run the SDK's loops until the worker is stopped and every job is done."""
+        self._loop = asyncio.get_running_loop()
+        await super().run()
+
+    def handle_shutdown(self, signum: int, frame: object) -> None:
+        """Begin to drain. A signal handler: it only wakes the loop."""
+        del signum, frame
+        if self._loop is None:
+            self.kill_worker()
+        else:
+            self._loop.call_soon_threadsafe(self._draining.set)
+
+    async def _jobs(self, session: Any, wanted: int) -> Any:
+        if not self._draining.is_set():
+            return await _unless(self._draining, self._fetch_jobs(session, wanted))
+        while self.current_occupancy() > 0:
+            await asyncio.sleep(0.02)
+        self.kill_worker()
+        return None
+
+    async def _stops(self, session: Any) -> Any:
+        # Jobs in hand can be cancelled to the last; the poll ends with the worker.
+        found = await _unless(self._shutdown_event, self._fetch_stops(session))
+        return found or []
+
+
+async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns, or None if `event` comes first; `work` is then cancelled, and if it was
+    done all the same, its result counts: a job that has arrived is run.
+    """
+    working = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+        return await _result(working)
+    finally:
+        waiting.cancel()
+        working.cancel()
+
+
+async def _result(working: Awaitable[T]) -> T | None:
+    try:
+        return await working
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return None

@@ -1,0 +1,114 @@
+"""Cuts a stream of bytes at the borders of its server-sent events. Pure.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+DONE = b"[DONE]"
+
+_BORDER = b"\n\n"
+_EMPTY_TEXT = re.compile(rb'"(?:content|text)":\s*""')
+_NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
+_TOKEN_IDS = re.compile(rb'"token_ids":\s*\[')
+_TEXT_FIELDS = ("content", "reasoning", "reasoning_content", "tool_calls", "refusal")
+
+
+class Splitter:
+    """Takes bytes as they come and gives whole events, each with the blank line that ends it."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events that `data` completes."""
+        data = self._rest + data
+        if b"\r" in data:
+            data = _with_newlines(data)
+        *events, self._rest = data.split(_BORDER)
+        return [event + _BORDER for event in events if event.strip(b"\n")]
+
+    def finish(self) -> list[bytes]:
+        """What is left at the end of the stream: an event whose blank line never came."""
+        rest, self._rest = self._rest.rstrip(b"\r\n"), b""
+        return [rest + _BORDER] if rest.lstrip(b"\n") else []
+
+
+def _with_newlines(data: bytes) -> bytes:
+    """CRLF and CR as LF. A CR at the very end stays: its LF may be on the way."""
+    held = b"\r" if data.endswith(b"\r") else b""
+    body = data[: len(data) - len(held)]
+    return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+
+
+def payload(event: bytes) -> bytes:
+    """The data of an event: its `data:` lines, joined; empty for a comment."""
+    if event.startswith(b"data: ") and event.count(b"\n") == 2:  # as vLLM sends them
+        return event[6:-2]
+    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line[:5] == b"data:"]
+    return b"\n".join(lines)
+
+
+def tokens(event: bytes) -> int:
+    """How many tokens an event carries: its `token_ids`, else 1 if it has content.
+
+    The engine merges several tokens into one event when it is busy; only `token_ids` show that.
+    Nothing is parsed in the common case, an event with text and without ids.
+    """
+    if event[:1] == b":":
+        return 0
+    if not _TOKEN_IDS.search(event):
+        if b'"choices"' in event:
+            if not _EMPTY_TEXT.search(event):
+                return 0 if _NO_CHOICES.search(event) else 1
+        else:
+            return _tokens_of_other(event)
+    return _tokens_parsed(event)
+
+
+def _tokens_of_other(event: bytes) -> int:
+    """Events of the responses and messages routes: text arrives in their deltas."""
+    return 1 if b'"delta"' in event and b'"error"' not in event else 0
+
+
+def _tokens_parsed(event: bytes) -> int:
+    count = 0
+    for choice in parsed(event).get("choices") or ():
+        ids = choice.get("token_ids")
+        if ids is not None:
+            count += len(ids)
+            continue
+        delta = choice.get("delta") or {}
+        count += bool(choice.get("text") or any(delta.get(field) for field in _TEXT_FIELDS))
+    return count
+
+
+def parsed(event: bytes) -> dict[str, Any]:
+    """The JSON object that an event carries; empty for `[DONE]`, comments and anything else."""
+    try:
+        found = json.loads(payload(event))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def error(event: bytes) -> bytes | None:
+    """The data of an event that reports an error inside the stream; None for any other event."""
+    if b'"error"' not in event[:200]:
+        return None
+    data = payload(event)
+    found = parsed(event)
+    return data if found.get("error") or found.get("type") == "error" else None
+
+
+def status(body: bytes) -> int:
+    """The HTTP status that an error inside a stream names as its code; 500 where it names none."""
+    try:
+        code = json.loads(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError):
+        return 500
+    return code if isinstance(code, int) and 400 <= code <= 599 else 500
