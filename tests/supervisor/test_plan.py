@@ -1,0 +1,169 @@
+"""The whole configuration: mode, model, extra arguments, secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from supervisor import explain, plan
+from supervisor.catalog import Catalog
+from supervisor.config import Mode
+from tests.supervisor.test_flags import catalog
+
+CURRENT = catalog("0.32.0")
+
+
+def made(env: dict[str, str], of: Catalog | None = CURRENT) -> plan.Plan:
+    return plan.make(env, of)
+
+
+@pytest.mark.parametrize(
+    ("env", "mode", "listens"),
+    [
+        ({}, Mode.PLAIN, "--host=0.0.0.0 --port=8000"),
+        ({"PORT": "5000"}, Mode.PLAIN, "--host=0.0.0.0 --port=8000"),
+        ({"RUNPOD_WEBHOOK_GET_JOB": "http://x/$ID?"}, Mode.QUEUE, "--host=127.0.0.1 --port=8000"),
+        ({"RUNPOD_ENDPOINT_ID": "e"}, Mode.LOAD_BALANCER, "--host=0.0.0.0 --port=80"),
+        (
+            {"RUNPOD_ENDPOINT_ID": "e", "PORT": "5000"},
+            Mode.LOAD_BALANCER,
+            "--host=0.0.0.0 --port=5000",
+        ),
+        ({"WORKER_MODE": "queue", "VLLM_PORT": "9"}, Mode.QUEUE, "--host=127.0.0.1 --port=9"),
+    ],
+)
+def test_mode_decides_where_the_engine_listens(
+    env: dict[str, str], mode: Mode, listens: str
+) -> None:
+    found = made({"MODEL_NAME": "m", **env})
+    assert found.settings.mode is mode
+    assert listens in " ".join(found.command)
+
+
+def test_the_model_is_positional_and_first() -> None:
+    found = made({"MODEL_NAME": "org/m", "SERVED_MODEL_NAME": "a b"})
+    assert found.command[:3] == ("vllm", "serve", "org/m")
+    assert "--model" not in " ".join(found.command)
+
+
+def test_without_a_model_the_warning_names_what_is_served() -> None:
+    (warning,) = made({}).findings.warnings
+    assert "MODEL_NAME" in warning.message
+    assert "Qwen/Qwen3-0.6B" in warning.message
+    assert not made({"VLLM_CONFIG_FILE": "/c.yaml"}).findings.warnings
+
+
+def test_a_version_that_needs_a_model_refuses_without() -> None:
+    (error,) = made({}, catalog("0.6.2")).findings.errors
+    assert error.env == "MODEL_NAME"
+
+
+@pytest.mark.parametrize("model", ["./m", "../m", "~/m", "--help"])
+def test_a_model_that_cannot_work_is_refused(model: str) -> None:
+    (error,) = made({"MODEL_NAME": model}).findings.errors
+    assert error.message.startswith(f"MODEL_NAME={model} ")
+
+
+def test_extra_arguments_come_last_and_config_is_two_tokens() -> None:
+    env = {
+        "MODEL_NAME": "m",
+        "VLLM_CONFIG_FILE": "/c.yaml",
+        "VLLM_EXTRA_ARGS": "--seed 7 --chat-template '{{ x }}'",
+    }
+    assert made(env).command[-6:] == (
+        "--config", "/c.yaml", "--seed", "7", "--chat-template", "{{ x }}",
+    )  # fmt: skip
+
+
+def test_an_open_quote_is_an_error() -> None:
+    (error,) = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--x 'y"}).findings.errors
+    assert error.env == "VLLM_EXTRA_ARGS"
+
+
+@pytest.mark.parametrize("extra", ["--api-key s3cret-s3cret", "--api-key=s3cret-s3cret"])
+def test_a_secret_in_extra_arguments_moves_to_the_environment(extra: str) -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": f"{extra} --seed 1"})
+    assert found.engine_env == {"VLLM_API_KEY": "s3cret-s3cret"}
+    assert found.command[-2:] == ("--seed", "1")
+    assert "s3cret" not in " ".join(found.command)
+    assert "s3cret" not in str(explain.as_json(found))
+    assert "s3cret" not in explain.as_text(found)
+
+
+def test_a_port_in_extra_arguments_is_followed() -> None:
+    assert made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--port 8123"}).settings.engine_port == 8123
+
+
+def test_the_engine_drains_itself_where_clients_talk_to_it() -> None:
+    assert "--shutdown-timeout=30" in made({"MODEL_NAME": "m", "DRAIN_TIMEOUT": "30"}).command
+    queue = made({"MODEL_NAME": "m", "WORKER_MODE": "queue"})
+    assert not any("shutdown-timeout" in token for token in queue.command)
+    own = made({"MODEL_NAME": "m", "SHUTDOWN_TIMEOUT": "5"})
+    assert [t for t in own.command if "shutdown" in t] == ["--shutdown-timeout=5"]
+
+
+def test_the_engine_environment_is_the_users_without_ours() -> None:
+    env = {
+        "MODEL_NAME": "m",
+        "PATH": "/bin",
+        "PYTHONPATH": "/src",
+        "VLLM_PORT": "8000",
+        "VLLM_LOGGING_LEVEL": "DEBUG",
+        "HF_TOKEN": "t",
+        "RUNPOD_AI_API_KEY": "k",
+        "RUNPOD_POD_ID": "p",
+    }
+    assert plan.engine_environment(env, made(env)) == {
+        "PATH": "/bin",
+        "VLLM_LOGGING_LEVEL": "DEBUG",
+        "HF_TOKEN": "t",
+        "RUNPOD_POD_ID": "p",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_MODE", "fast"),
+        ("VLLM_PORT", "0"),
+        ("DRAIN_TIMEOUT", "soon"),
+        ("MAX_RESTARTS", "-1"),
+        ("STARTUP_TIMEOUT", "nan"),
+    ],
+)
+def test_a_wrong_setting_of_the_worker_is_named(name: str, value: str) -> None:
+    (error,) = made({"MODEL_NAME": "m", name: value}).findings.errors
+    assert error.env == name
+    assert error.message.startswith(f"{name}={value} ")
+
+
+def test_the_ports_must_differ() -> None:
+    (error,) = made({"MODEL_NAME": "m", "PORT_HEALTH": "8000"}).findings.errors
+    assert error.env == "PORT_HEALTH"
+
+
+def test_load_balancer_mode_warns_without_a_health_port() -> None:
+    env = {"MODEL_NAME": "m", "RUNPOD_ENDPOINT_ID": "e"}
+    assert [warning.env for warning in made(env).findings.warnings] == ["PORT_HEALTH"]
+    assert not made({**env, "PORT_HEALTH": "8001"}).findings.warnings
+
+
+def test_explain_has_the_fields_of_its_contract() -> None:
+    shown: dict[str, Any] = explain.as_json(
+        made({"MODEL_NAME": "m", "MAX_MODEL_LEN": "1k", "HOST": "x", "TENSOR_PARALLEL_SIZE": "two"})
+    )
+    assert set(shown) == {
+        "mode", "vllm_version", "command", "engine_env", "settings", "ignored", "warnings", "errors",
+    }  # fmt: skip
+    assert isinstance(shown["command"], list)
+    assert {"env": "MAX_MODEL_LEN", "value": "1k", "flag": "--max-model-len", "source": "option",
+            "note": None} in shown["settings"]  # fmt: skip
+    assert [error["env"] for error in shown["errors"]] == ["TENSOR_PARALLEL_SIZE"]
+    assert [ignored["env"] for ignored in shown["ignored"]] == ["HOST"]
+
+
+def test_without_a_catalogue_the_rest_still_works() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--seed 1", "MAX_MODEL_LEN": "4"}, None)
+    assert found.command[-2:] == ("--seed", "1")
+    assert found.vllm_version is None
