@@ -32,6 +32,11 @@ def budget(streams: int, fixed_ms: float | None) -> float | None:
     """
     if fixed_ms is not None:
         return fixed_ms / 1000 if fixed_ms else None
+    return adaptive(streams)
+
+
+def adaptive(streams: int) -> float:
+    """The seconds between two looks at one stream's socket that `streams` of them can afford."""
     return min(_BUDGET_MOST, max(_BUDGET_LEAST, streams * _BUDGET_PER_STREAM))
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from proxy import jobs, native, relay, sse
-from proxy.batching import Batches, budget
+from proxy.batching import Batches, adaptive, budget
 from proxy.config import Settings
 from proxy.engine import Engine, Stream
 from proxy.errors import AnswerTooLarge, EngineRefused, JobError
@@ -85,7 +85,9 @@ class Handler:
         try:
             async with self._engine.stream(request) as stream:
                 _close_with_task(stream)
-                async for events in relay.batches(stream, waiting, self._allowance, self._clock):
+                async for events in relay.batches(
+                    stream, waiting, self._allowance, self._glance, self._clock
+                ):
                     record.tokens = waiting.seen
                     if (batch := form(events)) is not None:
                         yield batch
@@ -95,6 +97,9 @@ class Handler:
 
     def _allowance(self) -> float | None:
         return budget(self._streams, self._settings.BATCH_MAX_LATENCY_MS)
+
+    def _glance(self) -> float:
+        return adaptive(self._streams)
 
     def _form(self, request: Request) -> Callable[[list[bytes]], Any]:
         if request.native:

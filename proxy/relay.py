@@ -13,6 +13,9 @@ from typing import Protocol
 
 from proxy import sse
 from proxy.batching import Batches
+from proxy.errors import JobError
+
+_SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
 
 
 class Source(Protocol):
@@ -33,6 +36,7 @@ async def batches(
     source: Source,
     waiting: Batches,
     allowance: Callable[[], float | None],
+    glance: Callable[[], float],
     clock: Callable[[], float],
 ) -> AsyncGenerator[list[bytes], None]:
     """The events of `source` in batches.
@@ -41,22 +45,29 @@ async def batches(
         source: the stream.
         waiting: an empty `Batches` with the ramp to follow.
         allowance: the budget at this moment in seconds; None hands over full batches only.
+        glance: the longest time without a look at the socket, in seconds: a full batch and the end
+            of the stream are not to wait for a long budget.
         clock: seconds on a clock that never goes back.
 
     Raises:
-        JobError: what `source` raises.
+        JobError: what `source` raises, after everything that came before it.
     """
     splitter = sse.Splitter()
-    looked = oldest = clock()
+    started = looked = oldest = clock()
+    fault: JobError | None = None
     while True:
-        data = await source.ready()
-        # What was there may have come right after the last look.
-        arrived = looked
-        if not data and (not waiting.tokens or allowance() is None or source.ended):
-            data = await source.read()
-            if not data:
-                break
-            arrived = clock()
+        try:
+            data = await source.ready()
+            # What was there may have come right after the last look.
+            arrived = looked
+            if not data and (not waiting.tokens or allowance() is None or source.ended):
+                data = await source.read()
+                if not data:
+                    break
+                arrived = clock()
+        except JobError as reason:
+            fault = reason
+            break
         looked = clock()
         if data:
             oldest = oldest if waiting.tokens else arrived
@@ -67,11 +78,21 @@ async def batches(
         limit = allowance()
         if limit is None or not waiting.tokens:
             continue
-        left = oldest + limit - clock()
+        now = clock()
+        left = oldest + limit - now
         if left > 0:
-            await asyncio.sleep(left)
+            await asyncio.sleep(min(left, _until_full(waiting, now - started), glance()))
         else:
             yield waiting.take()
-    waiting.add(splitter.finish())
+    if fault is None:
+        waiting.add(splitter.finish())
     while not waiting.empty:
         yield waiting.take()
+    if fault is not None:
+        raise fault
+
+
+def _until_full(waiting: Batches, elapsed: float) -> float:
+    """Seconds until the next batch is full, at the rate that the stream has had so far."""
+    missing = waiting.size - waiting.tokens
+    return max(_SHORTEST, missing * elapsed / max(1, waiting.seen))
