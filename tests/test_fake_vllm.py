@@ -100,7 +100,9 @@ def text_of(body: bytes) -> str:
 
 def running(client: httpx.Client) -> float:
     text = client.get("/metrics").text
-    found = re.search(r'^vllm:num_requests_running\{.*model_name="first".*\} (.+)$', text, re.M)
+    found = re.search(
+        r'^vllm:num_requests_running\{.*model_name="first".*\} (.+)$', text, re.MULTILINE
+    )
     assert found
     return float(found[1])
 
@@ -222,7 +224,8 @@ def test_rate_and_first_token(client: httpx.Client) -> None:
 def test_a_client_that_leaves_aborts_its_request(client: httpx.Client) -> None:
     body = chat(stream=True, fake={"hang_after": 1})
     with client.stream("POST", "/v1/chat/completions", json=body) as response:
-        next(response.iter_raw())
+        reads = response.iter_raw()
+        next(reads)
         assert running(client) == 1
     until(lambda: running(client) == 0)
     with pytest.raises(httpx.ReadTimeout):

@@ -1,0 +1,1 @@
+"""Tests of the proxy; each file mirrors a module."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -69,7 +70,7 @@ def test_no_cut_loses_or_changes_anything(
     stream = b"".join(b"data: " + text.encode() + newline * 2 for text in texts)
     borders = data.draw(st.lists(st.integers(0, len(stream)), max_size=6).map(sorted))
     ends = [0, *borders, len(stream)]
-    pieces = [stream[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in itertools.pairwise(ends)]
     assert [sse.payload(event).decode() for event in cut(*pieces)] == texts
 
 

@@ -1,0 +1,1 @@
+"""Tests of the supervisor; each file mirrors a module."""

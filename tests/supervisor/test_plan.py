@@ -154,7 +154,8 @@ def test_explain_has_the_fields_of_its_contract() -> None:
         made({"MODEL_NAME": "m", "MAX_MODEL_LEN": "1k", "HOST": "x", "TENSOR_PARALLEL_SIZE": "two"})
     )
     assert set(shown) == {
-        "mode", "vllm_version", "command", "engine_env", "settings", "ignored", "warnings", "errors",
+        "mode", "vllm_version", "command", "engine_env",
+        "settings", "ignored", "warnings", "errors",
     }  # fmt: skip
     assert isinstance(shown["command"], list)
     assert {"env": "MAX_MODEL_LEN", "value": "1k", "flag": "--max-model-len", "source": "option",

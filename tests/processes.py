@@ -1,0 +1,153 @@
+"""Starts real workers for tests, and sees that nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parent.parent
+FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
+CATALOG = ROOT / "tests" / "catalogs" / "vllm-0.32.0.json"
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def until(condition: Callable[[], T], seconds: float = 30.0, what: str = "it") -> T:
+    """Wait until `condition` is true; what it then is."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+class Worker:
+    """`python -m supervisor` as a user would start it, its log in a file."""
+
+    def __init__(
+        self, log: Path, environment: Mapping[str, str] | None = None, *, unread: bool = False
+    ) -> None:
+        self.engine_port, self.control_port = free_port(), free_port()
+        self.mark = uuid.uuid4().hex
+        self.log = log
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ["HOME"],
+            "VLLM_COMMAND": FAKE,
+            "ENGINE_CATALOG": str(CATALOG),
+            "MODEL_NAME": "tiny",
+            "VLLM_PORT": str(self.engine_port),
+            "PORT_HEALTH": str(self.control_port),
+            "WORKER_MARK": self.mark,
+            **(environment or {}),
+        }
+        self.env = {name: value for name, value in env.items() if value}
+        log.touch()
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor"],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if unread else output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def engine_url(self) -> str:
+        """Where the engine is."""
+        return f"http://127.0.0.1:{self.engine_port}"
+
+    def ping(self) -> int | None:
+        """The status of /ping; None while nobody answers."""
+        try:
+            url = f"http://127.0.0.1:{self.control_port}/ping"
+            return httpx.get(url, trust_env=False, timeout=5).status_code
+        except httpx.HTTPError:
+            return None
+
+    def status(self) -> dict[str, Any]:
+        """The body of /status."""
+        url = f"http://127.0.0.1:{self.control_port}/status"
+        found: dict[str, Any] = httpx.get(url, trust_env=False, timeout=5).json()
+        return found
+
+    def until_ready(self, seconds: float = 30.0) -> None:
+        """Wait until /ping says 200."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, self.text()
+            return self.ping() == 200
+
+        until(ready, seconds, f"readiness of\n{self.text()}\n")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30.0) -> int:
+        """Signal the worker and wait; its exit code."""
+        self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 30.0) -> int:
+        """Wait for the worker's end; its exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker did not end:\n{self.text()}") from None
+
+    def text(self) -> str:
+        """What it has logged so far."""
+        return self.log.read_text(errors="replace")
+
+    def left(self) -> list[psutil.Process]:
+        """Every process that is left of it, by the mark in its environment."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("WORKER_MARK") == self.mark:
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def engine_pid(self) -> int:
+        """The process that was spawned last as the engine."""
+        return int(re.findall(r"engine spawned, pid (\d+)", self.text())[-1])
+
+    def end(self) -> None:
+        """Kill whatever is left."""
+        for process in (*self.left(), *_children(self.process.pid)):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        self.process.wait(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return [psutil.Process(pid)]
+    except psutil.Error:
+        return []

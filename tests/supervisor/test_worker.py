@@ -1,0 +1,221 @@
+"""The worker as processes: a real supervisor, real signals, a stand-in engine that misbehaves."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.processes import FAKE, Worker, until
+
+Start = Callable[..., Worker]
+
+REFUSED = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts workers; at the end nothing of them may be left by itself."""
+    workers: list[Worker] = []
+
+    def one(**environment: str) -> Worker:
+        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", environment))
+        return workers[-1]
+
+    yield one
+    for worker in workers:
+        worker.end()
+
+
+def no_traceback(worker: Worker) -> str:
+    text = worker.text()
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_and_stops_in_order(start: Start, number: signal.Signals) -> None:
+    worker = start(FAKE_VLLM="start=0.5")
+    assert until(worker.ping) == 204
+    worker.until_ready()
+    status = worker.status()
+    assert status["state"] == "READY"
+    assert status["mode"] == "plain"
+    assert status["restarts"] == 0
+    assert status["phases"]["engine_start"] > 0.4
+    models = httpx.get(f"{worker.engine_url}/v1/models", trust_env=False).json()
+    assert models["data"][0]["id"] == "tiny"
+    assert worker.stop(number) == 0
+    assert worker.left() == []
+    assert "ready after" in no_traceback(worker)
+
+
+def test_status_waits_for_a_state(start: Start) -> None:
+    worker = start(FAKE_VLLM="start=0.5")
+    until(worker.ping)
+    url = f"http://127.0.0.1:{worker.control_port}/status"
+    got = httpx.get(url, params={"wait": "ready", "timeout": "20"}, timeout=25, trust_env=False)
+    assert (got.status_code, got.json()["state"]) == (200, "READY")
+    late = httpx.get(url, params={"wait": "failed", "timeout": "0.05"}, trust_env=False)
+    assert late.status_code == 408
+    assert httpx.get(url, params={"wait": "nonsense"}, trust_env=False).status_code == 400
+    metrics = httpx.get(url.replace("status", "metrics"), trust_env=False).text
+    assert "vllm_supervisor_ready 1" in metrics
+
+
+def test_what_the_engine_prints_is_in_the_log_unchanged(start: Start) -> None:
+    worker = start(
+        FAKE_VLLM="exit=3", FAKE_VLLM_LINES="one\n  two\tthree \x1b[1mé", MAX_RESTARTS="0"
+    )
+    assert worker.wait() == 70
+    assert "one\n  two\tthree \x1b[1mé" in worker.text()
+
+
+def test_a_crash_is_followed_by_a_restart(start: Start) -> None:
+    worker = start()
+    worker.until_ready()
+    first = worker.engine_pid()
+    psutil.Process(first).kill()
+    until(lambda: worker.ping() == 503, what="the loss of the engine")
+    until(lambda: worker.ping() == 200, what="the restart")
+    status = worker.status()
+    assert status["restarts"] == 1
+    assert "SIGKILL" in status["last_failure"]
+    assert worker.engine_pid() != first
+    assert worker.stop() == 0
+
+
+def test_a_configuration_error_is_not_tried_again(start: Start) -> None:
+    worker = start(FAKE_VLLM="exit=2", FAKE_VLLM_LINES=REFUSED)
+    assert worker.wait() == 78
+    text = no_traceback(worker)
+    assert text.count("engine spawned") == 1
+    assert "the engine refused its command line: argument --max-model-len" in text
+
+
+def test_gives_up_with_a_reason(start: Start) -> None:
+    worker = start(FAKE_VLLM="exit=9", FAKE_VLLM_LINES="RuntimeError: boom", MAX_RESTARTS="1")
+    assert worker.wait() == 70
+    text = no_traceback(worker)
+    assert text.count("engine spawned") == 2
+    assert "giving up with exit code 70" in text
+    assert "RuntimeError: boom" in text
+
+
+def test_a_start_that_hangs_ends_in_time(start: Start) -> None:
+    worker = start(FAKE_VLLM="hang-start", STARTUP_TIMEOUT="1", MAX_RESTARTS="0")
+    assert worker.wait() == 71
+    assert "the engine was not ready after 1 s" in no_traceback(worker)
+
+
+def test_a_missing_command(start: Start) -> None:
+    worker = start(VLLM_COMMAND="/nowhere/vllm")
+    assert worker.wait() == 127
+    assert "'/nowhere/vllm' was not found" in no_traceback(worker)
+
+
+def test_a_command_that_may_not_be_run(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "vllm").write_text("#!/bin/sh\n")
+    worker = start(VLLM_COMMAND=str(tmp_path / "vllm"))
+    assert worker.wait() == 126
+    assert "is not executable" in no_traceback(worker)
+
+
+@pytest.mark.parametrize("name", ["VLLM_PORT", "PORT_HEALTH"])
+def test_a_taken_port_is_named_with_its_owner(start: Start, name: str) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        worker = start(**{name: str(port)})
+        assert worker.wait() == 78
+    text = no_traceback(worker)
+    assert f"port {port} is taken by process {psutil.Process().name()}" in text
+    assert f"set {name} to a free port" in text
+    assert "engine spawned" not in text
+
+
+def test_a_model_path_that_does_not_exist(start: Start) -> None:
+    worker = start(MODEL_NAME="/nowhere/model")
+    assert worker.wait() == 78
+    assert "MODEL_NAME=/nowhere/model does not exist" in no_traceback(worker)
+
+
+def test_everything_wrong_is_said_together(start: Start) -> None:
+    worker = start(MAX_MODEL_LEN="long", TENSOR_PARALLEL_SIZE="two", HF_TOKEN="hf_verysecret")
+    assert worker.wait() == 78
+    text = no_traceback(worker)
+    assert "MAX_MODEL_LEN=long" in text
+    assert "TENSOR_PARALLEL_SIZE=two" in text
+    assert "hf_verysecret" not in text
+
+
+def test_orphans_of_the_engine_end_with_it(start: Start) -> None:
+    worker = start(FAKE_VLLM="orphan")
+    worker.until_ready()
+    assert len(worker.left()) >= 3
+    assert worker.stop() == 0
+    assert worker.left() == []
+
+
+def test_nothing_of_the_engine_outlives_a_killed_supervisor(start: Start) -> None:
+    worker = start(FAKE_VLLM="orphan ignore-term")
+    worker.until_ready()
+    worker.process.kill()
+    worker.wait()
+    until(lambda: worker.left() == [], 10, "the end of the engine")
+
+
+def test_a_second_signal_skips_the_waiting(start: Start) -> None:
+    worker = start(FAKE_VLLM="ignore-term")
+    worker.until_ready()
+    worker.process.send_signal(signal.SIGTERM)
+    until(lambda: worker.ping() == 503, what="the drain")
+    began = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - began < 9  # the engine would have been killed after 70
+    assert worker.left() == []
+
+
+def test_a_stop_during_the_start_ends_at_once(start: Start) -> None:
+    worker = start(FAKE_VLLM="hang-start")
+    assert until(worker.ping) == 204
+    assert worker.stop(seconds=20) == 0
+    assert worker.left() == []
+
+
+def test_a_running_request_is_finished_before_the_end(start: Start) -> None:
+    worker = start()
+    worker.until_ready()
+    body = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 20, "rate": 20}}
+    with httpx.stream(
+        "POST", f"{worker.engine_url}/v1/completions", json=body, trust_env=False, timeout=20
+    ) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        worker.process.send_signal(signal.SIGTERM)
+        rest = [line for line in lines if line]
+    assert rest[-1] == "data: [DONE]"
+    assert worker.wait() == 0
+
+
+def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    """A pipe is full after 64 KB; the engine prints 9 MB and must still become ready."""
+    worker = Worker(tmp_path / "log", {"FAKE_VLLM": "log=100000"}, unread=True)
+    try:
+        worker.until_ready()
+        assert worker.stop() == 0
+    finally:
+        worker.end()
+
+
+def test_the_stand_in_is_what_runs() -> None:
+    """Guards the tests above against an engine that happens to be installed."""
+    assert "fake_vllm.py" in FAKE
