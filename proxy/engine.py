@@ -18,7 +18,13 @@ import tenacity
 from httpx_aiohttp import AiohttpTransport
 
 from proxy.config import Settings
-from proxy.errors import EngineRefused, EngineSilent, EngineUnavailable, StreamBroken
+from proxy.errors import (
+    EngineRefused,
+    EngineSilent,
+    EngineUnavailable,
+    JobError,
+    StreamBroken,
+)
 from proxy.jobs import Request
 
 if TYPE_CHECKING:
@@ -173,7 +179,7 @@ class Engine:
         """Tries again while the engine cannot be connected to: nothing of the job was sent yet."""
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(EngineUnavailable),
-            wait=tenacity.wait_exponential_jitter(initial=0.05, max=1.0, jitter=0.05),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.05),
             stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
             reraise=True,
         )
@@ -181,12 +187,19 @@ class Engine:
 
 @contextlib.contextmanager
 def _named_errors() -> Iterator[None]:
-    """Both clients' errors as ours."""
+    """Both clients' errors as ours.
+
+    httpx-aiohttp calls every lost connection a ConnectTimeout; what it was is in the cause.
+    """
     try:
         yield
-    except (httpx.ConnectError, aiohttp.ClientConnectorError) as reason:
-        raise EngineUnavailable("the engine cannot be reached") from reason
-    except (httpx.ReadTimeout, aiohttp.SocketTimeoutError) as reason:
-        raise EngineSilent("the engine sent nothing for REQUEST_IDLE_TIMEOUT") from reason
     except (httpx.HTTPError, aiohttp.ClientError, ConnectionError) as reason:
-        raise StreamBroken("the engine's answer ended before its end") from reason
+        raise _named(reason.__cause__ or reason) from reason
+
+
+def _named(reason: BaseException) -> JobError:
+    if isinstance(reason, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return EngineUnavailable("the engine cannot be reached")
+    if isinstance(reason, aiohttp.ServerTimeoutError):
+        return EngineSilent("the engine sent nothing for REQUEST_IDLE_TIMEOUT")
+    return StreamBroken("the engine's answer ended before its end")

@@ -1,0 +1,37 @@
+"""One stand-in engine for all tests of the proxy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.processes import ROOT, free_port, until
+
+
+@pytest.fixture(scope="session")
+def fake_engine() -> Iterator[str]:
+    """The URL of a stand-in that serves the model `tiny`."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, str(ROOT / "tests" / "fake_vllm.py"), "serve", "tiny"]
+    with subprocess.Popen(
+        [*command, "--host=127.0.0.1", f"--port={port}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            until(lambda: _answers(url), what="the stand-in")
+            yield url
+        finally:
+            process.kill()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", trust_env=False).is_success
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,224 @@
+"""The handler against a stand-in engine over real HTTP: what each job yields."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from proxy import config
+from proxy.engine import Engine
+from proxy.handler import Handler
+from tests.processes import free_port
+
+Ask = Callable[..., Any]
+
+
+class Worker:
+    """A handler with its engine, and what it yields for a job."""
+
+    def __init__(self, url: str, **environment: str) -> None:
+        self.settings = config.read({"ENGINE_URL": url, **environment})
+        self.engine = Engine(self.settings)
+        self.handler = Handler(self.settings, self.engine)
+
+    async def __aenter__(self) -> Worker:
+        return self
+
+    async def __aexit__(self, *_reason: object) -> None:
+        await self.engine.close()
+
+    async def ask(self, given: Any) -> list[Any]:
+        return [output async for output in self.handler({"id": "job-1", "input": given})]
+
+
+@pytest.fixture
+async def worker(fake_engine: str) -> AsyncIterator[Worker]:
+    async with Worker(fake_engine) as one:
+        yield one
+
+
+def chat(*, stream: bool = True, **fake: Any) -> dict[str, Any]:
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+    return {"openai_route": "/v1/chat/completions", "openai_input": {**body, "fake": fake}}
+
+
+def text(outputs: list[Any]) -> str:
+    """The text in a stream of SSE strings."""
+    found = []
+    for line in "".join(outputs).splitlines():
+        if line.startswith("data: {"):
+            choices = json.loads(line[6:]).get("choices", ())
+            found += [choice["delta"].get("content") or "" for choice in choices]
+    return "".join(found)
+
+
+def words(count: int) -> str:
+    return "".join(f" w{index}" for index in range(count))
+
+
+def failure(outputs: list[Any]) -> dict[str, Any]:
+    """The error object of a job that failed."""
+    assert set(outputs[-1]) == {"error"}
+    found: dict[str, Any] = json.loads(outputs[-1]["error"])
+    assert set(found) == {"message", "type", "param", "code"}
+    return found
+
+
+async def running(url: str) -> float:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        metrics = (await client.get(f"{url}/metrics")).text
+    found = re.search(r"^vllm:num_requests_running.* ([0-9.]+)$", metrics, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+async def test_an_answer_is_one_object(worker: Worker) -> None:
+    (answer,) = await worker.ask(chat(stream=False, tokens=3))
+    assert answer["choices"][0]["message"]["content"] == words(3)
+
+
+async def test_a_get(worker: Worker) -> None:
+    (models,) = await worker.ask({"openai_route": "/v1/models", "openai_input": None})
+    assert models["data"][0]["id"] == "tiny"
+
+
+async def test_a_stream_is_whole(worker: Worker) -> None:
+    outputs = await worker.ask(chat(tokens=200, rate=2000))
+    assert text(outputs) == words(200)
+    assert "".join(outputs).endswith("data: [DONE]\n\n")
+    assert all(output.endswith("\n\n") for output in outputs)
+
+
+@pytest.mark.parametrize(
+    "fake",
+    [{"split_events": True}, {"crlf": True}, {"keepalive": True}, {"merge_events": 4}],
+    ids=str,
+)
+async def test_a_stream_is_whole_however_it_comes(worker: Worker, fake: dict[str, Any]) -> None:
+    assert text(await worker.ask(chat(tokens=20, **fake))) == words(20)
+
+
+async def test_a_character_in_two_pieces(worker: Worker) -> None:
+    outputs = await worker.ask(chat(tokens=20, half_character=True))
+    assert re.sub(r"[^ w0-9]", "", text(outputs)) == words(20)
+    assert "\ufffd" not in text(outputs)
+
+
+async def test_batches_are_exactly_the_ramps_without_a_budget(fake_engine: str) -> None:
+    async with Worker(fake_engine, BATCH_MAX_LATENCY_MS="0") as worker:
+        outputs = await worker.ask(chat(tokens=140, rate=1000))
+    sizes = [len(re.findall(r'"content": ?" w', output)) for output in outputs]
+    assert [size for size in sizes if size] == [1, 3, 9, 27, 50, 50]
+
+
+async def test_raw_output_off_yields_lists_of_chunks(fake_engine: str) -> None:
+    async with Worker(fake_engine, RAW_OPENAI_OUTPUT="0") as worker:
+        outputs = await worker.ask(chat(tokens=5))
+    chunks = [chunk for output in outputs for chunk in output]
+    pieces = [choice["delta"].get("content", "") for c in chunks for choice in c["choices"]]
+    assert "".join(pieces) == words(5)
+
+
+async def test_the_native_form_streams_batches(fake_engine: str) -> None:
+    given = {"prompt": "hi", "stream": True, "sampling_params": {"max_tokens": 100}}
+    async with Worker(fake_engine, BATCH_MAX_LATENCY_MS="0") as worker:
+        outputs = await worker.ask(given)
+    sizes = [len(output["choices"][0]["tokens"]) for output in outputs if output["choices"]]
+    assert sizes == [1, 3, 9, 27, 50, 10]
+    tokens = [t for output in outputs for choice in output["choices"] for t in choice["tokens"]]
+    assert "".join(tokens) == words(100)
+    assert outputs[-1]["usage"]["output"] == 100
+
+
+async def test_the_native_form_in_one_piece(worker: Worker) -> None:
+    (answer,) = await worker.ask({"prompt": "hi", "sampling_params": {"max_tokens": 4}})
+    assert answer["choices"] == [{"tokens": [words(4)]}]
+    assert answer["usage"]["output"] == 4
+
+
+async def test_an_error_of_the_engine_is_kept(worker: Worker) -> None:
+    outputs = await worker.ask(chat(stream=False, status=400, message="too long"))
+    error = failure(outputs)
+    assert (error["code"], error["message"]) == (400, "too long")
+    assert error["type"] == "BadRequestError"
+
+
+async def test_a_streaming_client_gets_the_error_as_an_event_first(worker: Worker) -> None:
+    event, last = await worker.ask(chat(status=400, message="too long"))
+    assert json.loads(event.removeprefix("data: "))["error"]["message"] == "too long"
+    assert json.loads(last["error"])["code"] == 400
+
+
+async def test_an_error_inside_a_stream_fails_the_job(worker: Worker) -> None:
+    outputs = await worker.ask(chat(tokens=9, error_after=4))
+    assert text(outputs[:-1]) == words(4)
+    assert failure(outputs)["code"] == 500
+
+
+async def test_a_cut_stream_is_an_error_after_what_came(worker: Worker) -> None:
+    outputs = await worker.ask(chat(tokens=50, cut_after=20, rate=500))
+    assert failure(outputs)["code"] == 502
+    assert text(outputs[:-1]) in words(20)
+    assert '"error"' in outputs[-2]
+
+
+async def test_silence_ends_a_request(fake_engine: str) -> None:
+    async with Worker(fake_engine, REQUEST_IDLE_TIMEOUT="0.2") as worker:
+        assert failure(await worker.ask(chat(stream=False, hang=True)))["code"] == 504
+        assert failure(await worker.ask(chat(tokens=9, hang_after=3)))["code"] == 504
+
+
+async def test_an_engine_that_is_not_there() -> None:
+    async with Worker(f"http://127.0.0.1:{free_port()}", ENGINE_WAIT_TIMEOUT="0.3") as worker:
+        assert failure(await worker.ask(chat(stream=False)))["code"] == 503
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [(None, 400), ({}, 400), ({"openai_route": "http://evil.example/"}, 403)],
+)
+async def test_a_job_that_is_not_understood(worker: Worker, given: Any, code: int) -> None:
+    assert failure(await worker.ask(given))["code"] == code
+
+
+async def test_a_model_is_named_where_the_caller_names_none(worker: Worker) -> None:
+    (answer,) = await worker.ask({"route": "/v1/completions", "body": {"prompt": "x"}})
+    assert answer["model"] == "tiny"
+
+
+@pytest.mark.parametrize("when", ["before", "within", "suspended"])
+async def test_a_cancelled_job_frees_the_engine(
+    worker: Worker, fake_engine: str, when: str
+) -> None:
+    """Cancelled before the first token, while it reads, and while the SDK posts a batch."""
+    fake = {"hang": True} if when == "before" else {"tokens": 5000, "rate": 50}
+    reached, forever = asyncio.Event(), asyncio.Event()
+
+    async def job() -> None:
+        async for _ in worker.handler({"id": "job-2", "input": chat(**fake)}):
+            reached.set()
+            if when == "suspended":
+                await forever.wait()
+
+    task = asyncio.create_task(job())
+    async with asyncio.timeout(10):
+        while await running(fake_engine) == 0:
+            await asyncio.sleep(0.02)
+        if when != "before":
+            await reached.wait()
+        task.cancel()
+        while await running(fake_engine) > 0:
+            await asyncio.sleep(0.02)
+    assert task.cancelled() or task.cancelling()
+
+
+async def test_the_key_is_sent(fake_engine: str) -> None:
+    async with Worker(fake_engine, VLLM_API_KEY="s3cret", ALLOWED_ROUTES="/echo-request") as worker:
+        (echo,) = await worker.ask({"route": "/echo-request", "body": {"x": 1}})
+    assert echo["headers"]["Authorization"] == "Bearer s3cret"
