@@ -45,12 +45,14 @@ class LogSink:
         self._size = 0
         self._dropped = 0
         self._busy = False
+        self._line_open = False
         self._changed = threading.Condition()
         threading.Thread(target=self._write_all, name="log-writer", daemon=True).start()
 
     def write(self, data: bytes) -> None:
         """Hand over bytes to be written; returns at once."""
         with self._changed:
+            self._line_open = not data.endswith(b"\n")
             self._waiting.append(data)
             self._size += len(data)
             while self._size > _WAITING_MOST and len(self._waiting) > 1:
@@ -59,12 +61,18 @@ class LogSink:
                 self._dropped += len(lost)
             self._changed.notify_all()
 
-    def flush(self, timeout: float) -> None:
-        """Wait until everything is written, `timeout` seconds at most."""
+    def write_line(self, text: str) -> None:
+        """Hand over one line of ours; it begins a line even where the engine left one open."""
+        before = b"\n" if self._line_open else b""
+        self.write(before + text.encode() + b"\n")
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything is written, `timeout` seconds at most; whether it is."""
         end = time.monotonic() + timeout
         with self._changed:
             while (self._waiting or self._busy) and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)
+            return not self._waiting and not self._busy
 
     def _write_all(self) -> None:
         while True:
@@ -129,4 +137,4 @@ class SinkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and hand over one line."""
-        self._sink.write(self.format(record).encode() + b"\n")
+        self._sink.write_line(self.format(record))

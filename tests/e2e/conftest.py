@@ -1,0 +1,95 @@
+"""One start of the real engine, under the supervisor in plain mode on port 8000, serves all tests.
+
+The proxy stands beside it, with the real SDK, between that engine and a local RunPod endpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+
+from tests.emulator.environment import worker_environment
+from tests.processes import ROOT, Worker, free_port, until
+from tools import run
+
+_READY_WITHIN = 600.0  # seconds: a cold disk, not a slow engine
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the parts are."""
+
+    worker: Worker
+    engine_url: str
+    platform_url: str
+
+    def direct(self) -> openai.OpenAI:
+        """A client of the engine itself."""
+        return openai.OpenAI(base_url=f"{self.engine_url}/v1", api_key="none", max_retries=0)
+
+    def through(self) -> openai.OpenAI:
+        """A client of the platform, as a user has it."""
+        url = f"{self.platform_url}/openai/v1"
+        return openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+
+    def running(self) -> float:
+        """How many requests the engine works on."""
+        metrics = httpx.get(f"{self.engine_url}/metrics", trust_env=False).text
+        lines = [line for line in metrics.splitlines() if not line.startswith("#")]
+        counts = [line for line in lines if line.startswith("vllm:num_requests_running")]
+        assert counts
+        return sum(float(line.rsplit(" ", 1)[1]) for line in counts)
+
+
+def engine_environment(**more: str) -> dict[str, str]:
+    """What `make run` would hand to the supervisor, for the engine that VLLM_COMMAND names."""
+    command = os.environ.get("VLLM_COMMAND", "")
+    if not command:
+        pytest.fail("VLLM_COMMAND does not name the real vLLM; run the tests with `make test`")
+    env = run.environment(more, "cpu", Path(command).parent.parent)
+    return {"ENGINE_CATALOG": "", "VLLM_COMMAND": command, **env, **more}
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The engine, ready, with the proxy and the platform beside it."""
+    folder = tmp_path_factory.mktemp("e2e")
+    worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000"))
+    platform_port = free_port()
+    platform = f"http://127.0.0.1:{platform_port}"
+    others: list[subprocess.Popen[bytes]] = []
+    try:
+        emulator = [sys.executable, "-m", "tests.emulator", "--port", str(platform_port)]
+        others.append(subprocess.Popen(emulator, cwd=ROOT, stdout=subprocess.DEVNULL))
+        proxy_env = {
+            **os.environ,
+            **worker_environment(platform),
+            "ENGINE_URL": "http://127.0.0.1:8000",
+            "CONTROL_URL": f"http://127.0.0.1:{worker.control_port}",
+        }
+        with (folder / "proxy.log").open("wb") as log:
+            others.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "proxy"], cwd=ROOT, env=proxy_env, stdout=log, stderr=log
+                )
+            )
+        worker.until_ready(_READY_WITHIN)
+        yield Endpoint(worker, "http://127.0.0.1:8000", f"{platform}/v2/local")
+        others[1].send_signal(signal.SIGTERM)
+        assert others[1].wait(30) == 0, (folder / "proxy.log").read_text()
+        assert worker.stop(seconds=90) == 0, worker.text()
+        until(lambda: worker.left() == [], 10, "the end of every process")
+    finally:
+        for process in others:
+            process.kill()
+            process.wait()
+        worker.end()
