@@ -42,6 +42,14 @@ async def watch(engine: httpx.AsyncClient, report: Callable[[bool], Awaitable[No
         await report(await is_healthy(engine))
 
 
+async def served_model(engine: httpx.AsyncClient) -> str | None:
+    """The first name under which a model is served; None where that cannot be read."""
+    try:
+        return str((await engine.get("/v1/models")).json()["data"][0]["id"])
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return None
+
+
 async def until_idle(engine: httpx.AsyncClient) -> None:
     """Until the engine's metrics say that no request runs or waits, or it does not answer."""
     while True:

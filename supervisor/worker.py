@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import random
 import signal
@@ -177,6 +178,8 @@ class Worker:
                 progress.cancel()
             self._status.phases["engine_start"] = time.monotonic() - started
             await self._events.put(lifecycle.Ready())
+            if self._settings.mode is Mode.PLAIN and self._state.restarts == 0:
+                self._say_how_to_use(await health.served_model(engine))
             await health.watch(engine, report)
 
     async def _show_progress(self, started: float) -> None:
@@ -238,7 +241,7 @@ class Worker:
         match self._state.phase:
             case Phase.READY:
                 took = self._status.phases.get("engine_start", 0.0)
-                log.info("ready after %.1f s. %s", took, self._how_to_use())
+                log.info("ready after %.1f s", took)
             case Phase.RESTARTING if self._state.deadline is not None:
                 wait = self._state.deadline - time.monotonic()
                 log.warning(
@@ -263,11 +266,17 @@ class Worker:
             case Phase.STARTING if before.phase is not Phase.STARTING:
                 log.info("starting")
 
-    def _how_to_use(self) -> str:
-        if self._settings.mode is Mode.QUEUE:
-            return "Jobs are taken from the queue."
-        port = self._settings.engine_port
-        return f"Try: curl http://localhost:{port}/v1/models"
+    def _say_how_to_use(self, model: str | None) -> None:
+        url = f"http://localhost:{self._settings.engine_port}/v1"
+        if model is None:  # it asks for a key, or serves no model by name
+            log.info("try: curl %s/models", url)
+            return
+        body = {"model": model, "messages": [{"role": "user", "content": "What is this?"}]}
+        log.info(
+            "try: curl %s/chat/completions -H 'Content-Type: application/json' -d '%s'",
+            url,
+            json.dumps(body),
+        )
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -51,9 +51,12 @@ def test_serves_and_stops_in_order(start: Start, number: signal.Signals) -> None
     assert status["phases"]["engine_start"] > 0.4
     models = httpx.get(f"{worker.engine_url}/v1/models", trust_env=False).json()
     assert models["data"][0]["id"] == "tiny"
+    until(lambda: "try: curl" in worker.text(), what="the line to try")
     assert worker.stop(number) == 0
     assert worker.left() == []
-    assert "ready after" in no_traceback(worker)
+    text = no_traceback(worker)
+    assert "ready after" in text
+    assert f"curl http://localhost:{worker.engine_port}/v1/chat/completions" in text
 
 
 def test_status_waits_for_a_state(start: Start) -> None:

@@ -1,0 +1,91 @@
+"""Starts the processes of a run, reads what they print, and ends them by their id."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ProcessEndedError(Exception):
+    """A process of the measurement ended, or said nothing in time."""
+
+
+class Running:
+    """A process that runs in a group of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
+        self._process = process
+        self._name = name
+
+    async def line(self, timeout_s: float) -> str:
+        """The next line that it prints. Raises ProcessEndedError."""
+        assert self._process.stdout  # noqa: S101 - for the type checker
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
+        except TimeoutError:
+            raise ProcessEndedError(f"{self._name} said nothing for {timeout_s:.0f} s") from None
+        if not line:
+            raise ProcessEndedError(f"{self._name} ended")
+        return line.decode().strip()
+
+    async def ended(self) -> None:
+        """Wait for its end. Raises ProcessEndedError then."""
+        code = await self._process.wait()
+        raise ProcessEndedError(f"{self._name} ended with {code}")
+
+    def cpu_s(self) -> float:
+        """User and system time of it and its children so far, in seconds."""
+        process = psutil.Process(self._process.pid)
+        total = 0.0
+        for each in [process, *process.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = each.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+    async def stop(self) -> None:
+        """End the process and all of its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    name: str,
+    command: list[str],
+    environment: dict[str, str] | None = None,
+    log: IO[bytes] | None = None,
+) -> AsyncIterator[Running]:
+    """Start a command; "python" is this interpreter. With `log` all it prints goes there."""
+    python = [sys.executable] if command[0] == "python" else command[:1]
+    process = await asyncio.create_subprocess_exec(
+        *python,
+        *command[1:],
+        env={**_surroundings(), **(environment or {})},
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log or asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT if log else None,
+        start_new_session=True,
+    )
+    one = Running(process, name)
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment without what would lead a worker to a real platform."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RUNPOD_")}
