@@ -1,0 +1,1 @@
+"""Tests of everything; `python -m tests.emulator` is usable by hand."""

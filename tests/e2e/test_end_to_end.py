@@ -90,7 +90,7 @@ def test_completions_are_the_same(endpoint: Endpoint, stream: bool) -> None:
     def text(client: openai.OpenAI) -> str:
         options: dict[str, Any] = {"prompt": "Hello", **GREEDY}
         if not stream:
-            return client.completions.create(**options).choices[0].text
+            return str(client.completions.create(**options).choices[0].text)
         chunks = client.completions.create(stream=True, **options)
         return "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
 

@@ -18,7 +18,7 @@ BAD_VALUE = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
 TOO_LONG = """\
 pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
   Value error, User-specified max_model_len (99999) is greater than the derived max_model_len \
-(max_position_embeddings=2048.0 or model_max_length=None in model's config.json). [type=value_error]"""
+(max_position_embeddings=2048.0 or model_max_length=None in model's config). [type=value_error]"""
 
 
 @pytest.mark.parametrize(

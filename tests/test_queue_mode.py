@@ -1,0 +1,129 @@
+"""The whole worker in queue mode: the real SDK, a stand-in engine, the platform's emulator."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.emulator.environment import worker_environment
+from tests.processes import ROOT, Worker, free_port, until
+
+
+class Platform:
+    """The emulator as a process."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.root = f"http://127.0.0.1:{self.port}"
+        self.url = f"{self.root}/v2/local"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.emulator", "--port", str(self.port)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def submit(self, given: Any) -> str:
+        body = {"input": given}
+        return str(httpx.post(f"{self.url}/run", json=body, trust_env=False).json()["id"])
+
+    def job(self, job: str) -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(
+            f"{self.root}/_emulator/jobs/{job}", trust_env=False
+        ).json()
+        return found
+
+    def until(self, job: str, state: str) -> dict[str, Any]:
+        until(lambda: self.job(job)["status"] == state, 30, f"{state}, not {self.job(job)}")
+        return self.job(job)
+
+    def serves(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    one = Platform()
+    try:
+        until(one.serves, 15, "the emulator")
+        yield one
+    finally:
+        one.process.terminate()
+        one.process.wait(10)
+
+
+@pytest.fixture
+def worker(platform: Platform, tmp_path: Path) -> Iterator[Worker]:
+    one = Worker(tmp_path / "log", {**worker_environment(platform.root), "LOG_CONTENT": ""})
+    try:
+        one.until_ready()
+        yield one
+    finally:
+        one.end()
+
+
+def streaming(tokens: int, rate: float) -> dict[str, Any]:
+    body = {"model": "tiny", "prompt": "secret-prompt", "stream": True}
+    fake = {"tokens": tokens, "rate": rate}
+    return {"openai_route": "/v1/completions", "openai_input": {**body, "fake": fake}}
+
+
+def test_a_job_that_waited_for_the_start_is_answered(platform: Platform, worker: Worker) -> None:
+    found = platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+    assert found["output"][0]["choices"][0]["tokens"][0].startswith(" w0 w1")
+    assert worker.status()["mode"] == "queue"
+
+
+def test_sigterm_finishes_jobs_in_hand_and_nothing_is_left(
+    platform: Platform, worker: Worker
+) -> None:
+    jobs = [platform.submit(streaming(60, 30)) for _ in range(3)]
+    for job in jobs:
+        until(lambda job=job: platform.job(job)["posts"], 20, "the first batch")  # type: ignore[misc]
+    worker.process.send_signal(signal.SIGTERM)
+    for job in jobs:
+        found = platform.until(job, "COMPLETED")
+        assert "".join(found["output"]).count('"text"') >= 60
+        assert "[DONE]" in found["output"][-1]
+        assert found["done"] == 1
+    late = platform.submit(streaming(1, 0))
+    assert worker.wait() == 0
+    assert worker.left() == []
+    assert platform.job(late)["status"] == "IN_QUEUE"
+
+
+def test_an_idle_worker_stops_at_once(platform: Platform, worker: Worker) -> None:
+    """The SDK's own polls would hold it for up to 90 s."""
+    platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+    assert worker.stop(seconds=15) == 0
+    assert worker.left() == []
+
+
+def test_a_proxy_that_dies_is_started_again(platform: Platform, worker: Worker) -> None:
+    platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+    engine = worker.engine_pid()
+    proxies = [p for p in worker.left() if p.cmdline()[1:] == ["-m", "proxy"]]
+    for process in proxies:
+        process.kill()
+    platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+    assert worker.engine_pid() == engine
+    assert worker.status()["restarts"] == 0
+
+
+def test_the_log_has_a_line_for_each_job_and_never_its_text(
+    platform: Platform, worker: Worker
+) -> None:
+    job = platform.submit(streaming(5, 0))
+    platform.until(job, "COMPLETED")
+    until(lambda: f"job {job}: /v1/completions 200, 5 tokens" in worker.text(), what="the line")
+    assert "secret-prompt" not in worker.text()
+    assert " w3" not in worker.text()
