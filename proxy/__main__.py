@@ -10,6 +10,8 @@ from typing import Any
 
 from proxy import config, readiness
 from proxy.config import ProxyConfigurationError, Settings
+from proxy.engine import Engine
+from proxy.handler import Handler
 
 log = logging.getLogger("proxy")
 
@@ -38,29 +40,36 @@ def main() -> int:
     try:
         readiness.wait(settings)
         log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
-        sdk.serve(_handler(settings), settings.MAX_CONCURRENCY)
+        relay = _Relay(settings)
+        sdk.serve(relay.handler, settings.MAX_CONCURRENCY, relay.close)
     except KeyboardInterrupt:
         return 130
     return 0
 
 
-def _handler(settings: Settings) -> Any:
-    """The handler as the SDK wants it: an async generator function.
+class _Relay:
+    """The handler as the SDK wants it, an async generator function.
 
-    The engine's session belongs to the event loop, which the SDK makes: the first job finds it.
+    The engine's session belongs to the event loop, which the SDK makes: the first job opens it.
     """
-    from proxy.engine import Engine
-    from proxy.handler import Handler
 
-    made: list[Handler] = []
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: Engine | None = None
+        self._handler: Handler | None = None
 
-    async def handler(job: dict[str, Any]) -> AsyncGenerator[Any, None]:
-        if not made:
-            made.append(Handler(settings, Engine(settings)))
-        async for output in made[0](job):
+    async def handler(self, job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        """Answer one job."""
+        if self._handler is None:
+            self._engine = Engine(self._settings)
+            self._handler = Handler(self._settings, self._engine)
+        async for output in self._handler(job):
             yield output
 
-    return handler
+    async def close(self) -> None:
+        """Close the engine's session, if a job has opened it."""
+        if self._engine is not None:
+            await self._engine.close()
 
 
 def _quiet_sdk() -> None:

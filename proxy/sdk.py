@@ -21,10 +21,16 @@ T = TypeVar("T")
 
 log = logging.getLogger("proxy")
 
+_CLOSE = "vllm_supervisor_close"  # our entry in the SDK's configuration
 
-def serve(handler: Callable[..., Any], concurrency: int) -> None:
-    """Take jobs until told to stop. Never changes the concurrency: the SDK waits for every job in
-    flight before it does, and deadlocks at 0.
+
+def serve(
+    handler: Callable[..., Any], concurrency: int, close: Callable[[], Awaitable[None]]
+) -> None:
+    """Take jobs until told to stop; `close` is called at the end, inside the event loop.
+
+    Never changes the concurrency: the SDK waits for every job in flight before it does, and
+    deadlocks at 0.
     """
     install()
     runpod.serverless.start(
@@ -32,6 +38,7 @@ def serve(handler: Callable[..., Any], concurrency: int) -> None:
             "handler": handler,
             "concurrency_modifier": lambda _current: concurrency,
             "return_aggregate_stream": True,
+            _CLOSE: close,
         }
     )
 
@@ -82,7 +89,10 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
     async def run(self) -> None:
         """Run the SDK's loops until the worker is stopped and every job is done."""
         self._loop = asyncio.get_running_loop()
-        await super().run()
+        try:
+            await super().run()
+        finally:
+            await self.config[_CLOSE]()
 
     def handle_shutdown(self, signum: int, frame: object) -> None:
         """Begin to drain. A signal handler: it only wakes the loop."""

@@ -32,14 +32,16 @@ def free_port() -> int:
         return number
 
 
-def until(condition: Callable[[], T], seconds: float = 30.0, what: str = "it") -> T:
-    """Wait until `condition` is true; what it then is."""
+def until(
+    condition: Callable[[], T], seconds: float = 30.0, what: str = "it", pause: float = 0.02
+) -> T:
+    """Wait until `condition` is true, looking every `pause` seconds; what it then is."""
     end = time.monotonic() + seconds
     while True:
         if found := condition():
             return found
         assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 class Worker:

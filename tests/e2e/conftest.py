@@ -31,23 +31,20 @@ class Endpoint:
     worker: Worker
     engine_url: str
     platform_url: str
-
-    def direct(self) -> openai.OpenAI:
-        """A client of the engine itself."""
-        return openai.OpenAI(base_url=f"{self.engine_url}/v1", api_key="none", max_retries=0)
-
-    def through(self) -> openai.OpenAI:
-        """A client of the platform, as a user has it."""
-        url = f"{self.platform_url}/openai/v1"
-        return openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+    direct: openai.OpenAI  # a client of the engine itself
+    through: openai.OpenAI  # a client of the platform, as a user has it
 
     def running(self) -> float:
-        """How many requests the engine works on."""
+        """How many requests the engine works on. Costs the engine several ms: ask seldom."""
         metrics = httpx.get(f"{self.engine_url}/metrics", trust_env=False).text
         lines = [line for line in metrics.splitlines() if not line.startswith("#")]
         counts = [line for line in lines if line.startswith("vllm:num_requests_running")]
         assert counts
         return sum(float(line.rsplit(" ", 1)[1]) for line in counts)
+
+
+def _client(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=url, api_key="none", max_retries=0)
 
 
 def engine_environment(**more: str) -> dict[str, str]:
@@ -83,7 +80,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
                 )
             )
         worker.until_ready(_READY_WITHIN)
-        yield Endpoint(worker, "http://127.0.0.1:8000", f"{platform}/v2/local")
+        url = "http://127.0.0.1:8000"
+        with _client(f"{url}/v1") as direct, _client(f"{platform}/v2/local/openai/v1") as through:
+            yield Endpoint(worker, url, f"{platform}/v2/local", direct, through)
         others[1].send_signal(signal.SIGTERM)
         assert others[1].wait(30) == 0, (folder / "proxy.log").read_text()
         assert worker.stop(seconds=90) == 0, worker.text()
