@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import httpx
@@ -26,9 +26,6 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.jobs import Request
-
-if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
 _OK = 200
@@ -71,18 +68,22 @@ class Stream:
         self._pause()
         return data
 
+    # The transport is paused, not aiohttp's protocol: that would stop its parser too, in the
+    # middle of what it has, and the rest would come out only with the next bytes of the socket.
+
     def _listen(self) -> None:
-        if (protocol := self._protocol()) is not None:
-            protocol.resume_reading()
+        if (transport := self._transport()) is not None:
+            transport.resume_reading()
 
     def _pause(self) -> None:
-        if not self.ended and (protocol := self._protocol()) is not None:
-            protocol.pause_reading()
+        if not self.ended and (transport := self._transport()) is not None:
+            transport.pause_reading()
 
-    def _protocol(self) -> ResponseHandler | None:
-        """None once the answer is complete and its connection back in the pool."""
+    def _transport(self) -> asyncio.ReadTransport | None:
+        """None once the answer is complete and its connection back in the pool, or closed."""
         connection = self._response.connection
-        return None if connection is None else connection.protocol
+        transport = None if connection is None else connection.transport
+        return None if transport is None or transport.is_closing() else transport
 
     def close(self) -> None:
         """Close the connection; the engine then aborts the request."""
