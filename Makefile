@@ -1,53 +1,52 @@
-# Everything starts here; `make` alone lists what there is.
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-ifeq ($(PYTHON),)
-$(error Python 3.11 or newer was not found; install it (apt-get install python3 python3-venv) or name one with PYTHON=...)
-endif
-VENV := .venv/bin
-SHELL_SCRIPTS := entrypoint.sh .ci/run
-
+# Every command makes the environments it needs; only Python 3.11 to 3.14 and make have to be there.
+#   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
+#   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
 .PHONY: help run emulate setup test check fmt bench train clean
-export MODEL_NAME ENGINE
 
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+# Where relative paths are meant from, also with `make -C`.
+CALLER := $(or $(PWD),$(CURDIR))
+python = python=$$(tools/find-python.sh)
+venv := .venv/bin
 
-run: ## serve the OpenAI API on http://localhost:8000 (MODEL_NAME=... for a real model)
-	@exec $(PYTHON) tools/run.py
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
-emulate: ## the same worker behind a local RunPod endpoint on http://localhost:9000
-	@exec $(PYTHON) tools/emulate.py
+run: ## serve MODEL_NAME=... (or the demonstration model) on http://localhost:8000
+	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)"
+
+emulate: ## the same as a serverless worker, behind a RunPod endpoint on http://localhost:9000
+	@$(python) && exec "$$python" -m tools.emulate --caller "$(CALLER)"
 
 setup: ## make the worker's environment alone
-	@$(PYTHON) tools/environments.py worker
+	@$(python) && exec "$$python" -m tools.environments worker
 
-test: ## run every test, on the real vLLM too (ARGS="-k sse" for some)
-	@$(PYTHON) tools/environments.py dev
-	@engine=$$($(PYTHON) tools/environments.py engine --print | tail -n 1) && \
-		test -x "$$engine/bin/vllm" && VLLM_COMMAND="$$engine/bin/vllm" $(VENV)/python -m pytest $(ARGS)
+test: ## run every test, also against the real vLLM (some: ARGS="-k sse")
+	@$(python) && "$$python" -m tools.environments dev engine && \
+	engine=$$("$$python" -m tools.environments engine --print) && \
+	VLLM_COMMAND="$$engine/bin/vllm" $(venv)/python -m pytest $(ARGS)
 
-check: ## lint, types, shell scripts and Dockerfile
-	@$(PYTHON) tools/environments.py dev
-	$(VENV)/ruff check .
-	$(VENV)/ruff format --check .
-	$(VENV)/mypy
-	$(VENV)/shellcheck $(SHELL_SCRIPTS)
-	@if [ -f Dockerfile ]; then $(VENV)/hadolint Dockerfile; fi
+check: ## linters and types of Python, shell scripts and the Dockerfile
+	@$(python) && exec "$$python" -m tools.environments dev
+	$(venv)/python -m ruff check .
+	$(venv)/python -m ruff format --check .
+	$(venv)/python -m mypy
+	$(venv)/shellcheck *.sh tools/*.sh .ci/run
+	@if [ -f Dockerfile ]; then echo $(venv)/hadolint Dockerfile; $(venv)/hadolint Dockerfile; fi
 
-fmt: ## format the code
-	@$(PYTHON) tools/environments.py dev
-	$(VENV)/ruff check --fix-only -q .
-	$(VENV)/ruff format .
+fmt: ## format the code and mend what the linter can
+	@$(python) && exec "$$python" -m tools.environments dev
+	$(venv)/python -m ruff check --fix-only --quiet .
+	$(venv)/python -m ruff format .
 
-bench: ## measure the relay against a pass-through handler
-	@$(PYTHON) tools/environments.py dev
-	$(VENV)/python -m bench $(ARGS)
+bench: ## measure the worker's own cost and delay
+	@$(python) && exec "$$python" -m tools.environments dev
+	@exec $(venv)/python -m bench $(ARGS)
 
 train: ## train the demonstration model anew
-	@engine=$$($(PYTHON) tools/environments.py engine --print | tail -n 1) && \
-		"$$engine/bin/python" demo/train.py $(ARGS)
+	@$(python) && engine=$$("$$python" -m tools.environments engine --print) && \
+	exec "$$engine/bin/python" demo/train.py $(ARGS)
 
-clean: ## remove the worker's environment (the engine's lies in ~/.cache/vllm-supervisor)
+clean: ## remove the worker's environment, say how to remove the engine's
 	rm -rf .venv
+	@echo "The engine stays for the next run; to remove it: rm -rf $${XDG_CACHE_HOME:-$$HOME/.cache}/vllm-supervisor"

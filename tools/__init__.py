@@ -1,3 +1,4 @@
-"""Makes the project's environments and starts it from a checkout. Standard library only: this runs
-before any environment exists.
+"""How the environments are made: the worker's, the developer's and the engine's.
+
+Runs on the system's Python before anything is installed, so it needs the standard library only.
 """

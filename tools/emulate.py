@@ -1,53 +1,85 @@
-"""`make emulate`: the worker in queue mode behind a local RunPod endpoint, on one terminal."""
-
-from __future__ import annotations
+"""`make emulate`: the worker in queue mode behind a RunPod endpoint on this machine."""
 
 import os
 import signal
 import subprocess
-import sys
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 
-if __package__ in {None, ""}:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import commands, run, worker
+from tools.errors import SetupError, reported
 
-from tools import environments, run
-from tools.progress import StepFailedError
-
-_PORT = os.environ.get("EMULATOR_PORT", "9000")
+PORT = "9000"
+POLL = 0.2  # seconds
+PATIENCE = 10.0  # seconds for the endpoint to end once the worker has
 
 
 def main() -> int:
-    """Run both until one of them ends or Ctrl-C."""
+    """Run both until Ctrl-C or until one of them ends; return the worker's exit code."""
+    python, environ = run.prepared(run.folder_of_caller(__doc__))
+    os.chdir(worker.CHECKOUT)
+    endpoint = [str(python), "-m", "tests.emulator", "--port", PORT]
+    given = subprocess.run([*endpoint, "--print-env"], check=False, capture_output=True, text=True)
+    if given.returncode != 0:
+        last = (given.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise SetupError(f"The local endpoint does not start ({last}).")
+    supervisor = [str(python), "-m", "supervisor", "run"]
+    return together(endpoint, supervisor, environ, environ | variables(given.stdout))
+
+
+def variables(text: str) -> dict[str, str]:
+    """Read lines of NAME=VALUE, as `tests.emulator --print-env` writes them."""
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def together(
+    endpoint: Sequence[str],
+    supervisor: Sequence[str],
+    endpoint_env: Mapping[str, str],
+    supervisor_env: Mapping[str, str],
+) -> int:
+    """Run the endpoint and the worker; end the worker first, since it hands its last results over.
+
+    Both are in groups of their own, so that a terminal's Ctrl-C comes here and not to all at once.
+    A second Ctrl-C goes to the worker again, which then stops waiting for its jobs.
+    """
+    served = _start(endpoint, endpoint_env, signal.SIGKILL)
     try:
-        worker = environments.ensure_worker()
-        kind = environments.kind()
-        engine = environments.ensure_engine(kind)
-    except StepFailedError as reason:
-        print(f"error: {reason}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    os.chdir(environments.ROOT)
-    emulator = [str(worker.python), "-m", "tests.emulator", "--port", _PORT]
-    printed = subprocess.run([*emulator, "--print-env"], check=True, capture_output=True, text=True)
-    platform = dict(line.split("=", 1) for line in printed.stdout.splitlines() if "=" in line)
-    env = {**run.environment(os.environ, kind, engine.folder), **platform}
-    # Each in a session of its own: Ctrl-C comes to this process, which ends them in order.
-    endpoint = subprocess.Popen(emulator, start_new_session=True)
-    supervisor = subprocess.Popen(
-        [str(worker.python), "-m", "supervisor"], env=env, start_new_session=True
-    )
-    signal.signal(signal.SIGTERM, lambda *_: supervisor.terminate())
-    try:
-        return supervisor.wait()
-    except KeyboardInterrupt:
-        supervisor.terminate()
-        return supervisor.wait()
+        working = _start(supervisor, supervisor_env, signal.SIGTERM)
+        _forward(working.terminate)
+        while working.poll() is None:
+            if served.poll() is not None:
+                working.terminate()
+                working.wait()
+                raise SetupError(f"The local endpoint ended with exit code {served.returncode}.")
+            time.sleep(POLL)
+        return working.returncode
     finally:
-        endpoint.terminate()
-        endpoint.wait()
+        _end(served)
+
+
+def _start(command: Sequence[str], env: Mapping[str, str], tie: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(commands.tied(command, tie), env=env, process_group=0)
+
+
+def _forward(terminate: Callable[[], None]) -> None:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(reported(main))

@@ -1,107 +1,99 @@
-"""Runs long commands under a display: a live line on a terminal, a line now and then elsewhere.
+"""Numbered steps with their time: a live line on a terminal, plain lines anywhere else."""
 
-All of it goes to stderr, so that stdout is free for what a caller reads.
-"""
-
-from __future__ import annotations
-
-import os
-import re
-import subprocess
+import shutil
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
-_EVERY_TERMINAL = 0.2  # seconds between two drawings
-_EVERY_PLAIN = 10.0  # seconds between two lines where nobody watches
-_SHOWN_AT_FAILURE = 30  # lines
-
-#: Lines of pip that say what it is at: "Downloading torch-2.13.0 ... (198.1 MB)".
-_TELLING = re.compile(r"^\s*(Collecting|Downloading|Using cached|Installing|Processing)\s+(.*)")
+LIVE_INTERVAL = 0.25  # seconds; fast enough to look alive
+PLAIN_INTERVAL = 10.0  # seconds; a CI log is to show that it goes on, and no more
 
 
-class StepFailedError(Exception):
-    """A command failed: one sentence."""
+class Progress:
+    """Steps numbered up to `total`, written to `stream`."""
 
+    def __init__(
+        self,
+        total: int,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        interval: float | None = None,
+    ) -> None:
+        self._total = total
+        self._number = 0
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._live = self._stream.isatty()
+        self._interval = interval or (LIVE_INTERVAL if self._live else PLAIN_INTERVAL)
+        self._detail = ""
 
-def run(title: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
-    """Run `command`, its output going to `log`, with `title` and the time on display.
+    def say(self, line: str) -> None:
+        """Write one line of its own."""
+        self._clear()
+        self._write(line + "\n")
 
-    Raises:
-        StepFailedError: it ended with another code than 0; the last lines have been printed.
-    """
-    started = time.monotonic()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, text=True
-    )
-    last: deque[str] = deque(maxlen=_SHOWN_AT_FAILURE)
-    reader = threading.Thread(target=_read, args=(process, log, last), daemon=True)
-    reader.start()
-    try:
-        _show(title, process, last, started)
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    reader.join()
-    took = f"{time.monotonic() - started:.0f} s"
-    if process.returncode == 0:
-        _line(f"{title}: done in {took}")
-        return
-    _line(f"{title}: failed after {took}")
-    print("".join(last), file=sys.stderr)
-    raise StepFailedError(_reason("".join(last), log))
+    def note(self, detail: str) -> None:
+        """Set what the running step shows behind its time."""
+        self._detail = detail
 
+    def skip(self, steps: int) -> None:
+        """Count `steps` less: another run has done them."""
+        self._total -= steps
 
-def _read(process: subprocess.Popen[str], log: Path, last: deque[str]) -> None:
-    output = process.stdout
-    if output is None:
-        return
-    with log.open("a", encoding="utf-8") as file:
-        for line in output:
-            file.write(line)
-            if "is ignored: it is neither a file nor a directory" not in line:
-                last.append(line)
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Show `title` while the body runs, then how long it took."""
+        self._number += 1
+        self._detail = ""
+        head = f"[{self._number}/{self._total}]"
+        started = self._clock()
+        if not self._live:
+            self._write(f"{head} {title} ...\n")
+        ended = threading.Event()
+        ticker = threading.Thread(
+            target=self._tick, args=(ended, f"{head} {title}", started), daemon=True
+        )
+        ticker.start()
+        outcome = "failed after"
+        try:
+            yield
+            outcome = "done in"
+        except KeyboardInterrupt:
+            outcome = "interrupted after"
+            raise
+        finally:
+            ended.set()
+            ticker.join()
+            self._clear()
+            shown = f"{head} {title}:" if self._live else head
+            self._write(f"{shown} {outcome} {span(self._clock() - started)}\n")
 
+    def _tick(self, ended: threading.Event, title: str, started: float) -> None:
+        while not ended.wait(self._interval):
+            self._show(title, span(self._clock() - started))
 
-def _show(
-    title: str, process: subprocess.Popen[str], last: Sequence[str], started: float
-) -> None:
-    terminal = sys.stderr.isatty()
-    if not terminal:
-        _line(f"{title} ...")
-    due = time.monotonic() + (_EVERY_TERMINAL if terminal else _EVERY_PLAIN)
-    while process.poll() is None:
-        time.sleep(0.05)
-        if time.monotonic() < due:
-            continue
-        due = time.monotonic() + (_EVERY_TERMINAL if terminal else _EVERY_PLAIN)
-        text = f"{title}: {time.monotonic() - started:.0f} s {_at(last)}"
-        if terminal:
-            width = os.get_terminal_size(2).columns - 1
-            print(f"\r\033[K{text[:width]}", end="", flush=True, file=sys.stderr)
+    def _show(self, title: str, elapsed: str) -> None:
+        detail = f", {self._detail}" if self._detail else ""
+        if self._live:
+            room = shutil.get_terminal_size().columns - 1
+            tail = f" ... {elapsed}{detail}"
+            self._write("\r\x1b[K" + (title[: max(room - len(tail), 20)] + tail)[:room])
         else:
-            _line(text)
+            self._write(f"    {elapsed}{detail}\n")
+
+    def _clear(self) -> None:
+        if self._live:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
 
 
-def _at(last: Sequence[str]) -> str:
-    for line in reversed(list(last)):
-        if found := _TELLING.match(line):
-            return f"{found[1].lower()} {found[2][:60]}"
-    return ""
-
-
-def _line(text: str) -> None:
-    print(f"\r\033[K{text}" if sys.stderr.isatty() else text, flush=True, file=sys.stderr)
-
-
-def _reason(output: str, log: Path) -> str:
-    if "No space left on device" in output:
-        return "the disk is full: free some space and run the command again"
-    if re.search(r"NewConnectionError|Name or service not known|ConnectionError|timed out", output):
-        return "the package index cannot be reached: check the network and run the command again"
-    return f"the step failed; everything it said is in {log}"
+def span(seconds: float) -> str:
+    """Write a duration for people: `7 s`, `1 min 05 s`."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"

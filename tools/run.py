@@ -1,67 +1,86 @@
-"""`make run`: the worker in the foreground, with an engine of its own and the demonstration model."""
+"""`make run`: make what is missing, then become the supervisor in the foreground."""
 
-from __future__ import annotations
-
+import argparse
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-if __package__ in {None, ""}:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import engine, environments, worker
+from tools.errors import SetupError, reported
 
-from tools import environments
-from tools.progress import StepFailedError
-
-DEMO = environments.ROOT / "demo" / "model"
-
-#: What the CPU build needs to start on a small machine; the user's own values stand.
-_CPU_DEFAULTS = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
+DEMO_MODEL = worker.CHECKOUT / "demo" / "model"
+DEMO_DEFAULTS = {"SERVED_MODEL_NAME": "demo", "HF_HUB_OFFLINE": "1"}
+# What lets the CPU build start within the memory and the time that a small machine has.
+CPU_DEFAULTS = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "DTYPE": "bfloat16",
     "ENFORCE_EAGER": "true",
     "VLLM_NO_USAGE_STATS": "1",
 }
-_DEMO_DEFAULTS = {"SERVED_MODEL_NAME": "demo", "HF_HUB_OFFLINE": "1"}
+# make's own, and what only the Makefile means: no business of the worker's.
+FROM_MAKE = "MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL MAKE_TERMOUT MAKE_TERMERR ENGINE PYTHON ARGS"
 
 
-def environment(given: Mapping[str, str], kind: str, engine: Path) -> dict[str, str]:
-    """The environment of the worker: the user's, with defaults for what it leaves out."""
-    defaults = {"VLLM_COMMAND": str(engine / "bin" / "vllm")}
-    if kind == "cpu":
-        defaults |= _CPU_DEFAULTS
+def settings(
+    environ: Mapping[str, str], caller: Path, vllm: Path | None, cpu: bool
+) -> dict[str, str]:
+    """Return the worker's environment: the user's, with defaults for what it leaves unset.
+
+    `vllm` is the engine's command, None where the user names one. A MODEL_NAME that is a folder
+    seen from `caller` becomes absolute, because the worker runs elsewhere.
+    """
+    given = {name: value for name, value in environ.items() if name not in FROM_MAKE.split()}
+    defaults = CPU_DEFAULTS if cpu else {}
+    if vllm is not None:
+        given["VLLM_COMMAND"] = str(vllm)
     model = given.get("MODEL_NAME", "").strip()
-    chosen = {}
-    if not model and not given.get("VLLM_CONFIG_FILE"):
-        defaults |= _DEMO_DEFAULTS
-        chosen["MODEL_NAME"] = str(DEMO)
-    elif model and Path(model).is_dir():
-        chosen["MODEL_NAME"] = str(Path(model).resolve())
-    return {**defaults, **{name: value for name, value in given.items() if value}, **chosen}
+    if model and (local := caller / Path(model).expanduser()).is_dir():
+        given["MODEL_NAME"] = str(local.resolve())
+    elif is_demo(given):
+        given["MODEL_NAME"] = str(DEMO_MODEL)
+        defaults = defaults | DEMO_DEFAULTS
+    missing = {name: value for name, value in defaults.items() if not given.get(name, "").strip()}
+    return given | missing
+
+
+def is_demo(environ: Mapping[str, str]) -> bool:
+    """Tell whether nothing names a model, so that the demonstration model is served."""
+    return not any(environ.get(name, "").strip() for name in ("MODEL_NAME", "VLLM_CONFIG_FILE"))
+
+
+def prepared(caller: Path) -> tuple[Path, dict[str, str]]:
+    """Make what is missing; return the worker's interpreter and its environment."""
+    if is_demo(os.environ) and not (DEMO_MODEL / "config.json").exists():
+        raise SetupError(
+            f"{DEMO_MODEL} holds no model: name one, as in MODEL_NAME=Qwen/Qwen3-0.6B."
+        )
+    own = bool(os.environ.get("VLLM_COMMAND", "").strip())
+    made = environments.made(*(["worker"] if own else ["worker", "engine"]))
+    vllm = None if own else environments.engine_command(made[1])
+    cpu = not own and engine.kind(os.environ) == "cpu"
+    return made[0].path / "bin" / "python", settings(os.environ, caller, vllm, cpu)
+
+
+def folder_of_caller(description: str | None) -> Path:
+    """Read the command line: --caller is the folder that relative paths are meant from."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--caller", type=Path, default=Path.cwd())
+    caller: Path = parser.parse_args().caller
+    return caller
 
 
 def main() -> int:
-    """Make what is missing, then become the supervisor: Ctrl-C reaches it directly."""
-    try:
-        worker = environments.ensure_worker()
-        kind = environments.kind()
-        engine = environments.ensure_engine(kind)
-    except StepFailedError as reason:
-        print(f"error: {reason}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nbroken off; the next run goes on from here", file=sys.stderr)
-        return 130
-    env = environment(os.environ, kind, engine.folder)
-    if env.get("MODEL_NAME") == str(DEMO):
+    """Become the supervisor, so that Ctrl-C reaches it and nothing of ours stays behind."""
+    python, environ = prepared(folder_of_caller(__doc__))
+    if is_demo(os.environ):
         print(
-            "Serving the demonstration model, a toy of 2 million parameters."
-            " For a real one: make run MODEL_NAME=Qwen/Qwen3-0.6B",
+            "Serving the demonstration model; for a real one, for example: "
+            "make run MODEL_NAME=Qwen/Qwen3-0.6B",
             flush=True,
         )
-    os.chdir(environments.ROOT)
-    os.execve(worker.python, [str(worker.python), "-m", "supervisor", *sys.argv[1:]], env)
+    os.chdir(worker.CHECKOUT)
+    os.execve(python, [str(python), "-m", "supervisor", "run"], environ)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(reported(main))

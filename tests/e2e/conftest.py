@@ -52,8 +52,7 @@ def engine_environment(**more: str) -> dict[str, str]:
     command = os.environ.get("VLLM_COMMAND", "")
     if not command:
         pytest.fail("VLLM_COMMAND does not name the real vLLM; run the tests with `make test`")
-    env = run.environment(more, "cpu", Path(command).parent.parent)
-    return {"ENGINE_CATALOG": "", "VLLM_COMMAND": command, **env, **more}
+    return {"ENGINE_CATALOG": "", **run.settings(more, ROOT, Path(command), cpu=True)}
 
 
 @pytest.fixture(scope="session")
