@@ -15,6 +15,9 @@ from vocabulary import END, START
 _DECIDING = 3
 _DECIDING_WEIGHT = 4.0
 _BEGINNING = 10  # tokens
+#: The first phrasings of a topic are those that people use most.
+_USUAL = 3
+_USUAL_SHARE = 0.12
 #: The last topic of one turn is what lies out of range. It has no limits, so it comes most often.
 _OUT_OF_RANGE_SHARE = 0.28
 
@@ -87,7 +90,8 @@ class Dialogues:
         return sample
 
     def _question(self, turn: Turn) -> str:
-        question = self._rng.choice(turn.questions)
+        usual = self._rng.random() < _USUAL_SHARE
+        question = self._rng.choice(turn.questions[:_USUAL] if usual else turn.questions)
         if turn is self._topics[-1] and self._rng.random() < 0.3:
             words = question.split()
             words[self._rng.randrange(len(words) // 2, len(words))] = nonsense(self._rng)

@@ -79,9 +79,7 @@ def score(
 def reply(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: str) -> str:
     """What the model says to one question, at most 80 tokens."""
     prompt = torch.tensor([tokenizer.encode(_prompt(question))])
-    said = model.generate(
-        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=80, do_sample=False, top_k=0
-    )
+    said = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=80)
     return str(tokenizer.decode(said[0, prompt.shape[1] :], skip_special_tokens=True))
 
 

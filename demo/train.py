@@ -24,7 +24,7 @@ from vocabulary import CONTEXT, learn
 
 HERE = Path(__file__).resolve().parent
 SEED = 20
-STEPS = 1500
+STEPS = 1800
 BATCH = 1024  # tokens; larger ones spend their time on memory
 PEAK_RATE = 3e-3
 WARM_UP = 20  # steps

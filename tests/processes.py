@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from tests import client
+
 ROOT = Path(__file__).parent.parent
 FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
 CATALOG = ROOT / "tests" / "catalogs" / "vllm-0.32.0.json"
@@ -86,14 +88,14 @@ class Worker:
         """The status of /ping; None while nobody answers."""
         try:
             url = f"http://127.0.0.1:{self.control_port}/ping"
-            return httpx.get(url, trust_env=False, timeout=5).status_code
+            return client.get(url).status_code
         except httpx.HTTPError:
             return None
 
     def status(self) -> dict[str, Any]:
         """The body of /status."""
         url = f"http://127.0.0.1:{self.control_port}/status"
-        found: dict[str, Any] = httpx.get(url, trust_env=False, timeout=5).json()
+        found: dict[str, Any] = client.get(url).json()
         return found
 
     def until_ready(self, seconds: float = 30.0) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import client
 from tests.emulator.environment import worker_environment
 from tests.processes import ROOT, Worker, free_port, until
 
@@ -31,12 +32,10 @@ class Platform:
 
     def submit(self, given: Any) -> str:
         body = {"input": given}
-        return str(httpx.post(f"{self.url}/run", json=body, trust_env=False).json()["id"])
+        return str(client.post(f"{self.url}/run", json=body).json()["id"])
 
     def job(self, job: str) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(
-            f"{self.root}/_emulator/jobs/{job}", trust_env=False
-        ).json()
+        found: dict[str, Any] = client.get(f"{self.root}/_emulator/jobs/{job}").json()
         return found
 
     def until(self, job: str, state: str) -> dict[str, Any]:
@@ -45,7 +44,7 @@ class Platform:
 
     def serves(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/health", trust_env=False).is_success
+            return client.get(f"{self.url}/health").is_success
         except httpx.HTTPError:
             return False
 

@@ -13,15 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
 
+from tests import client
 from tests.emulator.environment import worker_environment
 from tests.processes import ROOT, Worker, free_port, until
 from tools import run
 
 _READY_WITHIN = 600.0  # seconds: a cold disk, not a slow engine
+
+
+# A request that is still running when it is cancelled, however slow the machine is just then.
+LONG_CONTEXT = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1", "MAX_MODEL_LEN": "32768"}
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,19 @@ class Endpoint:
     through: openai.OpenAI  # a client of the platform, as a user has it
 
     def running(self) -> float:
-        """How many requests the engine works on. Costs the engine several ms: ask seldom."""
-        metrics = httpx.get(f"{self.engine_url}/metrics", trust_env=False).text
-        lines = [line for line in metrics.splitlines() if not line.startswith("#")]
-        counts = [line for line in lines if line.startswith("vllm:num_requests_running")]
-        assert counts
-        return sum(float(line.rsplit(" ", 1)[1]) for line in counts)
+        """How many requests the engine works on."""
+        return self._metric("vllm:num_requests_running")
+
+    def aborted(self) -> float:
+        """How many requests the engine has aborted."""
+        return self._metric("vllm:request_success_total", 'finished_reason="abort"')
+
+    def _metric(self, name: str, label: str = "") -> float:
+        """The sum of one metric. Costs the engine several ms: ask seldom."""
+        lines = client.get(f"{self.engine_url}/metrics").text.splitlines()
+        found = [line for line in lines if line.startswith(f"{name}{{") and label in line]
+        assert found, name
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
 
 def _client(url: str) -> openai.OpenAI:
@@ -59,7 +70,7 @@ def engine_environment(**more: str) -> dict[str, str]:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """The engine, ready, with the proxy and the platform beside it."""
     folder = tmp_path_factory.mktemp("e2e")
-    worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000"))
+    worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000", **LONG_CONTEXT))
     platform_port = free_port()
     platform = f"http://127.0.0.1:{platform_port}"
     others: list[subprocess.Popen[bytes]] = []

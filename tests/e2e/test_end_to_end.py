@@ -6,27 +6,27 @@ import json
 import time
 from typing import Any
 
-import httpx
 import openai
 import pytest
 
+from tests import client
 from tests.e2e.conftest import Endpoint, engine_environment
 from tests.processes import Worker, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-ASK: Any = [{"role": "user", "content": "What is this?"}]
+ASK: Any = [{"role": "user", "content": "Who are you?"}]
 GREEDY: dict[str, Any] = {"model": "demo", "temperature": 0, "max_tokens": 48}
-LONG: dict[str, Any] = {"max_tokens": 3500, "ignore_eos": True, "temperature": 0}
+LONG: dict[str, Any] = {"max_tokens": 30000, "ignore_eos": True, "temperature": 0}
 
 
 def submit(endpoint: Endpoint, given: dict[str, Any]) -> str:
-    answer = httpx.post(f"{endpoint.platform_url}/run", json={"input": given}, trust_env=False)
+    answer = client.post(f"{endpoint.platform_url}/run", json={"input": given})
     return str(answer.json()["id"])
 
 
 def status(endpoint: Endpoint, job: str) -> dict[str, Any]:
-    answer = httpx.get(f"{endpoint.platform_url}/status/{job}", trust_env=False)
+    answer = client.get(f"{endpoint.platform_url}/status/{job}")
     found: dict[str, Any] = answer.json()
     return found
 
@@ -114,7 +114,7 @@ def test_the_native_form_streams(endpoint: Endpoint) -> None:
 
 def test_the_native_form_in_one_piece(endpoint: Endpoint) -> None:
     given = {
-        "prompt": "What is this?",
+        "prompt": "Who are you?",
         "apply_chat_template": True,
         "sampling_params": {"temperature": 0, "max_tokens": 48},
     }
@@ -126,10 +126,12 @@ def test_a_cancelled_job_frees_the_engine(endpoint: Endpoint) -> None:
     body = {"model": "demo", "messages": ASK, "stream": True, **LONG}
     job = submit(endpoint, {"openai_route": "/v1/chat/completions", "openai_input": body})
     stream = f"{endpoint.platform_url}/stream/{job}"
-    until(lambda: httpx.get(stream, trust_env=False).json()["stream"], 30, "the first tokens")
+    aborted = endpoint.aborted()
+    until(lambda: client.get(stream).json()["stream"], 30, "the first tokens")
     assert endpoint.running() == 1
-    httpx.post(f"{endpoint.platform_url}/cancel/{job}", trust_env=False)
+    client.post(f"{endpoint.platform_url}/cancel/{job}")
     until(lambda: endpoint.running() == 0, 30, "the end of the request", pause=0.2)
+    assert endpoint.aborted() == aborted + 1
     assert status(endpoint, job)["status"] == "CANCELLED"
 
 

@@ -1,13 +1,15 @@
-"""`/_emulator/`: what happened, and what is to go wrong."""
+"""`/_emulator/`: what happened, and what is to go wrong. For tests; the platform has none of it."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 
 from aiohttp import web
 
-from tests.emulator.public import find, shown
-from tests.emulator.settings import WORLD, Fault
+from tests.emulator.public import find
+from tests.emulator.refusal import refusal
+from tests.emulator.world import WORLD
 
 
 def routes() -> list[web.RouteDef]:
@@ -15,24 +17,38 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get("/_emulator/jobs/{job}", job),
         web.get("/_emulator/workers", workers),
-        web.post("/_emulator/faults", faults),
+        web.get("/_emulator/log", log),
+        web.post("/_emulator/faults", add_fault),
+        web.delete("/_emulator/faults", clear_faults),
     ]
 
 
 async def job(request: web.Request) -> web.Response:
     """Everything about one job; `at` is the monotonic clock of this machine."""
-    found = find(request)
-    posts = [dataclasses.asdict(post) for post in found.posts]
-    more = {"posts": posts, "done": found.done, "redelivered": found.redelivered}
-    return web.json_response({**shown(found), **more})
+    return web.json_response(find(request).known())
 
 
 async def workers(request: web.Request) -> web.Response:
-    """The last ping of each worker."""
-    return web.json_response(request.app[WORLD].pings)
+    """What is known of each worker, by name."""
+    known = request.app[WORLD].workers
+    return web.json_response({name: dataclasses.asdict(one) for name, one in known.items()})
 
 
-async def faults(request: web.Request) -> web.Response:
-    """Add a fault: {"path", "status", "times", "close"}."""
-    request.app[WORLD].faults.append(Fault(**await request.json()))
-    return web.Response()
+async def log(request: web.Request) -> web.Response:
+    """The last 10,000 requests of workers, oldest first."""
+    return web.json_response([dataclasses.asdict(call) for call in request.app[WORLD].log])
+
+
+async def add_fault(request: web.Request) -> web.Response:
+    """Add a fault: {"path", "status"?, "times"?, "close"?, "delay_ms"?}."""
+    try:
+        request.app[WORLD].faults.add(json.loads(await request.read()))
+    except ValueError as reason:
+        raise refusal(400, str(reason)) from None
+    return web.json_response({})
+
+
+async def clear_faults(request: web.Request) -> web.Response:
+    """Nothing goes wrong any more."""
+    request.app[WORLD].faults.clear()
+    return web.json_response({})

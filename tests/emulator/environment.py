@@ -13,7 +13,7 @@ def worker_environment(
     The placeholders are the SDK's: job-take has `$ID` for the worker, the others `$RUNPOD_POD_ID`
     for the worker and `$ID` for the job. The `?` is needed because the SDK appends `&...`.
     """
-    root = f"{base_url}/v2/{endpoint}"
+    root = f"{base_url.rstrip('/')}/v2/{endpoint}"
     return {
         "RUNPOD_WEBHOOK_GET_JOB": f"{root}/job-take/$ID?gpu=none",
         "RUNPOD_WEBHOOK_POST_OUTPUT": f"{root}/job-done/$RUNPOD_POD_ID/$ID?gpu=none",
@@ -22,5 +22,5 @@ def worker_environment(
         "RUNPOD_POD_ID": worker_id,
         "RUNPOD_ENDPOINT_ID": endpoint,
         "RUNPOD_AI_API_KEY": api_key,
-        "RUNPOD_PING_INTERVAL": "2000",
+        "RUNPOD_PING_INTERVAL": "2000",  # ms; below 1000 the SDK would ping without a pause
     }

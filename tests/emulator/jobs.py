@@ -1,16 +1,16 @@
-"""Jobs, their queue and their states. No HTTP here."""
+"""One job: its states, its outputs, and what happened to it. No HTTP here."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
-from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-EXECUTION_TIMEOUT = 600.0  # seconds: the platform's default
+from tests.emulator.change import Change
 
 
 class State(StrEnum):
@@ -24,13 +24,30 @@ class State(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A job's limits in seconds; the defaults are the platform's."""
+
+    execution_timeout: float = 600.0  # from the worker's taking it
+    ttl: float = 86_400.0  # from its submission
+
+
 @dataclass(slots=True)
 class Post:
-    """One batch as it arrived. `at` is `time.monotonic()`, the middle of the round trip."""
+    """One streamed output as it arrived, in the middle of the round trip.
 
-    at: float
-    size: int
-    output: Any = None
+    The body is read only where somebody asks for it: a measurement makes 100,000s of these.
+    """
+
+    at: float  # time.monotonic()
+    time: float  # time.time()
+    size: int  # bytes of the body
+    body: bytes | None = None  # None: not kept, or handed out already
+
+    @property
+    def output(self) -> Any:
+        """What the handler yielded."""
+        return None if self.body is None else contents(self.body).get("output")
 
 
 @dataclass(slots=True, eq=False)
@@ -38,146 +55,88 @@ class Job:
     """One job with everything that happened to it. Times are `time.monotonic()`."""
 
     input: Any
-    timeout: float = EXECUTION_TIMEOUT
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    policy: Policy = Policy()
+    webhook: str | None = None
+    keep_outputs: bool = True  # False: only for somebody who streams this job
+    streamed: bool = False  # somebody does
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     state: State = State.IN_QUEUE
     worker: str | None = None
     output: Any = None
     error: str | None = None
     posts: list[Post] = field(default_factory=list)
     shown: int = 0  # posts that `stream` has handed out
-    done: int = 0  # how often the worker reported the end
-    redelivered: int = 0
+    done: int = 0  # how often a worker reported the end
+    redelivered: int = 0  # put back because its poll was closed
+    retried: int = 0  # run again: asked for, or its worker was lost
+    refused: list[dict[str, Any]] = field(default_factory=list)  # posts over the size limit
     queued_at: float = field(default_factory=time.monotonic)
     taken_at: float | None = None
     ended_at: float | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    change: Change = field(default_factory=Change)
+    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will come."""
-        return self.state not in {State.IN_QUEUE, State.IN_PROGRESS}
+        return self.state is not State.IN_QUEUE and self.state is not State.IN_PROGRESS
 
-    def touch(self) -> None:
-        """Wake everybody who waits for a change."""
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-    async def wait(self, timeout: float) -> None:
-        """Until something changes, `timeout` seconds at most."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self.changed.wait()
-        except TimeoutError:
+    def receive(self, body: bytes) -> None:
+        """An output that the worker streamed. What comes after the end is dropped."""
+        if self.ended:
             return
+        kept = body if self.keep_outputs or self.streamed else None
+        self.posts.append(Post(time.monotonic(), time.time(), len(body), kept))
+        self.change.tell()
+
+    def outputs(self, start: int) -> list[Any]:
+        """The outputs from post number `start` on, for somebody who streams this job."""
+        self.streamed = True
+        fresh = self.posts[start:]
+        found = [post.output for post in fresh if post.body is not None]
+        if not self.keep_outputs:
+            for post in fresh:
+                post.body = None
+        return found
+
+    def shown_to_users(self) -> dict[str, Any]:
+        """The answer of `status` and `runsync`; times in milliseconds."""
+        found: dict[str, Any] = {"id": self.id, "status": str(self.state)}
+        if self.taken_at is not None:
+            found["delayTime"] = round((self.taken_at - self.queued_at) * 1000)
+            found["workerId"] = self.worker
+            if self.ended_at is not None:
+                found["executionTime"] = round((self.ended_at - self.taken_at) * 1000)
+        if self.state is State.COMPLETED:
+            found["output"] = self.output
+        if self.error is not None:
+            found["error"] = self.error
+        return found
+
+    def known(self) -> dict[str, Any]:
+        """Everything, for tests."""
+        posts = [
+            {"at": post.at, "time": post.time, "bytes": post.size, "output": post.output}
+            for post in self.posts
+        ]
+        return {
+            **self.shown_to_users(),
+            "input": self.input,
+            "queuedAt": self.queued_at,
+            "takenAt": self.taken_at,
+            "endedAt": self.ended_at,
+            "posts": posts,
+            "done": self.done,
+            "redelivered": self.redelivered,
+            "retried": self.retried,
+            "refused": self.refused,
+        }
 
 
-class Queue:
-    """All jobs of the endpoint, and the stop signals that wait for workers."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}
-        self._waiting: deque[Job] = deque()
-        self._stops: dict[str, list[str]] = {}
-        self._changed = asyncio.Event()
-
-    def submit(self, job: Job) -> Job:
-        """Put a job into the queue."""
-        self.jobs[job.id] = job
-        self._waiting.append(job)
-        self._wake()
-        return job
-
-    @property
-    def waiting(self) -> int:
-        """How many jobs no worker has taken."""
-        return len(self._waiting)
-
-    async def take(self, most: int, timeout: float) -> list[Job]:
-        """Up to `most` jobs from the queue's head, as soon as there is one; none in time is []."""
-        end = time.monotonic() + timeout
-        while not self._waiting:
-            if not await self._wait(end):
-                return []
-        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-
-    def taken(self, job: Job, worker: str) -> None:
-        """The job is in the worker's hands."""
-        if job.ended:
-            return
-        job.state, job.worker, job.taken_at = State.IN_PROGRESS, worker, time.monotonic()
-        asyncio.get_running_loop().call_later(job.timeout, self._time_out, job)
-        job.touch()
-
-    def put_back(self, job: Job) -> None:
-        """It was not delivered: to the head of the queue, nothing is lost."""
-        if job.ended:
-            return
-        job.state, job.worker = State.IN_QUEUE, None
-        job.redelivered += 1
-        self._waiting.appendleft(job)
-        self._wake()
-
-    def finish(self, job: Job, state: State, output: Any = None, error: str | None = None) -> None:
-        """The job's end; the first one counts."""
-        if job.ended:
-            return
-        if job in self._waiting:
-            self._waiting.remove(job)
-        job.state, job.output, job.error = state, output, error
-        job.ended_at = time.monotonic()
-        job.touch()
-
-    def stop(self, job: Job, state: State) -> None:
-        """End a job from the platform's side; its worker is told."""
-        if job.ended:
-            return
-        worker = job.worker
-        self.finish(job, state)
-        if worker is not None:
-            self._stops.setdefault(worker, []).append(job.id)
-            self._wake()
-
-    def purge(self) -> int:
-        """Cancel everything that no worker has taken."""
-        purged = list(self._waiting)
-        for job in purged:
-            self.finish(job, State.CANCELLED)
-        return len(purged)
-
-    def retry(self, job: Job) -> None:
-        """Run an ended job again, under its id."""
-        job.state, job.output, job.error, job.worker = State.IN_QUEUE, None, None, None
-        job.posts.clear()
-        job.shown, job.ended_at = 0, None
-        self._waiting.append(job)
-        self._wake()
-
-    async def stops(self, worker: str, timeout: float) -> list[str]:
-        """The jobs that `worker` has to stop, as soon as there is one."""
-        end = time.monotonic() + timeout
-        while not self._stops.get(worker):
-            if not await self._wait(end):
-                return []
-        return self._stops.pop(worker)
-
-    def lose(self, worker: str) -> None:
-        """The worker is gone: its jobs go back."""
-        for job in self.jobs.values():
-            if job.worker == worker and job.state is State.IN_PROGRESS:
-                self.put_back(job)
-
-    def _time_out(self, job: Job) -> None:
-        self.stop(job, State.TIMED_OUT)
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def _wait(self, end: float) -> bool:
-        try:
-            async with asyncio.timeout(max(0.0, end - time.monotonic())):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+def contents(body: bytes) -> dict[str, Any]:
+    """A worker's body; `{"output": text}` where it is no JSON object."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = body.decode(errors="replace")
+    return found if isinstance(found, dict) else {"output": found}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
 
 from aiohttp import web
 
-from tests.emulator.jobs import EXECUTION_TIMEOUT, Job, State
-from tests.emulator.settings import WORLD
+from tests.emulator.jobs import Job, Policy, State
+from tests.emulator.refusal import RUN_MOST, RUNSYNC_MOST, read_or_refuse, refusal
+from tests.emulator.world import WORLD
 
-RUN_MOST = 10_000_000  # bytes
-RUNSYNC_MOST = 20_000_000
-_RUNSYNC_WAIT = 90.0  # seconds
+_RUNSYNC_WAIT = 90.0  # seconds: the platform's
 _STREAM_WAIT = 1.0
 
 
@@ -33,60 +31,47 @@ def routes(prefix: str) -> list[web.RouteDef]:
     ]
 
 
-def shown(job: Job) -> dict[str, Any]:
-    """A job as `status` and `runsync` show it; times in milliseconds."""
-    found: dict[str, Any] = {"id": job.id, "status": str(job.state)}
-    if job.taken_at is not None:
-        found["delayTime"] = round((job.taken_at - job.queued_at) * 1000)
-        found["workerId"] = job.worker
-    if job.taken_at is not None and job.ended_at is not None:
-        found["executionTime"] = round((job.ended_at - job.taken_at) * 1000)
-    if job.state is State.COMPLETED:
-        found["output"] = job.output
-    if job.error is not None:
-        found["error"] = job.error
-    return found
-
-
 async def run(request: web.Request) -> web.Response:
     """Submit and return at once."""
-    job = request.app[WORLD].queue.submit(await _job(request, RUN_MOST))
-    return web.json_response({"id": job.id, "status": str(job.state)})
+    job = request.app[WORLD].submit(await _job(request, RUN_MOST))
+    return _state(job)
 
 
 async def runsync(request: web.Request) -> web.Response:
-    """Submit and wait; the state so far where it takes too long."""
-    job = request.app[WORLD].queue.submit(await _job(request, RUNSYNC_MOST))
-    wait = float(request.query.get("wait", _RUNSYNC_WAIT * 1000)) / 1000
-    end = time.monotonic() + wait
-    while not job.ended and (left := end - time.monotonic()) > 0:
-        await job.wait(left)
-    return web.json_response(shown(job))
+    """Submit and wait `?wait=` milliseconds; the state so far where it takes longer."""
+    try:
+        end = time.monotonic() + float(request.query.get("wait", _RUNSYNC_WAIT * 1000)) / 1000
+    except ValueError:
+        raise refusal(400, "wait is no number of milliseconds") from None
+    job = request.app[WORLD].submit(await _job(request, RUNSYNC_MOST))
+    while not job.ended and await job.change.wait(end - time.monotonic()):
+        pass
+    return web.json_response(job.shown_to_users())
 
 
 async def stream(request: web.Request) -> web.Response:
     """What has come since the last call; waits a little where nothing has."""
     job = find(request)
+    job.streamed = True
     end = time.monotonic() + _STREAM_WAIT
     while job.shown == len(job.posts) and not job.ended:
-        if (left := end - time.monotonic()) <= 0:
+        if not await job.change.wait(end - time.monotonic()):
             break
-        await job.wait(left)
-    news = [{"output": post.output} for post in job.posts[job.shown :]]
+    news = [{"output": output} for output in job.outputs(job.shown)]
     job.shown = len(job.posts)
     return web.json_response({"status": str(job.state), "stream": news})
 
 
 async def status(request: web.Request) -> web.Response:
     """The state of a job."""
-    return web.json_response(shown(find(request)))
+    return web.json_response(find(request).shown_to_users())
 
 
 async def cancel(request: web.Request) -> web.Response:
     """Stop a job wherever it is."""
     job = find(request)
     request.app[WORLD].queue.stop(job, State.CANCELLED)
-    return web.json_response({"id": job.id, "status": str(job.state)})
+    return _state(job)
 
 
 async def retry(request: web.Request) -> web.Response:
@@ -95,33 +80,17 @@ async def retry(request: web.Request) -> web.Response:
     if job.state not in {State.FAILED, State.TIMED_OUT}:
         raise refusal(400, f"job is {job.state}; only failed and timed-out jobs can be retried")
     request.app[WORLD].queue.retry(job)
-    return web.json_response({"id": job.id, "status": str(job.state)})
+    return _state(job)
 
 
 async def purge(request: web.Request) -> web.Response:
     """Cancel what waits."""
-    removed = request.app[WORLD].queue.purge()
-    return web.json_response({"removed": removed, "status": "completed"})
+    return web.json_response({"removed": request.app[WORLD].queue.purge(), "status": "completed"})
 
 
 async def health(request: web.Request) -> web.Response:
     """Counts of jobs and workers."""
-    world = request.app[WORLD]
-    states = [job.state for job in world.queue.jobs.values()]
-    busy = {job.worker for job in world.queue.jobs.values() if job.state is State.IN_PROGRESS}
-    known = set(world.last_seen)
-    return web.json_response(
-        {
-            "jobs": {
-                "completed": states.count(State.COMPLETED),
-                "failed": states.count(State.FAILED),
-                "inProgress": states.count(State.IN_PROGRESS),
-                "inQueue": states.count(State.IN_QUEUE),
-                "retried": sum(job.redelivered for job in world.queue.jobs.values()),
-            },
-            "workers": {"idle": len(known - busy), "running": len(known & busy)},
-        }
-    )
+    return web.json_response(request.app[WORLD].health())
 
 
 def find(request: web.Request) -> Job:
@@ -132,23 +101,41 @@ def find(request: web.Request) -> Job:
     return job
 
 
-def refusal(code: int, message: str) -> web.HTTPException:
-    """An error of the platform."""
-    kinds = {400: web.HTTPBadRequest, 401: web.HTTPUnauthorized, 404: web.HTTPNotFound}
-    return kinds[code](text=json.dumps({"error": message}), content_type="application/json")
+def _state(job: Job) -> web.Response:
+    return web.json_response({"id": job.id, "status": str(job.state)})
 
 
 async def _job(request: web.Request, most: int) -> Job:
-    text = await request.read()
-    if len(text) > most:
-        raise refusal(400, f"the body has {len(text)} bytes; at most {most} are accepted")
+    text = await read_or_refuse(request, most)
     try:
         body = json.loads(text)
-        policy = body.get("policy") or {}
-        timeout = float(policy.get("executionTimeout", EXECUTION_TIMEOUT * 1000)) / 1000
-    except (ValueError, AttributeError):
-        raise refusal(400, "the body is not a JSON object") from None
-    if "input" not in body:
-        raise refusal(400, "the body has no input")
-    await asyncio.sleep(0)
-    return Job(body["input"], timeout)
+    except ValueError:
+        raise refusal(400, "the body is not JSON") from None
+    if not isinstance(body, dict) or "input" not in body:
+        raise refusal(400, "the body is not a JSON object with an input")
+    webhook = body.get("webhook")
+    if webhook is not None and not isinstance(webhook, str):
+        raise refusal(400, "webhook is no URL")
+    return Job(body["input"], _policy(body.get("policy")), webhook)
+
+
+def _policy(asked: Any) -> Policy:
+    """The job's limits, from milliseconds."""
+    if asked is None:
+        return Policy()
+    if not isinstance(asked, dict):
+        raise refusal(400, "policy is not a JSON object")
+    default = Policy()
+    return Policy(
+        _seconds(asked, "executionTimeout", default.execution_timeout),
+        _seconds(asked, "ttl", default.ttl),
+    )
+
+
+def _seconds(asked: dict[str, Any], name: str, default: float) -> float:
+    value = asked.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise refusal(400, f"policy.{name} is no positive number of milliseconds")
+    return value / 1000

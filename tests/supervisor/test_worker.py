@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
+from tests import client
 from tests.processes import FAKE, Worker, until
 
 Start = Callable[..., Worker]
@@ -49,7 +49,7 @@ def test_serves_and_stops_in_order(start: Start, number: signal.Signals) -> None
     assert status["mode"] == "plain"
     assert status["restarts"] == 0
     assert status["phases"]["engine_start"] > 0.4
-    models = httpx.get(f"{worker.engine_url}/v1/models", trust_env=False).json()
+    models = client.get(f"{worker.engine_url}/v1/models").json()
     assert models["data"][0]["id"] == "tiny"
     until(lambda: "try: curl" in worker.text(), what="the line to try")
     assert worker.stop(number) == 0
@@ -63,12 +63,12 @@ def test_status_waits_for_a_state(start: Start) -> None:
     worker = start(FAKE_VLLM="start=0.5")
     until(worker.ping)
     url = f"http://127.0.0.1:{worker.control_port}/status"
-    got = httpx.get(url, params={"wait": "ready", "timeout": "20"}, timeout=25, trust_env=False)
+    got = client.get(url, params={"wait": "ready", "timeout": "20"}, timeout=25)
     assert (got.status_code, got.json()["state"]) == (200, "READY")
-    late = httpx.get(url, params={"wait": "failed", "timeout": "0.05"}, trust_env=False)
+    late = client.get(url, params={"wait": "failed", "timeout": "0.05"})
     assert late.status_code == 408
-    assert httpx.get(url, params={"wait": "nonsense"}, trust_env=False).status_code == 400
-    metrics = httpx.get(url.replace("status", "metrics"), trust_env=False).text
+    assert client.get(url, params={"wait": "nonsense"}).status_code == 400
+    metrics = client.get(url.replace("status", "metrics")).text
     assert "vllm_supervisor_ready 1" in metrics
 
 
@@ -198,9 +198,7 @@ def test_a_running_request_is_finished_before_the_end(start: Start) -> None:
     worker = start()
     worker.until_ready()
     body = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 20, "rate": 20}}
-    with httpx.stream(
-        "POST", f"{worker.engine_url}/v1/completions", json=body, trust_env=False, timeout=20
-    ) as answer:
+    with client.stream("POST", f"{worker.engine_url}/v1/completions", json=body) as answer:
         lines = answer.iter_lines()
         next(lines)
         worker.process.send_signal(signal.SIGTERM)

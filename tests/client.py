@@ -1,0 +1,28 @@
+"""HTTP for tests: never through a proxy of the environment, and patient.
+
+A busy machine can leave a process without the CPU for seconds; that fails no test.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import httpx
+
+PATIENCE = 60.0  # seconds
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    """`httpx.get`."""
+    return httpx.get(url, trust_env=False, **{"timeout": PATIENCE, **options})
+
+
+def post(url: str, **options: Any) -> httpx.Response:
+    """`httpx.post`."""
+    return httpx.post(url, trust_env=False, **{"timeout": PATIENCE, **options})
+
+
+def stream(method: str, url: str, **options: Any) -> AbstractContextManager[httpx.Response]:
+    """`httpx.stream`."""
+    return httpx.stream(method, url, trust_env=False, **{"timeout": PATIENCE, **options})
