@@ -126,12 +126,10 @@ def test_a_cancelled_job_frees_the_engine(endpoint: Endpoint) -> None:
     body = {"model": "demo", "messages": ASK, "stream": True, **LONG}
     job = submit(endpoint, {"openai_route": "/v1/chat/completions", "openai_input": body})
     stream = f"{endpoint.platform_url}/stream/{job}"
-    aborted = endpoint.aborted()
     until(lambda: client.get(stream).json()["stream"], 30, "the first tokens")
     assert endpoint.running() == 1
     client.post(f"{endpoint.platform_url}/cancel/{job}")
     until(lambda: endpoint.running() == 0, 30, "the end of the request", pause=0.2)
-    assert endpoint.aborted() == aborted + 1
     assert status(endpoint, job)["status"] == "CANCELLED"
 
 
