@@ -13,6 +13,7 @@ from supervisor import values
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.config import boolean
 from supervisor.findings import Fault, Findings, Ignored, Setting
+from supervisor.meanings import Origin, Rewritten
 from supervisor.secrets import is_secret, masked
 
 _BY_THE_SHELL = "a shell, container or cluster sets this name for its own reasons"
@@ -47,35 +48,54 @@ class Argument:
 
 
 def translate(
-    env: Mapping[str, str], catalog: Catalog, findings: Findings, *, taken: Collection[str]
+    rewritten: Rewritten,
+    catalog: Catalog,
+    findings: Findings,
+    *,
+    given: Mapping[str, str],
+    taken: Collection[str],
 ) -> list[Argument]:
-    """The arguments that the variables of `env` stand for, in the order of the variables' names.
+    """The arguments that an environment stands for, in the order of the variables' names.
 
-    `taken` are names that mean something else to the worker. Blank values count as not set.
+    Args:
+        rewritten: the environment in the names that the catalogue has.
+        catalog: what this version accepts.
+        findings: what was found is added here.
+        given: the environment as the user wrote it, for what is shown.
+        taken: names that mean something else to the worker.
     """
     arguments = []
-    for name in sorted(env):
-        text = env[name]
+    for name in sorted(rewritten.env):
+        text = rewritten.env[name]
         known = catalog.by_variable.get(name)
-        if known is None or name in taken or not text.strip():
+        if name in taken or not text.strip() or (known is None and name not in GUARDED):
             continue
-        if reason := guard(name):
-            findings.ignored.append(Ignored(name, reason))
+        origin = rewritten.origins.get(name, Origin((name,), "option"))
+        reason = guard(name) if origin.source == "option" else None
+        if known is None or reason is not None:
+            findings.ignored.append(Ignored(name, reason or ""))
             continue
         option, spelling = known
-        shown = masked(name, text)
         try:
             tokens = spell(option, spelling, text)
-        except ValueError as reason_:
-            fault = Fault(name, shown, f"{name}={shown} {reason_}")
-            findings.errors.append(fault)
+        except ValueError as refusal:
+            findings.errors.append(_fault(origin, given, str(refusal)))
             continue
-        note = None if tokens else "the engine's default; no option is needed"
         flag = tokens[0].partition("=")[0] if tokens else option.flag
-        findings.settings.append(Setting(name, shown, flag, "option", note))
+        note = origin.note if tokens else "the engine's default; no option is needed"
+        findings.settings += [
+            Setting(variable, masked(variable, given.get(variable, "")), flag, origin.source, note)
+            for variable in origin.variables
+        ]
         if tokens:
             arguments.append(Argument(name, option, tokens))
     return arguments
+
+
+def _fault(origin: Origin, given: Mapping[str, str], refusal: str) -> Fault:
+    name = origin.variables[-1]
+    shown = masked(name, given.get(name, ""))
+    return Fault(name, shown, f"{name}={shown} {refusal}")
 
 
 def guard(name: str) -> str | None:

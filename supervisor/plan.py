@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from supervisor import config, flags
+from supervisor import config, flags, meanings
 from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
 from supervisor.findings import Fault, Findings, Remark, Setting
@@ -39,7 +39,7 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     extra, engine_env = _without_secrets(extra, findings)
     settings = _listening(settings, extra, findings)
     model = _model(env, catalog, findings)
-    arguments = flags.translate(env, catalog, findings, taken=WORKER_VARIABLES) if catalog else []
+    arguments = _arguments(env, catalog, findings) if catalog else []
     tokens = [token for argument in arguments for token in argument.tokens]
     command = [
         *shlex.split(settings.vllm_command),
@@ -54,6 +54,13 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     ]
     version = catalog.version if catalog else None
     return Plan(settings, version, tuple(command), model, engine_env, findings)
+
+
+def _arguments(
+    env: Mapping[str, str], catalog: Catalog, findings: Findings
+) -> list[flags.Argument]:
+    rewritten = meanings.rewrite(env, catalog, findings)
+    return flags.translate(rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES)
 
 
 def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from supervisor import flags
 from supervisor.catalog import Catalog, Kind, Option, options
 from supervisor.findings import Findings
+from supervisor.meanings import Rewritten
 
 CATALOGS = Path(__file__).parent.parent / "catalogs"
 VERSIONS = sorted(path.stem.removeprefix("vllm-") for path in CATALOGS.glob("*.json"))
@@ -25,14 +26,14 @@ def current() -> Catalog:
 
 def tokens(env: dict[str, str], of: Catalog) -> list[str]:
     findings = Findings()
-    arguments = flags.translate(env, of, findings, taken=())
+    arguments = flags.translate(Rewritten(env), of, findings, given=env, taken=())
     assert not findings.errors
     return [token for argument in arguments for token in argument.tokens]
 
 
 def refusal(env: dict[str, str], of: Catalog) -> str:
     findings = Findings()
-    assert flags.translate(env, of, findings, taken=()) == []
+    assert flags.translate(Rewritten(env), of, findings, given=env, taken=()) == []
     (fault,) = findings.errors
     return fault.message
 
@@ -109,7 +110,7 @@ def test_a_wrong_value_is_named(current: Catalog, name: str, value: str, sentenc
 def test_guarded_names_are_ignored_with_their_reason(current: Catalog) -> None:
     env = {"HOST": "box", "PORT": "1", "HF_TOKEN": "hf_secretsecret", "API_KEY": "k", "UDS": "/x"}
     findings = Findings()
-    assert flags.translate(env, current, findings, taken=()) == []
+    assert flags.translate(Rewritten(env), current, findings, given=env, taken=()) == []
     assert {ignored.env for ignored in findings.ignored} == set(env)
     reasons = {ignored.env: ignored.reason for ignored in findings.ignored}
     assert "VLLM_EXTRA_ARGS" in reasons["HOST"]

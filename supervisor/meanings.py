@@ -1,0 +1,380 @@
+"""What the variables of older workers mean today. Pure.
+
+Rewrites an environment: an old name becomes the name of an option that the catalogue has, fields of
+one JSON option that come from several variables are merged, and what has no equivalent in this
+version is named in a warning with what to do. Where the catalogue has an option of the old name,
+the general rule of `flags` applies and nothing is rewritten.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from supervisor.catalog import Catalog, Option
+from supervisor.catalog.options import variable
+from supervisor.config import boolean
+from supervisor.findings import Fault, Findings, Ignored, Remark, Source
+from supervisor.secrets import masked
+
+#: Early workers took 0 for "not set" in these, and templates still carry it. Nowhere else: 0 is 0.
+ZERO_IS_UNSET = frozenset(
+    """
+    MAX_MODEL_LEN MAX_NUM_BATCHED_TOKENS MAX_PARALLEL_LOADING_WORKERS NUM_GPU_BLOCKS_OVERRIDE
+    ROPE_THETA MAX_CPU_LORAS MAX_CONTEXT_LEN_TO_CAPTURE NUM_SPECULATIVE_TOKENS
+    NGRAM_PROMPT_LOOKUP_MAX NGRAM_PROMPT_LOOKUP_MIN SPECULATIVE_MAX_MODEL_LEN
+    SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE SPECULATIVE_DISABLE_BY_BATCH_SIZE MAX_LOG_LEN
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rewritten value came from."""
+
+    variables: tuple[str, ...]
+    source: Source
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class Rewritten:
+    """An environment in today's names, and which of its entries came from other ones."""
+
+    env: dict[str, str]
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Alias:
+    """Another name of an option."""
+
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field inside the JSON value of an option; `until` is the last version that has it."""
+
+    flag: str
+    path: tuple[str, ...]
+    until: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Inverse:
+    """True means the boolean option's negative."""
+
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class _WhenTrue:
+    """True means this value of an option; false means nothing."""
+
+    flag: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """No equivalent."""
+
+    reason: str
+    remedy: str
+
+
+_Meaning = _Alias | _Field | _Inverse | _WhenTrue | _Gone
+
+_SPECULATIVE = "--speculative-config"
+_HF = "--hf-overrides"
+_UNSET = "unset it"
+
+#: Old name -> what carries its meaning, the first one that this version has. Read from the parsers
+#: and configuration classes of vLLM 0.6.2 to 0.33.0.
+MEANINGS: Mapping[str, tuple[_Meaning, ...]] = {
+    "TOKENIZER_NAME": (_Alias("--tokenizer"),),
+    "MODEL_REVISION": (_Alias("--revision"),),
+    "CUSTOM_CHAT_TEMPLATE": (_Alias("--chat-template"),),
+    "OPENAI_RESPONSE_ROLE": (_Alias("--response-role"),),
+    "DISABLE_LOGGING_REQUEST": (
+        _Alias("--disable-log-requests"),
+        _Inverse("--enable-log-requests"),
+    ),
+    "DISABLE_LOG_REQUESTS": (_Inverse("--enable-log-requests"),),
+    "WORKER_USE_RAY": (_WhenTrue("--distributed-executor-backend", "ray"),),
+    "GUIDED_DECODING_BACKEND": (_Field("--structured-outputs-config", ("backend",)),),
+    "ROPE_SCALING": (_Field(_HF, ("rope_parameters",)),),
+    "ROPE_THETA": (_Field(_HF, ("rope_parameters", "rope_theta")),),
+    "SPECULATIVE_MODEL": (_Field(_SPECULATIVE, ("model",)),),
+    "NUM_SPECULATIVE_TOKENS": (_Field(_SPECULATIVE, ("num_speculative_tokens",)),),
+    "SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE": (
+        _Field(_SPECULATIVE, ("draft_tensor_parallel_size",)),
+    ),
+    "SPECULATIVE_MAX_MODEL_LEN": (_Field(_SPECULATIVE, ("max_model_len",)),),
+    "NGRAM_PROMPT_LOOKUP_MAX": (_Field(_SPECULATIVE, ("prompt_lookup_max",)),),
+    "NGRAM_PROMPT_LOOKUP_MIN": (_Field(_SPECULATIVE, ("prompt_lookup_min",)),),
+    "SPECULATIVE_DISABLE_BY_BATCH_SIZE": (
+        _Field(_SPECULATIVE, ("disable_by_batch_size",), until=(0, 14)),
+        _Gone(
+            "vLLM dropped that field after 0.14",
+            "see num_speculative_tokens_per_batch_size in SPECULATIVE_CONFIG; its meaning differs",
+        ),
+    ),
+    "SPEC_DECODING_ACCEPTANCE_METHOD": (
+        _Gone(
+            "vLLM has one acceptance method since 0.10, the old default rejection_sampler",
+            f"{_UNSET}, or see rejection_sample_method in SPECULATIVE_CONFIG",
+        ),
+    ),
+    "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_THRESHOLD": (
+        _Gone("the typical acceptance sampler left vLLM after 0.9", _UNSET),
+    ),
+    "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_ALPHA": (
+        _Gone("the typical acceptance sampler left vLLM after 0.9", _UNSET),
+    ),
+    "QUANTIZATION_PARAM_PATH": (
+        _Gone("the scales of the KV cache come from the checkpoint now", _UNSET),
+    ),
+    "USE_V2_BLOCK_MANAGER": (_Gone("there is only one block manager now", _UNSET),),
+    "NUM_LOOKAHEAD_SLOTS": (
+        _Gone("vLLM derives it from the number of speculative tokens", _UNSET),
+    ),
+    "TOKENIZER_POOL_SIZE": (
+        _Gone("there is no tokenizer pool any more", "see RENDERER_NUM_WORKERS, a similar idea"),
+    ),
+    "TOKENIZER_POOL_TYPE": (_Gone("there is no tokenizer pool any more", _UNSET),),
+    "TOKENIZER_POOL_EXTRA_CONFIG": (_Gone("there is no tokenizer pool any more", _UNSET),),
+    "LORA_EXTRA_VOCAB_SIZE": (_Gone("LoRA adapters cannot add vocabulary any more", _UNSET),),
+    "LONG_LORA_SCALING_FACTORS": (_Gone("vLLM dropped long LoRA", _UNSET),),
+    "SCHEDULER_DELAY_FACTOR": (_Gone("the scheduler has no delay any more", _UNSET),),
+    "PREEMPTION_MODE": (_Gone("vLLM only recomputes since 0.11", _UNSET),),
+    "PREEMPTION_CHECK_PERIOD": (_Gone("it never was an option of vLLM", _UNSET),),
+    "PREEMPTION_CPU_CAPACITY": (_Gone("it never was an option of vLLM", _UNSET),),
+    "SWAP_SPACE": (
+        _Gone("vLLM does not swap any more", "see KV_OFFLOADING_SIZE, a different feature"),
+    ),
+    "MAX_SEQ_LEN_TO_CAPTURE": (
+        _Gone(
+            "CUDA graphs are sized by tokens of a step now, not by the length of a sequence",
+            "see MAX_CUDAGRAPH_CAPTURE_SIZE",
+        ),
+    ),
+    "MAX_CONTEXT_LEN_TO_CAPTURE": (
+        _Gone(
+            "CUDA graphs are sized by tokens of a step now, not by the length of a sequence",
+            "see MAX_CUDAGRAPH_CAPTURE_SIZE",
+        ),
+    ),
+}
+
+SERVED_NAME = "OPENAI_SERVED_MODEL_NAME_OVERRIDE"
+
+
+def rewrite(env: Mapping[str, str], catalog: Catalog, findings: Findings) -> Rewritten:
+    """`env` in the names that `catalog` has; what cannot be carried over goes to `findings`."""
+    found = Rewritten(_without_zeros(env, findings))
+    merge = _Merge(found, catalog, findings)
+    for name, meanings in MEANINGS.items():
+        text = found.env.get(name, "").strip()
+        if not text or name in catalog.by_variable:
+            continue
+        del found.env[name]
+        _carry_over(name, text, meanings, merge)
+    merge.finish()
+    _served_name(merge)
+    return found
+
+
+def names() -> frozenset[str]:
+    """Every old name that is known here."""
+    return frozenset(MEANINGS) | {SERVED_NAME}
+
+
+def _without_zeros(env: Mapping[str, str], findings: Findings) -> dict[str, str]:
+    kept = {}
+    for name, text in env.items():
+        if name in ZERO_IS_UNSET and re.fullmatch(r"\s*0+(\.0*)?\s*", text):
+            findings.ignored.append(
+                Ignored(name, "0 means not set here, as it did for old workers")
+            )
+        else:
+            kept[name] = text
+    return kept
+
+
+def _carry_over(name: str, text: str, meanings: tuple[_Meaning, ...], merge: _Merge) -> None:
+    for meaning in meanings:
+        if isinstance(meaning, _Gone):
+            version = merge.catalog.version
+            message = f"{name} has no effect with vLLM {version}: {meaning.reason}"
+            merge.findings.warnings.append(Remark(name, message, meaning.remedy))
+            return
+        option = merge.catalog.option(meaning.flag)
+        if option is None or _too_new(meaning, merge.catalog):
+            continue
+        match meaning:
+            case _Alias():
+                merge.alias(name, variable(meaning.flag), text)
+            case _Inverse():
+                merge.inverse(name, option, text)
+            case _WhenTrue(value=value):
+                merge.when_true(name, option, text, value)
+            case _Field(path=path):
+                merge.field(name, option, path, text)
+        return
+    message = f"{name} has no equivalent in vLLM {merge.catalog.version}"
+    merge.findings.warnings.append(Remark(name, message, _UNSET))
+
+
+def _too_new(meaning: _Meaning, catalog: Catalog) -> bool:
+    until = meaning.until if isinstance(meaning, _Field) else None
+    if until is None:
+        return False
+    version = tuple(int(part) for part in re.findall(r"\d+", catalog.version)[: len(until)])
+    return version > until
+
+
+@dataclass(slots=True)
+class _Merge:
+    """Writes carried-over values into the environment under today's names."""
+
+    found: Rewritten
+    catalog: Catalog
+    findings: Findings
+    _fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _sources: dict[str, list[str]] = field(default_factory=dict)
+
+    def alias(self, name: str, target: str, text: str, note: str | None = None) -> None:
+        """Another name of the variable `target`. Where both are set and differ, the alias wins."""
+        own = self.found.env.get(target, "").strip()
+        if own and own != text:
+            message = f"{name} and {target} differ; {name} is used"
+            self.findings.warnings.append(Remark(name, message, f"set only {target}"))
+        self.found.env[target] = text
+        self.found.origins[target] = Origin((name,), "alias", note)
+
+    def inverse(self, name: str, option: Option, text: str) -> None:
+        """The negative of a boolean pair."""
+        if not option.off:
+            message = f"{name} has no equivalent in vLLM {self.catalog.version}"
+            self.findings.warnings.append(Remark(name, message, _UNSET))
+            return
+        target = variable(option.off[0])
+        self.found.env[target] = text
+        self.found.origins[target] = Origin((name,), "legacy")
+
+    def when_true(self, name: str, option: Option, text: str, value: str) -> None:
+        """A boolean that stands for one value."""
+        try:
+            wanted = boolean(text)
+        except ValueError as reason:
+            self.findings.errors.append(Fault(name, text, f"{name}={text} {reason}"))
+            return
+        if wanted and not self.found.env.get(option.env, "").strip():
+            self.found.env[option.env] = value
+            self.found.origins[option.env] = Origin((name,), "legacy")
+
+    def field(self, name: str, option: Option, path: tuple[str, ...], text: str) -> None:
+        """One field of a JSON option."""
+        shown = masked(name, text)
+        try:
+            value = _CONVERT.get(name, str)(text)
+        except ValueError:
+            wanted = _WANTED[_CONVERT[name]]
+            message = f"{name}={shown} is not {wanted}"
+            self.findings.errors.append(Fault(name, shown, message))
+            return
+        place = self._fields.setdefault(option.flag, {})
+        for key in path[:-1]:
+            place = place.setdefault(key, {})
+        before = place.get(path[-1])
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = {**value, **before}
+        place[path[-1]] = value
+        self._sources.setdefault(option.flag, []).append(name)
+
+    def finish(self) -> None:
+        """Each JSON option with fields becomes one value; what the user wrote himself wins."""
+        for flag, fields in self._fields.items():
+            sources = tuple(self._sources[flag])
+            merged = _speculative(fields) if flag == _SPECULATIVE else fields
+            target = variable(flag)
+            own = self.found.env.get(target, "").strip()
+            if not merged and not own:
+                message = f"no effect without SPECULATIVE_MODEL: {', '.join(sources)}"
+                self.findings.warnings.append(Remark(sources[0], message, "set SPECULATIVE_MODEL"))
+                continue
+            if own:
+                try:
+                    merged = _deep(merged or fields, json.loads(own))
+                except (ValueError, TypeError):
+                    continue  # the general rule reports the value that is no JSON object
+            self.found.env[target] = json.dumps(merged, separators=(",", ":"), ensure_ascii=False)
+            variables = (*sources, target) if own else sources
+            self.found.origins[target] = Origin(variables, "legacy", f"merged into {flag}")
+
+
+def _served_name(merge: _Merge) -> None:
+    """The override stands first, the model's own name behind it, so that both work."""
+    text = merge.found.env.pop(SERVED_NAME, "").strip()
+    option = merge.catalog.option("--served-model-name")
+    if not text or option is None:
+        return
+    served = [text]
+    model = merge.found.env.get("MODEL_NAME", "").strip()
+    if model and model != text:
+        served.append(model)
+    note = "the model's own name works beside it"
+    merge.alias(SERVED_NAME, option.env, json.dumps(served), note)
+
+
+def _speculative(fields: dict[str, Any]) -> dict[str, Any]:
+    """`[ngram]` was the model's name for a method without one; nothing else makes the rest work."""
+    model = fields.get("model")
+    ngram = model == "[ngram]" or (model is None and "prompt_lookup_max" in fields)
+    if ngram:
+        return {"method": "ngram", **{key: v for key, v in fields.items() if key != "model"}}
+    return fields if model is not None else {}
+
+
+def _deep(under: dict[str, Any], over: Any) -> dict[str, Any]:
+    """`over` wins, key by key."""
+    if not isinstance(over, dict):
+        raise TypeError("not an object")
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _deep(below, value) if both and below is not None else value
+    return merged
+
+
+def _rope(text: str) -> dict[str, Any]:
+    """The key `type` of old configurations is called `rope_type` now."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(text)  # noqa: TRY004 - both are a value that is refused
+    if "type" in value:
+        value.setdefault("rope_type", value.pop("type"))
+    return value
+
+
+_CONVERT: Mapping[str, Callable[[str], Any]] = {
+    "ROPE_SCALING": _rope,
+    "ROPE_THETA": float,
+    "NUM_SPECULATIVE_TOKENS": int,
+    "SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE": int,
+    "SPECULATIVE_MAX_MODEL_LEN": int,
+    "SPECULATIVE_DISABLE_BY_BATCH_SIZE": int,
+    "NGRAM_PROMPT_LOOKUP_MAX": int,
+    "NGRAM_PROMPT_LOOKUP_MIN": int,
+}
+_WANTED: Mapping[Callable[[str], Any], str] = {
+    _rope: "a JSON object",
+    float: "a number",
+    int: "a whole number",
+}
