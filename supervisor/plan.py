@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from supervisor import config, flags, meanings
+from supervisor import config, flags, meanings, spelling
 from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
 from supervisor.findings import Fault, Findings, Remark, Setting
@@ -59,8 +59,23 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
 def _arguments(
     env: Mapping[str, str], catalog: Catalog, findings: Findings
 ) -> list[flags.Argument]:
+    _misspelt(env, catalog, findings)
     rewritten = meanings.rewrite(env, catalog, findings)
     return flags.translate(rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES)
+
+
+def _misspelt(env: Mapping[str, str], catalog: Catalog, findings: Findings) -> None:
+    """Names that resemble a setting: a warning each, under STRICT_ENV an error each."""
+    known = {*catalog.by_variable, *meanings.names(), *WORKER_VARIABLES}
+    strict = config.read(env, Findings()).strict
+    for name, meant in spelling.suspects(env, known).items():
+        message = f"{name} is not a setting of the worker or of vLLM {catalog.version}"
+        suggestion = f"did you mean {meant}?"
+        if strict:
+            value = masked(name, env[name])
+            findings.errors.append(Fault(name, value, message, suggestion))
+        else:
+            findings.warnings.append(Remark(name, message, suggestion))
 
 
 def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
