@@ -1,4 +1,4 @@
-"""The command line: `python -m supervisor [run|explain|status|catalog]`.
+"""The command line: `python -m supervisor [run|explain|status|catalog|doctor]`.
 
 The only place that reads `os.environ`. Little is imported before the engine is spawned.
 """
@@ -174,6 +174,17 @@ def catalog(asked: argparse.Namespace) -> int:
     return 0
 
 
+def doctor(_asked: argparse.Namespace) -> int:
+    """Say what a start would find; 1 if something is bad."""
+    from supervisor.doctor import Verdict, examine, report
+
+    env = dict(os.environ)
+    lines = examine(plan.make(env, None).settings, env)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(report(lines, colour=colour), end="")
+    return 1 if any(line.verdict is Verdict.BAD for line in lines) else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m supervisor", description=__doc__)
     parser.set_defaults(command=run)
@@ -191,6 +202,8 @@ def _parser() -> argparse.ArgumentParser:
     made = commands.add_parser("catalog", help="read the installed engine's options and keep them")
     made.add_argument("--anew", action="store_true", help="even if they are kept already")
     made.set_defaults(command=catalog)
+    helped = commands.add_parser("doctor", help="say what a start would find, without one")
+    helped.set_defaults(command=doctor)
     return parser
 
 

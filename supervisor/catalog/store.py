@@ -81,7 +81,7 @@ def make(engine: Engine, env: Mapping[str, str]) -> str:
     try:
         done = subprocess.run(
             [*engine.interpreter, str(_INTROSPECT)],
-            env=_clean(env),
+            env=clean(env),
             cwd="/",
             capture_output=True,
             text=True,
@@ -116,7 +116,7 @@ def _version(interpreter: Sequence[str], env: Mapping[str, str]) -> str | None:
         asked = [*interpreter, "-I", "-c", _ASK_VERSION]
         done = subprocess.run(
             asked,
-            env=_clean(env),
+            env=clean(env),
             cwd="/",
             capture_output=True,
             text=True,
@@ -127,7 +127,7 @@ def _version(interpreter: Sequence[str], env: Mapping[str, str]) -> str | None:
     return None
 
 
-def _clean(env: Mapping[str, str]) -> dict[str, str]:
+def clean(env: Mapping[str, str]) -> dict[str, str]:
     """Without what would lead the engine's interpreter to our modules."""
     return {name: value for name, value in env.items() if not name.startswith("PYTHON")}
 

@@ -1,0 +1,102 @@
+"""`doctor`: what a start would find, without one.
+
+`probe` is run by the engine's own interpreter and prints facts; `checks` judges them, pure; here
+the two are joined.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from supervisor import ports
+from supervisor.catalog import store
+from supervisor.config import Settings
+from supervisor.doctor.checks import Line, Verdict, judge
+from supervisor.errors import SupervisorError
+
+__all__ = ["Line", "Verdict", "examine", "report"]
+
+_PROBE = Path(__file__).with_name("probe.py")
+_PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does not answer
+
+
+def examine(settings: Settings, env: Mapping[str, str]) -> list[Line]:
+    """Every line of the report, in the order of a start."""
+    lines = [_engine_line(settings, env)]
+    facts = _facts(settings, env) if lines[0].verdict is Verdict.GOOD else {}
+    if facts.get("fault"):
+        why = f"the engine's interpreter failed: {facts['fault']}"
+        lines.append(Line("interpreter", Verdict.BAD, why, "install the engine again"))
+    lines += judge(facts, env.get("MODEL_NAME", "").strip(), disk=_free(env))
+    lines += [
+        _port_line("VLLM_PORT", settings.engine_host, settings.engine_port),
+        _port_line("PORT_HEALTH", settings.control_host, settings.control_port),
+    ]
+    return lines
+
+
+def _engine_line(settings: Settings, env: Mapping[str, str]) -> Line:
+    try:
+        found = store.installed(settings.vllm_command, env)
+    except SupervisorError as reason:
+        return Line("engine", Verdict.BAD, str(reason))
+    version = found.version or "of unknown version"
+    return Line("engine", Verdict.GOOD, f"vLLM {version}, run by {found.interpreter[0]}")
+
+
+def _facts(settings: Settings, env: Mapping[str, str]) -> dict[str, Any]:
+    interpreter = store.installed(settings.vllm_command, env).interpreter
+    try:
+        done = subprocess.run(
+            [*interpreter, str(_PROBE)],
+            env=store.clean(env),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"fault": f"no answer within {_PATIENCE:.0f} s"}
+    except OSError as reason:
+        return {"fault": str(reason.strerror)}
+    except (ValueError, IndexError):
+        last = done.stderr.strip().splitlines()[-1:]
+        return {"fault": last[0] if last else f"exit code {done.returncode}"}
+    return found
+
+
+def _free(env: Mapping[str, str]) -> tuple[str, int]:
+    """The folder where models go, and the bytes that are free there."""
+    home = env.get("HF_HOME") or str(Path(env.get("HOME") or "/root") / ".cache" / "huggingface")
+    folder = Path(home)
+    while not folder.exists():
+        folder = folder.parent
+    return home, shutil.disk_usage(folder).free
+
+
+def _port_line(name: str, host: str, number: int) -> Line:
+    if ports.is_free(host, number):
+        return Line("port", Verdict.GOOD, f"{number} ({name}) is free")
+    why = f"{number} ({name}) is taken by {ports.owner(number)}"
+    return Line("port", Verdict.BAD, why, f"end it or set {name}")
+
+
+def report(lines: list[Line], *, colour: bool = False) -> str:
+    """The lines as a person reads them."""
+    paint = {Verdict.GOOD: "\033[32m", Verdict.BAD: "\033[31m", Verdict.UNKNOWN: "\033[33m"}
+    width = max(len(line.name) for line in lines)
+    text = []
+    for line in lines:
+        verdict = f"{line.verdict:<7}"
+        shown = f"{paint[line.verdict]}{verdict}\033[0m" if colour else verdict
+        remedy = f"; {line.remedy}" if line.remedy else ""
+        text.append(f"{shown}  {line.name:<{width}}  {line.text}{remedy}")
+    return "\n".join(text) + os.linesep

@@ -1,0 +1,116 @@
+"""Facts about a machine and a model -> lines of a report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+_GB = 1e9
+_ROOM = 2e9  # bytes beyond the model: the compile cache, temporary files
+
+
+class Verdict(StrEnum):
+    """What a line says."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the report; what is not good has its remedy, here or at the end of the text."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    remedy: str = ""
+
+
+def judge(facts: Mapping[str, Any], model: str, disk: tuple[str, int]) -> list[Line]:
+    """The lines about torch, devices, the model and the disk.
+
+    Args:
+        facts: what `probe` printed; empty where it could not be asked.
+        model: MODEL_NAME.
+        disk: the folder for models and its free bytes.
+    """
+    return [_torch(facts), *_devices(facts), _model(facts, model), _disk(facts, disk)]
+
+
+def _torch(facts: Mapping[str, Any]) -> Line:
+    if not facts.get("torch"):
+        why = facts.get("torch_fault") or "not asked: there is no engine to ask"
+        return Line("torch", Verdict.UNKNOWN, why, "mend the lines above first")
+    cuda = f", built for CUDA {facts['cuda']}" if facts.get("cuda") else ", built for CPUs"
+    return Line("torch", Verdict.GOOD, f"{facts['torch']}{cuda}")
+
+
+def _devices(facts: Mapping[str, Any]) -> list[Line]:
+    devices = facts.get("devices") or []
+    lines = [
+        Line(
+            "device",
+            Verdict.GOOD,
+            f"{device['name']}, {device['free'] / _GB:.1f} of {device['total'] / _GB:.1f} GB free",
+        )
+        for device in devices
+    ]
+    driver = facts.get("driver")
+    if driver:
+        lines.append(Line("driver", Verdict.GOOD, f"NVIDIA {driver}"))
+    if devices:
+        return lines
+    if facts.get("cuda"):
+        why = facts.get("device_fault") or "this vLLM is built for GPUs and sees none"
+        remedy = "give the container its GPUs (--gpus all), or update the driver"
+        return [*lines, Line("device", Verdict.BAD, why, remedy)]
+    if facts:
+        return [*lines, Line("device", Verdict.GOOD, "no GPU, and this vLLM is built for CPUs")]
+    return [Line("device", Verdict.UNKNOWN, "not asked", "mend the lines above first")]
+
+
+def _model(facts: Mapping[str, Any], model: str) -> Line:
+    if not model:
+        why = "MODEL_NAME is not set"
+        return Line("model", Verdict.UNKNOWN, why, "set it, or vLLM serves its own default")
+    found = facts.get("model") or {}
+    state = found.get("state")
+    size = f", {found['bytes'] / _GB:.1f} GB" if found.get("bytes") else ""
+    match state:
+        case "on disk":
+            return Line("model", Verdict.GOOD, f"{model} lies on this disk{size}")
+        case "readable":
+            return Line("model", Verdict.GOOD, f"{model} can be read from its host{size}")
+        case "gated":
+            why = f"{model} is gated, and the token given may not read it"
+            remedy = "accept its licence and set HF_TOKEN to a token of that account"
+            return Line("model", Verdict.BAD, why, remedy)
+        case "refused":
+            why = f"the host refused the token for {model}"
+            return Line("model", Verdict.BAD, why, "set HF_TOKEN to a valid token")
+        case "missing":
+            why = f"{model} was not found"
+            remedy = "check the name and the revision; a private repository needs HF_TOKEN"
+            return Line("model", Verdict.BAD, why, remedy)
+        case "offline":
+            why = f"{model} is not on this disk, and its host cannot be reached"
+            return Line("model", Verdict.UNKNOWN, why, "check the network, or HF_HUB_OFFLINE")
+        case _:
+            return Line("model", Verdict.UNKNOWN, "not asked", "mend the lines above first")
+
+
+def _disk(facts: Mapping[str, Any], disk: tuple[str, int]) -> Line:
+    folder, free = disk
+    found = facts.get("model") or {}
+    text = f"{free / _GB:.1f} GB free in {folder}"
+    size = found.get("bytes")
+    if found.get("state") != "readable" or not size:
+        verdict = Verdict.GOOD if free > _ROOM else Verdict.BAD
+    else:
+        text += f", the model needs {size / _GB:.1f}"
+        verdict = Verdict.GOOD if free > size + _ROOM else Verdict.BAD
+    remedy = "" if verdict is Verdict.GOOD else "free some space or set HF_HOME to a larger disk"
+    return Line("disk", verdict, text, remedy)
