@@ -19,6 +19,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from proxy.config import Settings
 from proxy.errors import (
+    AnswerTooLarge,
     EngineRefused,
     EngineSilent,
     EngineUnavailable,
@@ -29,6 +30,9 @@ from proxy.jobs import Request
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
 _OK = 200
+
+#: Bytes: the platform's limit for a result is 20 MB, and its envelope needs some of them.
+ANSWER_MOST = 19_900_000
 
 
 class Stream:
@@ -127,6 +131,7 @@ class Engine:
         Raises:
             EngineRefused: the engine answered with an error.
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
+            AnswerTooLarge: the platform would refuse the answer.
         """
         body = await self._body(request)
         sent = body if request.method == "POST" else None
@@ -135,6 +140,11 @@ class Engine:
                 response = await self._http.request(request.method, request.route, json=sent)
         if response.status_code != _OK:
             raise EngineRefused(response.status_code, response.content)
+        if (size := len(response.content)) > ANSWER_MOST:
+            raise AnswerTooLarge(
+                f"the answer has {size / 1e6:.1f} MB and the platform carries"
+                f" {ANSWER_MOST / 1e6:.0f} MB; ask for less, or for a stream"
+            )
         try:
             return response.json()
         except ValueError:

@@ -12,13 +12,11 @@ from proxy import jobs, native, relay, sse
 from proxy.batching import Batches, adaptive, budget
 from proxy.config import Settings
 from proxy.engine import Engine, Stream
-from proxy.errors import AnswerTooLarge, EngineRefused, JobError
+from proxy.errors import EngineRefused, JobError
 from proxy.jobs import Request
 from proxy.record import Record
 
 log = logging.getLogger("proxy")
-
-_ANSWER_MOST = 20_000_000  # bytes: the platform's limit for a result
 
 
 class Handler:
@@ -70,12 +68,6 @@ class Handler:
 
     async def _answer(self, request: Request) -> Any:
         answer = await self._engine.answer(request)
-        size = len(str(answer))
-        if size > _ANSWER_MOST:
-            raise AnswerTooLarge(
-                f"the answer has about {size // 1_000_000} MB and the platform carries"
-                f" {_ANSWER_MOST // 1_000_000} MB; ask for less, or for a stream"
-            )
         return native.whole(answer) if request.native else answer
 
     async def _stream(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(_asked: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sink = LogSink()
     logging.basicConfig(level=logging.INFO, handlers=[SinkHandler(sink)])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody

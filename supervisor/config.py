@@ -64,7 +64,9 @@ class Settings:
     @property
     def control_url(self) -> str:
         """Where this machine reaches `/ping` and `/status`."""
-        return f"http://127.0.0.1:{self.control_port}"
+        everywhere = self.control_host in {"0.0.0.0", "::"}  # noqa: S104 - only compared
+        host = "127.0.0.1" if everywhere else self.control_host
+        return f"http://{host}:{self.control_port}"
 
 
 def read(env: Mapping[str, str], findings: Findings) -> Settings:

@@ -11,7 +11,8 @@ from supervisor.config import Mode, Settings
 from supervisor.lifecycle import Phase
 from supervisor.status import Status
 
-_WAIT_MOST = 3600.0
+_WAIT_MOST = 3600.0  # seconds
+_LAST_ANSWERS = 0.5  # seconds for answers under way when the worker ends
 
 
 async def serve(status: Status, settings: Settings) -> web.AppRunner:
@@ -25,8 +26,12 @@ async def serve(status: Status, settings: Settings) -> web.AppRunner:
     opened = settings.mode is Mode.LOAD_BALANCER
     host = "0.0.0.0" if opened else settings.control_host  # noqa: S104
     only_ping_outside = opened and _is_loopback(settings.control_host)
+    # A question that waits for a state ends with its asker, and holds no stop of the worker.
     runner = web.AppRunner(
-        _application(status, only_ping_outside=only_ping_outside), access_log=None
+        _application(status, only_ping_outside=only_ping_outside),
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=_LAST_ANSWERS,
     )
     await runner.setup()
     try:

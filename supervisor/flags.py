@@ -71,7 +71,7 @@ def translate(
         if name in taken or not text.strip() or (known is None and name not in GUARDED):
             continue
         origin = rewritten.origins.get(name, Origin((name,), "option"))
-        reason = guard(name) if origin.source == "option" else None
+        reason = guard(name, known and known[0]) if origin.source == "option" else None
         if known is None or reason is not None:
             findings.ignored.append(Ignored(name, reason or ""))
             continue
@@ -98,9 +98,13 @@ def _fault(origin: Origin, given: Mapping[str, str], refusal: str) -> Fault:
     return Fault(name, shown, f"{name}={shown} {refusal}")
 
 
-def guard(name: str) -> str | None:
-    """Why a variable of this name does not become an option; None where it may."""
-    reason = GUARDED.get(name) or (_SECRET if is_secret(name) else None)
+def guard(name: str, option: Option | None = None) -> str | None:
+    """Why a variable of this name does not become an option; None where it may.
+
+    A switch or a number is no secret, whatever its name ends with (ALLOW_CREDENTIALS).
+    """
+    text = option is None or (not option.on and "int" not in option.type)
+    reason = GUARDED.get(name) or (_SECRET if text and is_secret(name) else None)
     if reason is None:
         return None
     if reason == _SECRET:

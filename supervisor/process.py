@@ -32,7 +32,7 @@ def executable(command: Sequence[str], search_path: str | None) -> str:
     """
     name = command[0] if command else ""
     if found := shutil.which(name, path=search_path):
-        return found
+        return os.path.abspath(found)  # noqa: PTH100 - resolving links would leave a virtual env
     if name and os.sep in name and Path(name).is_file():
         raise CommandNotExecutable(
             f"VLLM_COMMAND={name} is not executable; chmod +x it or name another command"

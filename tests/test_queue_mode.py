@@ -120,3 +120,16 @@ def test_a_proxy_that_dies_is_started_again(platform: Platform, worker: Worker) 
     platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
     assert worker.engine_pid() == engine
     assert worker.status()["restarts"] == 0
+
+
+def test_a_stop_during_the_start_ends_at_once(platform: Platform, tmp_path: Path) -> None:
+    """The proxy is asking for readiness just then; that holds nothing up."""
+    environment = {**worker_environment(platform.root), "FAKE_VLLM": "hang-start"}
+    one = Worker(tmp_path / "log", environment)
+    try:
+        until(lambda: one.ping() == 204, what="the control port")
+        until(lambda: len(one.left()) >= 3, what="engine and proxy")
+        assert one.stop(seconds=15) == 0
+        assert one.left() == []
+    finally:
+        one.end()

@@ -222,3 +222,10 @@ async def test_the_key_is_sent(fake_engine: str) -> None:
     async with Worker(fake_engine, VLLM_API_KEY="s3cret", ALLOWED_ROUTES="/echo-request") as worker:
         (echo,) = await worker.ask({"route": "/echo-request", "body": {"x": 1}})
     assert echo["headers"]["Authorization"] == "Bearer s3cret"
+
+
+async def test_an_answer_that_the_platform_would_refuse_is_an_error(worker: Worker) -> None:
+    error = failure(await worker.ask(chat(stream=False, tokens=2, big=20_000_000)))
+    assert error["code"] == 413
+    assert "20.0 MB" in error["message"]
+    assert "20 MB" in error["message"]
