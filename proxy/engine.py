@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ from proxy.jobs import Request
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
 _OK = 200
+_READ_MOST = 256 * 1024  # bytes in one read of a socket
 
 #: Bytes: the platform's limit for a result is 20 MB, and its envelope needs some of them.
 ANSWER_MOST = 19_900_000
@@ -46,18 +48,17 @@ class Stream:
         """Whether everything has been read."""
         return self._response.content.at_eof()
 
-    async def ready(self) -> bytes:
-        """What is there without waiting for it; perhaps nothing."""
-        if self.ended:
-            return b""
-        self._listen()
-        # One pass of the event loop asks the kernel, the next one hands the bytes over.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+    def ready(self) -> bytes:
+        """What is there without waiting for it; perhaps nothing.
+
+        Raises:
+            StreamBroken: the connection ended before the answer did.
+        """
+        transport = self._transport()
+        if transport is not None:
+            self._take_from_kernel(transport)
         with _named_errors():
-            data = self._response.content.read_nowait()
-        self._pause()
-        return data
+            return self._response.content.read_nowait()
 
     async def read(self) -> bytes:
         """What comes next, at least one byte; nothing only at the end.
@@ -66,22 +67,38 @@ class Stream:
             StreamBroken: the connection ended before the answer did.
             EngineSilent: nothing came for too long.
         """
-        self._listen()
-        with _named_errors():
-            data = await self._response.content.readany()
-        self._pause()
-        return data
-
-    # The transport is paused, not aiohttp's protocol: that would stop its parser too, in the
-    # middle of what it has, and the rest would come out only with the next bytes of the socket.
-
-    def _listen(self) -> None:
         if (transport := self._transport()) is not None:
             transport.resume_reading()
-
-    def _pause(self) -> None:
+        with _named_errors():
+            data = await self._response.content.readany()
         if not self.ended and (transport := self._transport()) is not None:
+            # The transport, not aiohttp's protocol: that would stop its parser too, in the middle
+            # of what it has, and the rest would come out only with the next bytes of the socket.
             transport.pause_reading()
+        return data
+
+    def _take_from_kernel(self, transport: asyncio.ReadTransport) -> None:
+        """Hand aiohttp's parser what the paused socket has gathered, in one piece.
+
+        To resume, wait for a turn of the event loop and pause again costs four times as much, and
+        with hundreds of streams that is a third of this process. The end of the connection is left
+        to the transport, which knows what to do.
+        """
+        protocol = transport.get_protocol()
+        if not isinstance(protocol, asyncio.Protocol) or transport.get_extra_info("sslcontext"):
+            transport.resume_reading()
+            return
+        try:
+            data = os.read(transport.get_extra_info("socket").fileno(), _READ_MOST)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            protocol.data_received(data)
+        if self.ended or not data:
+            # Complete, and perhaps in the hands of the next request already; or at its end.
+            transport.resume_reading()
 
     def _transport(self) -> asyncio.ReadTransport | None:
         """None once the answer is complete and its connection back in the pool, or closed."""

@@ -21,7 +21,7 @@ _SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
 class Source(Protocol):
     """Where the bytes come from; see `engine.Stream`."""
 
-    async def ready(self) -> bytes:
+    def ready(self) -> bytes:
         """What is there without waiting for it; perhaps nothing."""
 
     async def read(self) -> bytes:
@@ -55,12 +55,13 @@ async def batches(
     splitter = sse.Splitter()
     started = looked = oldest = clock()
     fault: JobError | None = None
+    limit = allowance()
     while True:
         try:
-            data = await source.ready()
+            data = source.ready()
             # What was there may have come right after the last look.
             arrived = looked
-            if not data and (not waiting.tokens or allowance() is None or source.ended):
+            if not data and (not waiting.tokens or limit is None or source.ended):
                 data = await source.read()
                 if not data:
                     break
@@ -76,14 +77,16 @@ async def batches(
             yield waiting.take()
             oldest = looked
         limit = allowance()
-        if limit is None or not waiting.tokens:
+        if limit is None:
             continue
-        now = clock()
-        left = oldest + limit - now
-        if left > 0:
-            await asyncio.sleep(min(left, _until_full(waiting, now - started), glance()))
-        else:
+        if waiting.tokens and oldest + limit <= clock():
             yield waiting.take()
+        # Nothing that came after the last look has waited for longer than since then.
+        due = (oldest if waiting.tokens else looked) + limit
+        now = clock()
+        pause = min(due - now, _until_full(waiting, now - started), glance())
+        if pause > 0:
+            await asyncio.sleep(pause)
     if fault is None:
         waiting.add(splitter.finish())
     while not waiting.empty:

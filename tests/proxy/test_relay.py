@@ -28,7 +28,7 @@ class Source:
     def ended(self) -> bool:
         return not self._pieces
 
-    async def ready(self) -> bytes:
+    def ready(self) -> bytes:
         if not self._pieces:
             return b""
         if self._pieces[0] is None:
