@@ -12,9 +12,9 @@ from proxy.config import Ramp
 #: One streamed yield must stay under 1 MB; the platform's envelope and JSON's escapes need room.
 MOST_BYTES = 900_000
 
-#: The adaptive budget: a batch costs about 0.25 ms of CPU, nearly all of it the SDK's POST, so with N
-#: streams a batch of each every N x 0.3 ms keeps within one core. Below the least nothing is gained:
-#: the POST's round trip to the platform takes about as long.
+#: The adaptive budget: a batch costs about 0.25 ms of CPU, nearly all of it the SDK's POST, so with
+#: N streams a batch of each every N x 0.3 ms keeps within one core. Below the least nothing is
+#: gained: the POST's round trip to the platform takes about as long.
 _BUDGET_PER_STREAM = 0.0003  # seconds
 _BUDGET_LEAST = 0.04
 _BUDGET_MOST = 0.25
