@@ -8,6 +8,7 @@ cheap. How long each token may wait is `batching.budget`.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from proxy import sse
 from proxy.batching import Batches
 from proxy.errors import JobError
 
+_TICK = 0.125  # of the budget: what a token may wait beyond it
 _SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
 
 
@@ -86,7 +88,9 @@ async def batches(
         now = clock()
         pause = min(due - now, _until_full(waiting, now - started), glance())
         if pause > 0:
-            await asyncio.sleep(pause)
+            # Looks of many streams fall together, so that the process wakes once for all of them.
+            tick = limit * _TICK
+            await asyncio.sleep(math.ceil((now + pause) / tick) * tick - now)
     if fault is None:
         waiting.add(splitter.finish())
     while not waiting.empty:
