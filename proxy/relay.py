@@ -16,7 +16,7 @@ from proxy import sse
 from proxy.batching import Batches
 from proxy.errors import JobError
 
-_TICK = 0.125  # of the budget: what a token may wait beyond it
+_TICK = 0.125  # of a glance: what a token may wait beyond its budget
 _SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
 
 
@@ -89,7 +89,7 @@ async def batches(
         pause = min(due - now, _until_full(waiting, now - started), glance())
         if pause > 0:
             # Looks of many streams fall together, so that the process wakes once for all of them.
-            tick = limit * _TICK
+            tick = glance() * _TICK
             await asyncio.sleep(math.ceil((now + pause) / tick) * tick - now)
     if fault is None:
         waiting.add(splitter.finish())
