@@ -10,7 +10,7 @@ from supervisor import plan
 from supervisor.plan import Plan
 from tests.supervisor.test_flags import VERSIONS, catalog
 
-#: The seed's tables, each with a value that works on old versions.
+#: The tables of older workers, each name with a value that works on old versions.
 OLD_NAMES = {
     "TOKENIZER": "t", "SKIP_TOKENIZER_INIT": "1", "TOKENIZER_MODE": "auto",
     "TRUST_REMOTE_CODE": "1", "DOWNLOAD_DIR": "/d", "LOAD_FORMAT": "auto", "DTYPE": "half",

@@ -1,0 +1,48 @@
+"""The image's entry point: it becomes the supervisor, and signals reach it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.processes import CATALOG, FAKE, ROOT, free_port, until
+
+ENTRYPOINT = str(ROOT / "entrypoint.sh")
+
+
+def test_arguments_go_to_the_supervisor(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [ENTRYPOINT, "explain", "--catalog", str(CATALOG)],
+        env={"PATH": os.environ["PATH"], "WORKER_PYTHON": sys.executable, "MODEL_NAME": "org/m"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "vllm serve org/m --host=0.0.0.0 --port=8000" in done.stdout
+
+
+def test_a_stop_reaches_the_supervisor(tmp_path: Path) -> None:
+    engine, control = free_port(), free_port()
+    env = {
+        "PATH": os.environ["PATH"],
+        "WORKER_PYTHON": sys.executable,
+        "VLLM_COMMAND": FAKE,
+        "ENGINE_CATALOG": str(CATALOG),
+        "MODEL_NAME": "tiny",
+        "VLLM_PORT": str(engine),
+        "PORT_HEALTH": str(control),
+    }
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([ENTRYPOINT], env=env, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        until(lambda: "ready after" in (tmp_path / "log").read_text(), what="readiness")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert "stopped" in (tmp_path / "log").read_text()
+    finally:
+        process.kill()
