@@ -86,7 +86,7 @@ class Child:
         self._relay = relay
         self._guard = guard
         self.pid = process.pid
-        self.spawned_at = time.monotonic()
+        self._gone = False
 
     @classmethod
     async def spawn(
@@ -132,12 +132,16 @@ class Child:
         end = time.monotonic() + _GONE_WITHIN
         while self.alive() and time.monotonic() < end:
             await asyncio.sleep(_POLL)
+        # From here on the number may belong to somebody else's group.
+        self._gone = not self.alive()
         self._guard.remove(self.pid)
         self._relay.join(1.0)
         return code
 
     def alive(self) -> bool:
         """Whether any process of the group is left."""
+        if self._gone:
+            return False
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
@@ -148,6 +152,8 @@ class Child:
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole group; a group that is gone is no error."""
+        if self._gone:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
