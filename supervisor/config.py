@@ -59,14 +59,19 @@ class Settings:
     @property
     def engine_url(self) -> str:
         """Where this machine reaches the engine."""
-        return f"http://127.0.0.1:{self.engine_port}"
+        return f"http://{_reachable(self.engine_host)}:{self.engine_port}"
 
     @property
     def control_url(self) -> str:
         """Where this machine reaches `/ping` and `/status`."""
-        everywhere = self.control_host in {"0.0.0.0", "::"}  # noqa: S104 - only compared
-        host = "127.0.0.1" if everywhere else self.control_host
-        return f"http://{host}:{self.control_port}"
+        return f"http://{_reachable(self.control_host)}:{self.control_port}"
+
+
+def _reachable(host: str) -> str:
+    """Where this machine reaches what listens on `host`."""
+    if host in {"0.0.0.0", "::", "localhost"}:  # noqa: S104 - only compared
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def read(env: Mapping[str, str], findings: Findings) -> Settings:
@@ -100,15 +105,8 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
         max_restarts=reader.get("MAX_RESTARTS", count, defaults.max_restarts),
         strict=reader.get("STRICT_ENV", boolean, default=False),
     )
-    if settings.control_port == settings.engine_port:
-        findings.errors.append(
-            Fault(
-                "PORT_HEALTH",
-                str(settings.control_port),
-                f"PORT_HEALTH={settings.control_port} is the engine's own port",
-                "give the two different numbers, for example PORT_HEALTH=8001",
-            )
-        )
+    for name, parse in _OF_THE_PROXY.items():
+        reader.get(name, parse, None)
     return settings
 
 
@@ -157,7 +155,7 @@ def seconds(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise ValueError("is not a number of seconds")
+        raise ValueError("is not a number of 0 or more")
     return number
 
 
@@ -170,6 +168,39 @@ def boolean(text: str) -> bool:
         return False
     raise ValueError("is neither true nor false (true, 1, yes, on / false, 0, no, off)")
 
+
+def positive(text: str) -> int:
+    """A whole number, 1 or more."""
+    number = _integer(text)
+    if number is None or number < 1:
+        raise ValueError("is not a whole number of 1 or more")
+    return number
+
+
+def growth(text: str) -> float:
+    """A factor of 1 or more."""
+    number = seconds(text)
+    if number < 1:
+        raise ValueError("is not a factor of 1 or more")
+    return number
+
+
+def latency(text: str) -> float | None:
+    """Milliseconds, or `auto`."""
+    return None if text == "auto" else seconds(text)
+
+
+#: Read by the proxy, and checked here, so that a wrong one is said before a model is loaded for it.
+_OF_THE_PROXY: Mapping[str, Callable[[str], object]] = {
+    "MAX_CONCURRENCY": positive,
+    "DEFAULT_BATCH_SIZE": positive,
+    "DEFAULT_MIN_BATCH_SIZE": positive,
+    "DEFAULT_BATCH_SIZE_GROWTH_FACTOR": growth,
+    "BATCH_MAX_LATENCY_MS": latency,
+    "RAW_OPENAI_OUTPUT": boolean,
+    "REQUEST_IDLE_TIMEOUT": seconds,
+    "ENGINE_WAIT_TIMEOUT": seconds,
+}
 
 TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
 FALSE = frozenset({"false", "0", "no", "n", "off", "f"})

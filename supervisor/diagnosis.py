@@ -49,11 +49,7 @@ _RULES = (
         "the model {model} is gated",
         "accept its licence on the model's page and set HF_TOKEN to a token of that account",
     ),
-    _rule(
-        r"Invalid (?:user token|username or password)|401 Client Error|token is invalid",
-        "the model's host refused the token",
-        "set HF_TOKEN to a valid token",
-    ),
+    # The hub answers 401 for a repository that does not exist: this one before the token.
     _rule(
         r"RepositoryNotFoundError|is not a local folder and is not a valid model identifier"
         r"|Repo id must be in the form|Repo id must use alphanumeric"
@@ -61,6 +57,11 @@ _RULES = (
         "the model {model} was not found",
         "check MODEL_NAME: a repository name such as Qwen/Qwen3-0.6B or the path of a folder; a"
         " private repository needs HF_TOKEN",
+    ),
+    _rule(
+        r"Invalid (?:user token|username or password)|401 Client Error|token is invalid",
+        "the model's host refused the token",
+        "set HF_TOKEN to a valid token",
     ),
     _rule(
         r"couldn't connect to 'https?://|LocalEntryNotFoundError|OfflineModeIsEnabled"

@@ -34,6 +34,7 @@ class ExitCode(IntEnum):
     """What the worker ends with when the lifecycle decides it."""
 
     OK = 0
+    UNEXPECTED = 1
     RESTARTS_USED_UP = 70
     NOT_READY_IN_TIME = 71
     CONFIGURATION = 78
@@ -159,7 +160,7 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
         case Exited():
             return _exited(state, event, policy, now, jitter)
         case ProxyExited():
-            return _proxy_exited(state, policy, now)
+            return _proxy_exited(state, event, policy, now)
         case JobsDone() if state.phase is Phase.DRAINING:
             return _stop_engine(state, policy, now)
         case Ready() if state.phase in {Phase.STARTING, Phase.RESTARTING} and state.engine:
@@ -242,8 +243,13 @@ def _stop(state: State, policy: Policy, now: float) -> Step:
     return replace(state, deadline=now + policy.drain_timeout), (Action.DRAIN_JOBS,)
 
 
-def _proxy_exited(state: State, policy: Policy, now: float) -> Step:
+def _proxy_exited(state: State, event: ProxyExited, policy: Policy, now: float) -> Step:
     if state.phase is not Phase.DRAINING:
+        if event.code in {ExitCode.UNEXPECTED, ExitCode.CONFIGURATION}:
+            # The SDK's fitness checks end it with 1; neither that nor a setting mends itself.
+            failure = f"the proxy ended with code {event.code}; its lines above say why"
+            failed = replace(state, proxy=False, last_failure=failure)
+            return _fail(failed, ExitCode(event.code), now)
         return state, (Action.SPAWN_PROXY,)
     return _stop_engine(replace(state, proxy=False), policy, now)
 

@@ -163,8 +163,13 @@ def _without_secrets(extra: Sequence[str], findings: Findings) -> tuple[list[str
             kept.append(rest.pop(0))
             continue
         rest.pop(0)
-        if not equals:
-            value = rest.pop(0) if rest and not rest[0].startswith("-") else ""
+        values = [value] if equals else []
+        while not equals and rest and not rest[0].startswith("-"):
+            values.append(rest.pop(0))
+        value = values[0] if values else ""
+        if len(values) > 1:  # vLLM's variable holds one key, and none may stay on the command line
+            message = f"{flag} in VLLM_EXTRA_ARGS has {len(values)} values; only the first is used"
+            findings.warnings.append(Remark("VLLM_EXTRA_ARGS", message, f"set {variable}"))
         if value:
             moved[variable] = value
         message = f"the value of {flag} in VLLM_EXTRA_ARGS is handed over as {variable} instead"
@@ -177,15 +182,24 @@ def _without_secrets(extra: Sequence[str], findings: Findings) -> tuple[list[str
 
 def _listening(settings: Settings, extra: Sequence[str], findings: Findings) -> Settings:
     """What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it."""
+    if _value_of("--uds", extra) is not None:
+        message = "--uds in VLLM_EXTRA_ARGS takes the engine off TCP, where the worker looks for it"
+        findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--uds", message, "remove it"))
+    if host := _value_of("--host", extra):
+        settings = replace(settings, engine_host=host)
     text = _value_of("--port", extra)
-    if text is None:
-        return settings
-    try:
-        return replace(settings, engine_port=config.port(text))
-    except ValueError as reason:
-        message = f"--port {text} in VLLM_EXTRA_ARGS {reason}"
-        findings.errors.append(Fault("VLLM_EXTRA_ARGS", f"--port {text}", message))
-        return settings
+    if text is not None:
+        try:
+            settings = replace(settings, engine_port=config.port(text))
+        except ValueError as reason:
+            message = f"--port {text} in VLLM_EXTRA_ARGS {reason}"
+            findings.errors.append(Fault("VLLM_EXTRA_ARGS", f"--port {text}", message))
+    if settings.control_port == settings.engine_port:
+        number = settings.control_port
+        message = f"PORT_HEALTH={number} is the engine's own port"
+        suggestion = "give the two different numbers, for example PORT_HEALTH=8001"
+        findings.errors.append(Fault("PORT_HEALTH", str(number), message, suggestion))
+    return settings
 
 
 def _value_of(flag: str, tokens: Sequence[str]) -> str | None:

@@ -205,13 +205,14 @@ class Worker:
             code = await self._proxy.wait()
             self._proxy = None
         if self._state.phase is not Phase.DRAINING:
-            log.error("proxy ended with code %d; it is started again", code)
+            log.error("proxy ended with code %d", code)
             await asyncio.sleep(_PROXY_PAUSE)
         self._events.put_nowait(lifecycle.ProxyExited(code))
 
     def _proxy_environment(self) -> dict[str, str]:
         return {
             **self._env,
+            **self._plan.engine_env,  # a key that was moved from the command line
             "ENGINE_URL": self._settings.engine_url,
             "CONTROL_URL": self._settings.control_url,
         }

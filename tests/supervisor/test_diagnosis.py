@@ -13,6 +13,11 @@ for the specified revision on the local disk and outgoing traffic has been disab
 NO_NETWORK = """\
 OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them \
 in the cached files."""
+# huggingface_hub: it says 401 for what does not exist, too
+NO_REPOSITORY = """\
+huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1)
+Repository Not Found for url: https://huggingface.co/api/models/org/m.
+Invalid username or password."""
 BAD_FLAG = "vllm serve: error: unrecognized arguments: --no-such-flag"
 BAD_VALUE = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
 TOO_LONG = """\
@@ -26,6 +31,7 @@ pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
     [
         (OFFLINE, "the model org/m is not on this disk", "MODEL_NAME", False),
         (NO_NETWORK, "the model org/m is not on this disk", "network", False),
+        (NO_REPOSITORY, "the model org/m was not found", "MODEL_NAME", True),
         (BAD_FLAG, "unrecognized arguments: --no-such-flag", "explain", True),
         (BAD_VALUE, "argument --max-model-len: invalid value", "explain", True),
         (TOO_LONG, "max_model_len (99999) is greater than", "variable", True),

@@ -145,8 +145,14 @@ def test_a_second_stop_skips_the_waiting() -> None:
     assert actions == [Action.KILL_PROXY, Action.KILL_ENGINE]
 
 
-def test_a_proxy_that_ends_by_itself_is_started_again() -> None:
-    state, actions = after(Ready(), ProxyExited(1), proxy=True)
+@pytest.mark.parametrize("code", [1, 78])
+def test_a_proxy_that_cannot_work_ends_the_worker_with_its_code(code: int) -> None:
+    state, actions = after(Ready(), ProxyExited(code), proxy=True)
+    assert (state.phase, state.exit_code, actions) == (Phase.FAILED, code, [Action.EXIT])
+
+
+def test_a_proxy_that_was_killed_is_started_again() -> None:
+    state, actions = after(Ready(), ProxyExited(-9), proxy=True)
     assert (state.phase, actions) == (Phase.READY, [Action.SPAWN_PROXY])
 
 

@@ -95,6 +95,23 @@ def test_a_port_in_extra_arguments_is_followed() -> None:
     assert made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--port 8123"}).settings.engine_port == 8123
 
 
+def test_every_key_in_extra_arguments_leaves_the_command_line() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--api-key first-one second-one --seed 1"})
+    assert found.engine_env == {"VLLM_API_KEY": "first-one"}
+    assert "second-one" not in " ".join(found.command)
+
+
+def test_a_host_in_extra_arguments_is_followed() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--host 10.0.0.5"})
+    assert found.settings.engine_url == "http://10.0.0.5:8000"
+    assert made({"MODEL_NAME": "m"}).settings.engine_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("extra", ["--port 8001", "--uds /tmp/x"])
+def test_extra_arguments_that_cannot_work_are_refused(extra: str) -> None:
+    assert made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": extra}).findings.errors
+
+
 def test_the_engine_drains_itself_where_clients_talk_to_it() -> None:
     assert "--shutdown-timeout=30" in made({"MODEL_NAME": "m", "DRAIN_TIMEOUT": "30"}).command
     queue = made({"MODEL_NAME": "m", "WORKER_MODE": "queue"})
@@ -129,6 +146,9 @@ def test_the_engine_environment_is_the_users_without_ours() -> None:
         ("VLLM_PORT", "0"),
         ("DRAIN_TIMEOUT", "soon"),
         ("MAX_RESTARTS", "-1"),
+        ("MAX_CONCURRENCY", "0"),
+        ("BATCH_MAX_LATENCY_MS", "fast"),
+        ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", "0.5"),
         ("STARTUP_TIMEOUT", "nan"),
     ],
 )
