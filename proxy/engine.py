@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -21,6 +21,7 @@ from httpx_aiohttp import AiohttpTransport
 from proxy.config import Settings
 from proxy.errors import (
     AnswerTooLarge,
+    ConnectionLost,
     EngineRefused,
     EngineSilent,
     EngineUnavailable,
@@ -31,6 +32,7 @@ from proxy.jobs import Request
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
 _OK = 200
+_KEEP_ALIVE = 4.0  # seconds; vLLM closes an idle connection after 5, and a request could meet that
 _READ_MOST = 256 * 1024  # bytes in one read of a socket
 
 #: Bytes: the platform's limit for a result is 20 MB, and its envelope needs some of them.
@@ -120,7 +122,7 @@ class Engine:
         if settings.VLLM_API_KEY:
             self._headers["Authorization"] = f"Bearer {settings.VLLM_API_KEY}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=settings.REQUEST_IDLE_TIMEOUT
             ),
@@ -204,13 +206,29 @@ class Engine:
         return self._model
 
     def _connecting(self) -> tenacity.AsyncRetrying:
-        """Tries again while the engine cannot be connected to: nothing of the job was sent yet."""
+        """Tries again while the engine cannot be connected to, and once where it closed the
+        connection before its answer began: nothing has reached the caller yet.
+        """
         return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(EngineUnavailable),
+            retry=_worth_another_try(),
             wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.05),
             stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
             reraise=True,
         )
+
+
+def _worth_another_try() -> Callable[[tenacity.RetryCallState], bool]:
+    lost = 0
+
+    def again(state: tenacity.RetryCallState) -> bool:
+        nonlocal lost
+        fault = state.outcome.exception() if state.outcome is not None else None
+        lost += isinstance(fault, ConnectionLost)
+        return isinstance(fault, EngineUnavailable) or (
+            isinstance(fault, ConnectionLost) and lost == 1
+        )
+
+    return again
 
 
 @contextlib.contextmanager
@@ -230,4 +248,6 @@ def _named(reason: BaseException) -> JobError:
         return EngineUnavailable("the engine cannot be reached")
     if isinstance(reason, aiohttp.ServerTimeoutError):
         return EngineSilent("the engine sent nothing for REQUEST_IDLE_TIMEOUT")
+    if isinstance(reason, aiohttp.ServerDisconnectedError):
+        return ConnectionLost("the engine closed the connection before its answer began")
     return StreamBroken("the engine's answer ended before its end")

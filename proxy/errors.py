@@ -8,6 +8,7 @@
     ├── EngineRefused         *   the engine's own         answered with an error, kept as it is
     ├── EngineUnavailable    503  service_unavailable      not reached in time
     ├── StreamBroken         502  engine_error             ended in the middle of an answer
+    │   └── ConnectionLost   502  engine_error             ended before an answer began
     ├── EngineSilent         504  timeout                  nothing came for REQUEST_IDLE_TIMEOUT
     └── AnswerTooLarge       413  answer_too_large         more than the platform carries
 """
@@ -24,6 +25,7 @@ class JobError(Exception):
     status = 500
     type = "internal_error"
     param: str | None = None
+    told = False  # whether the caller has it already, as an event of the stream
 
     def as_object(self) -> dict[str, Any]:
         """The OpenAI error object: message, type, param, code."""
@@ -86,6 +88,10 @@ class StreamBroken(JobError):
 
     status = 502
     type = "engine_error"
+
+
+class ConnectionLost(StreamBroken):
+    """The engine closed the connection before its answer began."""
 
 
 class EngineSilent(JobError):

@@ -49,7 +49,7 @@ class Handler:
                 yield await self._answer(request)
         except JobError as reason:
             record.outcome = f"{reason.status} {reason.type}"
-            if request is not None and self._reads_events(request):
+            if request is not None and self._reads_events(request) and not reason.told:
                 yield reason.as_event()
             yield {"error": reason.as_json()}
         except (asyncio.CancelledError, GeneratorExit):
@@ -120,4 +120,6 @@ def _raise_error_of(events: list[bytes]) -> None:
     """
     for event in events:
         if (body := sse.error(event)) is not None:
-            raise EngineRefused(sse.status(body), body)
+            error = EngineRefused(sse.status(body), body)
+            error.told = True
+            raise error

@@ -12,8 +12,8 @@ from typing import Any
 DONE = b"[DONE]"
 
 _BORDER = b"\n\n"
-_EMPTY_TEXT = re.compile(rb'"(?:content|text)":\s*""')
-_NO_CHOICES = re.compile(rb'"choices":\s*\[\]')
+_TEXT = re.compile(rb'"(?:content|text|reasoning|reasoning_content)":\s*"(?!")')
+_OTHER_TEXT = re.compile(rb'"delta":\s*"|"type":\s*"content_block_delta"')
 _TOKEN_IDS = re.compile(rb'"token_ids":\s*\[')
 _TEXT_FIELDS = ("content", "reasoning", "reasoning_content", "tool_calls", "refusal")
 
@@ -61,18 +61,11 @@ def tokens(event: bytes) -> int:
     """
     if event[:1] == b":":
         return 0
-    if not _TOKEN_IDS.search(event):
-        if b'"choices"' in event:
-            if not _EMPTY_TEXT.search(event):
-                return 0 if _NO_CHOICES.search(event) else 1
-        else:
-            return _tokens_of_other(event)
+    if b'"choices"' not in event:  # the responses and messages routes
+        return 1 if _OTHER_TEXT.search(event) else 0
+    if _TEXT.search(event) and not _TOKEN_IDS.search(event):
+        return 1
     return _tokens_parsed(event)
-
-
-def _tokens_of_other(event: bytes) -> int:
-    """Events of the responses and messages routes: text arrives in their deltas."""
-    return 1 if b'"delta"' in event and b'"error"' not in event else 0
 
 
 def _tokens_parsed(event: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given
@@ -57,12 +58,22 @@ def test_events_without_tokens_go_with_those_before_them() -> None:
 
 
 def test_no_batch_is_over_the_platforms_size() -> None:
-    large = b'data: {"choices":[{"text":"' + b"x" * 400_000 + b'"}]}\n\n'
+    large = b'data: {"choices":[{"text":"' + b"x" * 200_000 + b'"}]}\n\n'
     waiting = Batches(Ramp(first=50))
     waiting.add([large] * 5)
     taken = [waiting.take() for _ in range(3)]
     assert [len(batch) for batch in taken] == [2, 2, 1]
     assert all(sum(map(len, batch)) <= MOST_BYTES for batch in taken)
+
+
+def test_a_full_batch_of_quotes_fits_the_platform_as_json() -> None:
+    """As the SDK sends it: each quote and backslash is escaped."""
+    event = b'data: {"choices":[{"text":"' + b'\\"' * 1000 + b'"}]}\n\n'
+    waiting = Batches(Ramp(first=5000, most=5000))
+    waiting.add([event] * 1000)
+    batch = b"".join(waiting.take()).decode()
+    assert len(batch) > MOST_BYTES / 2
+    assert len(json.dumps({"output": batch}, ensure_ascii=False).encode()) < 1_000_000
 
 
 @given(

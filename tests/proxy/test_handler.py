@@ -159,6 +159,7 @@ async def test_an_error_inside_a_stream_fails_the_job(worker: Worker) -> None:
     outputs = await worker.ask(chat(tokens=9, error_after=4))
     assert text(outputs[:-1]) == words(4)
     assert failure(outputs)["code"] == 500
+    assert "".join(outputs[:-1]).count('"error"') == 1
 
 
 async def test_a_cut_stream_is_an_error_after_what_came(worker: Worker) -> None:
@@ -229,3 +230,21 @@ async def test_an_answer_that_the_platform_would_refuse_is_an_error(worker: Work
     assert error["code"] == 413
     assert "20.0 MB" in error["message"]
     assert "20 MB" in error["message"]
+
+
+async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more() -> None:
+    """As when the engine closes an idle connection, or dies, just when a request comes."""
+    asked = 0
+
+    async def lose(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.close()
+
+    server = await asyncio.start_server(lose, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, Worker(f"http://127.0.0.1:{port}") as worker:
+        assert failure(await worker.ask(chat(stream=True)))["code"] == 502
+        assert asked == 2
+        assert failure(await worker.ask(chat(stream=False)))["code"] == 502
+        assert asked == 4
