@@ -2,7 +2,7 @@
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
 #   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run emulate setup test check fmt bench train clean
+.PHONY: help run explain doctor emulate setup test check fmt bench train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -14,6 +14,12 @@ help: ## this list
 
 run: ## serve MODEL_NAME=... (or the demonstration model) on http://localhost:8000
 	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)"
+
+explain: ## show the command that `make run` would start, and where each part comes from
+	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)" explain
+
+doctor: ## say what a start would find: engine, devices, model, disk, ports
+	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)" doctor
 
 emulate: ## the same as a serverless worker, behind a RunPod endpoint on http://localhost:9000
 	@$(python) && exec "$$python" -m tools.emulate --caller "$(CALLER)"

@@ -65,7 +65,7 @@ def _contenders(asked: argparse.Namespace) -> list[Contender]:
         Contender("ours", shlex.split(asked.ours)),
         Contender(BASELINE, shlex.split(asked.pass_through)),
     ]
-    if asked.with_seed:
+    if asked.with_full_batches:
         contenders.append(Contender("full batches", ["python", "-m", "bench.full_batches"]))
     return contenders
 
@@ -86,7 +86,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--ours", default="python -m proxy", metavar="COMMAND", help="the relay's command")
     add("--pass-through", default="python -m bench.passthrough", metavar="COMMAND")
-    add("--with-seed", action="store_true", help="also a handler that sends full batches only")
+    add(
+        "--with-full-batches",
+        action="store_true",
+        help="also a handler that sends full batches only",
+    )
     add("--rounds", type=int, default=3, help="runs of each kind; medians are shown (3)")
     add("--streams", type=_numbers, default=[1, 30, 300], metavar="N,...", help="1,30,300")
     add("--tokens", type=int, default=200, help="of each stream (200)")

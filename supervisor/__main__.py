@@ -19,7 +19,7 @@ from pathlib import Path
 from supervisor import explain, plan, ports
 from supervisor.catalog import Catalog, options, store
 from supervisor.config import Settings
-from supervisor.errors import CatalogError, ConfigurationError, SupervisorError
+from supervisor.errors import ConfigurationError, SupervisorError
 from supervisor.findings import Remark
 from supervisor.logs import LogSink, SinkHandler
 from supervisor.plan import Plan
@@ -87,7 +87,7 @@ def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
     settings = first.settings
     try:
         return plan.make(env, _catalog(settings, env, announce))
-    except CatalogError as reason:
+    except SupervisorError as reason:
         message = f"{reason}\nOptions cannot be taken from variables; VLLM_EXTRA_ARGS and"
         message += " VLLM_CONFIG_FILE work"
         first.findings.warnings.append(Remark("VLLM_COMMAND", message))

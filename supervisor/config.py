@@ -40,6 +40,10 @@ WORKER_VARIABLES = frozenset(
 )
 
 
+#: Those of them that are known and have no effect so far.
+NOT_USED = frozenset({"ENGINE_STALL_TIMEOUT", "LOG_CONTENT", "BASE_PATH"})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The worker's settings; times in seconds, ports as TCP port numbers."""

@@ -51,12 +51,18 @@ async def served_model(engine: httpx.AsyncClient) -> str | None:
 
 
 async def until_idle(engine: httpx.AsyncClient) -> None:
-    """Until the engine's metrics say that no request runs or waits, or it does not answer."""
+    """Until the engine's metrics say that no request runs or waits, or nobody listens any more.
+
+    An engine that is slow to answer is busy, and one whose metrics do not say is not known to be
+    idle: the drain's deadline ends the waiting for both.
+    """
     while True:
         try:
-            text = (await engine.get("/metrics")).text
-        except httpx.HTTPError:
+            counts = _RUNNING.findall((await engine.get("/metrics")).text)
+        except httpx.ConnectError:
             return
-        if sum(float(number) for number in _RUNNING.findall(text)) == 0:
+        except httpx.HTTPError:
+            counts = []
+        if counts and sum(float(number) for number in counts) == 0:
             return
         await asyncio.sleep(POLL_STARTING)

@@ -38,6 +38,8 @@ class ExitCode(IntEnum):
     RESTARTS_USED_UP = 70
     NOT_READY_IN_TIME = 71
     CONFIGURATION = 78
+    NOT_EXECUTABLE = 126
+    NOT_FOUND = 127
     OUT_OF_MEMORY = 137
 
 
@@ -65,12 +67,14 @@ class Ready:
 class Exited:
     """The engine's process group is gone. `code` is negative for a signal, as in `subprocess`.
 
-    `reason` is the cause in one sentence; `final` that another start would end the same way.
+    `reason` is the cause in one sentence; `final` that another start would end the same way;
+    `left` that some of the group could not be killed, so that nothing may be started beside it.
     """
 
     code: int
     reason: str
     final: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +194,12 @@ def _exited(state: State, event: Exited, policy: Policy, now: float, jitter: flo
     if state.phase is Phase.READY and now - state.since >= policy.healthy_again:
         state = replace(state, failures=0)
     state = replace(state, reason=None, last_failure=state.reason or event.reason)
+    if event.left:
+        return _fail(state, ExitCode.UNEXPECTED, now)
     if event.final and state.phase is Phase.STARTING:
-        return _fail(state, ExitCode.CONFIGURATION, now)
+        spawn_codes = {ExitCode.NOT_EXECUTABLE, ExitCode.NOT_FOUND}
+        code = ExitCode(event.code) if event.code in spawn_codes else ExitCode.CONFIGURATION
+        return _fail(state, code, now)
     if state.failures >= policy.max_restarts:
         code = ExitCode.NOT_READY_IN_TIME if state.late else ExitCode.RESTARTS_USED_UP
         return _fail(state, code, now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from supervisor import config, flags, meanings, spelling
 from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
-from supervisor.findings import Fault, Findings, Remark, Setting
+from supervisor.findings import Fault, Findings, Ignored, Remark, Setting
 from supervisor.secrets import masked
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
@@ -35,6 +35,11 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     """Read `env` by `catalog` (None where the engine's options are not known)."""
     findings = Findings()
     settings = config.read(env, findings)
+    findings.ignored += [
+        Ignored(name, "this version of the worker does not use it yet")
+        for name in sorted(config.NOT_USED)
+        if env.get(name, "").strip()
+    ]
     extra = _extra_arguments(env, findings)
     extra, engine_env = _without_secrets(extra, findings)
     settings = _listening(settings, extra, findings)

@@ -86,6 +86,7 @@ class Child:
         self._relay = relay
         self._guard = guard
         self.pid = process.pid
+        self._ended = False  # whether the child itself has ended and is reaped
         self._gone = False
 
     @classmethod
@@ -113,6 +114,10 @@ class Child:
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
+        except FileNotFoundError:
+            raise CommandNotFound(f"{command[0]}, or what it is run by, was not found") from None
+        except PermissionError:
+            raise CommandNotExecutable(f"{command[0]} may not be run") from None
         except OSError as reason:
             raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
         finally:
@@ -127,21 +132,32 @@ class Child:
             Its exit code, negative for a signal.
         """
         code = await self._process.wait()
+        self._ended = True
         # The API server's death leaves EngineCore alive, with the memory of the model.
         self.signal(signal.SIGKILL)
         end = time.monotonic() + _GONE_WITHIN
         while self.alive() and time.monotonic() < end:
             await asyncio.sleep(_POLL)
-        # From here on the number may belong to somebody else's group.
         self._gone = not self.alive()
-        self._guard.remove(self.pid)
+        if self._gone:
+            # From here on the number may belong to somebody else's group.
+            self._guard.remove(self.pid)
         self._relay.join(1.0)
         return code
+
+    @property
+    def gone(self) -> bool:
+        """Whether the end of the whole group has been seen."""
+        return self._gone
 
     def alive(self) -> bool:
         """Whether any process of the group is left."""
         if self._gone:
             return False
+        # As PID 1 we inherit its orphans, and a dead one counts as a member until it is reaped.
+        with contextlib.suppress(ChildProcessError):
+            while self._ended and os.waitpid(-self.pid, os.WNOHANG)[0]:
+                pass
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:

@@ -149,7 +149,9 @@ class Worker:
                 self._plan.command, env, "/", self._sink, self._guardian
             )
         except SupervisorError as reason:
-            self._events.put_nowait(lifecycle.Exited(126, str(reason), final=True))
+            log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
+            exited = lifecycle.Exited(reason.exit_code, str(reason), final=True)
+            self._events.put_nowait(exited)
             return
         log.info("engine spawned, pid %d", self._engine.pid)
         self._task(self._watch_exit(self._engine))
@@ -162,7 +164,12 @@ class Worker:
         found = diagnosis.diagnose(code, engine.last_lines(), self._plan.model)
         if self._state.phase is not Phase.DRAINING:
             log.error("engine ended with code %d: %s", code, found)
-        self._events.put_nowait(lifecycle.Exited(code, str(found), found.final))
+        left = not engine.gone
+        if left:
+            log.error(
+                "some of the engine's processes cannot be killed; nothing is started beside them"
+            )
+        self._events.put_nowait(lifecycle.Exited(code, str(found), found.final, left))
 
     async def _probe(self, started: float) -> None:
         from supervisor import health

@@ -17,7 +17,7 @@ PATIENCE = 10.0  # seconds for the endpoint to end once the worker has
 
 def main() -> int:
     """Run both until Ctrl-C or until one of them ends; return the worker's exit code."""
-    python, environ = run.prepared(run.folder_of_caller(__doc__))
+    python, environ = run.prepared(run.asked(__doc__).caller)
     os.chdir(worker.CHECKOUT)
     endpoint = [str(python), "-m", "tests.emulator", "--port", PORT]
     given = subprocess.run([*endpoint, "--print-env"], check=False, capture_output=True, text=True)

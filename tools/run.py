@@ -1,4 +1,4 @@
-"""`make run`: make what is missing, then become the supervisor in the foreground."""
+"""`make run`, `explain`, `doctor`: make what is missing, then become the supervisor."""
 
 import argparse
 import os
@@ -61,25 +61,26 @@ def prepared(caller: Path) -> tuple[Path, dict[str, str]]:
     return made[0].path / "bin" / "python", settings(os.environ, caller, vllm, cpu)
 
 
-def folder_of_caller(description: str | None) -> Path:
+def asked(description: str | None) -> argparse.Namespace:
     """Read the command line: --caller is the folder that relative paths are meant from."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--caller", type=Path, default=Path.cwd())
-    caller: Path = parser.parse_args().caller
-    return caller
+    parser.add_argument("command", nargs="*", default=["run"], help="of the supervisor")
+    return parser.parse_args()
 
 
 def main() -> int:
     """Become the supervisor, so that Ctrl-C reaches it and nothing of ours stays behind."""
-    python, environ = prepared(folder_of_caller(__doc__))
-    if is_demo(os.environ):
+    wanted = asked(__doc__)
+    python, environ = prepared(wanted.caller)
+    if is_demo(os.environ) and wanted.command == ["run"]:
         print(
             "Serving the demonstration model; for a real one, for example: "
             "make run MODEL_NAME=Qwen/Qwen3-0.6B",
             flush=True,
         )
     os.chdir(worker.CHECKOUT)
-    os.execve(python, [str(python), "-m", "supervisor", "run"], environ)
+    os.execve(python, [str(python), "-m", "supervisor", *wanted.command], environ)
 
 
 if __name__ == "__main__":

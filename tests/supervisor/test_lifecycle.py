@@ -69,6 +69,16 @@ def test_a_configuration_error_at_the_first_start_is_not_tried_again() -> None:
     assert actions == [Action.EXIT]
 
 
+@pytest.mark.parametrize("code", [126, 127])
+def test_a_command_that_cannot_be_spawned_ends_with_its_code(code: int) -> None:
+    assert after(Exited(code, "no such file", final=True))[0].exit_code == code
+
+
+def test_nothing_is_started_beside_what_cannot_be_killed() -> None:
+    state, actions = after(Ready(), Exited(-9, "killed", left=True))
+    assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
+
+
 def test_the_same_words_later_are_a_crash() -> None:
     assert after(Ready(), WRONG)[0].phase is Phase.RESTARTING
 

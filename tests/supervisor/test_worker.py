@@ -130,6 +130,14 @@ def test_a_command_that_may_not_be_run(start: Start, tmp_path: Path) -> None:
     assert "is not executable" in no_traceback(worker)
 
 
+def test_a_command_whose_interpreter_is_missing(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "vllm").write_text("#!/nowhere/python3\n")
+    (tmp_path / "vllm").chmod(0o755)
+    worker = start(VLLM_COMMAND=str(tmp_path / "vllm"))
+    assert worker.wait() == 127
+    assert "or what it is run by, was not found" in no_traceback(worker)
+
+
 @pytest.mark.parametrize("name", ["VLLM_PORT", "PORT_HEALTH"])
 def test_a_taken_port_is_named_with_its_owner(start: Start, name: str) -> None:
     with socket.socket() as taken:
