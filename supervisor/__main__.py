@@ -103,10 +103,7 @@ def _catalog(
 
 
 def _check_ports(settings: Settings) -> None:
-    for name, host, number in (
-        ("VLLM_PORT", settings.engine_host, settings.engine_port),
-        ("PORT_HEALTH", settings.control_host, settings.control_port),
-    ):
+    for name, host, number in settings.listening:
         if not ports.is_free(host, number):
             raise ConfigurationError(
                 f"port {number} is taken by {ports.owner(number)};"
@@ -124,8 +121,7 @@ def explain_command(asked: argparse.Namespace) -> int:
     if asked.json:
         print(json.dumps(explain.as_json(made), indent=2))
     else:
-        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        print(explain.as_text(made, colour=colour), end="")
+        print(explain.as_text(made, colour=_in_colour()), end="")
     return ConfigurationError.exit_code if made.findings.errors else 0
 
 
@@ -183,9 +179,12 @@ def doctor(_asked: argparse.Namespace) -> int:
 
     env = dict(os.environ)
     lines = examine(plan.make(env, None).settings, env)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(report(lines, colour=colour), end="")
+    print(report(lines, colour=_in_colour()), end="")
     return 1 if any(line.verdict is Verdict.BAD for line in lines) else 0
+
+
+def _in_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -59,6 +59,14 @@ class Settings:
     drain_timeout: float = 60.0
     max_restarts: int = 5
     strict: bool = False
+
+    @property
+    def listening(self) -> tuple[tuple[str, str, int], ...]:
+        """What will listen on this machine: the variable that sets the port, address, port."""
+        return (
+            ("VLLM_PORT", self.engine_host, self.engine_port),
+            ("PORT_HEALTH", self.control_host, self.control_port),
+        )
 
     @property
     def engine_url(self) -> str:
@@ -146,10 +154,7 @@ def port(text: str) -> int:
 
 def count(text: str) -> int:
     """A whole number, 0 or more."""
-    number = _integer(text)
-    if number is None or number < 0:
-        raise ValueError("is not a whole number of 0 or more")
-    return number
+    return _whole(text, least=0)
 
 
 def seconds(text: str) -> float:
@@ -175,10 +180,7 @@ def boolean(text: str) -> bool:
 
 def positive(text: str) -> int:
     """A whole number, 1 or more."""
-    number = _integer(text)
-    if number is None or number < 1:
-        raise ValueError("is not a whole number of 1 or more")
-    return number
+    return _whole(text, least=1)
 
 
 def growth(text: str) -> float:
@@ -210,6 +212,13 @@ TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
 FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
 
 
+def _whole(text: str, *, least: int) -> int:
+    number = _integer(text)
+    if number is None or number < least:
+        raise ValueError(f"is not a whole number of {least} or more")
+    return number
+
+
 def _integer(text: str) -> int | None:
     try:
         return int(text)
@@ -221,7 +230,6 @@ def _integer(text: str) -> int | None:
 class _Reader:
     env: Mapping[str, str]
     findings: Findings
-    _seen: set[str] = field(default_factory=set)
 
     def is_set(self, name: str) -> bool:
         return bool(self.env.get(name, "").strip())
@@ -237,7 +245,5 @@ class _Reader:
         except ValueError as reason:
             self.findings.errors.append(Fault(name, shown, f"{name}={shown} {reason}"))
             return default
-        if name not in self._seen:
-            self._seen.add(name)
-            self.findings.settings.append(Setting(name, shown, None, "worker"))
+        self.findings.settings.append(Setting(name, shown, None, "worker"))
         return value

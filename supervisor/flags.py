@@ -7,7 +7,6 @@ option of the catalogue becomes that option, unless its name is guarded. No list
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from supervisor import values
 from supervisor.catalog import Catalog, Kind, Option
@@ -38,15 +37,6 @@ GUARDED: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """Tokens of the command line, and the option and variable that they come from."""
-
-    env: str
-    option: Option
-    tokens: tuple[str, ...]
-
-
 def translate(
     rewritten: Rewritten,
     catalog: Catalog,
@@ -54,8 +44,8 @@ def translate(
     *,
     given: Mapping[str, str],
     taken: Collection[str],
-) -> list[Argument]:
-    """The arguments that an environment stands for, in the order of the variables' names.
+) -> list[str]:
+    """The tokens that an environment stands for, in the order of the variables' names.
 
     Args:
         rewritten: the environment in the names that the catalogue has.
@@ -64,7 +54,7 @@ def translate(
         given: the environment as the user wrote it, for what is shown.
         taken: names that mean something else to the worker.
     """
-    arguments = []
+    said: list[str] = []
     for name in sorted(rewritten.env):
         text = rewritten.env[name]
         known = catalog.by_variable.get(name)
@@ -87,9 +77,8 @@ def translate(
             Setting(variable, masked(variable, given.get(variable, "")), flag, origin.source, note)
             for variable in origin.variables
         ]
-        if tokens:
-            arguments.append(Argument(name, option, tokens))
-    return arguments
+        said += tokens
+    return said
 
 
 def _fault(origin: Origin, given: Mapping[str, str], refusal: str) -> Fault:
@@ -105,9 +94,7 @@ def guard(name: str, option: Option | None = None) -> str | None:
     """
     text = option is None or (not option.on and "int" not in option.type)
     reason = GUARDED.get(name) or (_SECRET if text and is_secret(name) else None)
-    if reason is None:
-        return None
-    if reason == _SECRET:
+    if reason is None or reason == _SECRET:
         return reason
     return f"{reason}; to set the option all the same, use VLLM_EXTRA_ARGS"
 

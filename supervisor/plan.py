@@ -44,8 +44,7 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     extra, engine_env = _without_secrets(extra, findings)
     settings = _listening(settings, extra, findings)
     model = _model(env, catalog, findings)
-    arguments = _arguments(env, catalog, findings) if catalog else []
-    tokens = [token for argument in arguments for token in argument.tokens]
+    tokens = _options(env, settings, catalog, findings) if catalog else []
     command = [
         *shlex.split(settings.vllm_command),
         "serve",
@@ -61,18 +60,19 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     return Plan(settings, version, tuple(command), model, engine_env, findings)
 
 
-def _arguments(
-    env: Mapping[str, str], catalog: Catalog, findings: Findings
-) -> list[flags.Argument]:
-    _misspelt(env, catalog, findings)
+def _options(
+    env: Mapping[str, str], settings: Settings, catalog: Catalog, findings: Findings
+) -> list[str]:
+    _misspelt(env, catalog, findings, strict=settings.strict)
     rewritten = meanings.rewrite(env, catalog, findings)
     return flags.translate(rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES)
 
 
-def _misspelt(env: Mapping[str, str], catalog: Catalog, findings: Findings) -> None:
+def _misspelt(
+    env: Mapping[str, str], catalog: Catalog, findings: Findings, *, strict: bool
+) -> None:
     """Names that resemble a setting: a warning each, under STRICT_ENV an error each."""
     known = {*catalog.by_variable, *meanings.names(), *WORKER_VARIABLES}
-    strict = config.read(env, Findings()).strict
     for name, meant in spelling.suspects(env, known).items():
         message = f"{name} is not a setting of the worker or of vLLM {catalog.version}"
         suggestion = f"did you mean {meant}?"
@@ -124,7 +124,7 @@ def _model(env: Mapping[str, str], catalog: Catalog | None, findings: Findings) 
         )
         findings.errors.append(Fault("MODEL_NAME", "", message, "set MODEL_NAME"))
         return None
-    default = (catalog.option("--model") if catalog else None) or None
+    default = catalog.option("--model") if catalog else None
     serves = f"vLLM serves its default, {default.default}" if default else "vLLM picks its default"
     remark = Remark("MODEL_NAME", f"MODEL_NAME is not set: {serves}", "set MODEL_NAME")
     findings.warnings.append(remark)

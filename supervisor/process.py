@@ -17,9 +17,8 @@ from supervisor import guardian
 from supervisor.errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from supervisor.logs import LogSink, Relay
 
-_GONE_WITHIN = (
-    10.0  # seconds a killed group may take; a process in uninterruptible sleep takes long
-)
+#: Seconds that a killed group may take; a process in uninterruptible sleep takes long.
+GONE_WITHIN = 10.0
 _POLL = 0.02
 
 
@@ -135,7 +134,7 @@ class Child:
         self._ended = True
         # The API server's death leaves EngineCore alive, with the memory of the model.
         self.signal(signal.SIGKILL)
-        end = time.monotonic() + _GONE_WITHIN
+        end = time.monotonic() + GONE_WITHIN
         while self.alive() and time.monotonic() < end:
             await asyncio.sleep(_POLL)
         self._gone = not self.alive()

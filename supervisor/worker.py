@@ -24,7 +24,7 @@ from supervisor.errors import ConfigurationError, SupervisorError
 from supervisor.lifecycle import Action, Event, Phase, Policy, State
 from supervisor.logs import LogSink
 from supervisor.plan import Plan
-from supervisor.process import Child, Guardian
+from supervisor.process import GONE_WITHIN, Child, Guardian
 from supervisor.status import Status
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Worker:
         before, self._state = self._state, state
         self._status.publish(state)
         if state.phase is not before.phase:
-            self._tell(before)
+            self._tell()
         for action in actions:
             await self._act(action)
 
@@ -245,7 +245,7 @@ class Worker:
         log.info("%s received", signal.Signals(number).name)
         self._events.put_nowait(lifecycle.Stop())
 
-    def _tell(self, before: State) -> None:
+    def _tell(self) -> None:
         match self._state.phase:
             case Phase.READY:
                 took = self._status.phases.get("engine_start", 0.0)
@@ -271,8 +271,6 @@ class Worker:
                     self._state.exit_code,
                     self._state.last_failure,
                 )
-            case Phase.STARTING if before.phase is not Phase.STARTING:
-                log.info("starting")
 
     def _say_how_to_use(self, model: str | None) -> None:
         url = f"http://localhost:{self._settings.engine_port}/v1"
@@ -305,12 +303,9 @@ class Worker:
             if task is not asyncio.current_task():
                 task.cancel()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_KILLED_WITHIN):
+            async with asyncio.timeout(GONE_WITHIN):
                 await asyncio.gather(*(child.wait() for child in children if child.alive()))
         self._guardian.close()
-
-
-_KILLED_WITHIN = 10.0
 
 
 def check_model(model: str | None) -> None:

@@ -18,6 +18,14 @@ def get(url: str, **options: Any) -> httpx.Response:
     return httpx.get(url, trust_env=False, **{"timeout": PATIENCE, **options})
 
 
+def answers(url: str) -> bool:
+    """Whether somebody answers there, and well."""
+    try:
+        return get(url).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def post(url: str, **options: Any) -> httpx.Response:
     """`httpx.post`."""
     return httpx.post(url, trust_env=False, **{"timeout": PATIENCE, **options})

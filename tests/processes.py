@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -140,18 +141,10 @@ class Worker:
 
     def end(self) -> None:
         """Kill whatever is left."""
-        for process in (*self.left(), *_children(self.process.pid)):
-            try:
+        for process in self.left():
+            with contextlib.suppress(psutil.Error):
                 process.kill()
-            except psutil.Error:
-                continue
+        self.process.kill()
         self.process.wait(10)
         if self.process.stdout is not None:
             self.process.stdout.close()
-
-
-def _children(pid: int) -> list[psutil.Process]:
-    try:
-        return [psutil.Process(pid)]
-    except psutil.Error:
-        return []

@@ -79,15 +79,7 @@ def make(engine: Engine, env: Mapping[str, str]) -> str:
         CatalogError: the interpreter failed or took too long; with its last lines.
     """
     try:
-        done = subprocess.run(
-            [*engine.interpreter, str(_INTROSPECT)],
-            env=clean(env),
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_MAKING,
-            check=False,
-        )
+        done = ask(engine.interpreter, [str(_INTROSPECT)], env, _MAKING)
     except subprocess.TimeoutExpired:
         raise CatalogError(f"the engine's options were not read within {_MAKING:.0f} s") from None
     except OSError as reason:
@@ -97,6 +89,26 @@ def make(engine: Engine, env: Mapping[str, str]) -> str:
         last = "\n".join(done.stderr.strip().splitlines()[-5:])
         raise CatalogError(f"the engine's interpreter could not read its options:\n{last}")
     return done.stdout
+
+
+def ask(
+    interpreter: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Run the engine's interpreter, without what would lead it to our modules.
+
+    Raises:
+        OSError: it does not start.
+        subprocess.TimeoutExpired: it took more than `timeout` seconds, and was killed.
+    """
+    return subprocess.run(
+        [*interpreter, *arguments],
+        env={name: value for name, value in env.items() if not name.startswith("PYTHON")},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
 
 
 def _interpreter(script: Path) -> tuple[str, ...]:
@@ -113,23 +125,10 @@ def _interpreter(script: Path) -> tuple[str, ...]:
 
 def _version(interpreter: Sequence[str], env: Mapping[str, str]) -> str | None:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        asked = [*interpreter, "-I", "-c", _ASK_VERSION]
-        done = subprocess.run(
-            asked,
-            env=clean(env),
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_ASKING,
-            check=True,
-        )
+        done = ask(interpreter, ["-I", "-c", _ASK_VERSION], env, _ASKING)
+        done.check_returncode()
         return done.stdout.strip() or None
     return None
-
-
-def clean(env: Mapping[str, str]) -> dict[str, str]:
-    """Without what would lead the engine's interpreter to our modules."""
-    return {name: value for name, value in env.items() if not name.startswith("PYTHON")}
 
 
 def _file_name(engine: Engine) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,40 +28,27 @@ _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does
 
 def examine(settings: Settings, env: Mapping[str, str]) -> list[Line]:
     """Every line of the report, in the order of a start."""
-    lines = [_engine_line(settings, env)]
-    facts = _facts(settings, env) if lines[0].verdict is Verdict.GOOD else {}
+    facts: dict[str, Any] = {}
+    try:
+        engine = store.installed(settings.vllm_command, env)
+    except SupervisorError as reason:
+        lines = [Line("engine", Verdict.BAD, str(reason))]
+    else:
+        version = engine.version or "of unknown version"
+        text = f"vLLM {version}, run by {engine.interpreter[0]}"
+        lines = [Line("engine", Verdict.GOOD, text)]
+        facts = _facts(engine.interpreter, env)
     if facts.get("fault"):
         why = f"the engine's interpreter failed: {facts['fault']}"
         lines.append(Line("interpreter", Verdict.BAD, why, "install the engine again"))
     lines += judge(facts, env.get("MODEL_NAME", "").strip(), disk=_free(env))
-    lines += [
-        _port_line("VLLM_PORT", settings.engine_host, settings.engine_port),
-        _port_line("PORT_HEALTH", settings.control_host, settings.control_port),
-    ]
+    lines += [_port_line(name, host, number) for name, host, number in settings.listening]
     return lines
 
 
-def _engine_line(settings: Settings, env: Mapping[str, str]) -> Line:
+def _facts(interpreter: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
     try:
-        found = store.installed(settings.vllm_command, env)
-    except SupervisorError as reason:
-        return Line("engine", Verdict.BAD, str(reason))
-    version = found.version or "of unknown version"
-    return Line("engine", Verdict.GOOD, f"vLLM {version}, run by {found.interpreter[0]}")
-
-
-def _facts(settings: Settings, env: Mapping[str, str]) -> dict[str, Any]:
-    interpreter = store.installed(settings.vllm_command, env).interpreter
-    try:
-        done = subprocess.run(
-            [*interpreter, str(_PROBE)],
-            env=store.clean(env),
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
+        done = store.ask(interpreter, [str(_PROBE)], env, _PATIENCE)
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
         return {"fault": f"no answer within {_PATIENCE:.0f} s"}

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
+from tests import client
 from tests.processes import ROOT, free_port, until
 
 
@@ -24,14 +24,7 @@ def fake_engine() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            until(lambda: _answers(url), what="the stand-in")
+            until(lambda: client.answers(f"{url}/health"), what="the stand-in")
             yield url
         finally:
             process.kill()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", trust_env=False).is_success
-    except httpx.HTTPError:
-        return False

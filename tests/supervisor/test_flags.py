@@ -26,9 +26,9 @@ def current() -> Catalog:
 
 def tokens(env: dict[str, str], of: Catalog) -> list[str]:
     findings = Findings()
-    arguments = flags.translate(Rewritten(env), of, findings, given=env, taken=())
+    said = flags.translate(Rewritten(env), of, findings, given=env, taken=())
     assert not findings.errors
-    return [token for argument in arguments for token in argument.tokens]
+    return said
 
 
 def refusal(env: dict[str, str], of: Catalog) -> str:
