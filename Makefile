@@ -2,7 +2,7 @@
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
 #   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run explain doctor emulate setup test check fmt bench train clean
+.PHONY: help run explain doctor emulate setup test check fmt docs bench train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -44,6 +44,9 @@ fmt: ## format the code and mend what the linter can
 	@$(python) && exec "$$python" -m tools.environments dev
 	$(venv)/python -m ruff check --fix-only --quiet .
 	$(venv)/python -m ruff format .
+
+docs: ## write the forms for RunPod and docs/configuration.md from the catalogues
+	@$(python) && exec "$$python" -m tools.docs
 
 bench: ## measure the worker's own cost and delay
 	@$(python) && exec "$$python" -m tools.environments dev

@@ -20,6 +20,7 @@ from supervisor import explain, plan, ports
 from supervisor.catalog import Catalog, options, store
 from supervisor.config import Settings
 from supervisor.errors import ConfigurationError, SupervisorError
+from supervisor.files import write_whole
 from supervisor.findings import Remark
 from supervisor.logs import LogSink, SinkHandler
 from supervisor.plan import Plan
@@ -76,22 +77,23 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
 
     check_model(made.model)
     _check_ports(made.settings)
+    _write(made.files)
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
     log.info("command: %s", " ".join(explain.shown_command(made)))
     return asyncio.run(Worker(made, env, sink).run())
 
 
 def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
-    """The plan for `env`; without a catalogue where none can be had, with a warning."""
-    first = plan.make(env, None)
-    settings = first.settings
+    """The plan for `env`; by the options of every version where the engine cannot be asked."""
+    settings = plan.make(env, None).settings
     try:
         return plan.make(env, _catalog(settings, env, announce))
     except SupervisorError as reason:
-        message = f"{reason}\nOptions cannot be taken from variables; VLLM_EXTRA_ARGS and"
-        message += " VLLM_CONFIG_FILE work"
-        first.findings.warnings.append(Remark("VLLM_COMMAND", message))
-        return first
+        made = plan.make(env, store.common())
+        message = f"{reason}\nOnly the options that every known vLLM has are taken from variables"
+        suggestion = "VLLM_EXTRA_ARGS and VLLM_CONFIG_FILE set the others"
+        made.findings.warnings.insert(0, Remark("VLLM_COMMAND", message, suggestion))
+        return made
 
 
 def _catalog(
@@ -100,6 +102,15 @@ def _catalog(
     if settings.engine_catalog:
         return options.load(Path(settings.engine_catalog))
     return store.find(settings.vllm_command, env, announce)[0]
+
+
+def _write(files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        try:
+            write_whole(Path(path), text)
+        except OSError as reason:
+            message = f"{path}, which the engine is to read, cannot be written: {reason.strerror}"
+            raise ConfigurationError(f"{message}; set TMPDIR to a folder that can") from None
 
 
 def _check_ports(settings: Settings) -> None:

@@ -46,6 +46,12 @@ class Fault:
     suggestion: str | None = None
 
 
+def unsayable(name: str) -> Remark:
+    """The warning of a variable that cannot be carried over while the options are not known."""
+    message = f"{name} is not passed on: this vLLM did not say which options it takes"
+    return Remark(name, message, "set the option in VLLM_EXTRA_ARGS")
+
+
 @dataclass(slots=True)
 class Findings:
     """Collects while reading; everything wrong is reported together."""

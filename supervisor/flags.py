@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from supervisor import values
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.config import boolean
-from supervisor.findings import Fault, Findings, Ignored, Setting
+from supervisor.findings import Fault, Findings, Ignored, Setting, unsayable
 from supervisor.meanings import Origin, Rewritten
 from supervisor.secrets import is_secret, masked
 
@@ -58,7 +58,11 @@ def translate(
     for name in sorted(rewritten.env):
         text = rewritten.env[name]
         known = catalog.by_variable.get(name)
-        if name in taken or not text.strip() or (known is None and name not in GUARDED):
+        if name in taken or not text.strip():
+            continue
+        if known is None and name not in GUARDED:
+            if name in catalog.elsewhere:
+                findings.warnings.append(unsayable(name))
             continue
         origin = rewritten.origins.get(name, Origin((name,), "option"))
         reason = guard(name, known and known[0]) if origin.source == "option" else None
@@ -70,6 +74,9 @@ def translate(
             tokens = spell(option, spelling, text)
         except ValueError as refusal:
             findings.errors.append(_fault(origin, given, str(refusal)))
+            continue
+        if not tokens and not catalog.complete:
+            findings.warnings += [unsayable(variable) for variable in origin.variables]
             continue
         flag = tokens[0].partition("=")[0] if tokens else option.flag
         note = origin.note if tokens else "the engine's default; no option is needed"

@@ -17,7 +17,7 @@ from typing import Any
 from supervisor.catalog import Catalog, Option
 from supervisor.catalog.options import variable
 from supervisor.config import boolean
-from supervisor.findings import Fault, Findings, Ignored, Remark, Source
+from supervisor.findings import Fault, Findings, Ignored, Remark, Source, unsayable
 from supervisor.secrets import masked
 
 #: Early workers took 0 for "not set" in these, and templates still carry it. Nowhere else: 0 is 0.
@@ -49,14 +49,14 @@ class Rewritten:
 
 
 @dataclass(frozen=True, slots=True)
-class _Alias:
+class Alias:
     """Another name of an option."""
 
     flag: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
     """A field inside the JSON value of an option; `until` is the last version that has it."""
 
     flag: str
@@ -65,14 +65,14 @@ class _Field:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inverse:
+class Inverse:
     """True means the boolean option's negative."""
 
     flag: str
 
 
 @dataclass(frozen=True, slots=True)
-class _WhenTrue:
+class WhenTrue:
     """True means this value of an option; false means nothing."""
 
     flag: str
@@ -80,14 +80,15 @@ class _WhenTrue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gone:
+class Gone:
     """No equivalent."""
 
     reason: str
     remedy: str
 
 
-_Meaning = _Alias | _Field | _Inverse | _WhenTrue | _Gone
+_Carrier = Alias | Field | Inverse | WhenTrue
+Meaning = _Carrier | Gone
 
 _SPECULATIVE = "--speculative-config"
 _HF = "--hf-overrides"
@@ -95,76 +96,74 @@ _UNSET = "unset it"
 
 #: Old name -> what carries its meaning, the first one that this version has. Read from the parsers
 #: and configuration classes of vLLM 0.6.2 to 0.33.0.
-MEANINGS: Mapping[str, tuple[_Meaning, ...]] = {
-    "TOKENIZER_NAME": (_Alias("--tokenizer"),),
-    "MODEL_REVISION": (_Alias("--revision"),),
-    "CUSTOM_CHAT_TEMPLATE": (_Alias("--chat-template"),),
-    "OPENAI_RESPONSE_ROLE": (_Alias("--response-role"),),
+MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
+    "TOKENIZER_NAME": (Alias("--tokenizer"),),
+    "MODEL_REVISION": (Alias("--revision"),),
+    "CUSTOM_CHAT_TEMPLATE": (Alias("--chat-template"),),
+    "OPENAI_RESPONSE_ROLE": (Alias("--response-role"),),
     "DISABLE_LOGGING_REQUEST": (
-        _Alias("--disable-log-requests"),
-        _Inverse("--enable-log-requests"),
+        Alias("--disable-log-requests"),
+        Inverse("--enable-log-requests"),
     ),
-    "DISABLE_LOG_REQUESTS": (_Inverse("--enable-log-requests"),),
-    "WORKER_USE_RAY": (_WhenTrue("--distributed-executor-backend", "ray"),),
-    "GUIDED_DECODING_BACKEND": (_Field("--structured-outputs-config", ("backend",)),),
-    "ROPE_SCALING": (_Field(_HF, ("rope_parameters",)),),
-    "ROPE_THETA": (_Field(_HF, ("rope_parameters", "rope_theta")),),
-    "SPECULATIVE_MODEL": (_Field(_SPECULATIVE, ("model",)),),
-    "NUM_SPECULATIVE_TOKENS": (_Field(_SPECULATIVE, ("num_speculative_tokens",)),),
+    "DISABLE_LOG_REQUESTS": (Inverse("--enable-log-requests"),),
+    "WORKER_USE_RAY": (WhenTrue("--distributed-executor-backend", "ray"),),
+    "GUIDED_DECODING_BACKEND": (Field("--structured-outputs-config", ("backend",)),),
+    "ROPE_SCALING": (Field(_HF, ("rope_parameters",)),),
+    "ROPE_THETA": (Field(_HF, ("rope_parameters", "rope_theta")),),
+    "SPECULATIVE_MODEL": (Field(_SPECULATIVE, ("model",)),),
+    "NUM_SPECULATIVE_TOKENS": (Field(_SPECULATIVE, ("num_speculative_tokens",)),),
     "SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE": (
-        _Field(_SPECULATIVE, ("draft_tensor_parallel_size",)),
+        Field(_SPECULATIVE, ("draft_tensor_parallel_size",)),
     ),
-    "SPECULATIVE_MAX_MODEL_LEN": (_Field(_SPECULATIVE, ("max_model_len",)),),
-    "NGRAM_PROMPT_LOOKUP_MAX": (_Field(_SPECULATIVE, ("prompt_lookup_max",)),),
-    "NGRAM_PROMPT_LOOKUP_MIN": (_Field(_SPECULATIVE, ("prompt_lookup_min",)),),
+    "SPECULATIVE_MAX_MODEL_LEN": (Field(_SPECULATIVE, ("max_model_len",)),),
+    "NGRAM_PROMPT_LOOKUP_MAX": (Field(_SPECULATIVE, ("prompt_lookup_max",)),),
+    "NGRAM_PROMPT_LOOKUP_MIN": (Field(_SPECULATIVE, ("prompt_lookup_min",)),),
     "SPECULATIVE_DISABLE_BY_BATCH_SIZE": (
-        _Field(_SPECULATIVE, ("disable_by_batch_size",), until=(0, 14)),
-        _Gone(
+        Field(_SPECULATIVE, ("disable_by_batch_size",), until=(0, 14)),
+        Gone(
             "vLLM dropped that field after 0.14",
             "see num_speculative_tokens_per_batch_size in SPECULATIVE_CONFIG; its meaning differs",
         ),
     ),
     "SPEC_DECODING_ACCEPTANCE_METHOD": (
-        _Gone(
+        Gone(
             "vLLM has one acceptance method since 0.10, the old default rejection_sampler",
             f"{_UNSET}, or see rejection_sample_method in SPECULATIVE_CONFIG",
         ),
     ),
     "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_THRESHOLD": (
-        _Gone("the typical acceptance sampler left vLLM after 0.9", _UNSET),
+        Gone("the typical acceptance sampler left vLLM after 0.9", _UNSET),
     ),
     "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_ALPHA": (
-        _Gone("the typical acceptance sampler left vLLM after 0.9", _UNSET),
+        Gone("the typical acceptance sampler left vLLM after 0.9", _UNSET),
     ),
     "QUANTIZATION_PARAM_PATH": (
-        _Gone("the scales of the KV cache come from the checkpoint now", _UNSET),
+        Gone("the scales of the KV cache come from the checkpoint now", _UNSET),
     ),
-    "USE_V2_BLOCK_MANAGER": (_Gone("there is only one block manager now", _UNSET),),
-    "NUM_LOOKAHEAD_SLOTS": (
-        _Gone("vLLM derives it from the number of speculative tokens", _UNSET),
-    ),
+    "USE_V2_BLOCK_MANAGER": (Gone("there is only one block manager now", _UNSET),),
+    "NUM_LOOKAHEAD_SLOTS": (Gone("vLLM derives it from the number of speculative tokens", _UNSET),),
     "TOKENIZER_POOL_SIZE": (
-        _Gone("there is no tokenizer pool any more", "see RENDERER_NUM_WORKERS, a similar idea"),
+        Gone("there is no tokenizer pool any more", "see RENDERER_NUM_WORKERS, a similar idea"),
     ),
-    "TOKENIZER_POOL_TYPE": (_Gone("there is no tokenizer pool any more", _UNSET),),
-    "TOKENIZER_POOL_EXTRA_CONFIG": (_Gone("there is no tokenizer pool any more", _UNSET),),
-    "LORA_EXTRA_VOCAB_SIZE": (_Gone("LoRA adapters cannot add vocabulary any more", _UNSET),),
-    "LONG_LORA_SCALING_FACTORS": (_Gone("vLLM dropped long LoRA", _UNSET),),
-    "SCHEDULER_DELAY_FACTOR": (_Gone("the scheduler has no delay any more", _UNSET),),
-    "PREEMPTION_MODE": (_Gone("vLLM only recomputes since 0.11", _UNSET),),
-    "PREEMPTION_CHECK_PERIOD": (_Gone("it never was an option of vLLM", _UNSET),),
-    "PREEMPTION_CPU_CAPACITY": (_Gone("it never was an option of vLLM", _UNSET),),
+    "TOKENIZER_POOL_TYPE": (Gone("there is no tokenizer pool any more", _UNSET),),
+    "TOKENIZER_POOL_EXTRA_CONFIG": (Gone("there is no tokenizer pool any more", _UNSET),),
+    "LORA_EXTRA_VOCAB_SIZE": (Gone("LoRA adapters cannot add vocabulary any more", _UNSET),),
+    "LONG_LORA_SCALING_FACTORS": (Gone("vLLM dropped long LoRA", _UNSET),),
+    "SCHEDULER_DELAY_FACTOR": (Gone("the scheduler has no delay any more", _UNSET),),
+    "PREEMPTION_MODE": (Gone("vLLM only recomputes since 0.11", _UNSET),),
+    "PREEMPTION_CHECK_PERIOD": (Gone("it never was an option of vLLM", _UNSET),),
+    "PREEMPTION_CPU_CAPACITY": (Gone("it never was an option of vLLM", _UNSET),),
     "SWAP_SPACE": (
-        _Gone("vLLM does not swap any more", "see KV_OFFLOADING_SIZE, a different feature"),
+        Gone("vLLM does not swap any more", "see KV_OFFLOADING_SIZE, a different feature"),
     ),
     "MAX_SEQ_LEN_TO_CAPTURE": (
-        _Gone(
+        Gone(
             "CUDA graphs are sized by tokens of a step now, not by the length of a sequence",
             "see MAX_CUDAGRAPH_CAPTURE_SIZE",
         ),
     ),
     "MAX_CONTEXT_LEN_TO_CAPTURE": (
-        _Gone(
+        Gone(
             "CUDA graphs are sized by tokens of a step now, not by the length of a sequence",
             "see MAX_CUDAGRAPH_CAPTURE_SIZE",
         ),
@@ -178,15 +177,20 @@ def rewrite(env: Mapping[str, str], catalog: Catalog, findings: Findings) -> Rew
     """`env` in the names that `catalog` has; what cannot be carried over goes to `findings`."""
     found = Rewritten(_without_zeros(env, findings))
     merge = _Merge(found, catalog, findings)
-    for name, meanings in MEANINGS.items():
+    for name in MEANINGS:
         text = found.env.get(name, "").strip()
         if not text or name in catalog.by_variable:
             continue
         del found.env[name]
-        _carry_over(name, text, meanings, merge)
+        _carry_over(name, text, merge)
     merge.finish()
     _served_name(merge)
     return found
+
+
+def is_number(name: str) -> bool:
+    """Whether the old name took a number, where it is a field of a JSON option now."""
+    return _CONVERT.get(name) in {int, float}
 
 
 def names() -> frozenset[str]:
@@ -206,36 +210,44 @@ def _without_zeros(env: Mapping[str, str], findings: Findings) -> dict[str, str]
     return kept
 
 
-def _carry_over(name: str, text: str, meanings: tuple[_Meaning, ...], merge: _Merge) -> None:
-    for meaning in meanings:
-        if isinstance(meaning, _Gone):
-            version = merge.catalog.version
-            message = f"{name} has no effect with vLLM {version}: {meaning.reason}"
-            merge.findings.warnings.append(Remark(name, message, meaning.remedy))
-            return
-        option = merge.catalog.option(meaning.flag)
-        if option is None or _too_new(meaning, merge.catalog):
-            continue
-        match meaning:
-            case _Alias():
-                merge.alias(name, variable(meaning.flag), text)
-            case _Inverse():
-                merge.inverse(name, option, text)
-            case _WhenTrue(value=value):
-                merge.when_true(name, option, text, value)
-            case _Field(path=path):
-                merge.field(name, option, path, text)
-        return
-    message = f"{name} has no equivalent in vLLM {merge.catalog.version}"
-    merge.findings.warnings.append(Remark(name, message, _UNSET))
+def carrier(name: str, catalog: Catalog) -> Meaning | None:
+    """What carries the old name's meaning in this version; None where nothing is known to."""
+    for meaning in MEANINGS.get(name, ()):
+        if isinstance(meaning, Gone) or _has(catalog, meaning):
+            return meaning
+    return None
 
 
-def _too_new(meaning: _Meaning, catalog: Catalog) -> bool:
-    until = meaning.until if isinstance(meaning, _Field) else None
-    if until is None:
+def _carry_over(name: str, text: str, merge: _Merge) -> None:
+    meaning = carrier(name, merge.catalog)
+    option = merge.catalog.option(meaning.flag) if isinstance(meaning, _Carrier) else None
+    match meaning:
+        case Alias() if option:
+            merge.alias(name, variable(meaning.flag), text)
+        case Inverse() if option:
+            merge.inverse(name, option, text)
+        case WhenTrue(value=value) if option:
+            merge.when_true(name, option, text, value)
+        case Field(path=path) if option:
+            merge.field(name, option, path, text)
+        case _ if not merge.catalog.complete:
+            merge.findings.warnings.append(unsayable(name))
+        case Gone(reason=reason, remedy=remedy):
+            message = f"{name} has no effect with vLLM {merge.catalog.version}: {reason}"
+            merge.findings.warnings.append(Remark(name, message, remedy))
+        case _:
+            merge.nothing(name)
+
+
+def _has(catalog: Catalog, meaning: _Carrier) -> bool:
+    option = catalog.option(meaning.flag)
+    if option is None or (isinstance(meaning, Inverse) and not option.off):
         return False
+    until = meaning.until if isinstance(meaning, Field) else None
+    if until is None:
+        return True
     version = tuple(int(part) for part in re.findall(r"\d+", catalog.version)[: len(until)])
-    return version > until
+    return version <= until
 
 
 @dataclass(slots=True)
@@ -255,14 +267,16 @@ class _Merge:
             message = f"{name} and {target} differ; {name} is used"
             self.findings.warnings.append(Remark(name, message, f"set only {target}"))
         self.found.env[target] = text
-        self.found.origins[target] = Origin((name,), "alias", note)
+        same = (target,) if own == text else ()
+        self.found.origins[target] = Origin((*same, name), "alias", note)
+
+    def nothing(self, name: str) -> None:
+        """A name that nothing carries in this version."""
+        message = f"{name} has no equivalent in vLLM {self.catalog.version}"
+        self.findings.warnings.append(Remark(name, message, _UNSET))
 
     def inverse(self, name: str, option: Option, text: str) -> None:
         """The negative of a boolean pair."""
-        if not option.off:
-            message = f"{name} has no equivalent in vLLM {self.catalog.version}"
-            self.findings.warnings.append(Remark(name, message, _UNSET))
-            return
         target = variable(option.off[0])
         self.found.env[target] = text
         self.found.origins[target] = Origin((name,), "legacy")
@@ -274,9 +288,16 @@ class _Merge:
         except ValueError as reason:
             self.findings.errors.append(Fault(name, text, f"{name}={text} {reason}"))
             return
-        if wanted and not self.found.env.get(option.env, "").strip():
+        own = self.found.env.get(option.env, "").strip()
+        if not wanted:
+            self.findings.ignored.append(Ignored(name, "false changes nothing"))
+        elif own and own != value:
+            message = f"{name} and {option.env} differ; {option.env} is used"
+            self.findings.warnings.append(Remark(name, message, _UNSET))
+        else:
             self.found.env[option.env] = value
-            self.found.origins[option.env] = Origin((name,), "legacy")
+            same = (option.env,) if own else ()
+            self.found.origins[option.env] = Origin((*same, name), "legacy")
 
     def field(self, name: str, option: Option, path: tuple[str, ...], text: str) -> None:
         """One field of a JSON option."""
@@ -322,7 +343,10 @@ def _served_name(merge: _Merge) -> None:
     """The override stands first, the model's own name behind it, so that both work."""
     text = merge.found.env.pop(SERVED_NAME, "").strip()
     option = merge.catalog.option("--served-model-name")
-    if not text or option is None:
+    if not text:
+        return
+    if option is None:
+        merge.nothing(SERVED_NAME)
         return
     served = [text]
     model = merge.found.env.get("MODEL_NAME", "").strip()

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from supervisor import config, flags, meanings, spelling
+from supervisor import config, flags, meanings, spelling, template
 from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
 from supervisor.findings import Fault, Findings, Ignored, Remark, Setting
@@ -21,18 +21,23 @@ _SECRET_OPTIONS = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be run. `engine_env` holds only what differs from the worker's own environment."""
+    """What will be run.
+
+    `engine_env` holds only what differs from the worker's own environment. `files` are to be
+    written before the start: path -> text.
+    """
 
     settings: Settings
     vllm_version: str | None
     command: tuple[str, ...]
     model: str | None = None
     engine_env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
 
 
 def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
-    """Read `env` by `catalog` (None where the engine's options are not known)."""
+    """Read `env` by `catalog`; with None only what is the worker's own."""
     findings = Findings()
     settings = config.read(env, findings)
     findings.ignored += [
@@ -44,7 +49,8 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     extra, engine_env = _without_secrets(extra, findings)
     settings = _listening(settings, extra, findings)
     model = _model(env, catalog, findings)
-    tokens = _options(env, settings, catalog, findings) if catalog else []
+    files: dict[str, str] = {}
+    tokens = _options(env, settings, catalog, findings, files) if catalog else []
     command = [
         *shlex.split(settings.vllm_command),
         "serve",
@@ -56,15 +62,20 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
         *_config_file(env, findings),
         *extra,
     ]
-    version = catalog.version if catalog else None
-    return Plan(settings, version, tuple(command), model, engine_env, findings)
+    version = catalog.version if catalog and catalog.complete else None
+    return Plan(settings, version, tuple(command), model, engine_env, files, findings)
 
 
 def _options(
-    env: Mapping[str, str], settings: Settings, catalog: Catalog, findings: Findings
+    env: Mapping[str, str],
+    settings: Settings,
+    catalog: Catalog,
+    findings: Findings,
+    files: dict[str, str],
 ) -> list[str]:
     _misspelt(env, catalog, findings, strict=settings.strict)
     rewritten = meanings.rewrite(env, catalog, findings)
+    template.as_file(rewritten, catalog, env, files)
     return flags.translate(rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES)
 
 
@@ -72,7 +83,7 @@ def _misspelt(
     env: Mapping[str, str], catalog: Catalog, findings: Findings, *, strict: bool
 ) -> None:
     """Names that resemble a setting: a warning each, under STRICT_ENV an error each."""
-    known = {*catalog.by_variable, *meanings.names(), *WORKER_VARIABLES}
+    known = {*catalog.by_variable, *catalog.elsewhere, *meanings.names(), *WORKER_VARIABLES}
     for name, meant in spelling.suspects(env, known).items():
         message = f"{name} is not a setting of the worker or of vLLM {catalog.version}"
         suggestion = f"did you mean {meant}?"
@@ -124,8 +135,9 @@ def _model(env: Mapping[str, str], catalog: Catalog | None, findings: Findings) 
         )
         findings.errors.append(Fault("MODEL_NAME", "", message, "set MODEL_NAME"))
         return None
-    default = catalog.option("--model") if catalog else None
-    serves = f"vLLM serves its default, {default.default}" if default else "vLLM picks its default"
+    option = catalog.option("--model") if catalog else None
+    default = option.default if option else None
+    serves = f"vLLM serves its default, {default}" if default else "vLLM picks its default"
     remark = Remark("MODEL_NAME", f"MODEL_NAME is not set: {serves}", "set MODEL_NAME")
     findings.warnings.append(remark)
     return None

@@ -22,7 +22,7 @@ from tests import client
 
 ROOT = Path(__file__).parent.parent
 FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
-CATALOG = ROOT / "tests" / "catalogs" / "vllm-0.32.0.json"
+CATALOG = ROOT / "catalogs" / "vllm-0.32.0.json"
 
 T = TypeVar("T")
 

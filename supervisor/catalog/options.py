@@ -62,12 +62,17 @@ class Option:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All options of one version of vLLM."""
+    """The options of one version of vLLM; or, not complete, those that every known version has.
+
+    `elsewhere` holds, where it is not complete, the variables that some version has beside them.
+    """
 
     version: str
     options: tuple[Option, ...]
     features: Mapping[str, bool] = field(default_factory=dict)
     model_required: bool = False
+    complete: bool = True
+    elsewhere: frozenset[str] = frozenset()
 
     @cached_property
     def by_variable(self) -> Mapping[str, tuple[Option, str]]:
@@ -112,11 +117,13 @@ def parse(data: Any, origin: str) -> Catalog:
         raise CatalogError(f"{origin} is not an option catalogue of schema {SCHEMA}; make it again")
     try:
         options = tuple(_option(record) for record in data["options"])
-        version = str(data["vllm_version"])
+        version = str(data["vllm_version"] or "of unknown version")
         model_required = any(p.get("required") for p in data.get("positionals", ()))
+        elsewhere = frozenset(data.get("elsewhere", ()))
     except (AttributeError, KeyError, TypeError, ValueError) as reason:
         raise CatalogError(f"{origin} is a damaged option catalogue ({reason!r})") from None
-    return Catalog(version, options, data.get("features", {}), model_required)
+    features, complete = data.get("features", {}), bool(data.get("complete", True))
+    return Catalog(version, options, features, model_required, complete, elsewhere)
 
 
 def load(path: Path) -> Catalog:

@@ -6,11 +6,9 @@ Making one costs 10 to 15 s, nearly all of it the import of torch; that belongs 
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 from supervisor.catalog import options
 from supervisor.catalog.options import Catalog
 from supervisor.errors import CatalogError
+from supervisor.files import write_whole
 from supervisor.process import executable
 
 _ASKING = 30.0  # seconds for a version: a cold disk, not a slow answer
@@ -25,6 +24,7 @@ _MAKING = 600.0  # seconds: without compiled bytecode the imports alone take 42
 _SHEBANG_MOST = 4096
 
 _INTROSPECT = Path(__file__).with_name("introspect.py")
+_COMMON = Path(__file__).with_name("common.json")
 _ASK_VERSION = "from importlib.metadata import version; print(version('vllm'))"
 
 
@@ -48,7 +48,8 @@ def find(
         CommandNotFound, CommandNotExecutable: there is no such command.
     """
     engine = installed(command, env)
-    for folder in () if anew else _folders(env):
+    # Without a version a kept one cannot be told from another engine's.
+    for folder in () if anew or engine.version is None else _folders(env):
         path = folder / _file_name(engine)
         if path.is_file():
             with contextlib.suppress(CatalogError):  # a damaged one is made again
@@ -57,6 +58,13 @@ def find(
     text = make(engine, env)
     catalog = options.loads(text, "what the engine's interpreter printed")
     return catalog, _keep(text, _file_name(engine), _folders(env))
+
+
+def common() -> Catalog:
+    """The options that every known version takes in the same way, for an engine that cannot be
+    asked. `make docs` makes the file from the catalogues of those versions.
+    """
+    return options.load(_COMMON)
 
 
 def installed(command: str, env: Mapping[str, str]) -> Engine:
@@ -147,11 +155,6 @@ _BESIDE = Path(__file__).parent / "kept"
 def _keep(text: str, name: str, folders: Sequence[Path]) -> Path:
     for folder in reversed(folders):
         with contextlib.suppress(OSError):  # a read-only file system keeps nothing, and works
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as file:
-                file.write(text)
-            path = folder / name
-            Path(file.name).chmod(0o644)
-            os.replace(file.name, path)  # noqa: PTH105 - whole or not at all
-            return path
+            write_whole(folder / name, text)
+            return folder / name
     return Path(name)

@@ -11,7 +11,7 @@ from supervisor.catalog import Catalog, Kind, Option, options
 from supervisor.findings import Findings
 from supervisor.meanings import Rewritten
 
-CATALOGS = Path(__file__).parent.parent / "catalogs"
+CATALOGS = Path(__file__).parents[2] / "catalogs"
 VERSIONS = sorted(path.stem.removeprefix("vllm-") for path in CATALOGS.glob("*.json"))
 
 

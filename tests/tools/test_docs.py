@@ -1,0 +1,201 @@
+"""The generated files: not stale, in the form that RunPod reads, and without dead settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from supervisor import plan
+from supervisor.config import NOT_USED, WORKER_VARIABLES
+from tests.supervisor.test_flags import catalog
+from tools.docs import __main__ as docs
+from tools.docs import common, known, settings
+from tools.worker import CHECKOUT
+
+SCHEMAS = Path(__file__).parent / "schemas"
+CONSOLE = json.loads((CHECKOUT / "worker-config.json").read_text())
+HUB = json.loads((CHECKOUT / ".runpod" / "hub.json").read_text())
+TESTS = json.loads((CHECKOUT / ".runpod" / "tests.json").read_text())
+
+#: What makes a part of speculative decoding take effect, and what tools need.
+_BESIDE = {"SPECULATIVE_MODEL": "draft", "TOOL_CALL_PARSER": "mistral"}
+_TEXT = {
+    "MAX_MODEL_LEN": "4096", "MAX_NUM_BATCHED_TOKENS": "2048", "KV_CACHE_MEMORY_BYTES": "1G",
+    "BATCH_MAX_LATENCY_MS": "50", "VLLM_EXTRA_ARGS": "--seed 1", "LORA_MODULES": "a=/b",
+    "ROPE_SCALING": '{"rope_type": "dynamic", "factor": 2.0}', "MODEL_NAME": "org/model",
+    "CUSTOM_CHAT_TEMPLATE": "{{ messages }}", "LIMIT_MM_PER_PROMPT": '{"image": 2}',
+}  # fmt: skip
+
+
+def test_nothing_generated_is_stale() -> None:
+    assert docs.stale() == [], "run `make docs`"
+
+
+def test_a_changed_file_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docs, "CHECKOUT", tmp_path)
+    (tmp_path / "worker-config.json").write_text("{}\n")
+    assert set(docs.stale()) == set(docs.rendered())
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("worker-config", CONSOLE), ("hub", HUB), ("hub-tests", TESTS)]
+)
+def test_the_forms_are_as_the_platform_reads_them(name: str, data: Any) -> None:
+    schema = json.loads((SCHEMAS / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    errors = [error.message for error in Draft202012Validator(schema).iter_errors(data)]
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", ["worker-config", "hub", "hub-tests"])
+def test_the_schemas_refuse_what_is_not_a_form(name: str) -> None:
+    schema = Draft202012Validator(json.loads((SCHEMAS / f"{name}.json").read_text()))
+    broken = json.loads(json.dumps({"worker-config": CONSOLE, "hub": HUB}.get(name, TESTS)))
+    part = broken.get("schema", {}).get("DTYPE") or broken.get("config")
+    part["unheard-of"] = 1
+    assert not schema.is_valid(broken)
+    assert not schema.is_valid({})
+
+
+def test_every_key_of_the_console_is_used_and_defined() -> None:
+    used = [
+        key
+        for version in CONSOLE["versions"].values()
+        for category in version["categories"]
+        for key in category["settings"]
+    ]
+    assert set(used) == set(CONSOLE["schema"])
+    for version in CONSOLE["versions"].values():
+        keys = [key for category in version["categories"] for key in category["settings"]]
+        names = [CONSOLE["schema"][key]["env_var_name"] for key in keys]
+        assert len(names) == len(set(names))
+
+
+def _offered() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (version, CONSOLE["schema"][key])
+        for version, shown in CONSOLE["versions"].items()
+        for category in shown["categories"]
+        for key in category["settings"]
+    ]
+
+
+def _other(entry: dict[str, Any]) -> str:
+    """A value that differs from the one that the form has at first."""
+    if entry["type"] == "toggle":
+        return str(not entry["value"]).lower()
+    if entry["type"] == "select":
+        options = [option["value"] for option in entry["options"] if option["value"]]
+        return str(next(option for option in reversed(options) if option != entry["value"]))
+    if entry["type"] == "number":
+        value = entry["value"]
+        return "0.5" if isinstance(value, float) else str(int(value or 1) + 1)
+    return _TEXT.get(entry["env_var_name"], "{}" if "JSON" in entry["description"] else "word")
+
+
+def test_no_setting_of_a_form_is_dead() -> None:
+    """Changed by the user, each one changes the command or the worker, in that version."""
+    dead = []
+    for version, entry in _offered():
+        name = entry["env_var_name"]
+        env = {"MODEL_NAME": "org/m", **_BESIDE}
+        before = plan.make(env, catalog(version))
+        env.pop("SPECULATIVE_MODEL", None) if name == "SPECULATIVE_CONFIG" else None
+        after = plan.make({**env, name: _other(entry)}, catalog(version))
+        took = {setting.env for setting in after.findings.settings}
+        same = after.command == before.command and after.settings == before.settings
+        of_the_proxy = name in WORKER_VARIABLES - NOT_USED
+        wrong = [*after.findings.errors, *after.findings.warnings]
+        if wrong or name not in took | {"ALLOWED_ROUTES"} or (same and not of_the_proxy):
+            dead.append((version, name, _other(entry), wrong))
+    assert dead == []
+
+
+@pytest.mark.parametrize("version", CONSOLE["versions"])
+def test_a_form_left_alone_changes_nothing(version: str) -> None:
+    """What the form sends by itself is accepted, and is the engine's own default."""
+    sent = {
+        entry["env_var_name"]: str(entry["value"]).lower()
+        if isinstance(entry["value"], bool)
+        else str(entry["value"])
+        for of, entry in _offered()
+        if of == version
+    }
+    of = catalog(version)
+    made = plan.make({**sent, "MODEL_NAME": "m"}, of)
+    assert not made.findings.errors
+    assert not made.findings.warnings
+    for token in made.command:
+        flag, equals, value = token.partition("=")
+        option = of.option(flag)
+        if option is None or flag in {"--host", "--port", "--shutdown-timeout"}:
+            continue
+        if equals:
+            assert str(option.default) == value, token
+        elif option.on:
+            assert option.default is (flag in option.on), token
+
+
+def test_the_hub_asks_for_what_this_version_has() -> None:
+    entries = HUB["config"]["env"]
+    assert [entry["key"] for entry in entries][:2] == ["MODEL_NAME", "HF_TOKEN"]
+    sent = {
+        entry["key"]: str(entry["input"]["default"]).lower()
+        for entry in entries
+        if "default" in entry["input"]
+    }
+    made = plan.make({**sent, "MODEL_NAME": "m"}, catalog(known.DEFAULT))
+    assert not made.findings.errors
+    assert not made.findings.warnings
+
+
+def test_what_the_hub_tries_is_a_sound_environment() -> None:
+    env = {entry["key"]: entry["value"] for entry in TESTS["config"]["env"]}
+    made = plan.make({"RUNPOD_WEBHOOK_GET_JOB": "http://x/$ID?", **env}, catalog(known.DEFAULT))
+    assert not made.findings.errors
+    assert not made.findings.warnings
+
+
+def test_every_setting_of_the_worker_is_described() -> None:
+    assert set(settings.OWN) == set(WORKER_VARIABLES)
+    assert {name for name, own in settings.OWN.items() if "without effect" in own.sentence} == (
+        NOT_USED
+    )
+
+
+def test_the_defaults_in_the_docs_are_those_of_the_code() -> None:
+    read = plan.make({}, None).settings
+    for name, value in {
+        "VLLM_COMMAND": read.vllm_command,
+        "VLLM_PORT": read.engine_port,
+        "PORT_HEALTH": read.control_port,
+        "CONTROL_HOST": read.control_host,
+        "STARTUP_TIMEOUT": read.startup_timeout,
+        "DRAIN_TIMEOUT": read.drain_timeout,
+        "MAX_RESTARTS": read.max_restarts,
+        "STRICT_ENV": read.strict,
+    }.items():
+        assert settings.OWN[name].default == value
+
+
+def test_common_options_are_said_in_a_way_that_every_version_takes() -> None:
+    shared = json.loads(common.text())["options"]
+    assert len(shared) > 50
+    for record in shared:
+        for version in known.catalogs():
+            option = catalog(version).option(record["flag"])
+            assert option is not None
+            for spelling in (*record.get("on", ()), *record.get("off", ())):
+                known_spellings = {option.flag, *option.aliases, *option.on, *option.off}
+                assert spelling in known_spellings, (version, spelling)
+
+
+def test_the_page_names_every_option() -> None:
+    page = (CHECKOUT / "docs" / "configuration.md").read_text()
+    named = set(re.findall(r"`([A-Z0-9_]+)`", page))
+    assert {option.env for option in catalog(known.DEFAULT).options} <= named

@@ -1,0 +1,109 @@
+"""The fields of a form for one version: only settings that this version carries out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from supervisor import flags, meanings
+from supervisor.catalog import Catalog, Kind, Option
+from supervisor.catalog.options import variable
+from tools.docs import settings
+
+Default = str | int | float | bool
+
+_ACRONYMS = {
+    word.upper(): word
+    for word in "LoRA LoRAs KV GPU GPUs CPU GB HF RoPE JSON URL OpenAI MM vLLM SSL API V2".split()
+}
+_SMALL = {"to", "of", "by", "per", "and", "for", "in"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. `default` is what the form sends if it is left alone; "" is not set."""
+
+    name: str
+    kind: settings.Kind
+    default: Default
+    sentence: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name as a person writes it."""
+        words = self.name.split("_")
+        first, *rest = (_ACRONYMS.get(word) or word.capitalize() for word in words)
+        return " ".join([first, *(w.lower() if w.lower() in _SMALL else w for w in rest)])
+
+
+def form(catalog: Catalog) -> dict[str, list[Field]]:
+    """Category -> its fields, without those that do nothing in this version."""
+    found: dict[str, list[Field]] = {}
+    taken: set[str] = set()
+    for title, names in settings.FORM.items():
+        for name, sentence in names.items():
+            field = _own(name) if name in settings.OWN else _option(name, sentence, catalog)
+            means = _flag(name, catalog)
+            if field is not None and means not in taken:
+                found.setdefault(title, []).append(field)
+                taken.add(means)
+    return found
+
+
+def _flag(name: str, catalog: Catalog) -> str:
+    """What tells two names of the same thing: the option of a name, or the name itself."""
+    known = catalog.by_variable.get(name)
+    return known[0].flag if known else name
+
+
+def _own(name: str) -> Field:
+    own = settings.OWN[name]
+    default = "" if own.default is None else own.default
+    return Field(name, own.kind, default, own.sentence, own.options)
+
+
+def _option(name: str, sentence: str, catalog: Catalog) -> Field | None:
+    known = catalog.by_variable.get(name)
+    if known is not None:
+        option, spelling = known
+        if flags.guard(name, option) is not None:
+            return None
+        return _of(name, sentence, option, inverse=spelling in option.off)
+    if name == meanings.SERVED_NAME:
+        return Field(name, "text", "", sentence)
+    carrier = meanings.carrier(name, catalog)
+    match carrier:
+        case meanings.Alias(flag=flag) | meanings.Inverse(flag=flag):
+            target, spelling = catalog.by_variable[variable(flag)]
+            inverse = isinstance(carrier, meanings.Inverse) or spelling in target.off
+            return _of(name, sentence, target, inverse=inverse)
+        case meanings.WhenTrue():
+            return Field(name, "toggle", False, sentence)
+        case meanings.Field():
+            return Field(name, "number" if meanings.is_number(name) else "text", "", sentence)
+        case _:
+            return None
+
+
+def _of(name: str, sentence: str, option: Option, *, inverse: bool) -> Field:
+    default = option.default
+    if option.kind in {Kind.BOOL_PAIR, Kind.STORE_TRUE, Kind.STORE_FALSE, Kind.BOOL_VALUE}:
+        if isinstance(default, bool):
+            return Field(name, "toggle", default is not inverse, sentence)
+        # The engine decides; either answer of a toggle would decide for it.
+        return Field(name, "select", "", sentence, ("", "true", "false"))
+    plain = default if isinstance(default, (str, int, float)) and default != "None" else ""
+    if isinstance(plain, str) and re.match(r"\w+\(", plain):
+        plain = ""  # the text of an object, which nobody could type
+    if option.kind in {Kind.LIST, Kind.APPEND, Kind.JSON, Kind.JSON_OR_STR}:
+        return Field(name, "text", "", sentence)
+    if option.choices:
+        choices = tuple(str(choice) for choice in option.choices)
+        chosen = str(plain)
+        return Field(name, "select", chosen, sentence, choices if chosen else ("", *choices))
+    number = not option.human_int and option.type in _NUMBERS
+    return Field(name, "number" if number else "text", plain, sentence)
+
+
+_NUMBERS = {"int", "float", "optional[int]", "optional[float]"}

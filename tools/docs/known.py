@@ -1,0 +1,28 @@
+"""The versions of vLLM whose catalogues are in `catalogs/`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from supervisor.catalog import Catalog, options
+from tools.worker import CHECKOUT
+
+FOLDER = CHECKOUT / "catalogs"
+
+#: Version -> the CUDA that the official image of that version asks of the driver.
+CUDA = {
+    "0.33.0": "13.0",
+    "0.32.0": "13.0",
+    "0.27.1": "13.0",
+    "0.14.1": "12.9",
+    "0.10.2": "12.8",
+    "0.6.2": "12.4",
+}
+#: The one that the image is built with unless told otherwise.
+DEFAULT = "0.33.0"
+
+
+@cache
+def catalogs() -> dict[str, Catalog]:
+    """Version -> its catalogue, the newest first."""
+    return {version: options.load(FOLDER / f"vllm-{version}.json") for version in CUDA}

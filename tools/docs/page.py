@@ -1,0 +1,196 @@
+"""`docs/configuration.md`: every setting, where it comes from and what it becomes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from supervisor import flags, meanings
+from supervisor.catalog import Catalog, Kind, Option
+from supervisor.meanings import Alias, Field, Gone, Inverse, WhenTrue
+from tools.docs import common, known, settings
+
+_LONG = 12  # choices: more than these do not help in a table
+
+
+def text() -> str:
+    """The whole page."""
+    newest = known.catalogs()[known.DEFAULT]
+    shared = json.loads(common.text())["options"]
+    parts = [
+        _part("rules").format(common=len(shared)),
+        "## Settings of the worker\n\n" + _own(),
+        _part("defaults").format(
+            memory=_default(newest, "--gpu-memory-utilization"),
+            model=f"`{_default(newest, '--model')}`",
+            version=newest.version,
+        ),
+        _old_names(),
+        _guarded(newest),
+        _options(newest),
+    ]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def _part(name: str) -> str:
+    """A part that is written by hand."""
+    return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
+
+
+def _default(catalog: Catalog, flag: str) -> object:
+    option = catalog.option(flag)
+    return option.default if option else None
+
+
+def _own() -> str:
+    rows = [
+        (f"`{name}`", "" if own.default is None else f"`{_shown(own.default)}`", own.sentence)
+        for name, own in settings.OWN.items()
+    ]
+    return _table(("setting", "default", ""), rows)
+
+
+def _old_names() -> str:
+    versions = list(known.catalogs())
+    rows = []
+    for name in sorted(meanings.names() | {"MODEL_NAME", "HF_TOKEN"}):
+        cells = [_becomes(name, catalog) for catalog in known.catalogs().values()]
+        rows.append((f"`{name}`", *_folded(versions, cells)))
+    zeros = ", ".join(f"`{name}`" for name in sorted(meanings.ZERO_IS_UNSET))
+    return (
+        "## Names of older workers\n\n"
+        "A name that is an option of the installed vLLM is that option. These are carried over"
+        " where the option has another name or is gone.\n\n"
+        + _table(("name", f"vLLM {versions[0]}", "older versions"), rows)
+        + f"\n`0` means not set, as it did for older workers, in {zeros}; everywhere else 0 is 0.\n"
+    )
+
+
+def _folded(versions: Sequence[str], cells: Sequence[str]) -> tuple[str, str]:
+    """What the newest makes of a name, and what others make of it where that differs."""
+    different: dict[str, list[str]] = {}
+    for version, cell in zip(versions[1:], cells[1:], strict=True):
+        if cell != cells[0]:
+            different.setdefault(cell, []).append(version)
+    others = [f"{', '.join(where)}: {cell}" for cell, where in different.items()]
+    return cells[0], "; ".join(others)
+
+
+def _becomes(name: str, catalog: Catalog) -> str:
+    if name == "MODEL_NAME":
+        return "the first argument"
+    if name == "HF_TOKEN":
+        return "stays in the environment"
+    if name == meanings.SERVED_NAME:
+        return "`--served-model-name`, before the model's own name"
+    if name in catalog.by_variable:
+        return f"`{catalog.by_variable[name][1]}`"
+    match meanings.carrier(name, catalog):
+        case Alias(flag=flag):
+            return f"`{flag}`"
+        case Inverse(flag=flag):
+            option = catalog.option(flag)
+            return f"`{option.off[0]}`" if option else ""
+        case WhenTrue(flag=flag, value=value):
+            return f"`{flag}={value}` if true"
+        case Field(flag=flag, path=path):
+            return f"`{'.'.join(path)}` in `{flag}`"
+        case Gone(reason=reason, remedy=remedy):
+            return f"no effect: {reason}; {remedy}"
+        case _:
+            return "no equivalent"
+
+
+def _guarded(catalog: Catalog) -> str:
+    names: dict[str, list[str]] = {}
+    for option in sorted(catalog.options, key=lambda option: option.env):
+        if reason := flags.guard(option.env, option):
+            names.setdefault(reason, []).append(f"`{option.env}`")
+    rows = [(", ".join(same), reason) for reason, same in names.items()]
+    return (
+        "## Names that do not become options\n\n"
+        "They are set for other reasons too often, or hold a secret. `explain` lists those that are"
+        " set.\n\n" + _table(("name", "why, and the way to say it"), rows)
+    )
+
+
+def _options(catalog: Catalog) -> str:
+    records = json.loads((known.FOLDER / f"vllm-{catalog.version}.json").read_text())["options"]
+    groups = {record["flag"]: record["group"] for record in records}
+    found: dict[str, list[Option]] = {}
+    for option in catalog.options:
+        if not flags.guard(option.env, option):
+            found.setdefault(_group(groups[option.flag]), []).append(option)
+    parts = [f"## Options of vLLM {catalog.version}\n"]
+    for title, options in sorted(found.items()):
+        rows = [
+            (f"`{option.env}`", _values(option), _plain_default(option), _sentence(option.help))
+            for option in sorted(options, key=lambda option: option.env)
+        ]
+        parts.append(f"### {title}\n\n" + _table(("setting", "values", "default", ""), rows))
+    return "\n".join(parts)
+
+
+def _group(name: str) -> str:
+    if name == "options":
+        return "Others"
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Config"))
+    return words.strip() or name
+
+
+_KINDS = {
+    Kind.BOOL_PAIR: "true, false",
+    Kind.BOOL_VALUE: "true, false",
+    Kind.STORE_TRUE: "true",
+    Kind.STORE_FALSE: "true",
+    Kind.LIST: "list",
+    Kind.APPEND: "list",
+    Kind.JSON: "JSON",
+    Kind.JSON_OR_STR: "JSON or text",
+}
+
+
+def _values(option: Option) -> str:
+    if option.choices and len(option.choices) <= _LONG:
+        listed = ", ".join(f"`{choice}`" for choice in option.choices)
+        return f"list of {listed}" if option.kind is Kind.LIST else listed
+    if option.choices:
+        return f"one of {len(option.choices)}, see `vllm serve --help={option.flag.strip('-')}`"
+    if option.kind in _KINDS:
+        return _KINDS[option.kind]
+    if option.human_int:
+        return "whole number, 8k, 8K, auto" if option.auto_ok else "whole number, 8k, 8K"
+    if "int" in option.type:
+        return "whole number"
+    return "number" if "float" in option.type else "text"
+
+
+def _plain_default(option: Option) -> str:
+    default = option.default
+    if default in (None, "", {}, []) or (isinstance(default, str) and len(default) > 40):
+        return ""
+    return f"`{_shown(default)}`"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _sentence(help_text: str) -> str:
+    """The whole sentences of a help text, of which the catalogue has the first line."""
+    whole = re.match(r".*[.!](?=\s|$)", help_text)
+    if whole:
+        return whole[0]
+    return f"{help_text.rstrip(' :,')} …" if help_text else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for row in rows:
+        cells = [str(cell).replace("|", "\\|").replace("<", "&lt;") for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
