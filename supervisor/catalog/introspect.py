@@ -300,7 +300,11 @@ def _valued(parser: argparse.ArgumentParser, action: argparse.Action) -> dict[st
     record["nargs"] = action.nargs
     record["type"] = _type_name(action.type)
     if action.choices is not None:
-        record["choices"] = [_plain(choice) for choice in action.choices if choice is not None]
+        # 0.28 lists the word None and converts it to the value None, which it does not list.
+        said = [choice for choice in action.choices if choice is not None]
+        record["choices"] = [_plain(c) for c in said if _arrives(action, str(c), said)]
+        if record.get("none_ok") and None not in action.choices:
+            del record["none_ok"]
     if action.metavar is not None:
         record["metavar"] = _plain(action.metavar)
     return record
@@ -342,6 +346,11 @@ def _token(action: argparse.Action) -> tuple[str, dict[str, Any]]:
     if "json" in _type_name(convert):  # a dataclass with required fields refuses "{}"
         return "json", found
     return "scalar", found
+
+
+def _arrives(action: argparse.Action, text: str, choices: list[Any]) -> bool:
+    """Whether `text`, converted as the parser does it, is one of the choices."""
+    return not callable(action.type) or _converted(action.type, text) in choices
 
 
 def _converted(convert: Callable[[str], Any], text: str) -> Any:

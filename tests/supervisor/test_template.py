@@ -40,10 +40,10 @@ def test_a_path_stays_a_path(version: str) -> None:
 
 
 def test_letters_that_the_engine_would_spoil_go_into_a_file() -> None:
-    env = {"MODEL_NAME": "m", "CUSTOM_CHAT_TEMPLATE": "Grüße: {{ messages }}", "TMPDIR": "/tmp/x"}
+    env = {"MODEL_NAME": "m", "CUSTOM_CHAT_TEMPLATE": "Grüße: {{ messages }}", "TMPDIR": "/scratch"}
     found = plan.make(env, catalog("0.32.0"))
     path = template(found)
-    assert PurePath(path).parent == PurePath("/tmp/x/vllm-supervisor")
+    assert PurePath(path).parent == PurePath("/scratch/vllm-supervisor")
     assert found.files == {path: "Grüße: {{ messages }}"}
     (setting,) = [s for s in found.findings.settings if s.env == "CUSTOM_CHAT_TEMPLATE"]
     assert setting.note is not None
