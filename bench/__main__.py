@@ -1,4 +1,4 @@
-"""`python -m bench`: measures the relay and, in turn with it, a plain pass-through handler."""
+"""`python -m bench`: measures a start, and the relay in turn with a plain pass-through handler."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import report
+from bench import report, start
 from bench.load import Load
 from bench.measure import Contender, Run, measure
 from bench.processes import ProcessEndedError
@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> int:
     asked = _parse(arguments)
     runs: list[Run] = []
     try:
+        begun = start.measure()
+        print(begun.line(), flush=True)
         asyncio.run(_rounds(asked, runs))
     except ProcessEndedError as error:
         print(error, file=sys.stderr)
@@ -39,7 +41,7 @@ def main(arguments: list[str]) -> int:
     remarks = report.remarks(runs)
     for remark in remarks:
         print(f"! {remark}")
-    report.write_json(asked.json, runs, found)
+    report.write_json(asked.json, begun, runs, found)
     report.plot(asked.plot, found, runs[0].load, asked.rounds)
     print(f"\n{asked.json}\n{asked.plot}")
     return 1 if any(run.complaint for run in runs) else 0

@@ -12,6 +12,7 @@ from statistics import median
 
 from bench.load import Load
 from bench.measure import Run
+from bench.start import Start
 
 FIGURES: dict[str, Callable[[Run], float]] = {
     "CPU us/token": lambda run: run.cpu_us_per_token,
@@ -66,10 +67,11 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def write_json(path: Path, runs: Sequence[Run], found: Medians) -> None:
-    """All figures of all runs, and their medians."""
+def write_json(path: Path, start: Start, runs: Sequence[Run], found: Medians) -> None:
+    """The start, all figures of all runs, and their medians."""
     body = {
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "start": asdict(start),
         "runs": [asdict(run) for run in runs],
         "medians": [
             {"streams": streams, "contender": contender, **figures}

@@ -52,6 +52,7 @@ class Settings:
     vllm_command: str = "vllm"
     engine_host: str = "0.0.0.0"  # noqa: S104 - plain and load-balancer mode serve the outside
     engine_port: int = 8000
+    engine_tls: bool = False
     control_host: str = "127.0.0.1"
     control_port: int = 8001
     engine_catalog: str | None = None
@@ -71,7 +72,8 @@ class Settings:
     @property
     def engine_url(self) -> str:
         """Where this machine reaches the engine."""
-        return f"http://{_reachable(self.engine_host)}:{self.engine_port}"
+        scheme = "https" if self.engine_tls else "http"
+        return f"{scheme}://{_reachable(self.engine_host)}:{self.engine_port}"
 
     @property
     def control_url(self) -> str:
@@ -168,6 +170,13 @@ def seconds(text: str) -> float:
     return number
 
 
+def some_seconds(text: str) -> float:
+    """A time in seconds, more than 0."""
+    if (number := seconds(text)) > 0:
+        return number
+    raise ValueError("is not a number above 0")
+
+
 def boolean(text: str) -> bool:
     """True or false in the spellings that users write."""
     word = text.strip().lower()
@@ -204,7 +213,7 @@ _OF_THE_PROXY: Mapping[str, Callable[[str], object]] = {
     "DEFAULT_BATCH_SIZE_GROWTH_FACTOR": growth,
     "BATCH_MAX_LATENCY_MS": latency,
     "RAW_OPENAI_OUTPUT": boolean,
-    "REQUEST_IDLE_TIMEOUT": seconds,
+    "REQUEST_IDLE_TIMEOUT": some_seconds,
     "ENGINE_WAIT_TIMEOUT": seconds,
 }
 

@@ -10,6 +10,8 @@ from typing import Any
 from supervisor.plan import Plan
 from supervisor.secrets import masked
 
+_WIDEST = 40  # characters of a value in the table
+
 _BOLD, _RED, _YELLOW, _DIM, _PLAIN = "\033[1m", "\033[31m", "\033[33m", "\033[2m", "\033[0m"
 
 
@@ -40,9 +42,12 @@ def as_text(plan: Plan, *, colour: bool = False) -> str:
     version = plan.vllm_version or "of unknown version"
     parts = [paint(_BOLD, f"mode {plan.settings.mode}, vLLM {version}")]
     if found.settings:
-        rows = [(s.env, s.value, s.flag or f"({s.source})", s.note or "") for s in found.settings]
+        rows = [
+            (s.env, _shortened(s.value), s.flag or f"({s.source})", s.note or _SOURCES[s.source])
+            for s in found.settings
+        ]
         parts.append(_table(("variable", "value", "became", "remarks"), rows, paint))
-    parts.append(paint(_BOLD, "command") + "\n" + shlex.join(shown_command(plan)))
+    parts.append(paint(_BOLD, "command") + "\n" + _pasteable(shown_command(plan)))
     if plan.engine_env:
         lines = [f"{name}={masked(name, value)}" for name, value in plan.engine_env.items()]
         parts.append("\n".join([paint(_BOLD, "environment of the engine, changed"), *lines]))
@@ -59,6 +64,32 @@ def as_text(plan: Plan, *, colour: bool = False) -> str:
 def sentence(finding: Any) -> str:
     """A warning or an error as one sentence with its remedy."""
     return f"{finding.message}; {finding.suggestion}" if finding.suggestion else finding.message
+
+
+#: What is said of a setting that has no note of its own.
+_SOURCES = {
+    "option": "",
+    "alias": "another name of the option",
+    "legacy": "an old name",
+    "config-file": "read by the engine",
+    "extra-args": "put at the end",
+    "worker": "",
+}
+
+
+def _shortened(value: str) -> str:
+    """For the table; the command has the whole."""
+    return value if len(value) <= _WIDEST else f"{value[: _WIDEST - 1]}…"
+
+
+def _pasteable(command: Sequence[str]) -> str:
+    """A line for each option, which a shell takes as one command."""
+    lines: list[list[str]] = [[]]
+    for token in command:
+        if token.startswith("-"):
+            lines.append([])
+        lines[-1].append(token)
+    return " \\\n  ".join(shlex.join(line) for line in lines)
 
 
 class _Paint:

@@ -202,6 +202,15 @@ def _listening(settings: Settings, extra: Sequence[str], findings: Findings) -> 
     if _value_of("--uds", extra) is not None:
         message = "--uds in VLLM_EXTRA_ARGS takes the engine off TCP, where the worker looks for it"
         findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--uds", message, "remove it"))
+    if _value_of("--ssl-certfile", extra) or _value_of("--ssl-keyfile", extra):
+        if settings.mode is Mode.QUEUE:
+            message = (
+                "--ssl-... in VLLM_EXTRA_ARGS has no use in queue mode: only the worker itself"
+            )
+            message += " talks to the engine there"
+            suggestion = "remove it; the way to the platform is encrypted without"
+            findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--ssl-...", message, suggestion))
+        settings = replace(settings, engine_tls=True)
     if host := _value_of("--host", extra):
         settings = replace(settings, engine_host=host)
     text = _value_of("--port", extra)

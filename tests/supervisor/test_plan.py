@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import Any
 
 import pytest
 
-from supervisor import explain, plan
+from proxy import config as proxy_config
+from supervisor import config, explain, plan
 from supervisor.catalog import Catalog
 from supervisor.config import Mode
 from tests.supervisor.test_flags import catalog
@@ -188,3 +191,65 @@ def test_without_a_catalogue_the_rest_still_works() -> None:
     found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--seed 1", "MAX_MODEL_LEN": "4"}, None)
     assert found.command[-2:] == ("--seed", "1")
     assert found.vllm_version is None
+
+
+def test_the_text_is_a_table_and_a_command_that_a_shell_takes() -> None:
+    env = {
+        "MODEL_NAME": "m",
+        "HF_OVERRIDES": '{"text": "it\'s ' + "x" * 100 + '"}',
+        "TOKENIZER_NAME": "t",
+        "HOST": "box",
+    }
+    found = made(env)
+    text = explain.as_text(found)
+    head, command, ignored = text.split("\n\n", 1)[1].split("\n\n")
+    assert head.splitlines()[0].split() == ["variable", "value", "became", "remarks"]
+    assert max(len(line) for line in head.splitlines()) < 130
+    assert any(line.split()[:3] == ["TOKENIZER_NAME", "t", "--tokenizer"] for line in
+               head.splitlines())  # fmt: skip
+    pasted = command.partition("\n")[2].replace("\\\n", "")
+    assert tuple(shlex.split(pasted)) == found.command
+    assert ignored.startswith("ignored\nHOST: ")
+    assert "\033[" not in text
+    assert "\033[" in explain.as_text(found, colour=True)
+
+
+def test_certificates_in_extra_arguments_are_followed() -> None:
+    tls = "--ssl-certfile /c.pem --ssl-keyfile=/k.pem"
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": tls})
+    assert found.settings.engine_url == "https://127.0.0.1:8000"
+    queue = made({"MODEL_NAME": "m", "WORKER_MODE": "queue", "VLLM_EXTRA_ARGS": tls})
+    assert [error.env for error in queue.findings.errors] == ["VLLM_EXTRA_ARGS"]
+
+
+@pytest.mark.parametrize("name", sorted(config._OF_THE_PROXY))
+@pytest.mark.parametrize("value", ["0", "1", "-1", "0.5", "1e3", "auto", "true", "nan", "word"])
+def test_supervisor_and_proxy_accept_the_same(name: str, value: str) -> None:
+    """What one takes and the other refuses would end the worker after the model is loaded."""
+    try:
+        proxy_config.read({name: value})
+    except proxy_config.ProxyConfigurationError:
+        accepted = False
+    else:
+        accepted = True
+    errors = made({"MODEL_NAME": "m", name: value}).findings.errors
+    assert (not errors) is accepted
+
+
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "VLLM_API_KEY", "MY_SECRET", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD"]
+)
+def test_no_secret_is_shown(name: str) -> None:
+    """In a variable named like one, and as a value that looks like one anywhere else."""
+    secret = "hf_Zq81mVbT0pLsWc"
+    env = {
+        "MODEL_NAME": "m",
+        name: secret,
+        "VLLM_EXTRA_ARGS": f"--hf-token={secret} --api-key {secret} --x-y {secret}",
+        "SERVED_MODEL_NAME": secret,
+        "DTYPE": secret,
+    }
+    found = made(env)
+    assert secret not in json.dumps(explain.as_json(found))
+    assert secret not in explain.as_text(found)
+    assert found.engine_env == {"HF_TOKEN": secret, "VLLM_API_KEY": secret}

@@ -33,6 +33,41 @@ def start(tmp_path: Path) -> Iterator[Start]:
         worker.end()
 
 
+def test_little_is_imported_before_the_spawn(start: Start) -> None:
+    """What the probes, the doctor and the proxy need comes while the engine loads."""
+    worker = start(PYTHONPROFILEIMPORTTIME="1", FAKE_VLLM="")
+    worker.until_ready()
+    before, spawned, after = worker.text().partition("engine spawned")
+    assert spawned
+    heavy = ("httpx", "aiohttp", "pydantic", "psutil", "tenacity", "runpod", "h11")
+    imported = {line.rsplit("|", 1)[-1].strip() for line in before.splitlines() if "|" in line}
+    assert "supervisor.plan" in imported
+    assert not [name for name in imported if name.split(".")[0] in heavy]
+    assert "| httpx" in after.replace("|   ", "| ")
+
+
+def test_no_secret_leaves_the_environment(start: Start) -> None:
+    """Not on a command line, in the log, in /status, in /metrics; the engine has it all the same."""
+    secret = "sk-Zq81mVbT0pLsWc"
+    worker = start(
+        HF_TOKEN=secret,
+        VLLM_EXTRA_ARGS=f"--api-key {secret}",
+        RUNPOD_AI_API_KEY=secret,
+        PYTHONPATH="/nowhere",
+        FAKE_VLLM="",
+    )
+    worker.until_ready()
+    control = f"http://127.0.0.1:{worker.control_port}"
+    answers = [client.get(f"{control}/{path}").text for path in ("status", "metrics")]
+    lines = [" ".join(process.cmdline()) for process in worker.left()]
+    assert len(lines) >= 2
+    assert not [text for text in (*answers, *lines, worker.text()) if secret in text]
+    engine = psutil.Process(worker.engine_pid()).environ()
+    assert engine["VLLM_API_KEY"] == engine["HF_TOKEN"] == secret
+    worker_own = {"RUNPOD_AI_API_KEY", "PYTHONPATH", "VLLM_PORT", "MODEL_NAME", "ENGINE_CATALOG"}
+    assert not worker_own & set(engine)
+
+
 def no_traceback(worker: Worker) -> str:
     text = worker.text()
     assert "Traceback" not in text
