@@ -204,10 +204,8 @@ def _listening(settings: Settings, extra: Sequence[str], findings: Findings) -> 
         findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--uds", message, "remove it"))
     if _value_of("--ssl-certfile", extra) or _value_of("--ssl-keyfile", extra):
         if settings.mode is Mode.QUEUE:
-            message = (
-                "--ssl-... in VLLM_EXTRA_ARGS has no use in queue mode: only the worker itself"
-            )
-            message += " talks to the engine there"
+            message = "--ssl-... in VLLM_EXTRA_ARGS has no use in queue mode: only the worker talks"
+            message += " to the engine there"
             suggestion = "remove it; the way to the platform is encrypted without"
             findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--ssl-...", message, suggestion))
         settings = replace(settings, engine_tls=True)

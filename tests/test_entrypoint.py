@@ -23,7 +23,7 @@ def test_arguments_go_to_the_supervisor(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert "vllm serve org/m --host=0.0.0.0 --port=8000" in done.stdout
+    assert "vllm serve org/m \\\n  --host=0.0.0.0 \\\n  --port=8000" in done.stdout
 
 
 def test_a_stop_reaches_the_supervisor(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_little_is_imported_before_the_spawn(start: Start) -> None:
 
 
 def test_no_secret_leaves_the_environment(start: Start) -> None:
-    """Not on a command line, in the log, in /status, in /metrics; the engine has it all the same."""
+    """Not on a command line, in the log, in /status, in /metrics; the engine has it."""
     secret = "sk-Zq81mVbT0pLsWc"
     worker = start(
         HF_TOKEN=secret,
