@@ -1,7 +1,7 @@
 """How long the supervisor takes until the engine is spawned: what every cold start pays for us.
 
 The engine is a stand-in that has a version and a kept catalogue, as the real one has in an image;
-it is never waited for. Python alone, started in turn with it, is what no program can be faster than.
+it is never waited for. Python alone, started in turn with it, is what nothing can be faster than.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def test_little_is_imported_before_the_spawn(start: Start) -> None:
     """What the probes, the doctor and the proxy need comes while the engine loads."""
-    worker = start(PYTHONPROFILEIMPORTTIME="1", FAKE_VLLM="")
+    engine = f"env -u PYTHONPROFILEIMPORTTIME {FAKE}"
+    worker = start(PYTHONPROFILEIMPORTTIME="1", VLLM_COMMAND=engine)
     worker.until_ready()
     before, spawned, after = worker.text().partition("engine spawned")
     assert spawned
