@@ -13,11 +13,11 @@ from proxy.config import Ramp
 #: quote and each backslash takes two.
 MOST_BYTES = 480_000
 
-#: The adaptive budget: a batch costs about 0.25 ms of CPU, nearly all of it the SDK's POST, so with
-#: N streams a batch of each every N x 0.3 ms keeps within one core. Below the least nothing is
-#: gained: the POST's round trip to the platform takes about as long.
-_BUDGET_PER_STREAM = 0.0003  # seconds
-_BUDGET_LEAST = 0.04
+#: The adaptive budget: a batch costs about 0.2 ms of CPU, most of it the POST, so with N streams a
+#: batch of each every N x 0.27 ms keeps well within one core. Below the least nothing is gained:
+#: the POST's round trip to the platform takes about as long.
+_BUDGET_PER_STREAM = 0.00027  # seconds
+_BUDGET_LEAST = 0.035
 _BUDGET_MOST = 0.25
 
 

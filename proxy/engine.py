@@ -33,7 +33,7 @@ from proxy.jobs import Request
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
 _OK = 200
 _KEEP_ALIVE = 4.0  # seconds; vLLM closes an idle connection after 5, and a request could meet that
-_READ_MOST = 256 * 1024  # bytes in one read of a socket
+_READ_MOST = 32 * 1024  # bytes in one read of a socket; a larger buffer costs more than a read
 
 #: Bytes: the platform's limit for a result is 20 MB, and its envelope needs some of them.
 ANSWER_MOST = 19_900_000
@@ -90,17 +90,20 @@ class Stream:
         if not isinstance(protocol, asyncio.Protocol) or transport.get_extra_info("sslcontext"):
             transport.resume_reading()
             return
-        try:
-            data = os.read(transport.get_extra_info("socket").fileno(), _READ_MOST)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if data:
-            protocol.data_received(data)
-        if self.ended or not data:
-            # Complete, and perhaps in the hands of the next request already; or at its end.
-            transport.resume_reading()
+        size = _READ_MOST
+        while size == _READ_MOST:  # a full read: there may be more
+            try:
+                data = os.read(transport.get_extra_info("socket").fileno(), _READ_MOST)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if size := len(data):
+                protocol.data_received(data)
+            if self.ended or not data:
+                # Complete, and perhaps in the hands of the next request already; or at its end.
+                transport.resume_reading()
+                return
 
     def _transport(self) -> asyncio.ReadTransport | None:
         """None once the answer is complete and its connection back in the pool, or closed."""

@@ -9,11 +9,12 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from proxy import jobs, native, relay, sse
-from proxy.batching import Batches, adaptive, budget
+from proxy.batching import Batches
 from proxy.config import Settings
 from proxy.engine import Engine, Stream
 from proxy.errors import EngineRefused, JobError
 from proxy.jobs import Request
+from proxy.pace import Pace
 from proxy.record import Record
 
 log = logging.getLogger("proxy")
@@ -28,7 +29,7 @@ class Handler:
         self._settings = settings
         self._engine = engine
         self._clock = clock
-        self._streams = 0
+        self._pace = Pace(settings.BATCH_MAX_LATENCY_MS)
 
     async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """Yield the job's answer: one object, or batches of a stream.
@@ -72,33 +73,26 @@ class Handler:
 
     async def _stream(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
         form = self._form(request)
-        waiting = Batches(request.ramp, exact=self._settings.BATCH_MAX_LATENCY_MS == 0)
-        self._streams += 1
-        try:
+        waiting = Batches(request.ramp, exact=self._pace.exact)
+        with self._pace.stream():
             async with self._engine.stream(request) as stream:
                 _close_with_task(stream)
-                async for events in relay.batches(
-                    stream, waiting, self._allowance, self._glance, self._clock
-                ):
+                async for events in relay.batches(stream, waiting, self._pace):
                     record.tokens = waiting.seen
-                    if (batch := form(events)) is not None:
+                    text = b"".join(events)
+                    if (batch := form(events, text)) is not None:
                         yield batch
-                    _raise_error_of(events)
-        finally:
-            self._streams -= 1
+                    if b'"error"' in text:
+                        _raise_error_of(events)
 
-    def _allowance(self) -> float | None:
-        return budget(self._streams, self._settings.BATCH_MAX_LATENCY_MS)
-
-    def _glance(self) -> float:
-        return adaptive(self._streams)
-
-    def _form(self, request: Request) -> Callable[[list[bytes]], Any]:
+    def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
+        """What makes a yield of a batch: of its events, or of all of them in one piece."""
         if request.native:
-            return native.Stream().batch
+            native_stream = native.Stream()
+            return lambda events, _text: native_stream.batch(events)
         if self._settings.RAW_OPENAI_OUTPUT:
-            return lambda events: b"".join(events).decode()
-        return lambda events: [found for event in events if (found := sse.parsed(event))]
+            return lambda _events, text: text.decode()
+        return lambda events, _text: [found for event in events if (found := sse.parsed(event))]
 
 
 def _close_with_task(stream: Stream) -> None:

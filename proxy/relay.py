@@ -7,16 +7,14 @@ cheap. How long each token may wait is `batching.budget`.
 
 from __future__ import annotations
 
-import asyncio
-import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from proxy import sse
 from proxy.batching import Batches
 from proxy.errors import JobError
+from proxy.pace import Pace
 
-_TICK = 0.125  # of a glance: what a token may wait beyond its budget
 _SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
 
 
@@ -35,29 +33,22 @@ class Source(Protocol):
 
 
 async def batches(
-    source: Source,
-    waiting: Batches,
-    allowance: Callable[[], float | None],
-    glance: Callable[[], float],
-    clock: Callable[[], float],
+    source: Source, waiting: Batches, pace: Pace
 ) -> AsyncGenerator[list[bytes], None]:
     """The events of `source` in batches.
 
     Args:
         source: the stream.
         waiting: an empty `Batches` with the ramp to follow.
-        allowance: the budget at this moment in seconds; None hands over full batches only.
-        glance: the longest time without a look at the socket, in seconds: a full batch and the end
-            of the stream are not to wait for a long budget.
-        clock: seconds on a clock that never goes back.
+        pace: how long a token may wait, and when to look at the socket.
 
     Raises:
         JobError: what `source` raises, after everything that came before it.
     """
     splitter = sse.Splitter()
-    started = looked = oldest = clock()
+    started = looked = oldest = pace.now()
     fault: JobError | None = None
-    limit = allowance()
+    limit = pace.budget()
     while True:
         try:
             data = source.ready()
@@ -67,30 +58,28 @@ async def batches(
                 data = await source.read()
                 if not data:
                     break
-                arrived = clock()
+                arrived = pace.now()
         except JobError as reason:
             fault = reason
             break
-        looked = clock()
+        looked = pace.now()
         if data:
             oldest = oldest if waiting.tokens else arrived
             waiting.add(splitter.feed(data))
         while waiting.full:
             yield waiting.take()
             oldest = looked
-        limit = allowance()
+        limit = pace.budget()
         if limit is None:
             continue
-        if waiting.tokens and oldest + limit <= clock():
+        if waiting.tokens and oldest + limit <= pace.now():
             yield waiting.take()
         # Nothing that came after the last look has waited for longer than since then.
         due = (oldest if waiting.tokens else looked) + limit
-        now = clock()
-        pause = min(due - now, _until_full(waiting, now - started), glance())
-        if pause > 0:
-            # Looks of many streams fall together, so that the process wakes once for all of them.
-            tick = glance() * _TICK
-            await asyncio.sleep(math.ceil((now + pause) / tick) * tick - now)
+        now = pace.now()
+        look = min(due, now + min(_until_full(waiting, now - started), pace.glance()))
+        if look > now:
+            await pace.until(look)
     if fault is None:
         waiting.add(splitter.finish())
     while not waiting.empty:

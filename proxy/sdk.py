@@ -1,9 +1,11 @@
-"""The RunPod SDK, and what it needs to stop without losing a job.
+"""The RunPod SDK, and what it needs to lose no job: at a stop, and when an output is handed over.
 
 At SIGTERM the SDK stops asking for jobs, but its open poll goes on for up to 90 s, and a job that
 arrives in it is fetched and never run. `DrainingScaler` ends the poll at once and lets the loop go
-on until every job that has arrived has run. It uses names of the SDK's inside, so `install` looks
-first whether they are still there, and leaves the SDK as it is where they are not.
+on until every job that has arrived has run. What a job yields goes to the platform by `results`.
+
+All of it uses names of the SDK's inside, so `install` looks first whether they are still there, and
+leaves the SDK as it is where they are not.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import runpod
-from runpod.serverless.modules import rp_scale
+from runpod.serverless.modules import rp_http, rp_scale
+
+from proxy.results import Results
 
 T = TypeVar("T")
 
@@ -67,8 +71,15 @@ def _missing() -> str | None:
     for name in ("handle_shutdown", "kill_worker", "get_jobs", "run_jobs", "current_occupancy"):
         if not callable(getattr(scaler, name, None)):
             return f"JobScaler.{name}"
+    for name in ("JOB_STREAM_URL", "JOB_DONE_URL"):
+        if not isinstance(getattr(rp_http, name, None), str):
+            return f"rp_http.{name}"
     source = inspect.getsource(scaler)
-    for name in ("self.jobs_fetcher(session, jobs_needed)", "self.stop_signals_fetcher(session)"):
+    for name in (
+        "self.jobs_fetcher(session, jobs_needed)",
+        "self.stop_signals_fetcher(session)",
+        "self.jobs_handler(session, self.config, job)",
+    ):
         if name not in source:
             return name
     return None
@@ -85,6 +96,8 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         self._fetch_stops: Callable[..., Any] = self.stop_signals_fetcher
         self.jobs_fetcher: Callable[..., Any] = self._jobs
         self.stop_signals_fetcher: Callable[..., Any] = self._stops
+        self.jobs_handler: Callable[..., Any] = self._run_job
+        self._results = Results(rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL)
 
     async def run(self) -> None:
         """Run the SDK's loops until the worker is stopped and every job is done."""
@@ -109,6 +122,9 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             await asyncio.sleep(0.02)
         self.kill_worker()
         return None
+
+    async def _run_job(self, session: Any, config: dict[str, Any], job: dict[str, Any]) -> None:
+        await self._results.run(session, config["handler"], job)
 
     async def _stops(self, session: Any) -> Any:
         # Jobs in hand can be cancelled to the last; the poll ends with the worker.

@@ -63,7 +63,9 @@ def tokens(event: bytes) -> int:
         return 0
     if b'"choices"' not in event:  # the responses and messages routes
         return 1 if _OTHER_TEXT.search(event) else 0
-    if _TEXT.search(event) and not _TOKEN_IDS.search(event):
+    if b'"token_ids"' in event and _TOKEN_IDS.search(event):
+        return _tokens_parsed(event)
+    if _TEXT.search(event):
         return 1
     return _tokens_parsed(event)
 

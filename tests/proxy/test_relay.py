@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -11,6 +10,7 @@ from proxy import relay
 from proxy.batching import Batches
 from proxy.config import Ramp
 from proxy.errors import StreamBroken
+from proxy.pace import Pace
 
 
 def token(number: int) -> bytes:
@@ -49,10 +49,13 @@ class Source:
 async def sizes(
     pieces: Iterable[bytes | None], limit: float | None, ramp: Ramp, *, exact: bool = False
 ) -> list[int]:
-    clock = asyncio.get_running_loop().time
-    waiting = Batches(ramp, exact=exact)
-    found = relay.batches(Source(pieces), waiting, lambda: limit, lambda: 0.01, clock)
+    found = relay.batches(Source(pieces), Batches(ramp, exact=exact), pace(limit))
     return [len(batch) async for batch in found]
+
+
+def pace(limit: float | None) -> Pace:
+    """The budget in seconds; None: full batches only."""
+    return Pace(0 if limit is None else limit * 1000)
 
 
 async def test_without_a_budget_batches_are_exactly_the_ramps() -> None:
@@ -78,9 +81,8 @@ async def test_a_last_event_without_a_border_is_handed_over() -> None:
 
 
 async def test_what_has_come_is_handed_over_before_the_fault() -> None:
-    clock = asyncio.get_running_loop().time
     source = Source([token(0), token(1)], StreamBroken("cut"))
-    found = relay.batches(source, Batches(Ramp(first=9)), lambda: 5.0, lambda: 0.01, clock)
+    found = relay.batches(source, Batches(Ramp(first=9)), pace(5.0))
     assert await anext(found) == [token(0), token(1)]
     with pytest.raises(StreamBroken):
         await anext(found)
