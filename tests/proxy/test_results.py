@@ -128,11 +128,11 @@ async def test_a_platform_that_stays_away_is_given_up(
 async def test_a_result_that_is_too_large_is_answered_with_its_size(platform: Parts) -> None:
     seen, worker = platform
     seen.says["done"] = [400]
-    await worker.run("x" * 2_000_000)
+    await worker.run("x" * 400_000)
     (result,) = seen.taken["done"]
     error = json.loads(result["error"])
     assert error["code"] == 413
-    assert "2.0 MB" in error["message"]
+    assert "0.4 MB" in error["message"]
     assert "20 MB" in error["message"]
 
 
