@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import report, start
+from bench import many, report, start
 from bench.load import Load
 from bench.measure import Contender, Run, measure
 from bench.processes import ProcessEndedError
@@ -26,6 +26,9 @@ def main(arguments: list[str]) -> int:
         early or said nothing in time; 130 if stopped.
     """
     asked = _parse(arguments)
+    if asked.jobs:
+        print(asyncio.run(many.measure(asked.jobs)).line())
+        return 0
     runs: list[Run] = []
     try:
         begun = start.measure()
@@ -98,6 +101,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("--tokens", type=int, default=200, help="of each stream (200)")
     add("--rate", type=float, default=50, help="tokens/s of each stream (50)")
     add("--round-trip-ms", type=float, default=20, help="to the platform (20)")
+    add("--jobs", type=int, metavar="N", help="instead: N short jobs, for memory and descriptors")
     add("--json", type=Path, default=RESULTS / "bench.json", metavar="FILE")
     add("--plot", type=Path, default=RESULTS / "bench.png", metavar="FILE")
     add("--quick", action="store_true", help="one round of 1 and 30 streams of 50 tokens")

@@ -33,6 +33,7 @@ class Run:
     delivered: Delivered
     cpu_us_per_token: float  # of the worker, from the first job handed out to the last one done
     cpu_whole_us_per_token: float  # with the worker's start-up
+    worker_mb: float  # the most resident memory of the worker's process
     worker_cores: float  # how busy each process was, 1.0 being one core
     engine_cores: float
     platform_cores: float
@@ -71,12 +72,13 @@ async def _measure(contender: Contender, load: Load, number: int, log: IO[bytes]
             before = [each.cpu_s() for each in everyone]
             result = json.loads(await _line(post, worker, load.limit_s + 30))
             after = [each.cpu_s() for each in everyone]
+            memory = worker.most_memory_mb()
     delivered = Delivered(**result)
     used = [end - begin for begin, end in zip(before, after, strict=True)]
     cores = [each / max(delivered.seconds, 1e-9) for each in used]
     tokens = max(delivered.tokens, 1)
     per_token = (used[0] * 1e6 / tokens, after[0] * 1e6 / tokens)
-    return Run(contender.name, number, load, delivered, *per_token, *cores)
+    return Run(contender.name, number, load, delivered, *per_token, memory, *cores)
 
 
 async def _line(said_by: Running, worker: Running, timeout_s: float) -> str:

@@ -53,6 +53,19 @@ class Running:
                 total += times.user + times.system + times.children_user + times.children_system
         return total
 
+    def memory_mb(self) -> float:
+        """Its resident memory at this moment."""
+        return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
+
+    def most_memory_mb(self) -> float:
+        """The most resident memory that it has had."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
+
+    def descriptors(self) -> int:
+        """Its open files and sockets."""
+        return int(psutil.Process(self._process.pid).num_fds())
+
     async def stop(self) -> None:
         """End the process and all of its group."""
         with contextlib.suppress(ProcessLookupError):

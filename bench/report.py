@@ -21,6 +21,7 @@ FIGURES: dict[str, Callable[[Run], float]] = {
     "p99 ms": lambda run: run.delivered.delay_p99_ms,
     "first ms": lambda run: run.delivered.first_token_p50_ms,
     "POSTs": lambda run: float(run.delivered.posts),
+    "MB": lambda run: run.worker_mb,
 }
 PLOTTED = ("CPU us/token", "p50 ms", "p99 ms", "POSTs")
 OWN = ("engine", "platform")
@@ -41,13 +42,13 @@ def medians(runs: Sequence[Run]) -> Medians:
 
 def table(found: Medians, baseline: str) -> str:
     """The medians, and under each other contender its ratio to the baseline."""
-    lines = [f"{'streams':>7}  {'contender':<22}" + "".join(f"{name:>15}" for name in FIGURES)]
+    lines = [f"{'streams':>7}  {'contender':<22}" + "".join(f"{name:>14}" for name in FIGURES)]
     for (streams, contender), figures in sorted(found.items(), key=lambda item: item[0][0]):
-        values = "".join(f"{figures[name]:>15.1f}" for name in FIGURES)
+        values = "".join(f"{figures[name]:>14.1f}" for name in FIGURES)
         lines.append(f"{streams:>7}  {contender:<22}{values}")
         base = found.get((streams, baseline))
         if base and contender != baseline:
-            ratios = "".join(f"{figures[name] / (base[name] or 1):>15.2f}" for name in FIGURES)
+            ratios = "".join(f"{figures[name] / (base[name] or 1):>14.2f}" for name in FIGURES)
             lines.append(f"{'':>7}  {'  / ' + baseline:<22}{ratios}")
     return "\n".join(lines)
 
