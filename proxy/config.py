@@ -38,6 +38,7 @@ class Settings(BaseModel):
     BATCH_MAX_LATENCY_MS: float | None = Field(None, ge=0)
     RAW_OPENAI_OUTPUT: bool = True
     ALLOWED_ROUTES: str = ""
+    LOG_CONTENT: bool = False
     REQUEST_IDLE_TIMEOUT: float = Field(600.0, gt=0)
     ENGINE_WAIT_TIMEOUT: float = Field(600.0, ge=0)
 

@@ -141,6 +141,7 @@ class Engine:
             follow_redirects=False,
         )
         self._model: str | None = None
+        self._version: str | None = None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -201,6 +202,17 @@ class Engine:
         if request.method == "POST" and not request.body.get("model"):
             return {**request.body, "model": await self._served_model()}
         return request.body
+
+    async def version(self) -> str | None:
+        """vLLM's version; None where this engine does not say.
+
+        Raises:
+            EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
+        """
+        if self._version is None:
+            with contextlib.suppress(EngineRefused, LookupError, TypeError):
+                self._version = str((await self.answer(Request("GET", "/version", {})))["version"])
+        return self._version
 
     async def _served_model(self) -> str:
         if self._model is None:

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from proxy import jobs, native, relay, sse
+from proxy import jobs, native, parameters, relay, sse
 from proxy.batching import Batches
 from proxy.config import Settings
 from proxy.engine import Engine, Stream
@@ -37,17 +38,23 @@ class Handler:
         A failure is the last yield, `{"error": JSON}`: the SDK then marks the job as failed. A
         caller who reads a stream of events gets it as an event first.
         """
-        record = Record(str(job.get("id")), self._clock)
+        record = Record(str(job.get("id")), self._clock, keep=self._settings.LOG_CONTENT)
         request = None
         try:
             request = jobs.read(job, self._settings)
             record.route = request.route
+            record.asked = request.body
+            if parameters.suspects(request.route, request.body):
+                body = parameters.settle(request.body, await self._engine.version())
+                request = replace(request, body=body)
             if request.stream:
                 async for batch in self._stream(request, record):
-                    record.yielded()
+                    record.yielded(batch)
                     yield batch
             else:
-                yield await self._answer(request)
+                answer = await self._answer(request, record)
+                record.yielded(answer)
+                yield answer
         except JobError as reason:
             record.outcome = f"{reason.status} {reason.type}"
             if request is not None and self._reads_events(request) and not reason.told:
@@ -63,12 +70,15 @@ class Handler:
             yield {"error": error.as_json()}
         finally:
             log.info("%s", record)
+            if self._settings.LOG_CONTENT:
+                log.info("%s", record.content())
 
     def _reads_events(self, request: Request) -> bool:
         return request.stream and not request.native and self._settings.RAW_OPENAI_OUTPUT
 
-    async def _answer(self, request: Request) -> Any:
+    async def _answer(self, request: Request, record: Record) -> Any:
         answer = await self._engine.answer(request)
+        record.tokens = _tokens_of(answer)
         return native.whole(answer) if request.native else answer
 
     async def _stream(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
@@ -93,6 +103,15 @@ class Handler:
         if self._settings.RAW_OPENAI_OUTPUT:
             return lambda _events, text: text.decode()
         return lambda events, _text: [found for event in events if (found := sse.parsed(event))]
+
+
+def _tokens_of(answer: Any) -> int | None:
+    """How many tokens an answer in one piece has, where it says so."""
+    usage = answer.get("usage") if isinstance(answer, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    count = usage.get("completion_tokens", usage.get("output_tokens"))
+    return count if isinstance(count, int) else None
 
 
 def _close_with_task(stream: Stream) -> None:

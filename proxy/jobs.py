@@ -19,6 +19,9 @@ from proxy import routes
 from proxy.config import Ramp, Settings
 from proxy.errors import InvalidInput
 
+CHAT = "/v1/chat/completions"
+COMPLETIONS = "/v1/completions"
+
 _FORMS = "openai_route with openai_input, route with body, or prompt or messages"
 
 
@@ -111,7 +114,10 @@ def _routed(
     path = routes.check(route, settings.allowed_routes)
     # The platform sends a GET's body as absent, null or {}.
     method = method or ("POST" if body else "GET")
-    return Request(method, path, body or {}, settings.ramp)
+    given = dict(body or {})
+    if path == CHAT and isinstance(given.get("messages"), str):
+        given["messages"] = [{"role": "user", "content": given["messages"]}]
+    return Request(method, path, given, settings.ramp)
 
 
 def _native(form: _Native, settings: Settings) -> Request:
@@ -125,13 +131,16 @@ def _native(form: _Native, settings: Settings) -> Request:
     if form.model:
         body["model"] = form.model
     if form.stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        usage = {"include_usage": True, "continuous_usage_stats": True}
+        body |= {"stream": True, "stream_options": usage}
     if form.messages:
         chat = form.messages
     elif form.apply_chat_template:
         chat = [{"role": "user", "content": form.prompt}]
     else:
         body["prompt"] = form.prompt
-        return Request("POST", "/v1/completions", body, ramp, native=True)
+        return Request("POST", COMPLETIONS, body, ramp, native=True)
     body["messages"] = chat
-    return Request("POST", "/v1/chat/completions", body, ramp, native=True)
+    if isinstance(count := body.get("logprobs"), int) and not isinstance(count, bool):
+        body |= {"logprobs": True, "top_logprobs": count}  # a number on the other route
+    return Request("POST", CHAT, body, ramp, native=True)

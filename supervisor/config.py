@@ -41,7 +41,7 @@ WORKER_VARIABLES = frozenset(
 
 
 #: Those of them that are known and have no effect so far.
-NOT_USED = frozenset({"ENGINE_STALL_TIMEOUT", "LOG_CONTENT", "BASE_PATH"})
+NOT_USED = frozenset({"ENGINE_STALL_TIMEOUT", "BASE_PATH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +213,7 @@ _OF_THE_PROXY: Mapping[str, Callable[[str], object]] = {
     "DEFAULT_BATCH_SIZE_GROWTH_FACTOR": growth,
     "BATCH_MAX_LATENCY_MS": latency,
     "RAW_OPENAI_OUTPUT": boolean,
+    "LOG_CONTENT": boolean,
     "REQUEST_IDLE_TIMEOUT": some_seconds,
     "ENGINE_WAIT_TIMEOUT": seconds,
 }

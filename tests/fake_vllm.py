@@ -701,7 +701,8 @@ class Engine:
                 done += bool(generation.texts)
                 self._tokens += bool(generation.texts)
                 choice = generation.token(index, number)
-                await write(wire.event(generation.chunk([choice], done if continuous else None)))
+                so_far = number + bool(generation.texts)  # of this choice, as vLLM counts it
+                await write(wire.event(generation.chunk([choice], so_far if continuous else None)))
         if generation.stream_option("include_usage"):
             await write(wire.event(generation.chunk([], done)))
         return True

@@ -83,6 +83,82 @@ async def test_an_answer_is_one_object(worker: Worker) -> None:
     assert answer["choices"][0]["message"]["content"] == words(3)
 
 
+async def test_a_redirect_is_not_followed(worker: Worker) -> None:
+    """Neither in one piece nor as a stream: the engine's word is no way out either."""
+    told: list[str] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told.append((await reader.readline()).decode())
+        writer.close()
+
+    async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for stream in (False, True):
+            fake = {"status": 307, "location": f"http://127.0.0.1:{port}/v1/chat/completions"}
+            assert failure(await worker.ask(chat(stream=stream, **fake)))["code"] == 307
+    assert told == []
+
+
+async def test_what_vllm_no_longer_has_is_named(worker: Worker) -> None:
+    given = chat(stream=False)
+    given["openai_input"]["best_of"] = 5
+    error = failure(await worker.ask(given))
+    assert (error["param"], error["code"]) == ("best_of", 400)
+    given["openai_input"]["n"] = 5
+    (answer,) = await worker.ask(given)
+    assert len(answer["choices"]) == 5
+
+
+async def test_messages_as_one_text(worker: Worker) -> None:
+    body = {"model": "tiny", "messages": "hi", "max_tokens": 2}
+    (answer,) = await worker.ask({"openai_route": "/v1/chat/completions", "openai_input": body})
+    assert answer["choices"][0]["message"]["content"] == words(2)
+
+
+async def test_the_native_form_with_several_sequences_and_logprobs(worker: Worker) -> None:
+    params = {"n": 2, "max_tokens": 4, "logprobs": 1}
+    outputs = await worker.ask({"prompt": "x", "stream": True, "sampling_params": params})
+    for place in range(2):
+        mine = [output["choices"][place] for output in outputs if len(output["choices"]) > place]
+        assert "".join(text for choice in mine for text in choice["tokens"]) == words(4)
+        for choice in mine:
+            assert len(choice["logprobs"]) == len(choice["tokens"])
+    counts = [output["usage"]["output"] for output in outputs]
+    assert counts == sorted(counts)
+    assert outputs[-1]["usage"] == {"input": outputs[0]["usage"]["input"], "output": 8}
+    assert outputs[0]["usage"]["input"] > 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_one_line_of_the_log_says_what_happened(
+    fake_engine: str, caplog: pytest.LogCaptureFixture, *, stream: bool
+) -> None:
+    caplog.set_level("INFO", "proxy")
+    async with Worker(fake_engine) as worker:
+        await worker.ask(chat(stream=stream, tokens=3))
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "proxy"]
+    assert re.fullmatch(
+        r"job job-1: /v1/chat/completions 200, 3 tokens, first after [\d.]+ s, [\d.]+ s in all", line
+    )
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_is_said_is_logged_only_on_demand(
+    fake_engine: str, caplog: pytest.LogCaptureFixture, *, stream: bool
+) -> None:
+    caplog.set_level("DEBUG")
+    given = chat(stream=stream, tokens=2)
+    given["openai_input"]["messages"][0]["content"] = "my-question"
+    async with Worker(fake_engine) as worker:
+        await worker.ask(given)
+    assert "my-question" not in caplog.text
+    assert " w1" not in caplog.text
+    async with Worker(fake_engine, LOG_CONTENT="1") as worker:
+        await worker.ask(given)
+    assert "my-question" in caplog.text
+    assert " w1" in caplog.text
+
+
 async def test_a_get(worker: Worker) -> None:
     (models,) = await worker.ask({"openai_route": "/v1/models", "openai_input": None})
     assert models["data"][0]["id"] == "tiny"

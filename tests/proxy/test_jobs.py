@@ -52,7 +52,7 @@ def test_the_native_form_with_messages_and_template() -> None:
     request = read({"prompt": "hi", "apply_chat_template": True, "stream": True})
     assert request.route == "/v1/chat/completions"
     assert request.body["messages"] == chat
-    assert request.body["stream_options"] == {"include_usage": True}
+    assert request.body["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
 
 
 def test_the_native_form_has_a_ramp_of_its_own() -> None:

@@ -71,7 +71,9 @@ OWN: dict[str, Own] = {
     "RAW_OPENAI_OUTPUT": Own(
         "toggle", True, "Streams as server-sent events, which OpenAI clients need; off: as lists."
     ),
-    "LOG_CONTENT": Own("toggle", False, "Known, and without effect so far.", form=False),
+    "LOG_CONTENT": Own(
+        "toggle", False, "Log what every job asks and is answered; never log it otherwise."
+    ),
     "BASE_PATH": Own("text", None, "Known, and without effect so far.", form=False),
     "ENGINE_URL": Own("text", None, "For the proxy alone: the engine to relay to.", form=False),
     "CONTROL_URL": Own("text", None, "For the proxy alone: its supervisor.", form=False),
@@ -187,6 +189,7 @@ FORM: dict[str, dict[str, str]] = {
         "MAX_RESTARTS": "",
         "ENABLE_LOG_REQUESTS": "Log every request.",
         "DISABLE_LOG_REQUESTS": "Do not log requests.",
+        "LOG_CONTENT": "",
         "MAX_LOG_LEN": "Most characters of a prompt in the log.",
         "DISABLE_LOG_STATS": "Do not log throughput.",
         "STRICT_ENV": "",
