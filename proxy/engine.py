@@ -204,7 +204,7 @@ class Engine:
         return request.body
 
     async def version(self) -> str | None:
-        """vLLM's version; None where this engine does not say.
+        """The version of vLLM; None where this engine does not say.
 
         Raises:
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.

@@ -31,6 +31,11 @@ def post(url: str, **options: Any) -> httpx.Response:
     return httpx.post(url, trust_env=False, **{"timeout": PATIENCE, **options})
 
 
+def delete(url: str, **options: Any) -> httpx.Response:
+    """`httpx.delete`."""
+    return httpx.delete(url, trust_env=False, **{"timeout": PATIENCE, **options})
+
+
 def stream(method: str, url: str, **options: Any) -> AbstractContextManager[httpx.Response]:
     """`httpx.stream`."""
     return httpx.stream(method, url, trust_env=False, **{"timeout": PATIENCE, **options})

@@ -3,57 +3,21 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import client
 from tests.emulator.environment import worker_environment
-from tests.processes import ROOT, Worker, free_port, until
-
-
-class Platform:
-    """The emulator as a process."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.root = f"http://127.0.0.1:{self.port}"
-        self.url = f"{self.root}/v2/local"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.emulator", "--port", str(self.port)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-        )
-
-    def submit(self, given: Any) -> str:
-        body = {"input": given}
-        return str(client.post(f"{self.url}/run", json=body).json()["id"])
-
-    def job(self, job: str) -> dict[str, Any]:
-        found: dict[str, Any] = client.get(f"{self.root}/_emulator/jobs/{job}").json()
-        return found
-
-    def until(self, job: str, state: str) -> dict[str, Any]:
-        until(lambda: self.job(job)["status"] == state, 30, f"{state}, not {self.job(job)}")
-        return self.job(job)
-
-    def serves(self) -> bool:
-        return client.answers(f"{self.url}/health")
+from tests.endpoint import Platform
+from tests.processes import Worker, until
 
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
-    one = Platform()
-    try:
-        until(one.serves, 15, "the emulator")
+    with Platform() as one:
         yield one
-    finally:
-        one.process.terminate()
-        one.process.wait(10)
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""RunPod's side as a process of its own, for tests of whole workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+from tests import client
+from tests.processes import ROOT, free_port, until
+
+
+class Platform:
+    """The emulator as a process. `poll_seconds` is how long it holds a worker's question."""
+
+    def __init__(self, *options: str) -> None:
+        self.port = free_port()
+        self.root = f"http://127.0.0.1:{self.port}"
+        self.url = f"{self.root}/v2/local"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.emulator", "--port", str(self.port), *options],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def __enter__(self) -> Platform:
+        until(lambda: client.answers(f"{self.url}/health"), 15, "the emulator")
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def submit(self, given: Any) -> str:
+        """Put a job into the queue; its id."""
+        body = {"input": given}
+        return str(client.post(f"{self.url}/run", json=body).json()["id"])
+
+    def job(self, job: str) -> dict[str, Any]:
+        """Everything that is known of a job."""
+        found: dict[str, Any] = client.get(f"{self.root}/_emulator/jobs/{job}").json()
+        return found
+
+    def until(self, job: str, state: str) -> dict[str, Any]:
+        """Wait until the job has this state."""
+        until(lambda: self.job(job)["status"] == state, 30, f"{state}, not {self.job(job)}")
+        return self.job(job)
+
+    def cancel(self, job: str) -> None:
+        """What a user's client does."""
+        client.post(f"{self.url}/cancel/{job}")
+
+    def fault(self, **fault: Any) -> None:
+        """Something goes wrong with workers' requests; see `emulator.faults`."""
+        assert client.post(f"{self.root}/_emulator/faults", json=fault).status_code == 200
+
+    def no_faults(self) -> None:
+        """Nothing goes wrong any more."""
+        assert client.delete(f"{self.root}/_emulator/faults").is_success

@@ -1,0 +1,203 @@
+"""`python -m proxy` as a process: the real SDK between the platform's emulator and an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import client
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.processes import ROOT, until
+
+AT_ONCE = 20  # jobs of one proxy
+
+
+class Proxy:
+    """A proxy, its log in a file."""
+
+    def __init__(
+        self, platform: Platform, engine: str, log: Path, *start: str, **environment: str
+    ) -> None:
+        self.log = log
+        start = start or ("-m", "proxy")
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *start],
+                cwd=ROOT,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": os.environ["HOME"],
+                    **worker_environment(platform.root),
+                    "ENGINE_URL": engine,
+                    "MAX_CONCURRENCY": str(AT_ONCE),
+                    **environment,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> Proxy:
+        until(lambda: "taking jobs" in self.log.read_text(), 60, f"a proxy: {self.log.read_text()}")
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        for process in psutil.Process(self.process.pid).children() if self.alive else ():
+            process.kill()
+        self.process.kill()
+        self.process.wait(10)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def size(self) -> tuple[float, int]:
+        """Resident memory in MB, and open descriptors."""
+        process = psutil.Process(self.process.pid)
+        return process.memory_info().rss / 1e6, process.num_fds()
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with Platform() as one:
+        yield one
+
+
+def stream(**fake: Any) -> dict[str, Any]:
+    body = {"model": "tiny", "prompt": "x", "stream": True, "fake": fake}
+    return {"openai_route": "/v1/completions", "openai_input": body}
+
+
+def running(engine: str) -> float:
+    text = client.get(f"{engine}/metrics").text
+    found = re.search(r"^vllm:num_requests_running.* ([0-9.]+)$", text, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+#: What a job is doing when it is cancelled; the platform is slow to take outputs in the last one.
+STAGES: list[dict[str, Any]] = [
+    {"hang": True},  # no headers yet
+    {"first_token_s": 60},  # headers, no token
+    {"tokens": 100_000, "rate": 100},  # in mid-stream
+    {"tokens": 100_000, "rate": 100, "big": 200_000},  # while a batch is posted
+]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_two_hundred_cancelled_jobs_leave_nothing(
+    platform: Platform, fake_engine: str, tmp_path: Path
+) -> None:
+    """Each is cancelled where it stands; the engine is free at once, and the proxy as it was."""
+    with Proxy(platform, fake_engine, tmp_path / "log") as proxy:
+        sizes = []
+        slowest = 0.0
+        for number in range(200 // AT_ONCE):
+            stage = STAGES[number % len(STAGES)]
+            if "big" in stage:
+                platform.fault(path="job-stream", delay_ms=500, times=AT_ONCE * 4)
+            jobs = [platform.submit(stream(**stage)) for _ in range(AT_ONCE + 2)]
+            until(lambda: running(fake_engine) == AT_ONCE, 60, "every place taken")
+            for job in jobs[AT_ONCE:]:  # the two that wait
+                platform.cancel(job)
+            began = time.monotonic()
+            for job in jobs:
+                platform.cancel(job)
+            until(lambda: running(fake_engine) == 0, 60, "the engine's rest")
+            slowest = max(slowest, time.monotonic() - began)
+            platform.no_faults()
+            sizes.append(proxy.size())
+        assert slowest < 10  # it takes about 0.1 s
+        done = platform.submit({"prompt": "x"})
+        platform.until(done, "COMPLETED")
+        (early_mb, early_files), (late_mb, late_files) = sizes[3], sizes[-1]
+        assert late_mb - early_mb < 10, sizes
+        assert late_files - early_files <= AT_ONCE, sizes
+        assert proxy.stop() == 0
+        assert "Traceback" not in proxy.log.read_text()
+    assert running(fake_engine) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_no_job_is_lost_between_the_platform_and_a_worker_that_stops(
+    fake_engine: str, tmp_path: Path
+) -> None:
+    """Jobs come just while the poll closes: each is answered, here or by the next worker.
+
+    Half a second to the platform and back makes the moment wide enough to be hit.
+    """
+    with Platform("--latency-ms", "500") as platform:
+        jobs: list[str] = []
+        for number, offset in enumerate([0.1, 0.3, 0.5]):
+            with Proxy(platform, fake_engine, tmp_path / f"log-{number}") as proxy:
+                until(lambda: polls(platform), 30, "an open poll")
+                jobs += [platform.submit(stream(tokens=5, rate=20)) for _ in range(3)]
+                time.sleep(offset)
+                assert proxy.stop() == 0
+                in_hand = [job for job in jobs if platform.job(job)["status"] == "IN_PROGRESS"]
+                assert in_hand == []
+        with Proxy(platform, fake_engine, tmp_path / "log-last"):
+            for job in jobs:
+                found = platform.until(job, "COMPLETED")
+                assert "".join(found["output"]).count('"text"') == 5
+                assert found["done"] == 1
+
+
+def polls(platform: Platform) -> bool:
+    """Whether a worker's question is open."""
+    log = client.get(f"{platform.root}/_emulator/log").json()
+    takes = [call for call in log if call["kind"].startswith("job-take")]
+    return bool(takes) and takes[-1]["status"] is None
+
+
+
+
+#: Starts the proxy as if a new SDK had lost what we build on.
+ANOTHER_SDK = """
+import runpy
+from runpod.serverless.modules import rp_http
+from proxy import sdk
+found = sdk._missing
+def missing():
+    rp_http.JOB_STREAM_URL, kept = None, rp_http.JOB_STREAM_URL
+    try:
+        return found()
+    finally:
+        rp_http.JOB_STREAM_URL = kept
+sdk._missing = missing
+runpy.run_module("proxy", run_name="__main__")
+"""
+
+
+def test_with_another_sdk_its_own_way_is_used(
+    platform: Platform, fake_engine: str, tmp_path: Path
+) -> None:
+    """A warning, and jobs are answered all the same; cancelling frees the engine."""
+    with Proxy(platform, fake_engine, tmp_path / "log", "-c", ANOTHER_SDK) as proxy:
+        found = platform.until(platform.submit(stream(tokens=5, rate=50)), "COMPLETED")
+        assert "".join(found["output"]).count('"text"') == 5
+        job = platform.submit(stream(tokens=100_000, rate=100))
+        until(lambda: platform.job(job)["posts"], 30, "the first batch")
+        platform.cancel(job)
+        until(lambda: running(fake_engine) == 0, 30, "the engine's rest")
+        failed = platform.until(platform.submit({}), "FAILED")
+        assert json.loads(failed["error"])["code"] == 400
+        assert "has no rp_http.JOB_STREAM_URL" in proxy.log.read_text()
