@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("proxy")
 
+_STOPPED_MOST = 1000  # ids that are remembered
 _CLOSE = "vllm_supervisor_close"  # our entry in the SDK's configuration
 
 
@@ -97,6 +98,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         self.jobs_fetcher: Callable[..., Any] = self._jobs
         self.stop_signals_fetcher: Callable[..., Any] = self._stops
         self.jobs_handler: Callable[..., Any] = self._run_job
+        self._stopped: dict[str, None] = {}  # in the order in which they were stopped
         self._results = Results(rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL)
 
     async def run(self) -> None:
@@ -124,7 +126,20 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         return None
 
     async def _run_job(self, session: Any, config: dict[str, Any], job: dict[str, Any]) -> None:
+        if job["id"] in self._stopped:
+            del self._stopped[job["id"]]
+            log.info("job %s: cancelled before it began", job["id"])
+            return
         await self._results.run(session, config["handler"], job)
+
+    async def stop_job(self, job_id: str) -> bool:
+        """Stop a job. One that is on its way, or waits here, has no task yet: it will not begin."""
+        found: bool = await super().stop_job(job_id)
+        if not found:
+            self._stopped[job_id] = None
+            if len(self._stopped) > _STOPPED_MOST:  # of jobs that had ended, most likely
+                del self._stopped[next(iter(self._stopped))]
+        return found
 
     async def _stops(self, session: Any) -> Any:
         # Jobs in hand can be cancelled to the last; the poll ends with the worker.

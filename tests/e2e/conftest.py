@@ -24,8 +24,15 @@ from tools import run
 _READY_WITHIN = 600.0  # seconds: a cold disk, not a slow engine
 
 
-# A request that is still running when it is cancelled, however slow the machine is just then.
-LONG_CONTEXT = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1", "MAX_MODEL_LEN": "32768"}
+SETTINGS = {
+    # A request that is still running when it is cancelled, however slow the machine is just then.
+    "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
+    "MAX_MODEL_LEN": "32768",
+    "ENABLE_AUTO_TOOL_CHOICE": "true",
+    "TOOL_CALL_PARSER": "hermes",
+    # The demonstration model would fill a schema's answers with blank lines to the last token.
+    "STRUCTURED_OUTPUTS_CONFIG": '{"backend": "xgrammar", "disable_any_whitespace": true}',
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def engine_environment(**more: str) -> dict[str, str]:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """The engine, ready, with the proxy and the platform beside it."""
     folder = tmp_path_factory.mktemp("e2e")
-    worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000", **LONG_CONTEXT))
+    worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000", **SETTINGS))
     platform_port = free_port()
     platform = f"http://127.0.0.1:{platform_port}"
     others: list[subprocess.Popen[bytes]] = []

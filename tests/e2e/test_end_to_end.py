@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -11,6 +12,8 @@ import pytest
 
 from tests import client
 from tests.e2e.conftest import Endpoint, engine_environment
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
 from tests.processes import Worker, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -191,3 +194,33 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
         assert worker.left() == []
     finally:
         worker.end()
+
+
+def test_embeddings_of_a_pooling_model_in_queue_mode(tmp_path: Path) -> None:
+    """The whole worker as the platform starts it: the supervisor spawns engine and proxy."""
+    with Platform() as platform:
+        environment = engine_environment(CONVERT="embed")
+        worker = Worker(
+            tmp_path / "log",
+            {
+                **environment,
+                **worker_environment(platform.root),
+                "VLLM_EXTRA_ARGS": "--runner=pooling",
+            },
+        )
+        try:
+            worker.until_ready(600)
+            with openai.OpenAI(
+                base_url=f"{platform.url}/openai/v1", api_key="none", max_retries=0
+            ) as user:
+                found = user.embeddings.create(model="demo", input=["one", "two", "one"])
+                assert [entry.index for entry in found.data] == [0, 1, 2]
+                assert found.data[0].embedding == pytest.approx(found.data[2].embedding, abs=1e-3)
+                assert found.data[0].embedding != found.data[1].embedding
+                with pytest.raises(openai.APIStatusError) as refused:
+                    user.chat.completions.create(model="demo", messages=ASK)
+                assert refused.value.status_code in {400, 404}
+            assert worker.stop(seconds=90) == 0
+            until(lambda: worker.left() == [], 10, "the end of every process")
+        finally:
+            worker.end()

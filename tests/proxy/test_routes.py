@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
 
 from proxy import routes
 from proxy.errors import RouteRefused
@@ -95,3 +100,17 @@ def test_not_offered_unless_named(route: str) -> None:
     with pytest.raises(RouteRefused, match="ALLOWED_ROUTES"):
         routes.check(route)
     assert routes.check(route, frozenset({route})) == route
+
+
+@given(st.one_of(st.text(max_size=40), st.from_regex(r"/?[/v1a-z%.:@?#\\\\ -]{0,40}")))
+@settings(max_examples=300)
+def test_whatever_is_accepted_stays_at_the_engine(route: str) -> None:
+    """Allowed by name or not: put behind the engine's address, it is that path and nothing else."""
+    try:
+        accepted = routes.check(route, frozenset({route}))
+    except RouteRefused:
+        return
+    url = f"http://127.0.0.1:8000{accepted}"
+    for found in (urlsplit(url), urlsplit(str(URL(url)))):
+        assert (found.scheme, found.netloc) == ("http", "127.0.0.1:8000")
+        assert (found.path, found.query, found.fragment) == (route, "", "")

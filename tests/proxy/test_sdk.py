@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from typing import Any
+
 import pytest
 from runpod.serverless.modules import rp_http, rp_scale
 
@@ -43,3 +46,24 @@ def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sdk.inspect, "getsource", lambda _found: "class JobScaler: ...")
     assert not sdk.install()
     assert rp_scale.JobScaler is original
+
+
+async def test_a_job_that_is_stopped_on_its_way_never_begins() -> None:
+    """The stop comes before the job has a task; the SDK itself would forget it."""
+    begun: list[str] = []
+
+    async def handler(job: dict[str, Any]) -> AsyncGenerator[str, None]:
+        begun.append(job["id"])
+        raise AssertionError
+        yield ""
+
+    scaler = sdk.DrainingScaler({"handler": handler})
+    assert not await scaler.stop_job("early")
+    await scaler._run_job(None, scaler.config, {"id": "early", "input": {}})
+    assert begun == []
+    for number in range(5000):
+        await scaler.stop_job(f"of long ago {number}")
+    assert len(scaler._stopped) <= sdk._STOPPED_MOST
+    with pytest.raises(AssertionError):
+        await scaler._run_job(None, scaler.config, {"id": "late", "input": {}})
+    assert begun == ["late"]
