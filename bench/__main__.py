@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import many, report, start
+from bench import many, real, report, start
 from bench.load import Load
 from bench.measure import Contender, Run, measure
 from bench.processes import ProcessEndedError
@@ -28,6 +28,9 @@ def main(arguments: list[str]) -> int:
     asked = _parse(arguments)
     if asked.jobs:
         print(asyncio.run(many.measure(asked.jobs)).line())
+        return 0
+    if asked.real:
+        print(real.measure(asked.rounds).line())
         return 0
     runs: list[Run] = []
     try:
@@ -102,6 +105,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     add("--rate", type=float, default=50, help="tokens/s of each stream (50)")
     add("--round-trip-ms", type=float, default=20, help="to the platform (20)")
     add("--jobs", type=int, metavar="N", help="instead: N short jobs, for memory and descriptors")
+    add("--real", action="store_true", help="instead: through the real vLLM, 8 streams")
     add("--json", type=Path, default=RESULTS / "bench.json", metavar="FILE")
     add("--plot", type=Path, default=RESULTS / "bench.png", metavar="FILE")
     add("--quick", action="store_true", help="one round of 1 and 30 streams of 50 tokens")

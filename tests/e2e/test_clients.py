@@ -107,7 +107,7 @@ def test_stop_and_seed(endpoint: Endpoint) -> None:
             extra_body={"ignore_eos": True},
             **options,
         )
-        return answer.choices[0].text
+        return str(answer.choices[0].text)
 
     assert ask(seed=7, temperature=1.0) == ask(seed=7, temperature=1.0)
     whole = ask(temperature=0)

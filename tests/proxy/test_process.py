@@ -168,8 +168,6 @@ def polls(platform: Platform) -> bool:
     return bool(takes) and takes[-1]["status"] is None
 
 
-
-
 #: Starts the proxy as if a new SDK had lost what we build on.
 ANOTHER_SDK = """
 import runpy

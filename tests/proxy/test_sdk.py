@@ -43,7 +43,7 @@ def test_an_address_that_is_gone_leaves_the_sdk_alone(
 def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same names, used in another way."""
     original = rp_scale.JobScaler
-    monkeypatch.setattr(sdk.inspect, "getsource", lambda _found: "class JobScaler: ...")
+    monkeypatch.setattr("inspect.getsource", lambda _found: "class JobScaler: ...")
     assert not sdk.install()
     assert rp_scale.JobScaler is original
 

@@ -1,0 +1,85 @@
+"""Through the real vLLM: tokens per second straight from the engine and through the whole worker.
+
+`vllm bench serve` is the client both times, in turn: once it asks the engine, once the platform's
+emulator, behind which the worker relays to the same engine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.processes import ROOT
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.processes import Worker
+from tools import environments, run
+
+_STREAMS = 8
+_PROMPTS = 64
+_TOKENS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """Medians of tokens per second."""
+
+    rounds: int
+    straight: float
+    through: float
+
+    def line(self) -> str:
+        """For people."""
+        return (
+            f"real vLLM, {_STREAMS} streams, median of {self.rounds}: {self.straight:.0f} tokens/s"
+            f" straight, {self.through:.0f} through the worker, {self.through / self.straight:.3f}"
+        )
+
+
+def measure(rounds: int = 3) -> Real:
+    """Start the engine once, and measure both ways in turn."""
+    command = environments.engine_command(environments.made("engine")[-1])
+    with tempfile.TemporaryDirectory(prefix="bench-real-") as folder, Platform() as platform:
+        settings = run.settings({}, ROOT, command, cpu=True)
+        env = {"ENGINE_CATALOG": "", **settings, **worker_environment(platform.root)}
+        worker = Worker(Path(folder) / "log", env)
+        try:
+            worker.until_ready(600)
+            ways = {"straight": worker.engine_url, "through": f"{platform.url}/openai"}
+            found: dict[str, list[float]] = {name: [] for name in ways}
+            for name in ways:  # once for nothing: the first requests compile
+                _tokens_per_second(command, ways[name], Path(folder))
+            for number in range(rounds):
+                for name in ways if number % 2 else reversed(ways):
+                    rate = _tokens_per_second(command, ways[name], Path(folder))
+                    found[name].append(rate)
+                    print(f"round {number + 1}, {name}: {rate:.0f} tokens/s", flush=True)
+            worker.stop(seconds=60)
+        finally:
+            worker.end()
+    return Real(rounds, median(found["straight"]), median(found["through"]))
+
+
+def _tokens_per_second(command: Path, url: str, folder: Path) -> float:
+    result = folder / "result.json"
+    subprocess.run(
+        [
+            str(command), "bench", "serve", "--backend=openai-chat", f"--base-url={url}",
+            "--endpoint=/v1/chat/completions", "--model=demo",
+            f"--tokenizer={ROOT / 'demo' / 'model'}", "--dataset-name=random",
+            "--random-input-len=16", f"--random-output-len={_TOKENS}",
+            f"--num-prompts={_PROMPTS}", f"--max-concurrency={_STREAMS}", "--ignore-eos",
+            "--save-result", f"--result-filename={result}",
+        ],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "HF_HUB_OFFLINE": "1"},
+        check=True,
+        capture_output=True,
+        timeout=600,
+    )  # fmt: skip
+    return float(json.loads(result.read_text())["output_throughput"])
