@@ -21,8 +21,8 @@ from tests.processes import Worker
 from tools import environments, run
 
 _STREAMS = 8
-_PROMPTS = 64
-_TOKENS = 128
+_PROMPTS = 32
+_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)

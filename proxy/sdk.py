@@ -1,8 +1,9 @@
-"""The RunPod SDK, and what it needs to lose no job: at a stop, and when an output is handed over.
+"""The RunPod SDK, and what it needs to lose no job and no time.
 
 At SIGTERM the SDK stops asking for jobs, but its open poll goes on for up to 90 s, and a job that
 arrives in it is fetched and never run. `DrainingScaler` ends the poll at once and lets the loop go
-on until every job that has arrived has run. What a job yields goes to the platform by `results`.
+on until every job that has arrived has run. It begins jobs when they arrive, forgets no stop, and
+what a job yields goes to the platform by `results`.
 
 All of it uses names of the SDK's inside, so `install` looks first whether they are still there, and
 leaves the SDK as it is where they are not.
@@ -80,6 +81,9 @@ def _missing() -> str | None:
         "self.jobs_fetcher(session, jobs_needed)",
         "self.stop_signals_fetcher(session)",
         "self.jobs_handler(session, self.config, job)",
+        "self.jobs_tasks.pop(job",
+        "self.jobs_queue = asyncio.Queue(maxsize=self.current_concurrency)",
+        "await self.jobs_queue.put(job)",
     ):
         if name not in source:
             return name
@@ -91,6 +95,9 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
+        # As `set_scale` would leave them after its first look; it then has nothing to change.
+        self.current_concurrency: int = self.concurrency_modifier(self.current_concurrency)
+        self.jobs_queue: asyncio.Queue[Any] = asyncio.Queue(maxsize=self.current_concurrency)
         self._draining = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._fetch_jobs: Callable[..., Any] = self.jobs_fetcher
@@ -108,6 +115,21 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             await super().run()
         finally:
             await self.config[_CLOSE]()
+
+    async def run_jobs(self, session: Any) -> None:
+        """Begin each job when it arrives; the SDK itself looks for new ones every 0.1 s."""
+        tasks: set[asyncio.Task[None]] = set()
+        while self.is_alive() or not self.jobs_queue.empty():
+            if len(tasks) >= self.current_concurrency:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            job = await _unless(self._shutdown_event, self.jobs_queue.get())
+            if job is not None:
+                task = asyncio.create_task(self.handle_job(session, job))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                self.jobs_tasks[job["id"]] = task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def handle_shutdown(self, signum: int, frame: object) -> None:
         """Begin to drain. A signal handler: it only wakes the loop."""
