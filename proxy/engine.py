@@ -124,29 +124,42 @@ class Engine:
         self._headers = {"Content-Type": "application/json"}
         if settings.VLLM_API_KEY:
             self._headers["Authorization"] = f"Bearer {settings.VLLM_API_KEY}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=settings.REQUEST_IDLE_TIMEOUT
-            ),
-            auto_decompress=False,
-            trust_env=False,
+        pooled = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE)
+        self._session = self._new_session(pooled)
+        # Never an old connection: where one was lost, all that were idle beside it may be.
+        self._fresh_session = self._new_session(aiohttp.TCPConnector(limit=0, force_close=True))
+        self._http = self._new_client(self._session)
+        self._fresh_http = self._new_client(self._fresh_session)
+        self._model: str | None = None
+        self._version: str | None = None
+
+    def _new_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=_CONNECT_TIMEOUT,
+            sock_read=self._settings.REQUEST_IDLE_TIMEOUT,
         )
-        self._http = httpx.AsyncClient(
-            base_url=settings.engine_url,
-            transport=AiohttpTransport(client=self._session),
-            timeout=httpx.Timeout(settings.REQUEST_IDLE_TIMEOUT, connect=_CONNECT_TIMEOUT),
+        return aiohttp.ClientSession(
+            connector=connector, timeout=timeout, auto_decompress=False, trust_env=False
+        )
+
+    def _new_client(self, session: aiohttp.ClientSession) -> httpx.AsyncClient:
+        silence = self._settings.REQUEST_IDLE_TIMEOUT
+        return httpx.AsyncClient(
+            base_url=self._settings.engine_url,
+            transport=AiohttpTransport(client=session),
+            timeout=httpx.Timeout(silence, connect=_CONNECT_TIMEOUT),
             headers=self._headers,
             trust_env=False,
             follow_redirects=False,
         )
-        self._model: str | None = None
-        self._version: str | None = None
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
-        await self._session.close()
+        for client in (self._http, self._fresh_http):
+            await client.aclose()
+        for session in (self._session, self._fresh_session):
+            await session.close()
 
     async def answer(self, request: Request) -> Any:
         """The JSON of an answer that comes in one piece; its text where it is no JSON.
@@ -159,8 +172,9 @@ class Engine:
         body = await self._body(request)
         sent = body if request.method == "POST" else None
         async for attempt in self._connecting():
+            client = self._http if _is_first(attempt) else self._fresh_http
             with attempt, _named_errors():
-                response = await self._http.request(request.method, request.route, json=sent)
+                response = await client.request(request.method, request.route, json=sent)
         if response.status_code != _OK:
             raise EngineRefused(response.status_code, response.content)
         if (size := len(response.content)) > ANSWER_MOST:
@@ -184,8 +198,9 @@ class Engine:
         body = await self._body(request)
         url = self._settings.engine_url + request.route
         async for attempt in self._connecting():
+            session = self._session if _is_first(attempt) else self._fresh_session
             with attempt, _named_errors():
-                response = await self._session.post(
+                response = await session.post(
                     url, json=body, headers=self._headers, allow_redirects=False
                 )
         try:
@@ -230,6 +245,11 @@ class Engine:
             stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
             reraise=True,
         )
+
+
+def _is_first(attempt: tenacity.AttemptManager) -> bool:
+    number: int = attempt.retry_state.attempt_number
+    return number == 1
 
 
 def _worth_another_try() -> Callable[[tenacity.RetryCallState], bool]:

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from tests import client
-from tests.e2e.conftest import Endpoint, engine_environment
+from tests.e2e.conftest import Endpoint, engine_environment, give_way
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.processes import Worker, until
@@ -180,6 +180,7 @@ def test_a_job_that_is_not_understood_fails_with_a_sentence(
     assert "Traceback" not in found["error"]
 
 
+@pytest.mark.own_engine
 def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: Any) -> None:
     """The real engine says it in a traceback; the worker's last line says what to do."""
     env = engine_environment(MODEL_NAME="nobody/there-is-no-such-model", HF_HUB_OFFLINE="1")
@@ -196,6 +197,7 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
         worker.end()
 
 
+@pytest.mark.own_engine
 def test_embeddings_of_a_pooling_model_in_queue_mode(tmp_path: Path) -> None:
     """The whole worker as the platform starts it: the supervisor spawns engine and proxy."""
     with Platform() as platform:
@@ -210,6 +212,7 @@ def test_embeddings_of_a_pooling_model_in_queue_mode(tmp_path: Path) -> None:
         )
         try:
             worker.until_ready(600)
+            give_way(worker)
             with openai.OpenAI(
                 base_url=f"{platform.url}/openai/v1", api_key="none", max_retries=0
             ) as user:
