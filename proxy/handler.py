@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from proxy import jobs, native, parameters, relay, sse
-from proxy.batching import Batches
+from proxy.batching import MOST_BYTES, Batches
 from proxy.config import Settings
 from proxy.engine import Engine, Stream
-from proxy.errors import EngineRefused, JobError
+from proxy.errors import AnswerTooLarge, EngineRefused, JobError
 from proxy.jobs import Request
 from proxy.pace import Pace
 from proxy.record import Record
@@ -91,7 +91,8 @@ class Handler:
                     record.tokens = waiting.seen
                     text = b"".join(events)
                     if (batch := form(events, text)) is not None:
-                        yield batch
+                        for part in _carried(batch, len(text)):
+                            yield part
                     if b'"error"' in text:
                         _raise_error_of(events)
 
@@ -103,6 +104,26 @@ class Handler:
         if self._settings.RAW_OPENAI_OUTPUT:
             return lambda _events, text: text.decode()
         return lambda events, _text: [found for event in events if (found := sse.parsed(event))]
+
+
+def _carried(batch: Any, size: int) -> Iterator[Any]:
+    """`batch` in parts that the platform carries. Only a single event can be larger.
+
+    Whoever reads a stream of events puts the parts together again; other forms cannot be parted.
+
+    Raises:
+        AnswerTooLarge: it cannot be parted.
+    """
+    if size <= MOST_BYTES:
+        yield batch
+    elif isinstance(batch, str):
+        most = MOST_BYTES // 4  # characters: each may take four bytes
+        yield from (batch[start : start + most] for start in range(0, len(batch), most))
+    else:
+        raise AnswerTooLarge(
+            f"an event of the stream has {size / 1e6:.1f} MB, and the platform carries 1 MB; ask"
+            " for less, or set RAW_OPENAI_OUTPUT=1"
+        )
 
 
 def _tokens_of(answer: Any) -> int | None:

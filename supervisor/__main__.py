@@ -87,12 +87,13 @@ def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
     """The plan for `env`; by the options of every version where the engine cannot be asked."""
     settings = plan.make(env, None).settings
     try:
-        return plan.make(env, _catalog(settings, env, announce))
+        return plan.make(env, store.with_elsewhere(_catalog(settings, env, announce)))
     except SupervisorError as reason:
         made = plan.make(env, store.common())
         message = f"{reason}\nOnly the options that every known vLLM has are taken from variables"
         suggestion = "VLLM_EXTRA_ARGS and VLLM_CONFIG_FILE set the others"
-        made.findings.warnings.insert(0, Remark("VLLM_COMMAND", message, suggestion))
+        at_fault = "ENGINE_CATALOG" if settings.engine_catalog else "VLLM_COMMAND"
+        made.findings.warnings.insert(0, Remark(at_fault, message, suggestion))
         return made
 
 
@@ -126,7 +127,7 @@ def explain_command(asked: argparse.Namespace) -> int:
     """Show what would be run, without starting anything."""
     env = _env_file(asked.env_file) if asked.env_file else dict(os.environ)
     if asked.catalog:
-        made = plan.make(env, options.load(asked.catalog))
+        made = plan.make(env, store.with_elsewhere(options.load(asked.catalog)))
     else:
         made = _plan(env, lambda line: print(line, file=sys.stderr))
     if asked.json:
@@ -139,14 +140,14 @@ def explain_command(asked: argparse.Namespace) -> int:
 def _env_file(path: Path) -> dict[str, str]:
     """Lines of NAME=VALUE as Docker reads them: no quoting, blank lines and comments skipped."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError as reason:
         raise ConfigurationError(f"--env-file {path} cannot be read: {reason.strerror}") from None
     env = {}
     for line in lines:
         name, equals, value = line.lstrip().partition("=")
         if equals and not name.startswith("#"):
-            env[name.strip()] = value
+            env[name.strip()] = value.removesuffix("\r")
     return env
 
 

@@ -6,12 +6,13 @@ Pure: no process, no socket, no `os.environ`. The engine's options are the busin
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from supervisor.findings import Fault, Findings, Remark, Setting
+from supervisor.findings import Fault, Findings, Ignored, Remark, Setting
 from supervisor.secrets import masked
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
         engine_port = reader.get("VLLM_PORT", port, 8000)
     settings = Settings(
         mode=mode,
-        vllm_command=reader.get("VLLM_COMMAND", str, defaults.vllm_command),
+        vllm_command=reader.get("VLLM_COMMAND", command, defaults.vllm_command),
         engine_host="127.0.0.1" if mode is Mode.QUEUE else defaults.engine_host,
         engine_port=engine_port,
         control_host=reader.get("CONTROL_HOST", str, defaults.control_host),
@@ -121,6 +122,16 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
     )
     for name, parse in _OF_THE_PROXY.items():
         reader.get(name, parse, None)
+    idle = {"PORT": "VLLM_PORT"} if mode is not Mode.LOAD_BALANCER else {"VLLM_PORT": "PORT"}
+    for name, other in idle.items():
+        if reader.is_set(name):
+            reason = f"in mode {mode} it is {other} that sets the engine's port"
+            findings.ignored.append(Ignored(name, reason))
+    findings.ignored += [
+        Ignored(name, "the worker knows its own; it counts for python -m proxy alone")
+        for name in ("ENGINE_URL", "CONTROL_URL")
+        if reader.is_set(name)
+    ]
     return settings
 
 
@@ -152,6 +163,17 @@ def port(text: str) -> int:
     if number is None or not 1 <= number <= 65535:
         raise ValueError("is not a port number from 1 to 65535")
     return number
+
+
+def command(text: str) -> str:
+    """A command line."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    if not words or not words[0]:
+        raise ValueError("is not a command; a quote may be open")
+    return text
 
 
 def count(text: str) -> int:
@@ -216,6 +238,7 @@ _OF_THE_PROXY: Mapping[str, Callable[[str], object]] = {
     "LOG_CONTENT": boolean,
     "REQUEST_IDLE_TIMEOUT": some_seconds,
     "ENGINE_WAIT_TIMEOUT": seconds,
+    "ALLOWED_ROUTES": str,
 }
 
 TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})

@@ -23,10 +23,18 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "vllm_version": plan.vllm_version,
         "command": shown_command(plan),
         "engine_env": {name: masked(name, value) for name, value in plan.engine_env.items()},
-        "settings": [asdict(setting) for setting in found.settings],
-        "ignored": [asdict(ignored) for ignored in found.ignored],
-        "warnings": [asdict(warning) for warning in found.warnings],
-        "errors": [asdict(error) for error in found.errors],
+        "settings": [_shown(setting) for setting in found.settings],
+        "ignored": [_shown(ignored) for ignored in found.ignored],
+        "warnings": [_shown(warning) for warning in found.warnings],
+        "errors": [_shown(error) for error in found.errors],
+    }
+
+
+def _shown(finding: Any) -> dict[str, Any]:
+    """A finding's fields, whatever looks like a secret masked, wherever it got in."""
+    return {
+        name: masked("", text) if isinstance(text, str) else text
+        for name, text in asdict(finding).items()
     }
 
 
@@ -63,7 +71,8 @@ def as_text(plan: Plan, *, colour: bool = False) -> str:
 
 def sentence(finding: Any) -> str:
     """A warning or an error as one sentence with its remedy."""
-    return f"{finding.message}; {finding.suggestion}" if finding.suggestion else finding.message
+    text = f"{finding.message}; {finding.suggestion}" if finding.suggestion else finding.message
+    return masked("", text)
 
 
 #: What is said of a setting that has no note of its own.
@@ -78,7 +87,9 @@ _SOURCES = {
 
 
 def _shortened(value: str) -> str:
-    """For the table; the command has the whole."""
+    """On one line of the table; the command has the whole."""
+    value = masked("", value)
+    value = "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
     return value if len(value) <= _WIDEST else f"{value[: _WIDEST - 1]}…"
 
 

@@ -6,12 +6,13 @@ option of the catalogue becomes that option, unless its name is guarded. No list
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from supervisor import values
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.config import boolean
-from supervisor.findings import Fault, Findings, Ignored, Setting, unsayable
+from supervisor.findings import Fault, Findings, Ignored, Remark, Setting, unsayable
 from supervisor.meanings import Origin, Rewritten
 from supervisor.secrets import is_secret, masked
 
@@ -44,6 +45,7 @@ def translate(
     *,
     given: Mapping[str, str],
     taken: Collection[str],
+    strict: bool = False,
 ) -> list[str]:
     """The tokens that an environment stands for, in the order of the variables' names.
 
@@ -53,39 +55,81 @@ def translate(
         findings: what was found is added here.
         given: the environment as the user wrote it, for what is shown.
         taken: names that mean something else to the worker.
+        strict: whether an option of other versions is an error.
     """
-    said: list[str] = []
+    said: dict[str, list[_Said]] = {}
     for name in sorted(rewritten.env):
         text = rewritten.env[name]
-        known = catalog.by_variable.get(name)
         if name in taken or not text.strip():
             continue
-        if known is None and name not in GUARDED:
-            if name in catalog.elsewhere:
-                findings.warnings.append(unsayable(name))
-            continue
+        known = catalog.by_variable.get(name)
         origin = rewritten.origins.get(name, Origin((name,), "option"))
         reason = guard(name, known and known[0]) if origin.source == "option" else None
-        if known is None or reason is not None:
-            findings.ignored.append(Ignored(name, reason or ""))
-            continue
-        option, spelling = known
-        try:
-            tokens = spell(option, spelling, text)
-        except ValueError as refusal:
-            findings.errors.append(_fault(origin, given, str(refusal)))
-            continue
-        if not tokens and not catalog.complete:
-            findings.warnings += [unsayable(variable) for variable in origin.variables]
-            continue
-        flag = tokens[0].partition("=")[0] if tokens else option.flag
-        note = origin.note if tokens else "the engine's default; no option is needed"
+        if reason is not None and (known is not None or name in GUARDED):
+            findings.ignored.append(Ignored(name, reason))
+        elif known is not None:
+            option, spelling = known
+            try:
+                tokens = spell(option, spelling, text)
+            except ValueError as refusal:
+                findings.errors.append(_fault(origin, given, str(refusal)))
+                continue
+            said.setdefault(option.flag, []).append(_Said(name, option, origin, tokens))
+        elif name in catalog.elsewhere:
+            _not_here(name, text, catalog, findings, strict=strict)
+    return [token for same in said.values() for token in _one(same, catalog, findings, given)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one variable says of an option."""
+
+    name: str
+    option: Option
+    origin: Origin
+    tokens: tuple[str, ...]
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """Old names win, as they always did; then the option's own."""
+        return self.origin.source == "option", self.name != self.option.env
+
+
+def _one(
+    same: Sequence[_Said], catalog: Catalog, findings: Findings, given: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The tokens of an option of which one variable or several speak: one of them counts."""
+    first, *others = sorted(same, key=lambda said: said.rank)
+    winner = first.origin.variables[-1]
+    for other in others:
+        if other.tokens != first.tokens:
+            name = other.origin.variables[-1]
+            message = f"{winner} and {name} differ; {winner} is used"
+            findings.warnings.append(Remark(name, message, f"set only {winner}"))
+    if not first.tokens and not catalog.complete:
+        findings.warnings += [unsayable(variable) for variable in first.origin.variables]
+        return ()
+    for said in (first, *(other for other in others if other.tokens == first.tokens)):
+        flag = said.tokens[0].partition("=")[0] if said.tokens else said.option.flag
+        note = said.origin.note if said.tokens else "the engine's default; no option is needed"
         findings.settings += [
-            Setting(variable, masked(variable, given.get(variable, "")), flag, origin.source, note)
-            for variable in origin.variables
+            Setting(name, masked(name, given.get(name, "")), flag, said.origin.source, note)
+            for name in said.origin.variables
         ]
-        said += tokens
-    return said
+    return first.tokens
+
+
+def _not_here(name: str, text: str, catalog: Catalog, findings: Findings, *, strict: bool) -> None:
+    """A variable that is an option of other versions. Short names mean too many other things."""
+    if not catalog.complete:
+        findings.warnings.append(unsayable(name))
+    elif "_" in name:
+        message = f"{name} has no effect: vLLM {catalog.version} has no such option"
+        remedy = "unset it, or use a version that has it"
+        if strict:
+            findings.errors.append(Fault(name, masked(name, text), message, remedy))
+        else:
+            findings.warnings.append(Remark(name, message, remedy))
 
 
 def _fault(origin: Origin, given: Mapping[str, str], refusal: str) -> Fault:

@@ -102,8 +102,8 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     "CUSTOM_CHAT_TEMPLATE": (Alias("--chat-template"),),
     "OPENAI_RESPONSE_ROLE": (Alias("--response-role"),),
     "DISABLE_LOGGING_REQUEST": (
-        Alias("--disable-log-requests"),
         Inverse("--enable-log-requests"),
+        Alias("--disable-log-requests"),
     ),
     "DISABLE_LOG_REQUESTS": (Inverse("--enable-log-requests"),),
     "WORKER_USE_RAY": (WhenTrue("--distributed-executor-backend", "ray"),),
@@ -142,9 +142,7 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     ),
     "USE_V2_BLOCK_MANAGER": (Gone("there is only one block manager now", _UNSET),),
     "NUM_LOOKAHEAD_SLOTS": (Gone("vLLM derives it from the number of speculative tokens", _UNSET),),
-    "TOKENIZER_POOL_SIZE": (
-        Gone("there is no tokenizer pool any more", "see RENDERER_NUM_WORKERS, a similar idea"),
-    ),
+    "TOKENIZER_POOL_SIZE": (Gone("there is no tokenizer pool any more", _UNSET),),
     "TOKENIZER_POOL_TYPE": (Gone("there is no tokenizer pool any more", _UNSET),),
     "TOKENIZER_POOL_EXTRA_CONFIG": (Gone("there is no tokenizer pool any more", _UNSET),),
     "LORA_EXTRA_VOCAB_SIZE": (Gone("LoRA adapters cannot add vocabulary any more", _UNSET),),
@@ -163,6 +161,7 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
         ),
     ),
     "MAX_CONTEXT_LEN_TO_CAPTURE": (
+        Alias("--max-seq-len-to-capture"),
         Gone(
             "CUDA graphs are sized by tokens of a step now, not by the length of a sequence",
             "see MAX_CUDAGRAPH_CAPTURE_SIZE",
@@ -179,7 +178,7 @@ def rewrite(env: Mapping[str, str], catalog: Catalog, findings: Findings) -> Rew
     merge = _Merge(found, catalog, findings)
     for name in MEANINGS:
         text = found.env.get(name, "").strip()
-        if not text or name in catalog.by_variable:
+        if not text or _is_an_option(name, catalog):
             continue
         del found.env[name]
         _carry_over(name, text, merge)
@@ -208,6 +207,18 @@ def _without_zeros(env: Mapping[str, str], findings: Findings) -> dict[str, str]
         else:
             kept[name] = text
     return kept
+
+
+def _is_an_option(name: str, catalog: Catalog) -> bool:
+    """Whether the general rule does what the name means.
+
+    vLLM 0.10 to 0.14 keep --disable-log-requests beside --enable-log-requests and do not look at
+    it: the other one, inverted, has the meaning.
+    """
+    known = catalog.by_variable.get(name)
+    meant = carrier(name, catalog)
+    other = catalog.option(meant.flag) if isinstance(meant, Inverse) else None
+    return known is not None and (other is None or known[0] is other)
 
 
 def carrier(name: str, catalog: Catalog) -> Meaning | None:
@@ -260,15 +271,26 @@ class _Merge:
     _fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     _sources: dict[str, list[str]] = field(default_factory=dict)
 
-    def alias(self, name: str, target: str, text: str, note: str | None = None) -> None:
+    def alias(
+        self, name: str, target: str, text: str, note: str | None = None, source: Source = "alias"
+    ) -> None:
         """Another name of the variable `target`. Where both are set and differ, the alias wins."""
         own = self.found.env.get(target, "").strip()
+        first = self.found.origins.get(target)
+        if own and first is not None:  # another old name of it was there before
+            if own != text:
+                message = f"{first.variables[-1]} and {name} differ; {first.variables[-1]} is used"
+                self.findings.warnings.append(Remark(name, message, _UNSET))
+            else:
+                variables = (*first.variables, name)
+                self.found.origins[target] = Origin(variables, first.source, first.note)
+            return
         if own and own != text:
             message = f"{name} and {target} differ; {name} is used"
             self.findings.warnings.append(Remark(name, message, f"set only {target}"))
         self.found.env[target] = text
         same = (target,) if own == text else ()
-        self.found.origins[target] = Origin((*same, name), "alias", note)
+        self.found.origins[target] = Origin((*same, name), source, note)
 
     def nothing(self, name: str) -> None:
         """A name that nothing carries in this version."""
@@ -277,9 +299,7 @@ class _Merge:
 
     def inverse(self, name: str, option: Option, text: str) -> None:
         """The negative of a boolean pair."""
-        target = variable(option.off[0])
-        self.found.env[target] = text
-        self.found.origins[target] = Origin((name,), "legacy")
+        self.alias(name, variable(option.off[0]), text, source="legacy")
 
     def when_true(self, name: str, option: Option, text: str, value: str) -> None:
         """A boolean that stands for one value."""
@@ -329,11 +349,17 @@ class _Merge:
                 message = f"no effect without SPECULATIVE_MODEL: {', '.join(sources)}"
                 self.findings.warnings.append(Remark(sources[0], message, "set SPECULATIVE_MODEL"))
                 continue
+            if own == "None":
+                own = ""
             if own:
                 try:
                     merged = _deep(merged or fields, json.loads(own))
                 except (ValueError, TypeError):
-                    continue  # the general rule reports the value that is no JSON object
+                    shown = masked(target, own)
+                    message = f"{target}={shown} is not a JSON object, so that"
+                    message += f" {', '.join(sources)} cannot be merged into it"
+                    self.findings.errors.append(Fault(target, shown, message))
+                    continue
             self.found.env[target] = json.dumps(merged, separators=(",", ":"), ensure_ascii=False)
             variables = (*sources, target) if own else sources
             self.found.origins[target] = Origin(variables, "legacy", f"merged into {flag}")

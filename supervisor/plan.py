@@ -13,10 +13,11 @@ from supervisor import config, flags, meanings, spelling, template
 from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
 from supervisor.findings import Fault, Findings, Ignored, Remark, Setting
-from supervisor.secrets import masked
+from supervisor.secrets import MASK, masked
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
 _SECRET_OPTIONS = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}
+_SHORTEST_PREFIX = 5  # characters of such an option, however it is cut short
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
         if env.get(name, "").strip()
     ]
     extra = _extra_arguments(env, findings)
-    extra, engine_env = _without_secrets(extra, findings)
-    settings = _listening(settings, extra, findings)
+    extra, engine_env = _without_secrets(extra, catalog, findings)
+    settings = _listening(settings, extra, catalog, findings)
     model = _model(env, catalog, findings)
     files: dict[str, str] = {}
     tokens = _options(env, settings, catalog, findings, files) if catalog else []
@@ -57,7 +58,7 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
         *([model] if model else []),
         f"--host={settings.engine_host}",
         f"--port={settings.engine_port}",
-        *_drain(settings, catalog, [*tokens, *extra], findings),
+        *_drain(env, settings, catalog, [*tokens, *extra], findings),
         *tokens,
         *_config_file(env, findings),
         *extra,
@@ -76,7 +77,9 @@ def _options(
     _misspelt(env, catalog, findings, strict=settings.strict)
     rewritten = meanings.rewrite(env, catalog, findings)
     template.as_file(rewritten, catalog, env, files)
-    return flags.translate(rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES)
+    return flags.translate(
+        rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES, strict=settings.strict
+    )
 
 
 def _misspelt(
@@ -88,8 +91,8 @@ def _misspelt(
         message = f"{name} is not a setting of the worker or of vLLM {catalog.version}"
         suggestion = f"did you mean {meant}?"
         if strict:
-            value = masked(name, env[name])
-            findings.errors.append(Fault(name, value, message, suggestion))
+            # The value says nothing here, and may be a secret under a misspelt name.
+            findings.errors.append(Fault(name, MASK, message, suggestion))
         else:
             findings.warnings.append(Remark(name, message, suggestion))
 
@@ -158,15 +161,29 @@ def _extra_arguments(env: Mapping[str, str], findings: Findings) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as reason:
+        # Not its text: what is a secret in it cannot be told before it is split.
         message = f"VLLM_EXTRA_ARGS cannot be split as a shell would: {str(reason).lower()}"
-        fault = Fault(
-            "VLLM_EXTRA_ARGS", masked("VLLM_EXTRA_ARGS", text), message, "close the quote"
-        )
-        findings.errors.append(fault)
+        findings.errors.append(Fault("VLLM_EXTRA_ARGS", MASK, message, "close the quote"))
         return []
 
 
-def _without_secrets(extra: Sequence[str], findings: Findings) -> tuple[list[str], dict[str, str]]:
+def _option_of(token: str, catalog: Catalog | None) -> str:
+    """The option that `token` begins, spelt in full: argparse takes `--api_k=...` for --api-key."""
+    name = token.partition("=")[0].replace("_", "-")
+    if not name.startswith("--") or (catalog and name in catalog.by_flag):
+        return name
+    known = catalog.by_flag if catalog else {}
+    meant = {option.flag for spelling, option in known.items() if spelling.startswith(name)}
+    if len(meant) == 1:
+        return meant.pop()
+    # Better too many than one on a command line that every process of the machine can read.
+    hidden = [flag for flag in _SECRET_OPTIONS if flag.startswith(name)]
+    return hidden[0] if hidden and len(name) >= _SHORTEST_PREFIX else name
+
+
+def _without_secrets(
+    extra: Sequence[str], catalog: Catalog | None, findings: Findings
+) -> tuple[list[str], dict[str, str]]:
     """Move the values of --api-key and --hf-token to the variables in which the engine reads them:
     on a command line every process of the machine could read them.
     """
@@ -174,8 +191,8 @@ def _without_secrets(extra: Sequence[str], findings: Findings) -> tuple[list[str
     moved: dict[str, str] = {}
     rest = list(extra)
     while rest:
-        flag, equals, value = rest[0].partition("=")
-        variable = _SECRET_OPTIONS.get(flag.replace("_", "-"))
+        flag, (_, equals, value) = _option_of(rest[0], catalog), rest[0].partition("=")
+        variable = _SECRET_OPTIONS.get(flag)
         if variable is None:
             kept.append(rest.pop(0))
             continue
@@ -197,21 +214,24 @@ def _without_secrets(extra: Sequence[str], findings: Findings) -> tuple[list[str
     return kept, moved
 
 
-def _listening(settings: Settings, extra: Sequence[str], findings: Findings) -> Settings:
+def _listening(
+    settings: Settings, extra: Sequence[str], catalog: Catalog | None, findings: Findings
+) -> Settings:
     """What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it."""
-    if _value_of("--uds", extra) is not None:
+    said = _values(extra, catalog)
+    if "--uds" in said:
         message = "--uds in VLLM_EXTRA_ARGS takes the engine off TCP, where the worker looks for it"
         findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--uds", message, "remove it"))
-    if _value_of("--ssl-certfile", extra) or _value_of("--ssl-keyfile", extra):
+    if said.get("--ssl-certfile") or said.get("--ssl-keyfile"):
         if settings.mode is Mode.QUEUE:
             message = "--ssl-... in VLLM_EXTRA_ARGS has no use in queue mode: only the worker talks"
             message += " to the engine there"
             suggestion = "remove it; the way to the platform is encrypted without"
             findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--ssl-...", message, suggestion))
         settings = replace(settings, engine_tls=True)
-    if host := _value_of("--host", extra):
+    if host := said.get("--host"):
         settings = replace(settings, engine_host=host)
-    text = _value_of("--port", extra)
+    text = said.get("--port")
     if text is not None:
         try:
             settings = replace(settings, engine_port=config.port(text))
@@ -226,17 +246,23 @@ def _listening(settings: Settings, extra: Sequence[str], findings: Findings) -> 
     return settings
 
 
-def _value_of(flag: str, tokens: Sequence[str]) -> str | None:
-    found = None
+def _values(tokens: Sequence[str], catalog: Catalog | None) -> dict[str, str]:
+    """Each option among `tokens`, spelt in full -> its first value; the last one counts."""
+    found = {}
     for index, token in enumerate(tokens):
-        name, equals, value = token.partition("=")
-        if name == flag:
-            found = value if equals else next(iter(tokens[index + 1 :]), "")
+        if token.startswith("--"):
+            _, equals, value = token.partition("=")
+            follows = next(iter(tokens[index + 1 :]), "")
+            found[_option_of(token, catalog)] = value if equals else follows
     return found
 
 
 def _drain(
-    settings: Settings, catalog: Catalog | None, said: Sequence[str], findings: Findings
+    env: Mapping[str, str],
+    settings: Settings,
+    catalog: Catalog | None,
+    said: Sequence[str],
+    findings: Findings,
 ) -> list[str]:
     """Where clients talk to the engine directly it has to drain itself: by default vLLM aborts what
     runs at SIGTERM. In queue mode the proxy has finished its jobs before the engine is told.
@@ -244,9 +270,13 @@ def _drain(
     flag = "--shutdown-timeout"
     if settings.mode is Mode.QUEUE or catalog is None or catalog.option(flag) is None:
         return []
-    if any(token.partition("=")[0] == flag for token in said):
+    if flag in _values(said, catalog):
         return []
+    own = env.get("DRAIN_TIMEOUT", "").strip()
+    if env.get("VLLM_CONFIG_FILE", "").strip() and not own:
+        return []  # the file may say it, and a default is not to win over it
     value = f"{settings.drain_timeout:.0f}"
     note = "the engine finishes what runs before it stops"
+    findings.settings[:] = [row for row in findings.settings if row.env != "DRAIN_TIMEOUT"]
     findings.settings.append(Setting("DRAIN_TIMEOUT", value, flag, "worker", note))
     return [f"{flag}={value}"]

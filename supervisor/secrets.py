@@ -10,7 +10,17 @@ _SECRET_NAME = re.compile(
     r"(^|_)(TOKEN|API_?KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?|ACCESS_KEY(_ID)?|PRIVATE_KEY)$"
     r"|(^|_)AI_API_KEY$|_SECRET_"
 )
-_SECRET_VALUE = re.compile(r"\b(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|rpa_[A-Za-z0-9]{8,})")
+_SECRET_VALUE = re.compile(
+    r"\b(hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|rpa_[A-Za-z0-9]{8,}|gh[opsu]_[A-Za-z0-9]{8,}"
+    r"|github_pat_\w{8,}|glpat-[\w-]{8,}|AKIA[A-Z0-9]{8,}|eyJ[\w-]{8,}\.[\w.-]+)"
+)
+#: A field of a JSON object that is named like a secret, and a password in a URL.
+_SECRET_FIELD = re.compile(
+    r"(\"[^\"]*(?:token|secret|password|passwd|api_?key|access_key)[^\"]*\"\s*:\s*)"
+    r"\"(?:[^\"\\]|\\.)*\"",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 
 
 def is_secret(name: str) -> bool:
@@ -22,4 +32,6 @@ def masked(name: str, value: str) -> str:
     """`value` as it may be shown in a log or an answer."""
     if is_secret(name):
         return MASK if value else ""
+    value = _SECRET_FIELD.sub(rf'\1"{MASK}"', value)
+    value = _PASSWORD.sub(rf"\1{MASK}", value)
     return _SECRET_VALUE.sub(MASK, value)

@@ -33,7 +33,7 @@ def as_file(
     if text.isascii() and "single-line" in option.help:
         return
     content = _ESCAPE.sub(lambda found: codecs.decode(found[0], "unicode_escape"), text)
-    name = hashlib.sha256(content.encode()).hexdigest()[:12]
+    name = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:12]
     folder = env.get("TMPDIR") or tempfile.gettempdir()
     path = str(PurePath(folder, "vllm-supervisor", f"chat-template-{name}.jinja"))
     files[path] = content

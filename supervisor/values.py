@@ -18,7 +18,7 @@ def check(option: Option, text: str) -> None:
     Raises:
         ValueError: what is accepted, as the end of a sentence that begins with the name and value.
     """
-    if option.none_ok and text in {"None", "none"}:
+    if option.none_ok and text == "None":
         return
     if option.kind in {Kind.JSON, Kind.JSON_OR_STR}:
         _check_json(option, text)
@@ -52,7 +52,9 @@ def items(option: Option, text: str) -> list[str]:
 def _check_json(option: Option, text: str) -> None:
     looks_like_json = text.lstrip().startswith(("{", "[", '"'))
     if option.kind is Kind.JSON or looks_like_json:
-        _json(text)
+        found = _json(text)
+        if "json_dataclass" in option.type and not isinstance(found, dict):
+            raise ValueError("is not a JSON object")
 
 
 def _check_type(option: Option, text: str) -> None:

@@ -136,6 +136,8 @@ def load(path: Path) -> Catalog:
         text = path.read_text(encoding="utf-8")
     except OSError as reason:
         raise CatalogError(f"the catalogue {path} cannot be read: {reason.strerror}") from None
+    except UnicodeError:
+        raise CatalogError(f"{path} is not an option catalogue: it is no text") from None
     return loads(text, str(path))
 
 

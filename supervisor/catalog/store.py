@@ -10,7 +10,7 @@ import platform
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from supervisor.catalog import options
@@ -65,6 +65,13 @@ def common() -> Catalog:
     asked. `make docs` makes the file from the catalogues of those versions.
     """
     return options.load(_COMMON)
+
+
+def with_elsewhere(catalog: Catalog) -> Catalog:
+    """`catalog`, knowing which variables are options of other versions."""
+    shared = common()
+    known = {*shared.by_variable, *shared.elsewhere}
+    return replace(catalog, elsewhere=frozenset(known - catalog.by_variable.keys()))
 
 
 def installed(command: str, env: Mapping[str, str]) -> Engine:

@@ -36,6 +36,9 @@ SETTINGS = {
 }
 
 
+PATIENT = ["--worker-lost-seconds", "600"]
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where the parts are."""

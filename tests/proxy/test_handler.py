@@ -99,6 +99,19 @@ async def test_a_redirect_is_not_followed(worker: Worker) -> None:
     assert told == []
 
 
+async def test_an_event_larger_than_a_yield_is_parted(fake_engine: str) -> None:
+    """As text it comes in parts that make it whole again; in other forms it is an error."""
+    given = chat(tokens=3, big=3_000_000)
+    async with Worker(fake_engine) as worker:
+        outputs = await worker.ask(given)
+    assert max(len(json.dumps(output, ensure_ascii=False).encode()) for output in outputs) < 1e6
+    assert len(text(outputs)) > 2_900_000
+    async with Worker(fake_engine, RAW_OPENAI_OUTPUT="0") as worker:
+        error = failure(await worker.ask(given))
+    assert error["code"] == 413
+    assert "RAW_OPENAI_OUTPUT=1" in error["message"]
+
+
 async def test_what_vllm_no_longer_has_is_named(worker: Worker) -> None:
     given = chat(stream=False)
     given["openai_input"]["best_of"] = 5

@@ -124,7 +124,8 @@ def test_two_hundred_cancelled_jobs_leave_nothing(
             slowest = max(slowest, time.monotonic() - began)
             platform.no_faults()
             sizes.append(proxy.size())
-        assert slowest < 10  # it takes about 0.1 s
+        print(f"slowest: {slowest:.2f} s")
+        assert slowest < 10
         done = platform.submit({"prompt": "x"})
         platform.until(done, "COMPLETED")
         (early_mb, early_files), (late_mb, late_files) = sizes[3], sizes[-1]

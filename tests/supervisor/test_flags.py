@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import flags
-from supervisor.catalog import Catalog, Kind, Option, options
+from supervisor.catalog import Catalog, Kind, Option, options, store
 from supervisor.findings import Findings
 from supervisor.meanings import Rewritten
 
@@ -16,7 +16,7 @@ VERSIONS = sorted(path.stem.removeprefix("vllm-") for path in CATALOGS.glob("*.j
 
 
 def catalog(version: str) -> Catalog:
-    return options.load(CATALOGS / f"vllm-{version}.json")
+    return store.with_elsewhere(options.load(CATALOGS / f"vllm-{version}.json"))
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,12 @@ import shlex
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from proxy import config as proxy_config
-from supervisor import config, explain, plan
-from supervisor.catalog import Catalog
+from supervisor import config, explain, meanings, plan
+from supervisor.catalog import Catalog, store
 from supervisor.config import Mode
 from tests.supervisor.test_flags import catalog
 
@@ -253,3 +255,171 @@ def test_no_secret_is_shown(name: str) -> None:
     assert secret not in json.dumps(explain.as_json(found))
     assert secret not in explain.as_text(found)
     assert found.engine_env == {"HF_TOKEN": secret, "VLLM_API_KEY": secret}
+
+
+# --- what must never happen, whatever is set ---
+
+_NAMES = sorted(
+    {*config.WORKER_VARIABLES, *meanings.names(), *CURRENT.by_variable, *CURRENT.elsewhere}
+)
+_VALUES = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "0",
+            "1",
+            "true",
+            "off",
+            "None",
+            "none",
+            "[]",
+            "{}",
+            "[1]",
+            '{"a":1}',
+            "'",
+            '"',
+            "-",
+        ]
+    ),
+    st.sampled_from(["--port=1", "--api_k x", "{{ \udcff }}", "{% a\n%}", "a,b", "\x1b[31m", "4k"]),
+    st.text(max_size=12),
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=12))
+def test_whatever_is_set_is_answered_with_sentences(env: dict[str, str]) -> None:
+    """Nothing raises, and nothing that is set goes lost: it took effect or is named."""
+    for of in (CURRENT, catalog("0.6.2"), store.common()):
+        found = made(env, of)
+        explain.as_text(found)
+        json.dumps(explain.as_json(found))
+        findings = found.findings
+        named = {
+            each.env
+            for each in (
+                *findings.settings, *findings.ignored, *findings.warnings, *findings.errors
+            )
+        }  # fmt: skip
+        told = " ".join(each.message for each in (*findings.warnings, *findings.errors))
+        lost = {
+            name
+            for name, value in env.items()
+            if value.strip() and name not in named and name not in told
+        }
+        short = {name for name in lost if name in of.elsewhere and "_" not in name}
+        assert lost <= short
+
+
+@pytest.mark.parametrize(
+    "extra", [f"{option} s3cretvalue" for option in ("--api-key", "--api_key", "--api-k", "--hf_tok")]
+)
+def test_a_secret_leaves_the_command_line_however_its_option_is_cut_short(extra: str) -> None:
+    for of in (CURRENT, store.common(), None):
+        found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": f"{extra} --seed 1"}, of)
+        assert "s3cretvalue" not in " ".join(found.command)
+        assert "s3cretvalue" in found.engine_env.values()
+
+
+def test_an_open_quote_shows_nothing_of_the_text() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--api-key topsecret 'x"})
+    assert "topsecret" not in json.dumps(explain.as_json(found))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"aws_secret_access_key": "topsecret", "a": 1}',
+        '{"api_key":"topsecret"}',
+        "https://user:topsecret@host/x",
+        "ghp_topsecret1234",
+    ],
+)
+def test_secrets_inside_values_are_not_shown(value: str) -> None:
+    env = {
+        "MODEL_NAME": "m",
+        "OTLP_TRACES_ENDPOINT": value,
+        "STRICT_ENV": "1",
+        "API_KEYS": "topsecret",
+    }
+    found = made(env)
+    assert "topsecret" not in explain.as_text(found)
+    assert "topsecret" not in json.dumps(explain.as_json(found))
+
+
+def test_options_cut_short_are_followed() -> None:
+    found = made(
+        {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--ssl_certfile=/x --ssl_keyf /y --por 9001"}
+    )
+    assert found.settings.engine_url == "https://127.0.0.1:9001"
+
+
+def test_a_configuration_file_is_not_overruled_by_a_default() -> None:
+    file = {"MODEL_NAME": "m", "VLLM_CONFIG_FILE": "/c.yaml"}
+    assert not [token for token in made(file).command if "shutdown" in token]
+    assert "--shutdown-timeout=9" in made({**file, "DRAIN_TIMEOUT": "9"}).command
+    rows = [s.env for s in made({**file, "DRAIN_TIMEOUT": "9"}).findings.settings]
+    assert rows.count("DRAIN_TIMEOUT") == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "env", "winner", "token"),
+    [
+        ("0.32.0", {"DISABLE_LOGGING_REQUEST": "true", "DISABLE_LOG_REQUESTS": "false"},
+         "DISABLE_LOGGING_REQUEST", "--no-enable-log-requests"),
+        ("0.32.0", {"ENABLE_LOG_REQUESTS": "true", "DISABLE_LOG_REQUESTS": "true"},
+         "DISABLE_LOG_REQUESTS", "--no-enable-log-requests"),
+        ("0.33.0", {"ENABLE_LOG_REQUESTS": "true", "DISABLE_LOG_REQUESTS": "true"},
+         "ENABLE_LOG_REQUESTS", "--enable-log-requests"),
+        ("0.33.0", {"GPU_MEMORY_UTILIZATION": "0.5", "DEVICE_MEMORY_UTILIZATION": "0.8"},
+         "GPU_MEMORY_UTILIZATION", "--gpu-memory-utilization=0.5"),
+        ("0.33.0", {"ENABLE_PREFIX_CACHING": "false", "NO_ENABLE_PREFIX_CACHING": "false"},
+         "ENABLE_PREFIX_CACHING", "--no-enable-prefix-caching"),
+    ],
+)  # fmt: skip
+def test_one_value_for_one_meaning(
+    version: str, env: dict[str, str], winner: str, token: str
+) -> None:
+    """Two names that contradict each other: one counts, and a warning says which."""
+    of = catalog(version)
+    found = made({"MODEL_NAME": "m", **env}, of)
+    option = of.option(token.partition("=")[0])
+    assert option is not None
+    said = [each for each in found.command if of.option(each.partition("=")[0]) is option]
+    assert said == [token]
+    (warning,) = found.findings.warnings
+    assert f"{winner} is used" in warning.message
+
+
+def test_an_option_of_other_versions_is_named() -> None:
+    env = {"MODEL_NAME": "m", "REASONING_PARSER": "x", "KV_CACHE_MEMORY_BYTES": "3"}
+    found = made(env, catalog("0.6.2"))
+    assert {w.env for w in found.findings.warnings} == set(env) - {"MODEL_NAME"}
+    strict = made({**env, "STRICT_ENV": "1"}, catalog("0.6.2"))
+    assert {e.env for e in strict.findings.errors} == set(env) - {"MODEL_NAME"}
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"SPECULATIVE_CONFIG": "[1]", "SPECULATIVE_MODEL": "x"},
+        {"HF_OVERRIDES": "foo.bar", "ROPE_THETA": "10000"},
+        {"GUIDED_DECODING_BACKEND": "xgrammar", "STRUCTURED_OUTPUTS_CONFIG": '"xgrammar"'},
+    ],
+)
+def test_what_cannot_be_merged_is_an_error(env: dict[str, str]) -> None:
+    assert made({"MODEL_NAME": "m", **env}).findings.errors
+
+
+@pytest.mark.parametrize("version", ["0.10.2", "0.14.1"])
+def test_the_log_of_requests_where_the_old_option_is_without_effect(version: str) -> None:
+    found = made({"MODEL_NAME": "m", "DISABLE_LOG_REQUESTS": "false"}, catalog(version))
+    assert "--enable-log-requests" in found.command
+
+
+def test_a_port_that_does_not_count_is_named() -> None:
+    found = made({"MODEL_NAME": "m", "PORT": "9000"})
+    assert [ignored.env for ignored in found.findings.ignored] == ["PORT"]
+    balanced = made({"MODEL_NAME": "m", "WORKER_MODE": "load-balancer", "VLLM_PORT": "9"})
+    assert [ignored.env for ignored in balanced.findings.ignored] == ["VLLM_PORT"]

@@ -53,6 +53,9 @@ def form(catalog: Catalog) -> dict[str, list[Field]]:
 
 def _flag(name: str, catalog: Catalog) -> str:
     """What tells two names of the same thing: the option of a name, or the name itself."""
+    carrier = meanings.carrier(name, catalog)
+    if isinstance(carrier, meanings.Alias | meanings.Inverse):
+        return catalog.by_variable[variable(carrier.flag)][0].flag
     known = catalog.by_variable.get(name)
     return known[0].flag if known else name
 
@@ -79,7 +82,7 @@ def _option(name: str, sentence: str, catalog: Catalog) -> Field | None:
             inverse = isinstance(carrier, meanings.Inverse) or spelling in target.off
             return _of(name, sentence, target, inverse=inverse)
         case meanings.WhenTrue():
-            return Field(name, "toggle", False, sentence)
+            return Field(name, "select", "", sentence, ("", "true", "false"))
         case meanings.Field():
             return Field(name, "number" if meanings.is_number(name) else "text", "", sentence)
         case _:
@@ -87,23 +90,27 @@ def _option(name: str, sentence: str, catalog: Catalog) -> Field | None:
 
 
 def _of(name: str, sentence: str, option: Option, *, inverse: bool) -> Field:
+    """A field of an option. Left alone it is not set: what a form sends wins over everything else
+    that the user says, a configuration file among it.
+    """
     default = option.default
     if option.kind in {Kind.BOOL_PAIR, Kind.STORE_TRUE, Kind.STORE_FALSE, Kind.BOOL_VALUE}:
-        if isinstance(default, bool):
-            return Field(name, "toggle", default is not inverse, sentence)
-        # The engine decides; either answer of a toggle would decide for it.
-        return Field(name, "select", "", sentence, ("", "true", "false"))
-    plain = default if isinstance(default, (str, int, float)) and default != "None" else ""
-    if isinstance(plain, str) and re.match(r"\w+\(", plain):
-        plain = ""  # the text of an object, which nobody could type
+        shown = str(default is not inverse).lower() if isinstance(default, bool) else ""
+        answers = ("", "true") if option.kind is Kind.STORE_TRUE else ("", "true", "false")
+        return Field(name, "select", "", _with_default(sentence, shown), answers)
     if option.kind in {Kind.LIST, Kind.APPEND, Kind.JSON, Kind.JSON_OR_STR}:
         return Field(name, "text", "", sentence)
+    plain = isinstance(default, str | int | float) and not re.match(r"\w+\(", str(default))
+    sentence = _with_default(sentence, str(default) if plain and default != "None" else "")
     if option.choices:
         choices = tuple(str(choice) for choice in option.choices)
-        chosen = str(plain)
-        return Field(name, "select", chosen, sentence, choices if chosen else ("", *choices))
+        return Field(name, "select", "", sentence, ("", *choices))
     number = not option.human_int and option.type in _NUMBERS
-    return Field(name, "number" if number else "text", plain, sentence)
+    return Field(name, "number" if number else "text", "", sentence)
+
+
+def _with_default(sentence: str, default: str) -> str:
+    return f"{sentence} Default: {default}." if default else sentence
 
 
 _NUMBERS = {"int", "float", "optional[int]", "optional[float]"}
