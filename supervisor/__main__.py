@@ -190,7 +190,7 @@ def doctor(_asked: argparse.Namespace) -> int:
     from supervisor.doctor import Verdict, examine, report
 
     env = dict(os.environ)
-    lines = examine(plan.make(env, None).settings, env)
+    lines = examine(_plan(env, lambda line: print(line, file=sys.stderr)), env)
     print(report(lines, colour=_in_colour()), end="")
     return 1 if any(line.verdict is Verdict.BAD for line in lines) else 0
 

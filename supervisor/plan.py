@@ -36,6 +36,10 @@ class Plan:
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
 
+    def value(self, flag: str) -> str | None:
+        """What the command says for an option; None where it says nothing."""
+        return _values(self.command, None).get(flag)
+
 
 def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
     """Read `env` by `catalog`; with None only what is the worker's own."""

@@ -16,9 +16,10 @@ from typing import Any
 
 from supervisor import ports
 from supervisor.catalog import store
-from supervisor.config import Settings
 from supervisor.doctor.checks import Line, Verdict, judge
 from supervisor.errors import SupervisorError
+from supervisor.plan import Plan
+from supervisor.secrets import masked
 
 __all__ = ["Line", "Verdict", "examine", "report"]
 
@@ -26,8 +27,9 @@ _PROBE = Path(__file__).with_name("probe.py")
 _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does not answer
 
 
-def examine(settings: Settings, env: Mapping[str, str]) -> list[Line]:
-    """Every line of the report, in the order of a start."""
+def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
+    """Every line of the report on a start of `made`, in the order of a start."""
+    settings = made.settings
     facts: dict[str, Any] = {}
     try:
         engine = store.installed(settings.vllm_command, env)
@@ -37,11 +39,12 @@ def examine(settings: Settings, env: Mapping[str, str]) -> list[Line]:
         version = engine.version or "of unknown version"
         text = f"vLLM {version}, run by {engine.interpreter[0]}"
         lines = [Line("engine", Verdict.GOOD, text)]
-        facts = _facts(engine.interpreter, env)
+        facts = _facts(engine.interpreter, _as_the_engine_has_it(made, env))
     if facts.get("fault"):
         why = f"the engine's interpreter failed: {facts['fault']}"
         lines.append(Line("interpreter", Verdict.BAD, why, "install the engine again"))
-    lines += judge(facts, env.get("MODEL_NAME", "").strip(), disk=_free(env))
+    lines += _configuration(made)
+    lines += judge(facts, env.get("MODEL_NAME", "").strip(), disk=_free(made, env))
     lines += [_port_line(name, host, number) for name, host, number in settings.listening]
     return lines
 
@@ -60,9 +63,25 @@ def _facts(interpreter: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]
     return found
 
 
-def _free(env: Mapping[str, str]) -> tuple[str, int]:
+def _configuration(made: Plan) -> list[Line]:
+    """What is wrong with the settings; one good line where nothing is."""
+    bad = [
+        Line("settings", Verdict.BAD, masked("", fault.message), fault.suggestion or "")
+        for fault in made.findings.errors
+    ]
+    return bad or [Line("settings", Verdict.GOOD, "all of them can be carried out")]
+
+
+def _as_the_engine_has_it(made: Plan, env: Mapping[str, str]) -> dict[str, str]:
+    """With the token and the revision that the start would use, wherever they are said."""
+    revision = made.value("--revision")
+    return {**env, **made.engine_env, **({"MODEL_REVISION": revision} if revision else {})}
+
+
+def _free(made: Plan, env: Mapping[str, str]) -> tuple[str, int]:
     """The folder where models go, and the bytes that are free there."""
     home = env.get("HF_HOME") or str(Path(env.get("HOME") or "/root") / ".cache" / "huggingface")
+    home = made.value("--download-dir") or env.get("HF_HUB_CACHE") or home
     folder = Path(home)
     while not folder.exists():
         folder = folder.parent

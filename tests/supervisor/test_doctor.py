@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from supervisor.doctor import Verdict
 from supervisor.doctor.checks import judge
 from tests.e2e.conftest import engine_environment
-from tests.processes import FAKE, ROOT, free_port
+from tests.processes import CATALOG, FAKE, ROOT, free_port
 
 GPU: dict[str, Any] = {"torch": "2.14.0", "cuda": "12.9", "driver": "575.1", "devices": [
     {"name": "NVIDIA L4", "free": 22_000_000_000, "total": 24_000_000_000}]}  # fmt: skip
@@ -79,7 +80,8 @@ def doctor(**environment: str) -> subprocess.CompletedProcess[str]:
 def test_without_an_engine_it_says_so_and_goes_on() -> None:
     done = doctor(VLLM_COMMAND="/nowhere/vllm")
     assert done.returncode == 1
-    assert "bad      engine  the engine's command '/nowhere/vllm' was not found" in done.stdout
+    squeezed = " ".join(done.stdout.split())
+    assert "bad engine the engine's command '/nowhere/vllm' was not found" in squeezed
     assert "free in" in done.stdout
     assert done.stderr == ""
 
@@ -91,9 +93,8 @@ def test_a_taken_port_is_named() -> None:
         number = taken.getsockname()[1]
         done = doctor(VLLM_COMMAND=FAKE, VLLM_PORT=str(number), HF_TOKEN="hf_verysecret1")
     assert done.returncode == 1
-    assert f"bad      port   {number} (VLLM_PORT) is taken by process" in " ".join(
-        line.replace("port    ", "port   ") for line in done.stdout.splitlines()
-    )
+    squeezed = " ".join(done.stdout.split())
+    assert f"bad port {number} (VLLM_PORT) is taken by process" in squeezed
     assert "hf_verysecret1" not in done.stdout
 
 
@@ -106,3 +107,18 @@ def test_the_real_engine_is_asked() -> None:
     assert "vLLM 0.32.0+cpu" in done.stdout
     assert "built for CPUs" in done.stdout
     assert "lies on this disk" in done.stdout
+
+
+def test_the_disk_is_that_of_the_start_and_wrong_settings_are_bad(tmp_path: Path) -> None:
+    folder = str(tmp_path / "models" / "here")
+    done = doctor(
+        VLLM_COMMAND=FAKE,
+        ENGINE_CATALOG=str(CATALOG),
+        MODEL_NAME="org/m",
+        DOWNLOAD_DIR=folder,
+        MAX_MODEL_LEN="many",
+    )
+    assert done.returncode == 1
+    assert f"free in {folder}" in done.stdout
+    squeezed = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert any(line.startswith("bad settings MAX_MODEL_LEN=many is not") for line in squeezed)
