@@ -296,13 +296,10 @@ def test_whatever_is_set_is_answered_with_sentences(env: dict[str, str]) -> None
         explain.as_text(found)
         json.dumps(explain.as_json(found))
         findings = found.findings
-        named = {
-            each.env
-            for each in (
-                *findings.settings, *findings.ignored, *findings.warnings, *findings.errors
-            )
-        }  # fmt: skip
-        told = " ".join(each.message for each in (*findings.warnings, *findings.errors))
+        said: list[Any] = [*findings.settings, *findings.ignored]
+        wrong: list[Any] = [*findings.warnings, *findings.errors]
+        named = {each.env for each in said + wrong}
+        told = " ".join(each.message for each in wrong)
         lost = {
             name
             for name, value in env.items()
