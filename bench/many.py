@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from bench import platform
 from bench.load import Delivered, Load
-from bench.measure import START_LIMIT_S
+from bench.measure import START_LIMIT_S, surroundings
 from bench.processes import Running, running
 
 _TOKENS = 5
@@ -41,16 +40,8 @@ class Many:
 async def measure(jobs: int) -> Many:
     """Run `jobs` jobs. Raises ProcessEndedError."""
     load = Load(jobs, _TOKENS, _RATE, spread_s=jobs / _A_SECOND)
-    told = json.dumps(asdict(load))
-    async with (
-        running("engine", ["python", "-m", "bench.engine", str(load.rate)]) as engine,
-        running("platform", ["python", "-m", "bench.platform", told]) as post,
-    ):
-        environment = {
-            **platform.addresses(int(await post.line(START_LIMIT_S))),
-            "ENGINE_URL": f"http://127.0.0.1:{await engine.line(START_LIMIT_S)}",
-            "RUNPOD_LOG_LEVEL": "ERROR",
-        }
+    async with surroundings(load) as (_engine, post, addresses):
+        environment = {**addresses, "RUNPOD_LOG_LEVEL": "ERROR"}
         with tempfile.TemporaryFile() as log:
             async with running("worker", ["python", "-m", "proxy"], environment, log) as worker:
                 await post.line(START_LIMIT_S)

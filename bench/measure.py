@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import IO
 
@@ -55,17 +57,22 @@ async def measure(contender: Contender, load: Load, number: int) -> Run:
             raise ProcessEndedError(f"{contender.name}: {error}\n{tail}") from error
 
 
-async def _measure(contender: Contender, load: Load, number: int, log: IO[bytes]) -> Run:
+@contextlib.asynccontextmanager
+async def surroundings(load: Load) -> AsyncIterator[tuple[Running, Running, dict[str, str]]]:
+    """Engine and platform for one load, and the variables with which a worker finds them."""
     told = json.dumps(asdict(load))
     async with (
         running("engine", ["python", "-m", "bench.engine", str(load.rate)]) as engine,
         running("platform", ["python", "-m", "bench.platform", told]) as post,
     ):
-        environment = {
-            **platform.addresses(int(await post.line(START_LIMIT_S))),
-            "ENGINE_URL": f"http://127.0.0.1:{await engine.line(START_LIMIT_S)}",
-            "MAX_CONCURRENCY": str(max(300, load.streams)),
-        }
+        addresses = platform.addresses(int(await post.line(START_LIMIT_S)))
+        engine_url = f"http://127.0.0.1:{await engine.line(START_LIMIT_S)}"
+        yield engine, post, {**addresses, "ENGINE_URL": engine_url}
+
+
+async def _measure(contender: Contender, load: Load, number: int, log: IO[bytes]) -> Run:
+    async with surroundings(load) as (engine, post, addresses):
+        environment = {**addresses, "MAX_CONCURRENCY": str(max(300, load.streams))}
         async with running("worker", contender.command, environment, log) as worker:
             await _line(post, worker, START_LIMIT_S)
             everyone = (worker, engine, post)

@@ -6,9 +6,6 @@ emulator, behind which the worker relays to the same engine.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from statistics import median
 from bench.processes import ROOT
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
+from tests.load import bench_serve
 from tests.processes import Worker
 from tools import environments, run
 
@@ -66,20 +64,7 @@ def measure(rounds: int = 3) -> Real:
 
 
 def _tokens_per_second(command: Path, url: str, folder: Path) -> float:
-    result = folder / "result.json"
-    subprocess.run(
-        [
-            str(command), "bench", "serve", "--backend=openai-chat", f"--base-url={url}",
-            "--endpoint=/v1/chat/completions", "--model=demo",
-            f"--tokenizer={ROOT / 'demo' / 'model'}", "--dataset-name=random",
-            "--random-input-len=16", f"--random-output-len={_TOKENS}",
-            f"--num-prompts={_PROMPTS}", f"--max-concurrency={_STREAMS}", "--ignore-eos",
-            "--save-result", f"--result-filename={result}",
-        ],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "HF_HUB_OFFLINE": "1"},
-        check=True,
-        capture_output=True,
-        timeout=600,
-    )  # fmt: skip
-    return float(json.loads(result.read_text())["output_throughput"])
+    found = bench_serve(
+        str(command), url, folder, prompts=_PROMPTS, tokens=_TOKENS, streams=_STREAMS
+    )
+    return float(found["output_throughput"])

@@ -91,7 +91,7 @@ def _missing() -> str | None:
 
 
 class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is typed in parts only
-    """The SDK's scaler with another end: polls are closed, jobs in hand finish, then it stops."""
+    """The SDK's scaler with another beginning and end of jobs, and another end of the worker."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)

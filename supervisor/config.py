@@ -122,11 +122,10 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
     )
     for name, parse in _OF_THE_PROXY.items():
         reader.get(name, parse, None)
-    idle = {"PORT": "VLLM_PORT"} if mode is not Mode.LOAD_BALANCER else {"VLLM_PORT": "PORT"}
-    for name, other in idle.items():
-        if reader.is_set(name):
-            reason = f"in mode {mode} it is {other} that sets the engine's port"
-            findings.ignored.append(Ignored(name, reason))
+    idle, used = ("VLLM_PORT", "PORT") if mode is Mode.LOAD_BALANCER else ("PORT", "VLLM_PORT")
+    if reader.is_set(idle):
+        reason = f"in mode {mode} it is {used} that sets the engine's port"
+        findings.ignored.append(Ignored(idle, reason))
     findings.ignored += [
         Ignored(name, "the worker knows its own; it counts for python -m proxy alone")
         for name in ("ENGINE_URL", "CONTROL_URL")

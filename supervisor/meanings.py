@@ -236,7 +236,7 @@ def _carry_over(name: str, text: str, merge: _Merge) -> None:
         case Alias() if option:
             merge.alias(name, variable(meaning.flag), text)
         case Inverse() if option:
-            merge.inverse(name, option, text)
+            merge.alias(name, variable(option.off[0]), text, source="legacy")
         case WhenTrue(value=value) if option:
             merge.when_true(name, option, text, value)
         case Field(path=path) if option:
@@ -296,10 +296,6 @@ class _Merge:
         """A name that nothing carries in this version."""
         message = f"{name} has no equivalent in vLLM {self.catalog.version}"
         self.findings.warnings.append(Remark(name, message, _UNSET))
-
-    def inverse(self, name: str, option: Option, text: str) -> None:
-        """The negative of a boolean pair."""
-        self.alias(name, variable(option.off[0]), text, source="legacy")
 
     def when_true(self, name: str, option: Option, text: str, value: str) -> None:
         """A boolean that stands for one value."""

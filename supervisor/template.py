@@ -12,6 +12,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
 from supervisor.catalog import Catalog
@@ -40,4 +41,4 @@ def as_file(
     origin = rewritten.origins.get(option.env, Origin((option.env,), "option"))
     note = "the template is written to this file at the start"
     rewritten.env[option.env] = path
-    rewritten.origins[option.env] = Origin(origin.variables, origin.source, note)
+    rewritten.origins[option.env] = replace(origin, note=note)

@@ -36,6 +36,14 @@ def delete(url: str, **options: Any) -> httpx.Response:
     return httpx.delete(url, trust_env=False, **{"timeout": PATIENCE, **options})
 
 
+def running(engine: str) -> float:
+    """How many requests the engine at this URL works on, by its own metrics."""
+    lines = get(f"{engine}/metrics").text.splitlines()
+    found = [line for line in lines if line.startswith("vllm:num_requests_running{")]
+    assert found
+    return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
+
 def stream(method: str, url: str, **options: Any) -> AbstractContextManager[httpx.Response]:
     """`httpx.stream`."""
     return httpx.stream(method, url, trust_env=False, **{"timeout": PATIENCE, **options})

@@ -28,6 +28,10 @@ class Platform:
         return self
 
     def __exit__(self, *_reason: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it."""
         self.process.terminate()
         self.process.wait(10)
 

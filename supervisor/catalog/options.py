@@ -64,7 +64,7 @@ class Option:
 class Catalog:
     """The options of one version of vLLM; or, not complete, those that every known version has.
 
-    `elsewhere` holds, where it is not complete, the variables that some version has beside them.
+    `elsewhere` holds the variables that are options of other versions only, where they are known.
     """
 
     version: str

@@ -19,7 +19,8 @@ import pytest
 
 from tests import client
 from tests.emulator.environment import worker_environment
-from tests.processes import ROOT, Worker, free_port, until
+from tests.endpoint import Platform
+from tests.processes import ROOT, Worker, until
 from tools import run
 
 _READY_WITHIN = 600.0  # seconds: a cold disk, not a slow engine
@@ -51,10 +52,7 @@ class Endpoint:
 
     def running(self) -> float:
         """How many requests the engine works on. Costs the engine several ms: ask seldom."""
-        lines = client.get(f"{self.engine_url}/metrics").text.splitlines()
-        found = [line for line in lines if line.startswith("vllm:num_requests_running{")]
-        assert found
-        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+        return client.running(self.engine_url)
 
 
 def _client(url: str) -> openai.OpenAI:
@@ -89,35 +87,31 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """The engine, ready, with the proxy and the platform beside it."""
     folder = tmp_path_factory.mktemp("e2e")
     worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000", **SETTINGS))
-    platform_port = free_port()
-    platform = f"http://127.0.0.1:{platform_port}"
-    others: list[subprocess.Popen[bytes]] = []
+    proxy: subprocess.Popen[bytes] | None = None
+    platform = Platform(*PATIENT)
     try:
-        emulator = [sys.executable, "-m", "tests.emulator", "--port", str(platform_port), *PATIENT]
-        others.append(subprocess.Popen(emulator, cwd=ROOT, stdout=subprocess.DEVNULL))
         proxy_env = {
             **os.environ,
-            **worker_environment(platform),
+            **worker_environment(platform.root),
             "ENGINE_URL": "http://127.0.0.1:8000",
             "CONTROL_URL": f"http://127.0.0.1:{worker.control_port}",
         }
         with (folder / "proxy.log").open("wb") as log:
-            others.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "proxy"], cwd=ROOT, env=proxy_env, stdout=log, stderr=log
-                )
+            proxy = subprocess.Popen(
+                [sys.executable, "-m", "proxy"], cwd=ROOT, env=proxy_env, stdout=log, stderr=log
             )
         worker.until_ready(_READY_WITHIN)
         give_way(worker)
         url = "http://127.0.0.1:8000"
-        with _client(f"{url}/v1") as direct, _client(f"{platform}/v2/local/openai/v1") as through:
-            yield Endpoint(worker, url, f"{platform}/v2/local", direct, through)
-        others[1].send_signal(signal.SIGTERM)
-        assert others[1].wait(30) == 0, (folder / "proxy.log").read_text()
+        with _client(f"{url}/v1") as direct, _client(f"{platform.url}/openai/v1") as through:
+            yield Endpoint(worker, url, platform.url, direct, through)
+        proxy.send_signal(signal.SIGTERM)
+        assert proxy.wait(30) == 0, (folder / "proxy.log").read_text()
         assert worker.stop(seconds=90) == 0, worker.text()
         until(lambda: worker.left() == [], 10, "the end of every process")
     finally:
-        for process in others:
-            process.kill()
-            process.wait()
+        if proxy is not None:
+            proxy.kill()
+            proxy.wait()
+        platform.end()
         worker.end()

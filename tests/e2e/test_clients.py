@@ -16,8 +16,8 @@ import openai
 import pytest
 import runpod
 
-from supervisor.catalog import store
 from tests.e2e.conftest import Endpoint
+from tests.load import bench_serve
 from tests.processes import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -214,25 +214,8 @@ def test_runpods_client_cancels(endpoint: Endpoint) -> None:
 
 
 def test_vllm_bench_serve(endpoint: Endpoint, tmp_path: Path) -> None:
-    command = os.environ["VLLM_COMMAND"]
-    interpreter = store.installed(command, dict(os.environ)).interpreter
-    result = tmp_path / "result.json"
-    done = subprocess.run(
-        [
-            *interpreter, command, "bench", "serve", "--backend=openai-chat",
-            f"--base-url={endpoint.platform_url}/openai", "--endpoint=/v1/chat/completions",
-            "--model=demo", f"--tokenizer={ROOT / 'demo' / 'model'}", "--dataset-name=random",
-            "--random-input-len=16", "--random-output-len=32", "--num-prompts=16",
-            "--max-concurrency=8", "--ignore-eos", "--save-result", f"--result-filename={result}",
-        ],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(result.read_text())
+    url = f"{endpoint.platform_url}/openai"
+    found = bench_serve(os.environ["VLLM_COMMAND"], url, tmp_path, prompts=16, tokens=32, streams=8)
     assert found["completed"] == 16
     assert found["total_output_tokens"] == 16 * 32
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -84,13 +83,6 @@ def stream(**fake: Any) -> dict[str, Any]:
     return {"openai_route": "/v1/completions", "openai_input": body}
 
 
-def running(engine: str) -> float:
-    text = client.get(f"{engine}/metrics").text
-    found = re.search(r"^vllm:num_requests_running.* ([0-9.]+)$", text, re.MULTILINE)
-    assert found is not None
-    return float(found[1])
-
-
 #: What a job is doing when it is cancelled; the platform is slow to take outputs in the last one.
 STAGES: list[dict[str, Any]] = [
     {"hang": True},  # no headers yet
@@ -114,13 +106,13 @@ def test_two_hundred_cancelled_jobs_leave_nothing(
             if "big" in stage:
                 platform.fault(path="job-stream", delay_ms=500, times=AT_ONCE * 4)
             jobs = [platform.submit(stream(**stage)) for _ in range(AT_ONCE + 2)]
-            until(lambda: running(fake_engine) == AT_ONCE, 60, "every place taken")
+            until(lambda: client.running(fake_engine) == AT_ONCE, 60, "every place taken")
             for job in jobs[AT_ONCE:]:  # the two that wait
                 platform.cancel(job)
             began = time.monotonic()
             for job in jobs:
                 platform.cancel(job)
-            until(lambda: running(fake_engine) == 0, 60, "the engine's rest")
+            until(lambda: client.running(fake_engine) == 0, 60, "the engine's rest")
             slowest = max(slowest, time.monotonic() - began)
             platform.no_faults()
             sizes.append(proxy.size())
@@ -133,7 +125,7 @@ def test_two_hundred_cancelled_jobs_leave_nothing(
         assert late_files - early_files <= AT_ONCE, sizes
         assert proxy.stop() == 0
         assert "Traceback" not in proxy.log.read_text()
-    assert running(fake_engine) == 0
+    assert client.running(fake_engine) == 0
 
 
 @pytest.mark.slow
@@ -196,7 +188,7 @@ def test_with_another_sdk_its_own_way_is_used(
         job = platform.submit(stream(tokens=100_000, rate=100))
         until(lambda: platform.job(job)["posts"], 30, "the first batch")
         platform.cancel(job)
-        until(lambda: running(fake_engine) == 0, 30, "the engine's rest")
+        until(lambda: client.running(fake_engine) == 0, 30, "the engine's rest")
         failed = platform.until(platform.submit({}), "FAILED")
         assert json.loads(failed["error"])["code"] == 400
         assert "has no rp_http.JOB_STREAM_URL" in proxy.log.read_text()

@@ -33,7 +33,7 @@ _TEXT = {
 
 
 def test_nothing_generated_is_stale() -> None:
-    assert docs.stale() == [], "run `make docs`"
+    assert list(docs.stale()) == [], "run `make docs`"
 
 
 def test_a_changed_file_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

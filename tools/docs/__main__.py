@@ -19,9 +19,9 @@ def rendered() -> dict[str, str]:
     }
 
 
-def stale() -> list[str]:
-    """Paths of those that differ from what would be written."""
-    return [path for path, text in rendered().items() if not _is(path, text)]
+def stale() -> dict[str, str]:
+    """Those that differ from what would be written: path -> text."""
+    return {path: text for path, text in rendered().items() if not _is(path, text)}
 
 
 def _is(path: str, text: str) -> bool:
@@ -35,12 +35,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args().check
     old = stale()
-    texts = rendered()
-    for path in old:
+    for path, text in old.items():
         print(f"{'stale' if check else 'written'}: {path}")
         if not check:
             (CHECKOUT / path).parent.mkdir(parents=True, exist_ok=True)
-            (CHECKOUT / path).write_text(texts[path], encoding="utf-8")
+            (CHECKOUT / path).write_text(text, encoding="utf-8")
     return 1 if check and old else 0
 
 

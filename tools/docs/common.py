@@ -17,7 +17,7 @@ _ONE_TOKEN = {Kind.VALUE, Kind.JSON, Kind.JSON_OR_STR}
 def text() -> str:
     """The file that the supervisor falls back to where it cannot read a catalogue."""
     known = list(catalogs().values())
-    found = [same for option in known[0].options if (same := shared(option, known))]
+    found = options()
     variables = {name for catalog in known for name in catalog.by_variable}
     own = Catalog("", tuple(found)).by_variable
     return (
@@ -33,6 +33,12 @@ def text() -> str:
         )
         + "\n"
     )
+
+
+def options() -> list[Option]:
+    """The options that all of them share."""
+    known = list(catalogs().values())
+    return [same for option in known[0].options if (same := shared(option, known))]
 
 
 def shared(option: Option, known: list[Catalog]) -> Option | None:

@@ -18,9 +18,8 @@ _LONG = 12  # choices: more than these do not help in a table
 def text() -> str:
     """The whole page."""
     newest = known.catalogs()[known.DEFAULT]
-    shared = json.loads(common.text())["options"]
     parts = [
-        _part("rules").format(common=len(shared)),
+        _part("rules").format(common=len(common.options())),
         "## Settings of the worker\n\n" + _own(),
         _part("defaults").format(
             memory=_default(newest, "--gpu-memory-utilization"),
