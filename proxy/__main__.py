@@ -12,10 +12,11 @@ from typing import Any
 
 import uvloop
 
-from proxy import config, readiness
+from proxy import config
 from proxy.config import ProxyConfigurationError, Settings
 from proxy.engine import Engine
 from proxy.handler import Handler
+from proxy.report import Figures, Report, left
 
 log = logging.getLogger("proxy")
 
@@ -39,40 +40,53 @@ def main() -> int:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
         return 78
     _quiet_sdk()
-    from proxy import sdk
+    from proxy import fitness, sdk
 
+    report = Report(settings.REPORT_FD)
+    fitness.register(settings, report.cause)
     _tune()
     try:
-        readiness.wait(settings)
-        log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
-        relay = _Relay(settings)
-        sdk.serve(relay.handler, settings.MAX_CONCURRENCY, relay.close)
+        sdk.serve(_Relay(settings), settings.MAX_CONCURRENCY, report, left(settings.JOBS_FD))
     except KeyboardInterrupt:
         return 130
     return 0
 
 
 class _Relay:
-    """The handler as the SDK wants it, an async generator function.
+    """The handler as the SDK wants it, an async generator function, with what it needs.
 
-    The engine's session belongs to the event loop, which the SDK makes: the first job opens it.
+    The engine's session belongs to the event loop, which the SDK makes.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.figures = Figures()
         self._settings = settings
         self._engine: Engine | None = None
         self._handler: Handler | None = None
 
+    async def open(self) -> None:
+        """Make what belongs to the event loop."""
+        self._engine = Engine(self._settings)
+        self._handler = Handler(self._settings, self._engine, figures=self.figures)
+        log.info("taking jobs, %d at once at most", self._settings.MAX_CONCURRENCY)
+
     async def handler(self, job: dict[str, Any]) -> AsyncGenerator[Any, None]:
         """Answer one job."""
-        if self._handler is None:
-            self._engine = Engine(self._settings)
-            self._handler = Handler(self._settings, self._engine)
-        async for output in self._handler(job):
-            yield output
+        if self._handler is None:  # an SDK that is left as it is does not open us
+            await self.open()
+        if self._handler is not None:
+            async for output in self._handler(job):
+                yield output
+
+    async def until_given_up(self) -> str:
+        """Wait until the supervisor gives the engine up; why."""
+        if self._engine is None or self._settings.control_url is None:
+            await asyncio.Event().wait()
+            return ""
+        return await self._engine.until_given_up()
 
     async def close(self) -> None:
-        """Close the engine's session, if a job has opened it."""
+        """Close the engine's session."""
         if self._engine is not None:
             await self._engine.close()
 

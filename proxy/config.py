@@ -41,6 +41,8 @@ class Settings(BaseModel):
     LOG_CONTENT: bool = False
     REQUEST_IDLE_TIMEOUT: float = Field(600.0, gt=0)
     ENGINE_WAIT_TIMEOUT: float = Field(600.0, ge=0)
+    REPORT_FD: int | None = None  # set by the supervisor: the pipe for `report`
+    JOBS_FD: int | None = None  # and the file with the jobs that were left
 
     @field_validator("BATCH_MAX_LATENCY_MS", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -23,15 +23,19 @@ from proxy.errors import (
     AnswerTooLarge,
     ConnectionLost,
     EngineRefused,
+    EngineRestarted,
     EngineSilent,
     EngineUnavailable,
     JobError,
     StreamBroken,
 )
 from proxy.jobs import Request
+from proxy.supervision import Supervision
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
+_HEALTH_TIMEOUT = 3.0  # seconds
 _OK = 200
+_SERVER_ERROR = 500
 _KEEP_ALIVE = 4.0  # seconds; vLLM closes an idle connection after 5, and a request could meet that
 _READ_MOST = 32 * 1024  # bytes in one read of a socket; a larger buffer costs more than a read
 
@@ -130,6 +134,7 @@ class Engine:
         self._fresh_session = self._new_session(aiohttp.TCPConnector(limit=0, force_close=True))
         self._http = self._new_client(self._session)
         self._fresh_http = self._new_client(self._fresh_session)
+        self._supervision = Supervision(settings.control_url)
         self._model: str | None = None
         self._version: str | None = None
 
@@ -160,9 +165,85 @@ class Engine:
             await client.aclose()
         for session in (self._session, self._fresh_session):
             await session.close()
+        await self._supervision.close()
 
-    async def answer(self, request: Request) -> Any:
+    # --- an engine that is away ---
+
+    async def is_lost(self, fault: JobError) -> bool:
+        """Whether `fault` means that the engine, or the connection to it, was lost.
+
+        An error that a healthy engine answers with is its answer.
+        """
+        if isinstance(fault, StreamBroken):
+            return True
+        says_so = isinstance(fault, EngineRefused) and fault.status >= _SERVER_ERROR
+        return (says_so or isinstance(fault, EngineSilent)) and not await self._is_healthy()
+
+    async def until_ready(self) -> None:
+        """Wait for the engine, ENGINE_WAIT_TIMEOUT at most.
+
+        Raises:
+            EngineUnavailable: it did not come, or will not; with the cause.
+        """
+        async for attempt in self._waiting():
+            with attempt:
+                if not await self._is_healthy():
+                    raise EngineUnavailable("the engine is not ready")
+
+    async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
+        """What to say of an answer that broke off: that the engine restarted, if it did."""
+        if not await self.is_lost(fault) or await self._is_healthy():
+            return fault
+        found = await self._supervision.after_a_loss()
+        came = f" after {tokens} tokens of it" if tokens else ""
+        words = f": {found.words}" if found is not None else ""
+        error = EngineRestarted(
+            f"the engine ended in the middle of this answer{came}, and is restarted; send the job"
+            f" again{words}"
+        )
+        error.told = fault.told
+        return error
+
+    async def until_given_up(self) -> str:
+        """Wait until the supervisor gives the engine up; why."""
+        return await self._supervision.until_failed()
+
+    async def _is_healthy(self) -> bool:
+        try:
+            answer = await self._fresh_http.get("/health", timeout=_HEALTH_TIMEOUT)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == _OK
+
+    def _waiting(self) -> tenacity.AsyncRetrying:
+        """Tries again while there is no engine, unless none will come."""
+        return tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(EngineUnavailable),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=0.5, jitter=0.05),
+            stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
+            before_sleep=self._see_that_it_comes,
+            retry_error_callback=self._waited_too_long,
+        )
+
+    async def _see_that_it_comes(self, _state: tenacity.RetryCallState) -> None:
+        found = await self._supervision.standing()
+        if found is not None and found.over:
+            raise EngineUnavailable(found.words)
+
+    async def _waited_too_long(self, _state: tenacity.RetryCallState) -> None:
+        found = await self._supervision.standing()
+        why = "" if found is None else f"; {found.words}"
+        limit = self._settings.ENGINE_WAIT_TIMEOUT
+        raise EngineUnavailable(f"no engine was ready within {limit:.0f} s{why}")
+
+    # --- requests ---
+
+    async def answer(self, request: Request, *, again: bool = False) -> Any:
         """The JSON of an answer that comes in one piece; its text where it is no JSON.
+
+        Args:
+            request: what is asked.
+            again: a second try, which takes a new connection.
 
         Raises:
             EngineRefused: the engine answered with an error.
@@ -171,8 +252,8 @@ class Engine:
         """
         body = await self._body(request)
         sent = body if request.method == "POST" else None
-        async for attempt in self._connecting():
-            client = self._http if _is_first(attempt) else self._fresh_http
+        async for attempt in self._waiting():
+            client = self._fresh_http if again else self._http
             with attempt, _named_errors():
                 response = await client.request(request.method, request.route, json=sent)
         if response.status_code != _OK:
@@ -188,8 +269,12 @@ class Engine:
             return response.text
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[Stream]:
+    async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[Stream]:
         """The body of a streaming answer; its connection is closed at the end, whatever the end is.
+
+        Args:
+            request: what is asked.
+            again: a second try, which takes a new connection.
 
         Raises:
             EngineRefused: the engine answered with an error.
@@ -197,8 +282,8 @@ class Engine:
         """
         body = await self._body(request)
         url = self._settings.engine_url + request.route
-        async for attempt in self._connecting():
-            session = self._session if _is_first(attempt) else self._fresh_session
+        async for attempt in self._waiting():
+            session = self._fresh_session if again else self._session
             with attempt, _named_errors():
                 response = await session.post(
                     url, json=body, headers=self._headers, allow_redirects=False
@@ -234,36 +319,6 @@ class Engine:
             models = await self.answer(Request("GET", "/v1/models", {}))
             self._model = str(models["data"][0]["id"])
         return self._model
-
-    def _connecting(self) -> tenacity.AsyncRetrying:
-        """Tries again while the engine cannot be connected to, and once where it closed the
-        connection before its answer began: nothing has reached the caller yet.
-        """
-        return tenacity.AsyncRetrying(
-            retry=_worth_another_try(),
-            wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.05),
-            stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
-            reraise=True,
-        )
-
-
-def _is_first(attempt: tenacity.AttemptManager) -> bool:
-    number: int = attempt.retry_state.attempt_number
-    return number == 1
-
-
-def _worth_another_try() -> Callable[[tenacity.RetryCallState], bool]:
-    lost = 0
-
-    def again(state: tenacity.RetryCallState) -> bool:
-        nonlocal lost
-        fault = state.outcome.exception() if state.outcome is not None else None
-        lost += isinstance(fault, ConnectionLost)
-        return isinstance(fault, EngineUnavailable) or (
-            isinstance(fault, ConnectionLost) and lost == 1
-        )
-
-    return again
 
 
 @contextlib.contextmanager

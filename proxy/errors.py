@@ -8,7 +8,9 @@
     ├── EngineRefused         *   the engine's own         answered with an error, kept as it is
     ├── EngineUnavailable    503  service_unavailable      not reached in time
     ├── StreamBroken         502  engine_error             ended in the middle of an answer
-    │   └── ConnectionLost   502  engine_error             ended before an answer began
+    │   ├── ConnectionLost   502  engine_error             ended before an answer began
+    │   └── EngineRestarted  502  engine_error             the engine itself ended
+    ├── WorkerStopped        503  service_unavailable      the worker was stopped first
     ├── EngineSilent         504  timeout                  nothing came for REQUEST_IDLE_TIMEOUT
     └── AnswerTooLarge       413  answer_too_large         more than the platform carries
 """
@@ -92,6 +94,17 @@ class StreamBroken(JobError):
 
 class ConnectionLost(StreamBroken):
     """The engine closed the connection before its answer began."""
+
+
+class EngineRestarted(StreamBroken):
+    """The engine ended in the middle of an answer, and is started again."""
+
+
+class WorkerStopped(JobError):
+    """The worker ends, and the job was not done in time."""
+
+    status = 503
+    type = "service_unavailable"
 
 
 class EngineSilent(JobError):

@@ -17,6 +17,7 @@ from proxy.errors import AnswerTooLarge, EngineRefused, JobError
 from proxy.jobs import Request
 from proxy.pace import Pace
 from proxy.record import Record
+from proxy.report import Figures
 
 log = logging.getLogger("proxy")
 
@@ -25,8 +26,13 @@ class Handler:
     """Answers jobs from one engine. `clock` gives seconds and never goes back."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        engine: Engine,
+        clock: Callable[[], float] = time.monotonic,
+        figures: Figures | None = None,
     ) -> None:
+        self.figures = figures or Figures()
         self._settings = settings
         self._engine = engine
         self._clock = clock
@@ -40,6 +46,8 @@ class Handler:
         """
         record = Record(str(job.get("id")), self._clock, keep=self._settings.LOG_CONTENT)
         request = None
+        self.figures.jobs += 1
+        self.figures.taken += 1
         try:
             request = jobs.read(job, self._settings)
             record.route = request.route
@@ -47,28 +55,30 @@ class Handler:
             if parameters.suspects(request.route, request.body):
                 body = parameters.settle(request.body, await self._engine.version())
                 request = replace(request, body=body)
-            if request.stream:
-                async for batch in self._stream(request, record):
-                    record.yielded(batch)
-                    yield batch
-            else:
-                answer = await self._answer(request, record)
-                record.yielded(answer)
-                yield answer
+            async for output in self._outputs(request, record):
+                record.yielded(output)
+                self.figures.batches += 1
+                yield output
+            self.figures.answered += 1
         except JobError as reason:
             record.outcome = f"{reason.status} {reason.type}"
+            self.figures.failed += 1
+            self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
             if request is not None and self._reads_events(request) and not reason.told:
                 yield reason.as_event()
             yield {"error": reason.as_json()}
         except (asyncio.CancelledError, GeneratorExit):
             record.outcome = "cancelled"
+            self.figures.cancelled += 1
             raise
         except Exception as fault:
             record.outcome = "500 fault in the worker"
+            self.figures.failed += 1
             log.exception("job %s: a fault in the worker itself", record.job)
             error = JobError(f"the worker failed on this job: {type(fault).__name__}")
             yield {"error": error.as_json()}
         finally:
+            self.figures.jobs -= 1
             log.info("%s", record)
             if self._settings.LOG_CONTENT:
                 log.info("%s", record.content())
@@ -76,25 +86,63 @@ class Handler:
     def _reads_events(self, request: Request) -> bool:
         return request.stream and not request.native and self._settings.RAW_OPENAI_OUTPUT
 
-    async def _answer(self, request: Request, record: Record) -> Any:
-        answer = await self._engine.answer(request)
-        record.tokens = _tokens_of(answer)
-        return native.whole(answer) if request.native else answer
+    async def _outputs(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+        """The answer; asked for once more where the engine was lost before any of it came.
 
-    async def _stream(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+        Raises:
+            JobError: it was lost again, or after something of the answer had come.
+        """
+        for again in (False, True):
+            try:
+                async for output in self._once(request, record, again=again):
+                    yield output
+            except JobError as fault:
+                self.figures.engine_errors += isinstance(fault, EngineRefused) and (
+                    fault.status >= 500
+                )
+                if record.first is not None:
+                    raise await self._engine.why_broken(fault, record.tokens) from fault
+                if again or not await self._engine.is_lost(fault):
+                    raise
+                log.warning("job %s: is sent again, nothing had come: %s", record.job, fault)
+            else:
+                return
+            self.figures.resent += 1
+            await self._engine.until_ready()
+
+    async def _once(
+        self, request: Request, record: Record, *, again: bool
+    ) -> AsyncGenerator[Any, None]:
+        if request.stream:
+            async for batch in self._stream(request, record, again=again):
+                yield batch
+        else:
+            answer = await self._engine.answer(request, again=again)
+            record.tokens = _tokens_of(answer)
+            self.figures.tokens += record.tokens or 0
+            yield native.whole(answer) if request.native else answer
+
+    async def _stream(
+        self, request: Request, record: Record, *, again: bool
+    ) -> AsyncGenerator[Any, None]:
         form = self._form(request)
         waiting = Batches(request.ramp, exact=self._pace.exact)
         with self._pace.stream():
-            async with self._engine.stream(request) as stream:
+            async with self._engine.stream(request, again=again) as stream:
                 _close_with_task(stream)
                 async for events in relay.batches(stream, waiting, self._pace):
+                    self.figures.tokens += waiting.seen - (record.tokens or 0)
                     record.tokens = waiting.seen
                     text = b"".join(events)
+                    self.figures.bytes += len(text)
+                    if record.first is None and b'"error"' in text:
+                        # Nothing has come: perhaps the job can be answered by another try.
+                        _raise_error_of(events, told=False)
                     if (batch := form(events, text)) is not None:
                         for part in _carried(batch, len(text)):
                             yield part
                     if b'"error"' in text:
-                        _raise_error_of(events)
+                        _raise_error_of(events, told=True)
 
     def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
         """What makes a yield of a batch: of its events, or of all of them in one piece."""
@@ -146,8 +194,8 @@ def _close_with_task(stream: Stream) -> None:
         task.add_done_callback(lambda _task: stream.close())
 
 
-def _raise_error_of(events: list[bytes]) -> None:
-    """An error that the engine reports inside a stream ends the job.
+def _raise_error_of(events: list[bytes], *, told: bool) -> None:
+    """An error that the engine reports inside a stream ends the job; `told`: the caller has it.
 
     Raises:
         EngineRefused: with the engine's own words.
@@ -155,5 +203,5 @@ def _raise_error_of(events: list[bytes]) -> None:
     for event in events:
         if (body := sse.error(event)) is not None:
             error = EngineRefused(sse.status(body), body)
-            error.told = True
+            error.told = told
             raise error

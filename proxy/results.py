@@ -17,7 +17,7 @@ import aiohttp
 import tenacity
 from yarl import URL
 
-from proxy.errors import AnswerTooLarge
+from proxy.errors import AnswerTooLarge, JobError
 
 log = logging.getLogger("proxy")
 
@@ -54,9 +54,16 @@ class Results:
         self._done_url = done_url
 
     async def run(
-        self, session: aiohttp.ClientSession, handler: Handler, job: dict[str, Any]
+        self,
+        session: aiohttp.ClientSession,
+        handler: Handler,
+        job: dict[str, Any],
+        begun: Callable[[str], None] = lambda _job: None,
     ) -> None:
-        """Run `job`; a yield `{"error": ...}` ends it as failed. Never raises for the platform."""
+        """Run `job`; a yield `{"error": ...}` ends it as failed. Never raises for the platform.
+
+        `begun` is told of the job before the first output goes to the platform.
+        """
         send = _Sender(session, str(job["id"]))
         pieces = send.url(self._stream_url, stream=False)
         outputs: list[Any] = []
@@ -67,10 +74,16 @@ class Results:
                 if isinstance(output, dict) and (fault := output.get("error")):
                     result = {"error": str(fault)}
                     break
+                if not outputs:
+                    begun(str(job["id"]))
                 outputs.append(output)
                 # After a gap nothing more is streamed; the result has it all.
                 streaming = streaming and await send(pieces, {"output": output}, _PIECE_WITHIN)
         await self._finish(send, result)
+
+    async def fail(self, session: aiohttp.ClientSession, job: str, reason: JobError) -> None:
+        """End a job that is not run, or not to its end."""
+        await self._finish(_Sender(session, job), {"error": reason.as_json()})
 
     async def _finish(self, send: _Sender, result: Mapping[str, Any]) -> None:
         done = send.url(self._done_url, stream=True)

@@ -14,12 +14,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
 
 import runpod
 from runpod.serverless.modules import rp_http, rp_scale
 
+from proxy import fitness
+from proxy.errors import JobError, WorkerStopped
+from proxy.report import EVERY, Figures, Left, Report
 from proxy.results import Results
 
 T = TypeVar("T")
@@ -27,24 +32,52 @@ T = TypeVar("T")
 log = logging.getLogger("proxy")
 
 _STOPPED_MOST = 1000  # ids that are remembered
-_CLOSE = "vllm_supervisor_close"  # our entry in the SDK's configuration
+# our entries in the SDK's configuration
+_RELAY, _REPORT, _LEFT = (f"vllm_supervisor_{name}" for name in ("relay", "report", "left"))
+
+_PAUSE_FIRST, _PAUSE_MOST = 0.2, 10.0  # seconds after a poll that failed
+_TOO_SOON = 0.05  # seconds: a poll that brings nothing is held for long
 
 
-def serve(
-    handler: Callable[..., Any], concurrency: int, close: Callable[[], Awaitable[None]]
-) -> None:
-    """Take jobs until told to stop; `close` is called at the end, inside the event loop.
+class Relay(Protocol):
+    """What answers the jobs."""
+
+    figures: Figures
+
+    def handler(self, job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        """Answer one job."""
+
+    async def open(self) -> None:
+        """Called at the beginning, inside the event loop."""
+
+    async def until_given_up(self) -> str:
+        """Wait until no job can be answered any more; why."""
+
+    async def close(self) -> None:
+        """Called at the end, inside the event loop."""
+
+
+def serve(relay: Relay, concurrency: int, report: Report, left: Iterable[Left]) -> None:
+    """Take jobs until told to stop.
 
     Never changes the concurrency: the SDK waits for every job in flight before it does, and
     deadlocks at 0.
+
+    Args:
+        relay: answers them.
+        concurrency: how many at once.
+        report: is told of each.
+        left: what the process before this one had in hand; it comes first.
     """
     install()
     runpod.serverless.start(
         {
-            "handler": handler,
+            "handler": relay.handler,
             "concurrency_modifier": lambda _current: concurrency,
             "return_aggregate_stream": True,
-            _CLOSE: close,
+            _RELAY: relay,
+            _REPORT: report,
+            _LEFT: list(left),
         }
     )
 
@@ -70,7 +103,15 @@ def install() -> bool:
 def _missing() -> str | None:
     """What the draining scaler needs and this SDK does not have."""
     scaler = rp_scale.JobScaler
-    for name in ("handle_shutdown", "kill_worker", "get_jobs", "run_jobs", "current_occupancy"):
+    for name in (
+        "handle_shutdown",
+        "kill_worker",
+        "get_jobs",
+        "run_jobs",
+        "handle_job",
+        "stop_job",
+        "current_occupancy",
+    ):
         if not callable(getattr(scaler, name, None)):
             return f"JobScaler.{name}"
     for name in ("JOB_STREAM_URL", "JOB_DONE_URL"):
@@ -107,14 +148,38 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         self.jobs_handler: Callable[..., Any] = self._run_job
         self._stopped: dict[str, None] = {}  # in the order in which they were stopped
         self._results = Results(rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL)
+        self._relay: Relay = config[_RELAY]
+        self._report: Report = config[_REPORT]
+        self._left: list[Left] = config[_LEFT]
+        self._hopeless: dict[str, JobError] = {}  # jobs that are told of, not run
+        self._aborted: JobError | None = None  # what every job ends with from now on
+        self._failed_polls = 0
 
     async def run(self) -> None:
         """Run the SDK's loops until the worker is stopped and every job is done."""
         self._loop = asyncio.get_running_loop()
+        await self._report.open()
+        await self._relay.open()
+        beside = [asyncio.create_task(work) for work in (self._tell(), self._watch())]
         try:
             await super().run()
         finally:
-            await self.config[_CLOSE]()
+            for task in beside:
+                task.cancel()
+            self._report.figures(self._relay.figures)
+            await self._relay.close()
+
+    async def _tell(self) -> None:
+        while True:
+            self._report.figures(self._relay.figures)
+            await asyncio.sleep(EVERY)
+
+    async def _watch(self) -> None:
+        """Where the engine is given up: tell the platform, let each job end with the cause."""
+        why = await self._relay.until_given_up()
+        log.error("%s", why)
+        await asyncio.to_thread(fitness.report_unhealthy, why)
+        self._draining.set()
 
     async def run_jobs(self, session: Any) -> None:
         """Begin each job when it arrives; the SDK itself looks for new ones every 0.1 s."""
@@ -132,27 +197,80 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def handle_shutdown(self, signum: int, frame: object) -> None:
-        """Begin to drain. A signal handler: it only wakes the loop."""
+        """Begin to drain; the second time, end every job. A signal handler: it wakes the loop."""
         del signum, frame
         if self._loop is None:
             self.kill_worker()
         else:
-            self._loop.call_soon_threadsafe(self._draining.set)
+            self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        if not self._draining.is_set():
+            self._draining.set()
+            return
+        self._aborted = WorkerStopped(
+            "the worker was stopped before this job was done; send it again"
+        )
+        for task in list(self.jobs_tasks.values()):
+            task.cancel()
 
     async def _jobs(self, session: Any, wanted: int) -> Any:
-        if not self._draining.is_set():
-            return await _unless(self._draining, self._fetch_jobs(session, wanted))
-        while self.current_occupancy() > 0:
-            await asyncio.sleep(0.02)
-        self.kill_worker()
-        return None
+        if self._left:
+            taken, self._left = self._left[:wanted], self._left[wanted:]
+            return [self._taken_over(job) for job in taken]
+        if self._draining.is_set():
+            while self.current_occupancy() > 0:
+                await asyncio.sleep(0.02)
+            self.kill_worker()
+            return None
+        began = time.monotonic()
+        found = None
+        try:
+            found = await _unless(self._draining, self._fetch_jobs(session, wanted))
+        finally:
+            # Also where the platform refuses, and where it does not hold the poll.
+            if not found and time.monotonic() - began < _TOO_SOON:
+                await self._pause()
+        self._failed_polls = 0
+        for job in found or ():
+            self._report.taken(job)
+        return found
+
+    async def _pause(self) -> None:
+        """Wait, longer each time, before the platform is asked again."""
+        full = min(_PAUSE_MOST, _PAUSE_FIRST * 2.0 ** min(self._failed_polls, 10))
+        self._failed_polls += 1
+        await _unless(self._draining, asyncio.sleep(full * random.uniform(0.5, 1.0)))  # noqa: S311
+
+    def _taken_over(self, left: Left) -> dict[str, Any]:
+        if left.job is not None:
+            log.info("job %s: is run again, the relay had ended before it answered", left.id)
+            return left.job
+        self._hopeless[left.id] = WorkerStopped(
+            "the worker's relay ended in the middle of this answer; send the job again"
+        )
+        return {"id": left.id, "input": {}}
 
     async def _run_job(self, session: Any, config: dict[str, Any], job: dict[str, Any]) -> None:
-        if job["id"] in self._stopped:
-            del self._stopped[job["id"]]
-            log.info("job %s: cancelled before it began", job["id"])
-            return
-        await self._results.run(session, config["handler"], job)
+        name = str(job["id"])
+        try:
+            if name in self._stopped:
+                del self._stopped[name]
+                log.info("job %s: cancelled before it began", name)
+                return
+            if reason := self._hopeless.pop(name, None) or self._aborted:
+                await self._results.fail(session, name, reason)
+                return
+            try:
+                await self._results.run(session, config["handler"], job, self._report.begun)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self._aborted is None or task is None:
+                    raise
+                task.uncancel()
+                await self._results.fail(session, name, self._aborted)
+        finally:
+            self._report.ended(name)
 
     async def stop_job(self, job_id: str) -> bool:
         """Stop a job. One that is on its way, or waits here, has no task yet: it will not begin."""

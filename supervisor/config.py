@@ -42,7 +42,7 @@ WORKER_VARIABLES = frozenset(
 
 
 #: Those of them that are known and have no effect so far.
-NOT_USED = frozenset({"ENGINE_STALL_TIMEOUT", "BASE_PATH"})
+NOT_USED = frozenset({"BASE_PATH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Settings:
     engine_catalog: str | None = None
     startup_timeout: float = 1200.0
     drain_timeout: float = 60.0
+    stall_timeout: float = 300.0
     max_restarts: int = 5
     strict: bool = False
 
@@ -117,6 +118,7 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
         engine_catalog=reader.get("ENGINE_CATALOG", str, "") or None,
         startup_timeout=reader.get("STARTUP_TIMEOUT", seconds, defaults.startup_timeout),
         drain_timeout=reader.get("DRAIN_TIMEOUT", seconds, defaults.drain_timeout),
+        stall_timeout=reader.get("ENGINE_STALL_TIMEOUT", seconds, defaults.stall_timeout),
         max_restarts=reader.get("MAX_RESTARTS", count, defaults.max_restarts),
         strict=reader.get("STRICT_ENV", boolean, default=False),
     )

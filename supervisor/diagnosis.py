@@ -98,14 +98,22 @@ _RULES = (
 )
 
 
-def diagnose(code: int, lines: Sequence[str], model: str | None = None) -> Diagnosis:
+def diagnose(
+    code: int, lines: Sequence[str], model: str | None = None, *, out_of_memory: bool = False
+) -> Diagnosis:
     """The cause of an engine's end.
 
     Args:
         code: its exit code, negative for a signal.
         lines: the last lines that it printed, oldest first.
         model: the model as it was named, for the sentence.
+        out_of_memory: the kernel ended a process of the engine for its memory.
     """
+    if out_of_memory:
+        return Diagnosis(
+            "the engine was killed because the memory of the machine or container ran out",
+            "give it more memory, or set CPU_OFFLOAD_GB or SWAP_SPACE lower",
+        )
     text = "\n".join(lines)
     for rule in _RULES:
         if found := rule.pattern.search(text):

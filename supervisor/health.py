@@ -3,46 +3,91 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
+import time
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 
 import httpx
 
 POLL_STARTING = 0.05  # seconds: the wait for a ready engine must not add to a cold start
-POLL_READY = 5.0
+PROBE_EVERY = 1.0
 PROBE_TIMEOUT = 5.0
 
 _RUNNING = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:{.*})? ([0-9.e+]+)$", re.MULTILINE)
 
 
-def client(url: str) -> httpx.AsyncClient:
+def client(url: str, key: str = "") -> httpx.AsyncClient:
     """A client for the engine at `url`; never through a proxy of the environment.
 
-    A certificate is not checked: it names the address that users have, and this is the loopback.
+    It keeps no connection open: those that are open are somebody's who waits for an answer. A
+    certificate is not checked: it names the address that users have, and this is the loopback.
+
+    Args:
+        url: without a path.
+        key: what the engine asks for on `/v1`; nothing where it does not.
     """
-    return httpx.AsyncClient(base_url=url, timeout=PROBE_TIMEOUT, trust_env=False, verify=False)  # noqa: S501
+    return httpx.AsyncClient(
+        base_url=url,
+        timeout=PROBE_TIMEOUT,
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        limits=httpx.Limits(max_keepalive_connections=0),
+        trust_env=False,
+        verify=False,  # noqa: S501
+    )
 
 
-async def is_healthy(engine: httpx.AsyncClient) -> bool:
-    """Whether /health answers 200."""
+class Health(StrEnum):
+    """What one question at /health says."""
+
+    GOOD = "good"
+    DEAD = "dead"  # the API server says so of its engine core
+    BAD = "bad"
+    UNKNOWN = "unknown"  # this process could not ask
+
+
+async def ask(engine: httpx.AsyncClient) -> Health:
+    """One question at /health."""
     try:
         answer = await engine.get("/health")
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK
+    except httpx.HTTPError as fault:
+        return Health.UNKNOWN if _is_ours(fault) else Health.BAD
+    if answer.status_code == httpx.codes.OK:
+        return Health.GOOD
+    dead = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    return Health.DEAD if dead else Health.BAD
+
+
+def _is_ours(fault: BaseException | None) -> bool:
+    """Whether it was this process that could not ask: it has no file descriptor left."""
+    while fault is not None:
+        if isinstance(fault, OSError) and fault.errno in {errno.EMFILE, errno.ENFILE}:
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
 
 
 async def until_ready(engine: httpx.AsyncClient) -> None:
     """Poll until the engine is healthy."""
-    while not await is_healthy(engine):
+    while await ask(engine) is not Health.GOOD:
         await asyncio.sleep(POLL_STARTING)
 
 
-async def watch(engine: httpx.AsyncClient, report: Callable[[bool], Awaitable[None]]) -> None:
-    """Report each probe of a ready engine, for ever."""
+async def watch(engine: httpx.AsyncClient, report: Callable[[Health], Awaitable[None]]) -> None:
+    """Report each probe of a ready engine, for ever.
+
+    A good one is followed by the next soon, since it costs nothing and a death is to be seen at
+    once; a bad one later, so that three of them mean some time.
+    """
+    wait = PROBE_EVERY
     while True:
-        await asyncio.sleep(POLL_READY)
-        await report(await is_healthy(engine))
+        await asyncio.sleep(wait)
+        began = time.monotonic()
+        found = await ask(engine)
+        await report(found)
+        bad = found in {Health.BAD, Health.UNKNOWN}
+        wait = max(PROBE_EVERY, began + PROBE_TIMEOUT - time.monotonic()) if bad else PROBE_EVERY
 
 
 async def served_model(engine: httpx.AsyncClient) -> str | None:

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 _CHUNK = 64 * 1024
 _WAITING_MOST = 8 * 1024 * 1024  # bytes kept for a reader that is slow
@@ -103,8 +104,10 @@ class LogSink:
 class Relay:
     """A pipe for a child's output: read by a thread, its tail kept, handed on unchanged."""
 
-    def __init__(self, sink: LogSink) -> None:
+    def __init__(self, sink: LogSink, observe: Callable[[bytes], None] | None = None) -> None:
         self.tail = Tail()
+        #: Called with the bytes by the reading thread; None once nobody wants to know.
+        self.observe = observe
         self._sink = sink
         self._read_fd, self.write_fd = os.pipe()
         self._thread = threading.Thread(target=self._read_all, name="log-reader", daemon=True)
@@ -121,6 +124,8 @@ class Relay:
     def _read_all(self) -> None:
         while data := os.read(self._read_fd, _CHUNK):
             self.tail.feed(data)
+            if (observe := self.observe) is not None:
+                observe(data)
             self._sink.write(data)
         os.close(self._read_fd)
 

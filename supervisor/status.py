@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from supervisor.lifecycle import Phase, State
+from supervisor.reports import Figures
+
+#: What may follow where nothing goes back to work.
+_ENDS = {
+    Phase.DRAINING: {Phase.STOPPED, Phase.FAILED},
+    Phase.STOPPED: set[Phase](),
+    Phase.FAILED: set[Phase](),
+}
 
 
 @dataclass(slots=True)
@@ -20,6 +29,9 @@ class Status:
     state: State = field(default_factory=State)
     since: float = field(default_factory=time.time)
     phases: dict[str, float] = field(default_factory=dict)
+    engine_pid: Callable[[], int | None] = lambda: None
+    doing: Callable[[], str | None] = lambda: None  # of an engine that starts
+    figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(self, state: State) -> None:
@@ -31,10 +43,15 @@ class Status:
         self._changed = asyncio.Event()
 
     async def wait_for(self, phase: Phase, timeout: float) -> bool:
-        """Whether `phase` was reached within `timeout` seconds."""
+        """Whether `phase` was reached within `timeout` seconds.
+
+        False at once where it cannot be reached any more.
+        """
         try:
             async with asyncio.timeout(timeout):
                 while self.state.phase is not phase:
+                    if self.state.phase in _ENDS and phase not in _ENDS[self.state.phase]:
+                        return False
                     await self._changed.wait()
         except TimeoutError:
             return False
@@ -53,14 +70,19 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """The body of `/status`; times in seconds, `since` as Unix time."""
+        figures = self.figures()
         return {
             "state": str(self.state.phase),
             "since": round(self.since, 3),
             "mode": self.mode,
             "model": self.model,
+            "doing": self.doing(),
+            "engine_pid": self.engine_pid(),
             "restarts": self.state.restarts,
             "last_failure": self.state.last_failure,
+            "exit_code": self.state.exit_code,
             "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
+            "jobs": None if figures is None else asdict(figures),
             "versions": self.versions,
         }
 
@@ -81,4 +103,28 @@ class Status:
             f'vllm_supervisor_phase_seconds{{phase="{name}"}} {seconds:.3f}'
             for name, seconds in self.phases.items()
         ]
+        if (figures := self.figures()) is not None:
+            for name, value in asdict(figures).items():
+                lines += _metric(*_OF_JOBS[name], value)
         return "\n".join(lines) + "\n"
+
+
+#: Each of the proxy's figures as a metric: its name, its type, what it counts.
+_OF_JOBS = {
+    "jobs": ("jobs_in_hand", "gauge", "Jobs that were taken and have not ended."),
+    "taken": ("jobs_taken_total", "counter", "Jobs that were taken."),
+    "answered": ("jobs_answered_total", "counter", "Jobs that ended with an answer."),
+    "failed": ("jobs_failed_total", "counter", "Jobs that ended with an error."),
+    "cancelled": ("jobs_cancelled_total", "counter", "Jobs that were cancelled."),
+    "resent": ("jobs_resent_total", "counter", "Jobs sent to the engine a second time."),
+    "refused": ("jobs_refused_total", "counter", "Jobs that the engine answered with a 4xx."),
+    "engine_errors": ("engine_errors_total", "counter", "Answers of the engine with a 5xx."),
+    "tokens": ("tokens_total", "counter", "Tokens in the answers."),
+    "batches": ("batches_total", "counter", "Outputs handed to the platform."),
+    "bytes": ("bytes_total", "counter", "Bytes of streams read from the engine."),
+}
+
+
+def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:
+    full = f"vllm_supervisor_{name}"
+    return [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}", f"{full} {value}"]

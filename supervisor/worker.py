@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
+import os
 import random
+import select
 import signal
 import sys
 import time
@@ -18,19 +21,27 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor import __version__, diagnosis, lifecycle, plan
+from supervisor import __version__, diagnosis, lifecycle, memory, plan
 from supervisor.config import Mode
-from supervisor.errors import ConfigurationError, SupervisorError
-from supervisor.lifecycle import Action, Event, Phase, Policy, State
+from supervisor.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    ConfigurationError,
+    SupervisorError,
+)
+from supervisor.lifecycle import Action, Event, ExitCode, Phase, Policy, State
 from supervisor.logs import LogSink
 from supervisor.plan import Plan
-from supervisor.process import GONE_WITHIN, Child, Guardian
+from supervisor.process import GONE_WITHIN, Child, Guardian, adopt_orphans, reap_orphans
+from supervisor.reports import Reports, read_some
+from supervisor.startup import Start
 from supervisor.status import Status
 
 log = logging.getLogger(__name__)
 
-_PROXY_PAUSE = 1.0  # seconds between the end of a proxy and the next: a fault must not spin
 _PROGRESS_EVERY = 10.0  # seconds between two lines while the engine starts
+_REAP_EVERY = 5.0  # seconds
+_PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
 
 class Worker:
@@ -58,10 +69,17 @@ class Worker:
         )
         self._guardian = Guardian()
         self._engine: Child | None = None
+        self._start: Start | None = None
         self._proxy: Child | None = None
+        self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._probes: asyncio.Task[None] | None = None
+        self._watches: set[asyncio.Task[None]] = set()  # those of one engine
         self._finished = False
+        self._broken = False  # by a fault of our own
+        self._status.doing = self._doing
+        self._status.engine_pid = lambda: None if self._engine is None else self._engine.pid
+        if self._settings.mode is Mode.QUEUE:
+            self._status.figures = lambda: self._reports.figures
 
     async def run(self) -> int:
         """Until the lifecycle says so.
@@ -72,8 +90,10 @@ class Worker:
         Raises:
             SupervisorError: the control port is taken.
         """
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_say_fault)
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._asked_to_stop, number)
+            loop.add_signal_handler(number, self._asked_to_stop, number)
         queue_mode = self._settings.mode is Mode.QUEUE
         state, actions = lifecycle.begin(self._policy, time.monotonic(), proxy=queue_mode)
         control = None
@@ -82,8 +102,10 @@ class Worker:
             # Imported and opened only now: nothing of ours is to delay the engine's spawn.
             from supervisor import control as control_port
 
+            adopt_orphans()
+            self._task(self._reap())
             control = await self._listen(control_port.serve)
-            while not self._finished:
+            while not self._finished and not self._broken:
                 event = await self._next_event()
                 now = time.monotonic()
                 jitter = random.random()  # noqa: S311 - spreads restarts, guards nothing
@@ -92,7 +114,7 @@ class Worker:
             await self._clean_up()
             if control is not None:
                 await control.cleanup()
-        return self._state.exit_code or 0
+        return ExitCode.UNEXPECTED if self._broken else self._state.exit_code or 0
 
     async def _listen(self, serve: Callable[..., Awaitable[Any]]) -> Any:
         try:
@@ -107,7 +129,7 @@ class Worker:
             ) from None
 
     async def _next_event(self) -> Event:
-        deadline = self._state.deadline
+        deadline = self._state.due
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
             return await asyncio.wait_for(self._events.get(), left)
@@ -134,6 +156,8 @@ class Worker:
                 self._task(self._run_proxy())
             case Action.DRAIN_JOBS:
                 self._drain()
+            case Action.ABORT_JOBS if self._proxy is not None:
+                self._proxy.terminate()  # the second one
             case Action.KILL_PROXY if self._proxy is not None:
                 self._proxy.signal(signal.SIGKILL)
             case Action.EXIT:
@@ -142,79 +166,187 @@ class Worker:
     # --- the engine ---
 
     async def _spawn_engine(self) -> None:
-        started = time.monotonic()
+        start = self._start = Start()
         env = plan.engine_environment(self._env, self._plan)
+        killed_before = memory.kills()
         try:
-            self._engine = await Child.spawn(
-                self._plan.command, env, "/", self._sink, self._guardian
+            engine = self._engine = await Child.spawn(
+                self._plan.command, env, "/", self._sink, self._guardian, observe=start.feed
             )
         except SupervisorError as reason:
             log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
-            exited = lifecycle.Exited(reason.exit_code, str(reason), final=True)
-            self._events.put_nowait(exited)
+            hopeless = isinstance(reason, CommandNotFound | CommandNotExecutable)
+            code = ExitCode(reason.exit_code) if hopeless else None
+            self._events.put_nowait(lifecycle.Exited(str(reason), final=hopeless, exit_code=code))
             return
-        log.info("engine spawned, pid %d", self._engine.pid)
-        self._task(self._watch_exit(self._engine))
-        self._probes = self._task(self._probe(started))
+        log.info("engine spawned, pid %d", engine.pid)
+        self._task(self._watch_exit(engine, start, killed_before))
+        self._watches.add(self._task(self._watch_health(start)))
 
-    async def _watch_exit(self, engine: Child) -> None:
+    async def _watch_exit(self, engine: Child, start: Start, killed_before: int) -> None:
         code = await engine.wait()
-        if self._probes is not None:
-            self._probes.cancel()
-        found = diagnosis.diagnose(code, engine.last_lines(), self._plan.model)
-        if self._state.phase is not Phase.DRAINING:
+        for watch in self._watches:
+            watch.cancel()
+        self._watches.clear()
+        self._engine = None
+        out_of_memory = memory.kills() > killed_before
+        found = diagnosis.diagnose(
+            code, engine.last_lines(), self._plan.model, out_of_memory=out_of_memory
+        )
+        asked_for = self._state.phase is Phase.DRAINING or self._state.killed
+        if not asked_for:
             log.error("engine ended with code %d: %s", code, found)
-        left = not engine.gone
+        left = not engine.gone or not await self._end_orphans()
         if left:
             log.error(
                 "some of the engine's processes cannot be killed; nothing is started beside them"
             )
-        self._events.put_nowait(lifecycle.Exited(code, str(found), found.final, left))
+        self._events.put_nowait(
+            lifecycle.Exited(
+                str(found),
+                at=f"still {start.words}" if self._state.phase is not Phase.READY else None,
+                final=found.final,
+                left=left,
+                exit_code=ExitCode.OUT_OF_MEMORY if out_of_memory else None,
+            )
+        )
 
-    async def _probe(self, started: float) -> None:
+    async def _watch_health(self, start: Start) -> None:
         from supervisor import health
 
-        async def report(healthy: bool) -> None:
-            await self._events.put(lifecycle.Probed(healthy))
+        async def report(found: health.Health) -> None:
+            if found is health.Health.UNKNOWN:
+                log.warning("no health probe: this process has no file descriptor left")
+                return
+            good, dead = found is health.Health.GOOD, found is health.Health.DEAD
+            if dead:
+                log.error("the engine says that it is dead")
+            await self._events.put(lifecycle.Probed(good, dead))
 
-        async with health.client(self._settings.engine_url) as engine:
-            progress = self._task(self._show_progress(started))
+        async with health.client(self._settings.engine_url, self._key()) as engine:
+            progress = self._task(self._show_progress(start))
             try:
                 await health.until_ready(engine)
             finally:
                 progress.cancel()
-            self._status.phases["engine_start"] = time.monotonic() - started
+            self._engine_is_ready(start)
             await self._events.put(lifecycle.Ready())
+            if self._settings.stall_timeout:
+                self._watches.add(self._task(self._watch_stall()))
             if self._settings.mode is Mode.PLAIN and self._state.restarts == 0:
                 self._say_how_to_use(await health.served_model(engine))
             await health.watch(engine, report)
 
-    async def _show_progress(self, started: float) -> None:
+    def _engine_is_ready(self, start: Start) -> None:
+        if self._engine is not None:
+            self._engine.unobserved()
+        start.ended()
+        self._status.phases = {**start.seconds, "engine_start": time.monotonic() - start.began}
+
+    async def _watch_stall(self) -> None:
+        from supervisor import health, ports, stall
+
+        in_queue_mode = self._settings.mode is Mode.QUEUE
+        port = self._settings.engine_port
+
+        async def report(seconds: float) -> None:
+            await self._events.put(lifecycle.Stalled(seconds))
+
+        async with health.client(self._settings.engine_url, self._key()) as engine:
+            await stall.watch(
+                engine,
+                self._settings.stall_timeout,
+                waiting=lambda: (
+                    self._reports.figures.jobs if in_queue_mode else ports.connections(port)
+                ),
+                tokens=lambda: self._reports.figures.tokens,
+                report=report,
+            )
+
+    def _key(self) -> str:
+        return {**self._env, **self._plan.engine_env}.get("VLLM_API_KEY", "")
+
+    def _doing(self) -> str | None:
+        starting = self._state.phase in {Phase.STARTING, Phase.RESTARTING}
+        if not starting or self._start is None or self._engine is None:
+            return None
+        return self._start.words
+
+    async def _show_progress(self, start: Start) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
-            log.info("engine is starting, %.0f s so far", time.monotonic() - started)
+            log.info("engine is %s, %.0f s so far", start.words, time.monotonic() - start.began)
+
+    # --- what the engine leaves behind ---
+
+    def _own(self) -> set[int]:
+        children = [child.pid for child in (self._engine, self._proxy) if child is not None]
+        return {*children, self._guardian.pid}
+
+    async def _end_orphans(self) -> bool:
+        """End what has left the engine's group; whether nothing of it is left."""
+        end = time.monotonic() + GONE_WITHIN
+        while reap_orphans(self._own(), kill=True):
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(_REAP_EVERY)
+            reap_orphans(self._own(), kill=False)
 
     # --- the proxy ---
 
     async def _run_proxy(self) -> None:
-        code = 0
+        code = -1
         try:
-            self._proxy = await Child.spawn(
-                [sys.executable, "-m", "proxy"],
-                self._proxy_environment(),
-                str(Path(__file__).parent.parent),
-                self._sink,
-                self._guardian,
-            )
-        except SupervisorError as reason:
+            code = await self._proxy_from_start_to_end()
+        except (SupervisorError, OSError) as reason:
             log.error("the proxy could not be started: %s", reason)  # noqa: TRY400
-        else:
-            code = await self._proxy.wait()
-            self._proxy = None
-        if self._state.phase is not Phase.DRAINING:
-            log.error("proxy ended with code %d", code)
-            await asyncio.sleep(_PROXY_PAUSE)
-        self._events.put_nowait(lifecycle.ProxyExited(code))
+        cause = self._reports.cause
+        self._reports.proxy_ended()
+        if self._state.phase not in {Phase.DRAINING, Phase.FAILED}:
+            log.error("proxy ended with code %d%s", code, f": {cause}" if cause else "")
+        self._events.put_nowait(lifecycle.ProxyExited(code, cause))
+
+    async def _proxy_from_start_to_end(self) -> int:
+        """Run one proxy, and take in what it reports. Its exit code."""
+        left = self._reports.left()
+        if left:
+            log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as descriptors:
+            ours, its = os.pipe()
+            descriptors.callback(os.close, ours)
+            with contextlib.ExitStack() as handed:
+                handed.callback(os.close, its)
+                os.set_blocking(ours, False)
+                with contextlib.suppress(OSError):  # a small pipe will do
+                    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+                jobs = _memory_file(left)
+                handed.callback(os.close, jobs)
+                proxy = self._proxy = await Child.spawn(
+                    [sys.executable, "-m", "proxy"],
+                    {**self._proxy_environment(), "REPORT_FD": str(its), "JOBS_FD": str(jobs)},
+                    str(Path(__file__).parent.parent),
+                    self._sink,
+                    self._guardian,
+                    pass_fds=(its, jobs),
+                )
+            loop.add_reader(ours, self._take_report, ours)
+            descriptors.callback(loop.remove_reader, ours)
+            try:
+                return await proxy.wait()
+            finally:
+                self._proxy = None
+                while read_some(ours, self._reports) and _readable(ours):
+                    pass
+
+    def _take_report(self, fd: int) -> None:
+        if not read_some(fd, self._reports):
+            asyncio.get_running_loop().remove_reader(fd)
 
     def _proxy_environment(self) -> dict[str, str]:
         return {
@@ -252,6 +384,9 @@ class Worker:
                 log.info("ready after %.1f s", took)
             case Phase.RESTARTING if self._state.deadline is not None:
                 wait = self._state.deadline - time.monotonic()
+                if self._state.ending:
+                    log.error("engine is ended and started again: %s", self._state.reason or "dead")
+                    return
                 log.warning(
                     "engine is started again in %.1f s (failure %d, %d at most): %s",
                     max(0.0, wait),
@@ -259,8 +394,6 @@ class Worker:
                     self._policy.max_restarts,
                     self._state.last_failure,
                 )
-            case Phase.RESTARTING:
-                log.error("engine is killed and started again: %s", self._state.reason)
             case Phase.DRAINING:
                 log.info("stopping: jobs in hand have %.0f s", self._policy.drain_timeout)
             case Phase.STOPPED:
@@ -294,6 +427,9 @@ class Worker:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.error("a fault in the supervisor itself: %r", fault, exc_info=fault)
+            # What it watched is watched no more: the worker ends, and the platform replaces it.
+            self._broken = True
+            self._events.put_nowait(lifecycle.Due())
 
     async def _clean_up(self) -> None:
         children = [child for child in (self._proxy, self._engine) if child is not None]
@@ -306,6 +442,24 @@ class Worker:
             async with asyncio.timeout(GONE_WITHIN):
                 await asyncio.gather(*(child.wait() for child in children if child.alive()))
         self._guardian.close()
+
+
+def _memory_file(data: bytes) -> int:
+    """The descriptor of a file without a disk, to be read from its beginning."""
+    descriptor = os.memfd_create("jobs")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _readable(fd: int) -> bool:
+    return bool(select.select([fd], [], [], 0)[0])
+
+
+def _say_fault(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """One line for what the event loop could not do, such as to accept a connection."""
+    log.warning("%s (%s)", context.get("message"), context.get("exception"))
 
 
 def check_model(model: str | None) -> None:

@@ -48,7 +48,13 @@ OWN: dict[str, Own] = {
     ),
     "STARTUP_TIMEOUT": Own("number", 1200, "Seconds that a start of the engine may take."),
     "DRAIN_TIMEOUT": Own("number", 60, "Seconds that jobs in hand have at a stop."),
-    "ENGINE_STALL_TIMEOUT": Own("number", 300, "Known, and without effect so far.", form=False),
+    "ENGINE_STALL_TIMEOUT": Own(
+        "number",
+        300,
+        "Seconds for which an engine that is asked for tokens may give none to anybody. If it then"
+        " leaves a request of one token without an answer, too, it is restarted. 0: never.",
+        form=False,
+    ),
     "ENGINE_WAIT_TIMEOUT": Own("number", 600, "Seconds that a job waits for an engine."),
     "REQUEST_IDLE_TIMEOUT": Own(
         "number", 600, "Seconds of silence after which a request to the engine is given up."

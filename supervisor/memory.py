@@ -1,0 +1,51 @@
+"""Whether the kernel killed a process of ours because memory ran out: the control group counts it.
+
+An exit code cannot say it: EngineCore is killed, and the API server then ends with a code of its
+own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_MOUNT = Path("/sys/fs/cgroup")
+_COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
+
+
+def kills(proc: Path = Path("/proc/self/cgroup"), mount: Path = _MOUNT) -> int:
+    """How many processes of our control group were killed for memory so far; 0 if nobody counts.
+
+    Args:
+        proc: says which group we are in, for each hierarchy.
+        mount: where the hierarchies are.
+    """
+    for path in _files(proc, mount):
+        try:
+            found = _COUNT.search(path.read_text())
+        except OSError:
+            continue
+        if found:
+            return int(found[1])
+    return 0
+
+
+def _files(proc: Path, mount: Path) -> list[Path]:
+    """Where the count may be: in version 2 of control groups or in version 1.
+
+    A container sees its own group as the root of the mount, whatever /proc says its name is.
+    """
+    found = [mount / "memory.events", mount / "memory" / "memory.oom_control"]
+    try:
+        lines = proc.read_text().splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        inside = group.lstrip("/")
+        if not controllers:
+            found.insert(0, mount / inside / "memory.events")
+            found.insert(1, mount / "unified" / inside / "memory.events")
+        elif "memory" in controllers.split(","):
+            found.insert(0, mount / "memory" / inside / "memory.oom_control")
+    return found

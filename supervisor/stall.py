@@ -1,0 +1,136 @@
+"""Whether a ready engine still works: /health answers 200 while its core stands still.
+
+An engine has stalled when somebody waits for it, for ENGINE_STALL_TIMEOUT nothing has moved, and a
+request of one token is not answered either. A busy engine moves; an idle one has nobody waiting; an
+engine that sleeps says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+LOOK_EVERY = 5.0  # seconds
+ANSWER_MOST = 60.0  # seconds that the request of one token may take
+
+_MOVES = re.compile(
+    r"^vllm:(?:generation_tokens|prompt_tokens|request_success|iteration_tokens)_\w+"
+    r"(?:{[^\n]*})? \S+$",
+    re.MULTILINE,
+)
+_WAITING = re.compile(
+    r"^vllm:num_requests_(?:running|waiting)(?:{[^\n]*})? ([0-9.e+]+)$", re.MULTILINE
+)
+
+#: What fits a model, with the bodies' own field: the first one that is not refused says it.
+_SMALLEST: Mapping[str, Mapping[str, object]] = {
+    "/v1/completions": {"prompt": "1", "max_tokens": 1},
+    "/v1/embeddings": {"input": "1"},
+    "/pooling": {"input": "1"},
+    "/classify": {"input": "1"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What can be seen of an engine from outside.
+
+    `moves` is anything that changes while it works; `waiting` how many requests it says it has.
+    """
+
+    moves: object
+    waiting: float
+
+
+def read(metrics: str) -> Sight:
+    """What the text of vLLM's /metrics shows."""
+    waiting = sum(float(number) for number in _WAITING.findall(metrics))
+    return Sight(tuple(_MOVES.findall(metrics)), waiting)
+
+
+@dataclass(slots=True)
+class Stillness:
+    """Since when nothing has moved while somebody waited. Pure; times on the caller's clock."""
+
+    since: float | None = None
+    moves: object = None
+
+    def see(self, moves: object, now: float, *, somebody_waits: bool) -> float:
+        """Take in one look; for how many seconds nothing has moved."""
+        if not somebody_waits or moves != self.moves or self.since is None:
+            self.moves = moves
+            self.since = now
+        return now - self.since
+
+
+async def watch(
+    engine: httpx.AsyncClient,
+    timeout: float,
+    waiting: Callable[[], int],
+    tokens: Callable[[], int],
+    report: Callable[[float], Awaitable[None]],
+) -> None:
+    """Report, for ever, that the engine has stalled.
+
+    Args:
+        engine: a client for it that sends the key it asks for.
+        timeout: seconds without a move; ENGINE_STALL_TIMEOUT.
+        waiting: how many wait for an answer, as it is known outside the engine.
+        tokens: how many tokens have come, as the proxy counts them.
+        report: is told for how many seconds nothing has moved.
+    """
+    still = Stillness()
+    while True:
+        await asyncio.sleep(min(LOOK_EVERY, timeout / 4))
+        seen, sight = tokens(), await _look(engine)
+        # What the engine counts comes from its core: one that stands still may count nobody.
+        waits = waiting() > 0 or sight.waiting > 0
+        seconds = still.see((seen, sight.moves), time.monotonic(), somebody_waits=waits)
+        if seconds < timeout:
+            continue
+        if await _answers(engine, min(ANSWER_MOST, timeout)):
+            still = Stillness()
+            continue
+        if (tokens(), (await _look(engine)).moves) == (seen, sight.moves):
+            await report(seconds)
+        still = Stillness()
+
+
+async def _look(engine: httpx.AsyncClient) -> Sight:
+    try:
+        return read((await engine.get("/metrics")).text)
+    except httpx.HTTPError:
+        return Sight(None, 0.0)
+
+
+async def _answers(engine: httpx.AsyncClient, within: float) -> bool:
+    """Whether a request that fits the model is answered; True too where none can be found.
+
+    A refusal comes from the API server and says nothing of the core behind it.
+    """
+    try:
+        if await _sleeps(engine):
+            return True
+        model = (await engine.get("/v1/models")).json()["data"][0]["id"]
+        for route, body in _SMALLEST.items():
+            answer = await engine.post(route, json={"model": model, **body}, timeout=within)
+            if answer.status_code == httpx.codes.OK:
+                return True
+            if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                return True  # it lives; what is wrong with it, its health will say
+    except httpx.TimeoutException:
+        return False
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return True
+    return True
+
+
+async def _sleeps(engine: httpx.AsyncClient) -> bool:
+    """Whether the engine was put to sleep; most do not even have the route."""
+    answer = await engine.get("/is_sleeping")
+    return answer.is_success and bool(answer.json().get("is_sleeping"))

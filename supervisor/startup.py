@@ -1,0 +1,96 @@
+"""What an engine's start is doing, and for how long: read from the lines that vLLM prints.
+
+A phase begins with the first line that belongs to it, and phases never go back: an engine with
+several processes prints the same line several times. Nothing depends on it but what people are told
+and which phase a start hangs in.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+#: In their order, with what begins them in vLLM's log (0.6 to 0.33) and in the hub's progress bars.
+_BEGINS = (
+    ("imports", r"$^"),  # with the spawn
+    (
+        "download",
+        r"Fetching \d+ files|Downloading|Time spent downloading|\.(?:safetensors|bin): +\d",
+    ),
+    ("weights", r"Starting to load model|Loading model weights|Loading safetensors checkpoint"),
+    (
+        "compile",
+        r"(?:Starting|for vLLM's) torch\.compile|Dynamo bytecode transform|Compiling a graph for",
+    ),
+    ("memory", r"Available KV cache memory|KV cache size:|# (?:GPU|CPU|cuda|cpu) blocks"),
+    ("graphs", r"Capturing (?:the model for )?CUDA graph|Capturing cudagraphs"),
+    (
+        "server",
+        r"init engine \(|Starting vLLM (?:API )?server|Started server process",
+    ),
+)
+_NAMES = tuple(name for name, _ in _BEGINS)
+_ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS))
+
+# model.safetensors:  45%|####      | 1.2G/2.5G [00:10<00:12, 120MB/s]
+_BAR = re.compile(r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]")
+_LONGEST = 4096  # characters of a line that are looked at
+
+_WORDS = {
+    "imports": "importing",
+    "download": "downloading the model",
+    "weights": "loading the weights",
+    "compile": "compiling",
+    "memory": "measuring the memory",
+    "graphs": "capturing graphs",
+    "server": "starting the server",
+}
+
+
+@dataclass(slots=True)
+class Start:
+    """One start of the engine. Fed by the thread that reads its log, read by the worker's loop."""
+
+    clock: Callable[[], float] = time.monotonic
+    phase: str = "imports"
+    seconds: dict[str, float] = field(default_factory=dict)  # of phases that are over
+    progress: str | None = None
+    _rest: str = ""
+    began: float = field(init=False)
+    _phase_began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self._phase_began = self.clock()
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes of the log; progress bars end their lines with a carriage return."""
+        *lines, rest = re.split(r"[\r\n]", self._rest + data.decode(errors="replace"))
+        self._rest = rest[-_LONGEST:]
+        for line in lines:
+            self._line(line[:_LONGEST])
+
+    def _line(self, line: str) -> None:
+        if (bar := _BAR.search(line)) and self.phase in {"download", "weights"}:
+            self.progress = f"{bar[1]} %, {bar[2].strip()}"
+        found = _ANY.search(line)
+        if found is not None and found.lastgroup is not None:
+            self._enter(found.lastgroup)
+
+    def _enter(self, phase: str) -> None:
+        if _NAMES.index(phase) <= _NAMES.index(self.phase):
+            return
+        now = self.clock()
+        self.seconds[self.phase] = now - self._phase_began
+        self.phase, self._phase_began, self.progress = phase, now, None
+
+    def ended(self) -> None:
+        """The engine is ready: the last phase is over."""
+        now = self.clock()
+        self.seconds[self.phase] = now - self._phase_began
+
+    @property
+    def words(self) -> str:
+        """What it is doing, with how far it is where that is known."""
+        return _WORDS[self.phase] + (f" ({self.progress})" if self.progress else "")
