@@ -68,7 +68,6 @@ class _Relay:
         """Make what belongs to the event loop."""
         self._engine = Engine(self._settings)
         self._handler = Handler(self._settings, self._engine, figures=self.figures)
-        log.info("taking jobs, %d at once at most", self._settings.MAX_CONCURRENCY)
 
     async def handler(self, job: dict[str, Any]) -> AsyncGenerator[Any, None]:
         """Answer one job."""

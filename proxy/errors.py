@@ -28,6 +28,7 @@ class JobError(Exception):
     type = "internal_error"
     param: str | None = None
     told = False  # whether the caller has it already, as an event of the stream
+    held: Any = None  # the first output, which it came in: not handed over yet
 
     def as_object(self) -> dict[str, Any]:
         """The OpenAI error object: message, type, param, code."""

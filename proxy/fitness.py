@@ -7,6 +7,7 @@ engine still loads, and need nothing that it needs.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from runpod.serverless.modules import rp_fitness
 
 from proxy.config import Settings
 from proxy.supervision import Standing
+
+log = logging.getLogger("proxy")
 
 _POLL = 0.05  # seconds between two tries
 _ASK_FOR = 30.0  # seconds that the supervisor holds one question
@@ -59,6 +62,7 @@ def register(settings: Settings, tell: Callable[[str], None]) -> None:
 
     def engine() -> None:
         until_ready(settings)
+        log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
 
     rp_fitness.register_fitness_check(told(engine))
 

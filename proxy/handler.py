@@ -103,6 +103,9 @@ class Handler:
                 if record.first is not None:
                     raise await self._engine.why_broken(fault, record.tokens) from fault
                 if again or not await self._engine.is_lost(fault):
+                    if fault.held is not None:
+                        yield fault.held
+                        fault.told = True
                     raise
                 log.warning("job %s: is sent again, nothing had come: %s", record.job, fault)
             else:
@@ -135,14 +138,18 @@ class Handler:
                     record.tokens = waiting.seen
                     text = b"".join(events)
                     self.figures.bytes += len(text)
-                    if record.first is None and b'"error"' in text:
-                        # Nothing has come: perhaps the job can be answered by another try.
-                        _raise_error_of(events, told=False)
-                    if (batch := form(events, text)) is not None:
+                    error = _error_of(events) if b'"error"' in text else None
+                    batch = form(events, text)
+                    if error is not None and record.first is None:
+                        # Nothing has gone out: perhaps another try can answer the job.
+                        error.held = batch
+                        raise error
+                    if batch is not None:
                         for part in _carried(batch, len(text)):
                             yield part
-                    if b'"error"' in text:
-                        _raise_error_of(events, told=True)
+                    if error is not None:
+                        error.told = True
+                        raise error
 
     def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
         """What makes a yield of a batch: of its events, or of all of them in one piece."""
@@ -194,14 +201,9 @@ def _close_with_task(stream: Stream) -> None:
         task.add_done_callback(lambda _task: stream.close())
 
 
-def _raise_error_of(events: list[bytes], *, told: bool) -> None:
-    """An error that the engine reports inside a stream ends the job; `told`: the caller has it.
-
-    Raises:
-        EngineRefused: with the engine's own words.
-    """
+def _error_of(events: list[bytes]) -> EngineRefused | None:
+    """The error that the engine reports inside a stream, in its own words."""
     for event in events:
         if (body := sse.error(event)) is not None:
-            error = EngineRefused(sse.status(body), body)
-            error.told = told
-            raise error
+            return EngineRefused(sse.status(body), body)
+    return None

@@ -70,16 +70,21 @@ def serve(relay: Relay, concurrency: int, report: Report, left: Iterable[Left]) 
         left: what the process before this one had in hand; it comes first.
     """
     install()
-    runpod.serverless.start(
-        {
-            "handler": relay.handler,
-            "concurrency_modifier": lambda _current: concurrency,
-            "return_aggregate_stream": True,
-            _RELAY: relay,
-            _REPORT: report,
-            _LEFT: list(left),
-        }
-    )
+    runpod.serverless.start(configuration(relay, concurrency, report, left))
+
+
+def configuration(
+    relay: Relay, concurrency: int, report: Report, left: Iterable[Left]
+) -> dict[str, Any]:
+    """What the SDK is started with, and what the scaler finds in it."""
+    return {
+        "handler": relay.handler,
+        "concurrency_modifier": lambda _current: concurrency,
+        "return_aggregate_stream": True,
+        _RELAY: relay,
+        _REPORT: report,
+        _LEFT: list(left),
+    }
 
 
 def install() -> bool:

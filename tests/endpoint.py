@@ -45,10 +45,20 @@ class Platform:
         found: dict[str, Any] = client.get(f"{self.root}/_emulator/jobs/{job}").json()
         return found
 
-    def until(self, job: str, state: str) -> dict[str, Any]:
+    def until(self, job: str, state: str, seconds: float = 30) -> dict[str, Any]:
         """Wait until the job has this state."""
-        until(lambda: self.job(job)["status"] == state, 30, f"{state}, not {self.job(job)}")
+        until(lambda: self.job(job)["status"] == state, seconds, f"{state} of job {job}")
         return self.job(job)
+
+    def workers(self) -> dict[str, Any]:
+        """What is known of each worker."""
+        found: dict[str, Any] = client.get(f"{self.root}/_emulator/workers").json()
+        return found
+
+    def count(self, kind: str) -> int:
+        """How often workers have asked this."""
+        log = client.get(f"{self.root}/_emulator/log").json()
+        return sum(call["kind"].startswith(kind) for call in log)
 
     def cancel(self, job: str) -> None:
         """What a user's client does."""

@@ -8,7 +8,7 @@ Token i is the text f" w{i}" with the id i, one token per event, so order and co
 The process behaves as the words in the environment variable FAKE_VLLM say, parted by blanks:
 
     start=SECONDS         delay before it listens
-    hang-start            never listens
+    hang-start            never listens, after the lines of FAKE_VLLM_LINES on stderr
     exit=CODE             ends during its start, after the lines of FAKE_VLLM_LINES on stderr
     fail-starts=N         only the first N starts end so (with 1 without `exit`); FAKE_VLLM_STATE
                           names the file that counts the starts
@@ -17,10 +17,15 @@ The process behaves as the words in the environment variable FAKE_VLLM say, part
     stop-time=SECONDS     goes on that long after SIGTERM
     orphan                starts a child in its process group that ignores SIGTERM, as EngineCore
                           might; the log says `orphan PID`. It ends by itself after five minutes
+    daemon                the same, in a session of its own, as Ray starts its own
+    eat                   takes memory until there is no more
     log=N, log-flood      N log lines before it listens; lines without end
     health=CODE           what `/health` answers
     slow-health[=SECONDS] `/health` takes that long (30)
     stall                 no request gets a token, while `/health` answers: a hung EngineCore
+
+FAKE_VLLM_DONE names a file that gets one line, the request's field "user", for each request that
+was answered to its end.
 
 `POST /fake` with such words as its body replaces health, slow-health and stall while it runs.
 Unknown routes get `{"detail": "Not Found"}` and a missing key `{"error": "Unauthorized"}`, which is
@@ -93,6 +98,13 @@ def main(arguments: list[str], environment: dict[str, str]) -> int:
     last_lines = environment.get("FAKE_VLLM_LINES", "")
     if words.orphan:
         say(f"orphan {subprocess.Popen([sys.executable, '-c', ORPHAN]).pid}")
+    if words.daemon:
+        daemon = subprocess.Popen([sys.executable, "-c", ORPHAN], start_new_session=True)
+        say(f"daemon {daemon.pid}")
+    if words.eat:
+        eaten = []
+        while True:
+            eaten.append(bytearray(1 << 24))
     for line in range(words.log):
         say(f"INFO 01-01 00:00:00 [core.py:1] line {line}")
     if words.log_flood:
@@ -100,6 +112,8 @@ def main(arguments: list[str], environment: dict[str, str]) -> int:
     time.sleep(words.start)
     if words.ends_at_start(started):
         leave(last_lines, words.exit if words.exit is not None else 1)
+    if words.hang_start and last_lines:
+        say(last_lines)
     while words.hang_start:
         time.sleep(60)
     with contextlib.suppress(KeyboardInterrupt):
@@ -135,6 +149,12 @@ def count_start(path: str) -> int:
     number = int(state.read_text() or 0) + 1 if state.exists() else 1
     state.write_text(str(number))
     return number
+
+
+def note(path: str, line: str) -> None:
+    """Add one line to the file at `path`."""
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
 
 
 def _exit_at_once(*_: object) -> None:
@@ -189,6 +209,8 @@ class Words:
     ignore_term: bool = False
     stop_time: float = 0
     orphan: bool = False
+    daemon: bool = False
+    eat: bool = False
     log: int = 0
     log_flood: bool = False
     health: int = 200
@@ -437,7 +459,7 @@ async def serve(command: Command, words: Words, api_key: str, last_lines: str) -
     """Listen until told to stop."""
     from aiohttp import web  # imported here so that a start that fails does so at once
 
-    engine = Engine(web, command, words, api_key)
+    engine = Engine(web, command, words, api_key, os.environ.get("FAKE_VLLM_DONE", ""))
     runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
     await runner.setup()
     loop = asyncio.get_running_loop()
@@ -460,8 +482,11 @@ async def serve(command: Command, words: Words, api_key: str, last_lines: str) -
 class Engine:
     """The HTTP side."""
 
-    def __init__(self, web: Any, command: Command, words: Words, api_key: str) -> None:
+    def __init__(
+        self, web: Any, command: Command, words: Words, api_key: str, done: str = ""
+    ) -> None:
         self._web = web
+        self._done = done
         self._names = command.names
         self._words = words
         self._api_key = api_key
@@ -585,7 +610,10 @@ class Engine:
             generation = Generation(asked, chat, model, fake)
             self._prompt_tokens += generation.prompt_tokens
             answer = self._stream if generation.stream else self._at_once
-            return await answer(request, generation)
+            response = await answer(request, generation)
+            if self._done:
+                note(self._done, str(asked.get("user")))
+            return response
 
     def _told_status(self, fake: Fake) -> Any:
         text = json_text(error_body(fake.status, fake.message)) if fake.body is None else fake.body

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,10 +48,18 @@ def until(
 
 
 class Worker:
-    """`python -m supervisor` as a user would start it, its log in a file."""
+    """`python -m supervisor` as a user would start it, its log in a file.
+
+    `unread`: its log goes into a pipe that nobody reads. `before`: a command that runs it.
+    """
 
     def __init__(
-        self, log: Path, environment: Mapping[str, str] | None = None, *, unread: bool = False
+        self,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        unread: bool = False,
+        before: Sequence[str] = (),
     ) -> None:
         self.engine_port, self.control_port = free_port(), free_port()
         self.mark = uuid.uuid4().hex
@@ -71,7 +79,7 @@ class Worker:
         log.touch()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor"],
+                [*before, sys.executable, "-m", "supervisor"],
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

@@ -325,9 +325,12 @@ async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more() 
     """As when the engine closes an idle connection, or dies, just when a request comes."""
     asked = 0
 
-    async def lose(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def lose(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
-        asked += 1
+        if (await reader.readline()).startswith(b"GET /health"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        else:
+            asked += 1
         writer.close()
 
     server = await asyncio.start_server(lose, "127.0.0.1", 0)

@@ -49,7 +49,11 @@ class Proxy:
             )
 
     def __enter__(self) -> Proxy:
-        until(lambda: "taking jobs" in self.log.read_text(), 60, f"a proxy: {self.log.read_text()}")
+        try:
+            until(lambda: "taking jobs" in self.log.read_text(), 60, "a proxy that takes jobs")
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_reason: object) -> None:

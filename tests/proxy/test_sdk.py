@@ -9,6 +9,7 @@ import pytest
 from runpod.serverless.modules import rp_http, rp_scale
 
 from proxy import sdk
+from proxy.report import Figures, Report
 
 
 def test_the_pinned_sdk_has_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +19,16 @@ def test_the_pinned_sdk_has_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["handle_shutdown", "kill_worker", "get_jobs", "run_jobs", "current_occupancy"]
+    "name",
+    [
+        "handle_shutdown",
+        "kill_worker",
+        "get_jobs",
+        "run_jobs",
+        "handle_job",
+        "stop_job",
+        "current_occupancy",
+    ],
 )
 def test_a_method_that_is_gone_leaves_the_sdk_alone(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -52,12 +62,22 @@ async def test_a_job_that_is_stopped_on_its_way_never_begins() -> None:
     """The stop comes before the job has a task; the SDK itself would forget it."""
     begun: list[str] = []
 
-    async def handler(job: dict[str, Any]) -> AsyncGenerator[str, None]:
-        begun.append(job["id"])
-        raise AssertionError
-        yield ""
+    class Relay:
+        figures = Figures()
 
-    scaler = sdk.DrainingScaler({"handler": handler})
+        async def handler(self, job: dict[str, Any]) -> AsyncGenerator[str, None]:
+            begun.append(job["id"])
+            raise AssertionError
+            yield ""
+
+        async def open(self) -> None: ...
+
+        async def close(self) -> None: ...
+
+        async def until_given_up(self) -> str:
+            return ""
+
+    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
     assert not await scaler.stop_job("early")
     await scaler._run_job(None, scaler.config, {"id": "early", "input": {}})
     assert begun == []

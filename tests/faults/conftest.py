@@ -1,0 +1,54 @@
+"""Workers and a platform for the tests of faults; nothing of them outlives a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.processes import Worker
+
+Start = Callable[..., Worker]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts workers in plain mode, with these variables."""
+    workers: list[Worker] = []
+
+    def one(**environment: str) -> Worker:
+        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", environment))
+        return workers[-1]
+
+    yield one
+    for worker in workers:
+        worker.end()
+
+
+@pytest.fixture(scope="package")
+def platform() -> Iterator[Platform]:
+    with Platform("--worker-lost-seconds", "600") as one:
+        yield one
+
+
+@pytest.fixture
+def serve(platform: Platform, start: Start, tmp_path: Path) -> Iterator[Start]:
+    """Starts workers in queue mode, with these variables, and waits until they are ready."""
+
+    def one(**environment: str) -> Worker:
+        worker = start(
+            **{
+                **worker_environment(platform.root),
+                "FAKE_VLLM_DONE": str(tmp_path / "done"),
+                "FAKE_VLLM_STATE": str(tmp_path / "starts"),
+                **environment,
+            }
+        )
+        worker.until_ready(60)
+        return worker
+
+    yield one
+    platform.no_faults()

@@ -1,0 +1,274 @@
+"""Jobs in hand while the engine, the proxy, a connection or the platform fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import client
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.faults.conftest import Start
+from tests.processes import ROOT, Worker, until
+
+
+def asked(user: str, *, stream: bool = True, **fake: Any) -> dict[str, Any]:
+    body = {"model": "tiny", "prompt": "x", "stream": stream, "user": user, "fake": fake}
+    return {"openai_route": "/v1/completions", "openai_input": body}
+
+
+def begun(platform: Platform, job: str) -> None:
+    until(lambda: platform.job(job)["posts"], 30, "the first batch")
+
+
+def proxy_of(worker: Worker) -> psutil.Process:
+    """The proxy itself, not the SDK's process for pings."""
+    found = [p for p in worker.left() if p.cmdline()[1:] == ["-m", "proxy"]]
+    children = {child.pid for p in found for child in p.children()}
+    return next(p for p in found if p.pid not in children)
+
+
+def test_jobs_in_hand_across_a_restart(platform: Platform, serve: Start, tmp_path: Path) -> None:
+    """What had yielded nothing is answered, the rest says why; none hangs, is lost or doubled."""
+    worker = serve()
+    talking = [platform.submit(asked(f"t{n}", tokens=500, rate=5)) for n in range(8)]
+    silent = [platform.submit(asked(f"s{n}", tokens=3, first_token_s=3)) for n in range(6)]
+    whole = [platform.submit(asked(f"w{n}", stream=False, tokens=6, rate=2)) for n in range(6)]
+    for job in talking:
+        begun(platform, job)
+    until(lambda: client.running(worker.engine_url) == 20, 30, "all jobs at work")
+    psutil.Process(worker.engine_pid()).kill()
+    meanwhile = platform.submit(asked("m", tokens=2))
+    for job in talking:
+        failed = platform.until(job, "FAILED")
+        error = json.loads(failed["error"])
+        assert "restarted" in error["message"]
+        assert "SIGKILL" in error["message"], "the cause"
+        assert error["code"] == 502
+    for job in (*silent, *whole, meanwhile):
+        assert platform.until(job, "COMPLETED")["done"] == 1
+    status = worker.status()
+    assert status["restarts"] == 1
+    assert "SIGKILL" in status["last_failure"]
+    until(lambda: worker.status()["jobs"]["answered"] == 13, what="the report of the last job")
+    jobs = worker.status()["jobs"]
+    assert (jobs["taken"], jobs["failed"], jobs["answered"]) == (21, 8, 13)
+    assert jobs["resent"] in {12, 13}, "and perhaps what came just then"
+    times = Counter((tmp_path / "done").read_text().split())
+    expected = {f"s{n}" for n in range(6)} | {f"w{n}" for n in range(6)} | {"m"}
+    assert times == dict.fromkeys(expected, 1), "each is run to its end once"
+
+
+def test_the_wait_for_an_engine_is_bounded_and_the_error_has_the_cause(
+    platform: Platform, serve: Start, tmp_path: Path
+) -> None:
+    command = tmp_path / "vllm.py"
+    command.write_text((ROOT / "tests" / "fake_vllm.py").read_text())
+    worker = serve(
+        VLLM_COMMAND=f"{sys.executable} {command}", ENGINE_WAIT_TIMEOUT="3", MAX_RESTARTS="50"
+    )
+    job = platform.submit(asked("a", tokens=3, first_token_s=60))
+    until(lambda: client.running(worker.engine_url) == 1, what="the job at work")
+    command.unlink()
+    psutil.Process(worker.engine_pid()).kill()
+    meanwhile = platform.submit(asked("b", tokens=3))
+    for one in (job, meanwhile):
+        error = json.loads(platform.until(one, "FAILED")["error"])
+        assert error["code"] == 503
+        assert "no engine was ready within 3 s; the engine is being restarted: " in error["message"]
+        assert "the engine ended with code 2" in error["message"]
+    assert worker.ping() == 503
+
+
+def test_a_worker_that_gives_up_says_why_to_its_jobs_and_to_the_platform(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve(
+        FAKE_VLLM="exit-after=6", FAKE_VLLM_LINES="RuntimeError: boom 7", MAX_RESTARTS="0"
+    )
+    job = platform.submit(asked("a", tokens=3, first_token_s=60))
+    error = json.loads(platform.until(job, "FAILED", 60)["error"])
+    assert "given up" in error["message"]
+    assert "RuntimeError: boom 7" in error["message"]
+    assert worker.wait() == 70
+    reported = platform.workers()["worker-1"]["unhealthy"][-1]
+    assert reported["check"] == "engine"
+    assert "boom 7" in reported["reason"]
+    assert worker.left() == []
+
+
+def test_a_start_that_fails_is_reported_with_its_cause(platform: Platform, start: Start) -> None:
+    """By the SDK's own way; the worker's exit code is that of the cause."""
+    worker = start(
+        **worker_environment(platform.root, worker_id="unfit-1"),
+        FAKE_VLLM="exit=2",
+        FAKE_VLLM_LINES="vllm serve: error: argument --max-model-len: invalid value: 'x'",
+    )
+    assert worker.wait(60) == 78
+    reported = platform.workers()["unfit-1"]["unhealthy"]
+    assert [one["check"] for one in reported] == ["engine"]
+    assert "argument --max-model-len" in reported[0]["reason"]
+    assert "Traceback" not in worker.text()
+
+
+def test_a_machine_that_is_not_fit_is_reported_while_the_engine_starts(
+    platform: Platform, start: Start
+) -> None:
+    worker = start(
+        **worker_environment(platform.root, worker_id="unfit-2"),
+        FAKE_VLLM="hang-start",
+        RUNPOD_MIN_MEMORY_GB="100000",
+    )
+    assert worker.wait(60) == 1
+    (reported,) = platform.workers()["unfit-2"]["unhealthy"]
+    assert reported["check"] == "memory"
+    assert "100000" in reported["reason"]
+    assert re.search("giving up with exit code 1: .* of memory are free", worker.text())
+
+
+def test_a_gpu_whose_driver_does_not_answer_is_reported(
+    platform: Platform, start: Start, tmp_path: Path
+) -> None:
+    command = tmp_path / "nvidia-smi"
+    command.write_text(
+        "#!/bin/sh\necho 'Unable to determine the device handle: GPU is lost.'\nexit 15"
+    )
+    command.chmod(0o755)
+    worker = start(
+        **worker_environment(platform.root, worker_id="unfit-3"),
+        FAKE_VLLM="hang-start",
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        NVIDIA_VISIBLE_DEVICES="all",
+    )
+    assert worker.wait(60) == 1
+    (reported,) = platform.workers()["unfit-3"]["unhealthy"]
+    assert (reported["check"], "GPU is lost" in reported["reason"]) == ("gpu", True)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_connection_cut_before_the_first_token_is_made_again_once(
+    platform: Platform, serve: Start, stream: bool
+) -> None:
+    """The stand-in cuts each time: two tries, no third."""
+    worker = serve()
+    job = platform.submit(asked("a", stream=stream, tokens=3, cut_after=0))
+    assert json.loads(platform.until(job, "FAILED")["error"])["code"] == 502
+    until(lambda: worker.status()["jobs"]["failed"] == 1, what="the figures")
+    assert worker.status()["jobs"]["resent"] == 1
+    assert worker.status()["restarts"] == 0
+
+
+def test_a_connection_cut_after_the_first_token_is_never_made_again(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve()
+    job = platform.submit(asked("a", tokens=30, rate=20, cut_after=10))
+    found = platform.until(job, "FAILED")
+    assert json.loads(found["error"])["code"] == 502
+    assert "".join(post["output"] for post in found["posts"]).count('"text"') == 10
+    until(lambda: worker.status()["jobs"]["failed"] == 1, what="the figures")
+    assert worker.status()["jobs"]["resent"] == 0
+
+
+def test_a_proxy_that_is_killed_leaves_its_jobs_to_the_next(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve()
+    engine = worker.engine_pid()
+    talking = [platform.submit(asked(f"t{n}", tokens=500, rate=5)) for n in range(3)]
+    silent = [platform.submit(asked(f"s{n}", tokens=3, first_token_s=4)) for n in range(3)]
+    for job in talking:
+        begun(platform, job)
+    until(lambda: client.running(worker.engine_url) == 6, what="all at work")
+    proxy_of(worker).kill()
+    for job in silent:
+        assert platform.until(job, "COMPLETED", 60)["done"] == 1
+    for job in talking:
+        error = json.loads(platform.until(job, "FAILED", 60)["error"])
+        assert "relay ended in the middle" in error["message"]
+    assert platform.until(platform.submit(asked("n", tokens=2)), "COMPLETED")["done"] == 1
+    assert worker.engine_pid() == engine
+    assert worker.status()["restarts"] == 0
+
+
+def test_errors_of_the_engine_are_counted_and_not_fatal(platform: Platform, serve: Start) -> None:
+    worker = serve()
+    for number in range(4):
+        status = 500 if number % 2 else 400
+        job = platform.submit(asked("a", stream=number < 2, status=status))
+        assert json.loads(platform.until(job, "FAILED")["error"])["code"] == status
+    until(lambda: worker.status()["jobs"]["failed"] == 4, what="the figures")
+    jobs = worker.status()["jobs"]
+    assert (jobs["refused"], jobs["engine_errors"], jobs["resent"]) == (2, 2, 0)
+    assert worker.status()["restarts"] == 0
+    metrics = client.get(f"http://127.0.0.1:{worker.control_port}/metrics").text
+    assert "vllm_supervisor_jobs_refused_total 2" in metrics
+    assert "vllm_supervisor_engine_errors_total 2" in metrics
+
+
+def test_a_platform_that_refuses_is_not_asked_without_a_pause(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve()
+    platform.fault(path="job-take", status=503, times=1000)
+    time.sleep(4)
+    polls = platform.count("job-take")
+    time.sleep(3)
+    assert platform.count("job-take") - polls < 30
+    assert worker.ping() == 200
+    platform.no_faults()
+    assert platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED", 60)["done"] == 1
+
+
+def test_a_drain_that_takes_too_long_ends_its_jobs_with_an_error(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve(DRAIN_TIMEOUT="1")
+    talking = platform.submit(asked("t", tokens=500, rate=5))
+    begun(platform, talking)
+    assert worker.stop(seconds=60) == 0
+    error = json.loads(platform.until(talking, "FAILED")["error"])
+    assert "worker was stopped" in error["message"]
+    assert worker.left() == []
+
+
+def test_a_second_signal_ends_jobs_with_an_error(platform: Platform, serve: Start) -> None:
+    worker = serve()
+    talking = platform.submit(asked("t", tokens=500, rate=5))
+    begun(platform, talking)
+    worker.process.send_signal(signal.SIGTERM)
+    until(lambda: worker.ping() == 503, what="the drain")
+    assert worker.stop(seconds=60) == 0
+    error = json.loads(platform.until(talking, "FAILED")["error"])
+    assert error["code"] in {502, 503}
+    assert worker.left() == []
+
+
+@pytest.mark.slow
+def test_a_slow_platform_costs_no_memory(platform: Platform, serve: Start) -> None:
+    """50 streams of a fast engine, 20 MB each, and a platform that takes 0.2 s for each output."""
+    worker = serve()
+    platform.until(platform.submit(asked("first", tokens=2)), "COMPLETED")
+    proxy = proxy_of(worker)
+    before = proxy.memory_info().rss / 1e6
+    platform.fault(path="job-stream", delay_ms=200, times=100_000)
+    jobs = [platform.submit(asked(f"a{n}", tokens=100_000)) for n in range(50)]
+    most = before
+    end = time.monotonic() + 12
+    while time.monotonic() < end:
+        most = max(most, proxy.memory_info().rss / 1e6)
+        time.sleep(0.1)
+    assert client.running(worker.engine_url) == 50, "they would have ended, had they been read"
+    assert most - before < 200, (before, most)
+    for job in jobs:
+        platform.cancel(job)

@@ -1,0 +1,179 @@
+"""A machine without a reader of its log, disk, descriptors or memory, or with a wild clock."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import client
+from tests.faults.conftest import Start
+from tests.processes import Worker, until
+
+
+def test_a_flood_of_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    worker = Worker(tmp_path / "log", {"FAKE_VLLM": "log-flood"}, unread=True)
+    try:
+        worker.until_ready(60)
+        engine = worker.status()["engine_pid"]
+        before = psutil.Process(worker.process.pid).memory_info().rss
+        time.sleep(3)
+        assert worker.ping() == 200
+        assert worker.status()["engine_pid"] == engine
+        assert psutil.Process(worker.process.pid).memory_info().rss - before < 50e6
+        assert worker.stop(seconds=60) == 0
+        assert worker.left() == []
+    finally:
+        worker.end()
+
+
+def test_a_full_disk_stops_nothing(tmp_path: Path) -> None:
+    """Every write to the log fails."""
+    (tmp_path / "log").symlink_to("/dev/full")
+    worker = Worker(tmp_path / "log", {"FAKE_VLLM": "log=100"})
+    try:
+        until(lambda: worker.ping() == 200, 60, "readiness")
+        psutil.Process(worker.status()["engine_pid"]).kill()
+        until(lambda: worker.status()["restarts"] == 1, 30, "the restart")
+        until(lambda: worker.ping() == 200, 30, "readiness again")
+        assert worker.stop() == 0
+        assert worker.left() == []
+    finally:
+        worker.end()
+
+
+#: The wall clock, a day further or back at each look.
+WILD_CLOCK = """
+import itertools, time
+true, turns = time.time, itertools.count()
+time.time = lambda: true() + 86400 * (-1) ** next(turns) * next(turns)
+"""
+
+
+def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WILD_CLOCK)
+    worker = start(PYTHONPATH=str(tmp_path), ENGINE_STALL_TIMEOUT="60", STARTUP_TIMEOUT="60")
+    worker.until_ready()
+    time.sleep(4)
+    status = worker.status()
+    assert (status["state"], status["restarts"]) == ("READY", 0)
+    psutil.Process(worker.engine_pid()).kill()
+    until(lambda: worker.ping() == 503, what="the loss")
+    until(lambda: worker.ping() == 200, what="the restart")
+    assert worker.stop() == 0
+
+
+def test_without_descriptors_it_backs_off_and_recovers(start: Start) -> None:
+    """A healthy engine is not killed for a probe that could not be made; a start waits."""
+    worker = start(MAX_RESTARTS="20")
+    worker.until_ready()
+    engine = worker.engine_pid()
+    process = psutil.Process(worker.process.pid)
+    process.rlimit(resource.RLIMIT_NOFILE, (process.num_fds(), 4096))
+    until(lambda: "no file descriptor left" in worker.text(), 60, "the warning")
+    time.sleep(6)
+    assert "ended" not in worker.text()
+    psutil.Process(engine).kill()
+    until(lambda: "Too many open files" in worker.text(), 30, "the sentence")
+    until(lambda: worker.text().count("engine is started again") >= 2, 30, "the back-off")
+    assert worker.process.poll() is None
+    process.rlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    until(lambda: worker.ping() == 200, 60, "the recovery")
+    assert worker.engine_pid() != engine
+    assert "Traceback" not in worker.text()
+    assert worker.stop() == 0
+
+
+@pytest.fixture
+def small_memory() -> Iterator[str]:
+    """The folder of a control group with 200 MB of memory."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    old = [line.split(":")[2] for line in lines if "memory" in line.split(":")[1].split(",")]
+    if old:
+        parent, limit = Path("/sys/fs/cgroup/memory") / old[0].lstrip("/"), "memory.limit_in_bytes"
+    else:
+        parent, limit = Path("/sys/fs/cgroup"), "memory.max"
+    group = parent / f"vllm-supervisor-{uuid.uuid4().hex[:8]}"
+    try:
+        group.mkdir()
+        (group / limit).write_text(str(200_000_000))
+    except OSError as reason:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(f"no control group can be made here: {reason}")
+    yield str(group)
+    until(lambda: not (group / "cgroup.procs").read_text(), 10, "the end of the group")
+    group.rmdir()
+
+
+def test_an_engine_that_is_killed_for_memory_is_reported_as_that(
+    small_memory: str, tmp_path: Path
+) -> None:
+    """By the kernel, not by a signal of ours: the control group counts it."""
+    inside = f'echo $$ > {small_memory}/cgroup.procs; exec "$@"'
+    worker = Worker(
+        tmp_path / "log",
+        {"FAKE_VLLM": "eat", "MAX_RESTARTS": "1"},
+        before=["sh", "-c", inside, "sh"],
+    )
+    try:
+        assert worker.wait(60) == 137
+        text = worker.text()
+        assert re.search(
+            "giving up with exit code 137: the engine was killed because.*memory", text
+        )
+        assert text.count("engine spawned") == 2
+        assert worker.left() == []
+    finally:
+        worker.end()
+
+
+def test_nothing_outlives_a_worker_whose_children_are_frozen(start: Start) -> None:
+    worker = start(FAKE_VLLM="orphan")
+    worker.until_ready()
+    psutil.Process(worker.engine_pid()).suspend()
+    worker.process.kill()
+    worker.wait()
+    until(lambda: worker.left() == [], 10, "the end of the engine")
+
+
+def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
+    import json
+
+    worker = start(FAKE_VLLM="start=2")
+
+    def status(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor", "status", *arguments],
+            env=worker.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    until(worker.ping)
+    assert status()[0] == 3
+    code, text = status("--wait", "ready")
+    assert code == 0
+    assert "READY" in text
+    assert "restarts" in text
+    assert "imports" in text
+    code, text = status("--json")
+    assert (code, json.loads(text)["state"]) == (0, "READY")
+    assert status("--wait", "nonsense")[0] == 2
+    client.get(worker.engine_url + "/health")
+    assert worker.stop() == 0
+    code, text = status()
+    assert code == 1
+    assert "no worker answers" in text
