@@ -28,18 +28,14 @@ _HARMLESS = re.compile(
     r"(?:INFO|WARNING|DEBUG)\b|[^\n]{0,300}?\b\w{0,40}Warning: |Route: |\[?[IW]\d{4} "
 )
 #: An engine that says one of these has been ready: no cause of a failed start counts any more.
-_WAS_READY = ("Application startup complete", "Avg prompt throughput: ")
+_WAS_READY = re.compile(r"INFO:\s{1,9}Application startup complete|INFO [^']{0,80} throughput: ")
 #: vLLM's own report of a child that ended; the number is negative for a signal.
 _LOST_CHILD = re.compile(r"Failed core proc\(s\): \{[^}\n]{0,200}?: -(\d{1,2})\b")
-_ERROR = re.compile(r"[\w.]{0,120}(?:Error|Exception): [^\n]*", re.MULTILINE)
+_ERROR = re.compile(r"^[^\n]{0,40}?(\b[\w.]{0,120}(?:Error|Exception): [^\n]*)", re.MULTILINE)
 #: Said about an error that was told before.
-_WRAPPERS = (
-    "Engine core initialization failed",
-    "EngineDeadError",
-    "EngineGenerateError",
-    "WorkerProc initialization failed",
-    "died unexpectedly",
-)
+_WRAPPERS = ("Engine core initialization failed", "EngineDeadError", "WorkerProc initialization")
+#: Said when a process of the engine ended; if it was killed, nothing else is.
+_CHILD_LOST = ("EngineDeadError", "died unexpectedly", "Failed core proc(s): {")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,13 @@ _OUT_OF_MEMORY = Diagnosis(
     "give the worker more memory, or use a smaller or quantised model; CPU_OFFLOAD_GB and"
     " MAX_PARALLEL_LOADING_WORKERS also say how much is used",
     kind="out-of-memory",
+)
+
+_LOST = Diagnosis(
+    "a process of the engine ended without a word, as one does that is killed",
+    "most often the machine's or container's memory ran out: give the worker more memory or use a"
+    " smaller model",
+    kind="process-lost",
 )
 
 _SEE_ABOVE = "see the engine's lines above"
@@ -122,9 +125,15 @@ def diagnose(
     lost = _LOST_CHILD.search(text)
     if code < 0 or lost:
         return _killed(-code if code < 0 or lost is None else int(lost[1]))
+    errors = _own_errors(text)
+    if not errors and any(sign in text for sign in _CHILD_LOST):
+        return _LOST
     if code == 0:
         return Diagnosis("the engine ended by itself", _SEE_ABOVE, kind="ended")
-    return Diagnosis(f"the engine ended with code {code}", _last_error(text))
+    return Diagnosis(
+        f"the engine ended with code {code}",
+        f"its last error was {errors[-1]}" if errors else _SEE_ABOVE,
+    )
 
 
 def _errors(lines: Sequence[str]) -> tuple[str, bool]:
@@ -133,13 +142,13 @@ def _errors(lines: Sequence[str]) -> tuple[str, bool]:
     ready = False
     for whole in lines:
         line = whole[:_LINE_MOST]
-        if any(mark in line for mark in _WAS_READY):
-            ready = True
-            kept.clear()
-            continue
         found = _PREFIX.match(line)
         line = line[found.end() :] if found else line
-        if not _HARMLESS.match(line):
+        if _WAS_READY.match(line):
+            if not ready:
+                kept.clear()
+            ready = True
+        elif not _HARMLESS.match(line):
             kept.append(line)
     return "\n".join(kept), ready
 
@@ -173,11 +182,9 @@ def _killed(number: int) -> Diagnosis:
     return Diagnosis(f"the engine was killed by {name}", remedy, kind=kind)
 
 
-def _last_error(text: str) -> str:
+def _own_errors(text: str) -> list[str]:
+    """The errors that were told, oldest first, without those that only repeat another one."""
     said = [error.strip() for error in _ERROR.findall(text)]
     own = [error for error in said if not any(wrapper in error for wrapper in _WRAPPERS)]
-    if not said:
-        return _SEE_ABOVE
     # The class without its modules: the sentence is for people.
-    last = re.sub(r"^(?:\w+\.)+(?=\w+(?:Error|Exception): )", "", (own or said)[-1])
-    return f"its last error was {_quoted(last)}"
+    return [_quoted(re.sub(r"^(?:\w+\.)+(?=\w+(?:Error|Exception): )", "", one)) for one in own]

@@ -59,6 +59,10 @@ _SMALLER = (
     "use a quantised or smaller model, or more GPUs with TENSOR_PARALLEL_SIZE; lower MAX_MODEL_LEN"
     " and MAX_NUM_SEQS need less, too"
 )
+_FETCH_AGAIN = (
+    "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer of Git"
+    " LFS and not the weights"
+)
 
 _COMMAND_LINE = (
     # Python's argparse, all versions
@@ -67,8 +71,9 @@ _COMMAND_LINE = (
         ("error: argument --",),
         "the engine could not read the JSON of {option}: {why}",
         "write valid JSON, with double quotes, in the variable of that option; " + _EXPLAIN,
-        details=r"error: argument (?P<option>--[\w-]+)[^\n:]{0,80}: (?P<why>Value [^\n]{1,600}?"
-        r" cannot be converted to <function loads|invalid loads value: [^\n]{1,600})",
+        details=r"error: argument (?P<option>--[\w-]+)[^\n:]{0,80}: "
+        r"(?:Value|invalid loads value:) (?P<why>[^\n]{1,600}?)"
+        r"(?: cannot be converted to <function loads|$|\n)",
     ),
     _rule(
         "bad-option",
@@ -262,8 +267,14 @@ _MODEL = (
             "PytorchStreamReader failed",
         ),
         "a weight file of the model {model} is damaged",
-        "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer"
-        " of Git LFS and not the weights",
+        _FETCH_AGAIN,
+    ),
+    _rule(
+        "weights-damaged",
+        (", in parse_safetensors_file_metadata",),
+        "a weight file of the model {model} is damaged",
+        _FETCH_AGAIN,
+        details=r".{0,400}?\n(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
     ),
     _rule(
         "config-damaged",
