@@ -29,13 +29,15 @@ _HARMLESS = re.compile(
 )
 #: An engine that says one of these has been ready: no cause of a failed start counts any more.
 _WAS_READY = re.compile(r"INFO:\s{1,9}Application startup complete|INFO [^']{0,80} throughput: ")
-#: vLLM's own report of a child that ended; the number is negative for a signal.
-_LOST_CHILD = re.compile(r"Failed core proc\(s\): \{[^}\n]{0,200}?: -(\d{1,2})\b")
+#: vLLM's own report of a process of its that ended; the number is negative for a signal.
+_ENDED_BY_SIGNAL = re.compile(
+    r"(?:Failed core proc\(s\): \{[^}\n]{0,200}?|died unexpectedly \(exit code): -(\d{1,2})\b"
+)
 _ERROR = re.compile(r"^[^\n]{0,40}?(\b[\w.]{0,120}(?:Error|Exception): [^\n]*)", re.MULTILINE)
 #: Said about an error that was told before.
 _WRAPPERS = ("Engine core initialization failed", "EngineDeadError", "WorkerProc initialization")
 #: Said when a process of the engine ended; if it was killed, nothing else is.
-_CHILD_LOST = ("EngineDeadError", "died unexpectedly", "Failed core proc(s): {")
+_PROCESS_LOST = ("EngineDeadError", "died unexpectedly", "Failed core proc(s): {}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +76,33 @@ _SEE_ABOVE = "see the engine's lines above"
 _SIGNALS = {
     signal.SIGKILL: (
         "killed",
-        "most often the machine's or container's memory ran out: give the worker more memory or"
-        " use a smaller model, unless somebody killed it by hand",
+        (
+            "most often the machine's or container's memory ran out: give the worker more memory or"
+            " use a smaller model, unless somebody killed it by hand"
+        ),
     ),
     signal.SIGTERM: ("terminated", "somebody else asked it to end; nothing is to be corrected"),
     signal.SIGINT: ("terminated", "somebody else asked it to end; nothing is to be corrected"),
     signal.SIGBUS: (
         "bus-error",
-        "most often /dev/shm is too small: give the container more shared memory (docker run"
-        " --shm-size=8g or --ipc=host), or the disk of a mapped file failed",
+        (
+            "most often /dev/shm is too small: give the container more shared memory (docker run"
+            " --shm-size=8g or --ipc=host), or the disk of a mapped file failed"
+        ),
     ),
     signal.SIGSEGV: (
         "segmentation-fault",
-        "a fault in native code: try ENFORCE_EAGER=true or another ATTENTION_BACKEND, else another"
-        " image of vLLM that fits the driver",
+        (
+            "a fault in native code: try ENFORCE_EAGER=true or another ATTENTION_BACKEND, else"
+            " another image of vLLM that fits the driver"
+        ),
     ),
     signal.SIGILL: (
         "illegal-instruction",
-        "this processor lacks an instruction that the engine was built for: use another machine or"
-        " another build of vLLM, or DTYPE=float32 on a processor",
+        (
+            "this processor lacks an instruction that the engine was built for: use another machine"
+            " or another build of vLLM; on the CPU build DTYPE=float32 may help"
+        ),
     ),
     signal.SIGABRT: (
         "aborted",
@@ -122,11 +132,11 @@ def diagnose(
         if (said := _said(rule, text)) is not None:
             said["model"] = model or "without a name"
             return Diagnosis(rule.cause_with(said), rule.remedy_with(said), rule.final, rule.kind)
-    lost = _LOST_CHILD.search(text)
+    lost = _ENDED_BY_SIGNAL.search(text)
     if code < 0 or lost:
         return _killed(-code if code < 0 or lost is None else int(lost[1]))
     errors = _own_errors(text)
-    if not errors and any(sign in text for sign in _CHILD_LOST):
+    if not errors and any(sign in text for sign in _PROCESS_LOST):
         return _LOST
     if code == 0:
         return Diagnosis("the engine ended by itself", _SEE_ABOVE, kind="ended")

@@ -60,8 +60,8 @@ _SMALLER = (
     " and MAX_NUM_SEQS need less, too"
 )
 _FETCH_AGAIN = (
-    "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer of Git"
-    " LFS and not the weights"
+    "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer of"
+    " Git LFS and not the weights"
 )
 
 _COMMAND_LINE = (
@@ -277,6 +277,13 @@ _MODEL = (
         details=r".{0,400}?\n(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
     ),
     _rule(
+        "weights-mismatch",
+        ("must match the size of tensor b", "Attempted to load weight ("),
+        "the weights of the model {model} do not fit its config.json: {why}",
+        "fetch the model again, or set MODEL_REVISION to one whose files belong together",
+        details=r"(?P<why>The size of tensor a[^\n]{1,100}|Attempted to load weight[^\n]{1,150})",
+    ),
+    _rule(
         "config-damaged",
         ("It looks like the config file at", "is not a valid JSON file"),
         "the config.json of the model {model} cannot be read",
@@ -487,7 +494,7 @@ _DEVICE = (
     _rule(
         "shared-memory",
         ("Insufficient space in /dev/shm", "Error while creating shared memory", "unexpected bus"),
-        "/dev/shm is too small",
+        "/dev/shm is too small",  # noqa: S108 - a sentence
         "give the container more shared memory: docker run --shm-size=8g or --ipc=host",
         final=False,
         running=True,
@@ -541,22 +548,29 @@ _REST = (
         ("invalid tool call parser", "invalid reasoning parser", "--enable-auto-tool-choice"),
         "the engine refused its settings for tools or reasoning: {why}",
         "correct TOOL_CALL_PARSER, REASONING_PARSER or ENABLE_AUTO_TOOL_CHOICE",
-        details=r"Error: (?P<why>[^\n]{1,300})",
+        details=r"Error: (?:Error: )?'?(?P<why>[^\n(]{1,300})",
     ),
     _rule(
         "no-permission",
-        ("PermissionError: [Errno 13]",),
+        ("PermissionError: [Errno 13]", "OSError: [Errno 30]"),
         "the engine may not read or write a file: {why}",
         "correct the rights of that file or folder, or set HF_HOME to one that can be written",
-        details=r"Permission denied: (?P<why>[^\n]{1,300})",
+        details=r"(?:Permission denied|Read-only file system): (?P<why>[^\n]{1,300})",
     ),
     # pydantic's report of vLLM's own configuration classes
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),
+        "the engine refused its configuration: {field}: {why}",
+        "correct the variable that sets it; " + _EXPLAIN,
+        details=r"validation errors? for \w+\n(?P<field>[\w.]{1,100})\n  (?P<why>[^\[\n]+)",
+    ),
+    _rule(
+        "bad-configuration",
+        (" validation error for ", " validation errors for "),
         "the engine refused its configuration: {why}",
         "correct the variable that sets it; " + _EXPLAIN,
-        details=r"validation errors? for \w+Config\s+(?:Value error, )?(?P<why>[^\[\n]+)",
+        details=r"validation errors? for \w+\s+(?:Value error, )?(?P<why>[^\[\n]+)",
     ),
 )
 

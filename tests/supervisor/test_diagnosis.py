@@ -27,12 +27,23 @@ CASES = [
     ("bad_value", "bad-option", "argument --max-model-len: invalid", "VLLM_EXTRA_ARGS", FINAL),
     ("bad_choice", "bad-option", "--kv-cache-dtype: invalid choice: 'int3'", "explain", FINAL),
     ("bad_json", "bad-json", "JSON of --speculative-config: {bad", "double quotes", FINAL),
+    ("tool_parser", "bad-tool-parser", "parser: nope", "TOOL_CALL_PARSER", FINAL),
+    ("no_tool_parser", "bad-tool-parser", "requires --tool-call-parser", "TOOL_CALL", FINAL),
+    ("utilization", "bad-configuration", "gpu_memory_utilization: Input should be less than",
+     "explain", FINAL),
+    ("batched_tokens", "bad-configuration", "max_num_batched_tokens (128) is smaller than",
+     "explain", FINAL),
     # the model's host
     ("gated", "gated", "org/m is gated", "HF_TOKEN", FINAL),
     ("gated_without_token", "gated", "org/m is gated", "HF_TOKEN", FINAL),
     ("bad_token", "token-refused", "refused the token", "HF_TOKEN", FINAL),
     ("no_repository", "model-not-found", "org/m was not found", "MODEL_NAME", FINAL),
     ("no_folder", "model-not-found", "org/m was not found", "MODEL_NAME", FINAL),
+    ("no_config", "model-not-found", "org/m was not found", "config.json", FINAL),
+    ("token_without_rights", "token-refused", "refused the token", "may read", FINAL),
+    ("rate_limited", "rate-limited", "too many", "HF_TOKEN", AGAIN),
+    ("hub_down", "hub-failed", "503 Service Unavailable", "HF_HOME", AGAIN),
+    ("download_broken", "download-broken", "broke off", "HF_HOME", AGAIN),
     ("no_revision", "revision-not-found", "no such revision", "MODEL_REVISION", FINAL),
     ("offline", "network", "org/m is not on this disk", "HF_HUB_OFFLINE", AGAIN),
     ("connection_refused", "network", "org/m is not on this disk", "network", AGAIN),
@@ -48,6 +59,8 @@ CASES = [
     ("weights_missing", "weights-missing", "no weights", "LOAD_FORMAT", FINAL),
     ("weights_truncated", "weights-damaged", "org/m is damaged", "fetch it again", FINAL),
     ("weights_pointer", "weights-damaged", "org/m is damaged", "Git LFS", FINAL),
+    ("weights_shape", "weights-mismatch", "tensor a (512)", "MODEL_REVISION", FINAL),
+    ("bad_config", "config-damaged", "config.json", "fetch the model again", FINAL),
     ("lora_path", "lora-not-found", "No adapter found for /models/none", "LORA_MODULES", FINAL),
     ("lora_rank", "lora-rank", "rank 64, and the engine takes up to 16", "MAX_LORA_RANK", FINAL),
     # memory
@@ -60,6 +73,7 @@ CASES = [
     ("gpu_memory_taken", "gpu-memory-taken", "3.12 of 23.68 GiB", "GPU_MEMORY_UTIL", AGAIN),
     ("memory_profiling", "gpu-memory-taken", "while the engine measured", "GPU of its", AGAIN),
     ("cuda_out_of_memory", "gpu-out-of-memory", "too small", "TENSOR_PARALLEL_SIZE", AGAIN),
+    ("host_memory", "host-memory", "GiB of memory free", "VLLM_CPU_KVCACHE_SPACE", AGAIN),
     # what does not fit together
     ("heads", "heads-not-divisible", "4 attention heads", "TENSOR_PARALLEL_SIZE", FINAL),
     ("too_few_gpus", "too-few-gpus", "4 GPUs, and this machine has 2", "2 or less", FINAL),
@@ -79,7 +93,8 @@ CASES = [
     ("gpu_unsupported", "gpu-unsupported", "this kind of GPU", "another GPU", FINAL),
     ("gpu_fault", "gpu-fault", "uncorrectable ECC error", "replace the worker", AGAIN),
     ("nccl", "nccl", "unhandled cuda error", "NCCL_DEBUG", AGAIN),
-    ("shared_memory_check", "shared-memory", "/dev/shm", "--shm-size", AGAIN),
+    ("shared_memory", "shared-memory", "shm is too small", "--shm-size", AGAIN),
+    ("shared_memory_check", "shared-memory", "shm is too small", "--shm-size", AGAIN),
     ("port_in_use", "port-in-use", "port is taken", "VLLM_PORT", AGAIN),
 ]  # fmt: skip
 
@@ -131,6 +146,8 @@ def test_no_two_rules_differ_in_style() -> None:
 
 LOST = [
     ("killed_core", 0, "process-lost", "memory"),
+    ("killed_start", 1, "process-lost", "memory"),
+    ("core_segv", 1, "segmentation-fault", "ENFORCE_EAGER"),
 ]
 
 
@@ -147,7 +164,7 @@ def test_a_process_that_was_killed(name: str, code: int, kind: str, remedy: str)
     [
         (-9, "killed", "SIGKILL", "memory"),
         (-15, "terminated", "SIGTERM", "somebody"),
-        (-7, "bus-error", "SIGBUS", "/dev/shm"),
+        (-7, "bus-error", "SIGBUS", "--shm-size"),
         (-11, "segmentation-fault", "SIGSEGV", "ENFORCE_EAGER"),
         (-4, "illegal-instruction", "SIGILL", "processor"),
         (-6, "aborted", "SIGABRT", "above"),
