@@ -16,7 +16,7 @@ from supervisor.secrets import masked
 _LINE_MOST = 1000  # characters of a line that are read; vLLM's longest sentences end before
 _QUOTE_MOST = 300
 _AFTER_MOST = 1500  # characters from a phrase's line on in which its details stand
-_PLACES_MOST = 20  # places of one phrase that are tried, the last ones
+_PLACES_MOST = 5  # places of one phrase that are tried, the last ones
 
 #: What stands before a message: processes in brackets, then level, time and place in the source.
 _PREFIX = re.compile(
@@ -166,6 +166,8 @@ def _errors(lines: Sequence[str]) -> tuple[str, bool]:
 def _said(rule: Rule, text: str) -> dict[str, str] | None:
     """What the rule's details quote, empty if it quotes nothing; None if it does not fit."""
     for phrase in rule.phrases:
+        if phrase not in text:  # much faster than rfind
+            continue
         at = len(text)
         for _ in range(_PLACES_MOST):
             if (at := text.rfind(phrase, 0, at)) < 0:

@@ -274,7 +274,7 @@ _MODEL = (
         (", in parse_safetensors_file_metadata",),
         "a weight file of the model {model} is damaged",
         _FETCH_AGAIN,
-        details=r".{0,400}?\n(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
+        details=r"in parse_safetensors_file_metadata.{0,400}?\n(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
     ),
     _rule(
         "weights-mismatch",
