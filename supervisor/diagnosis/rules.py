@@ -63,6 +63,12 @@ _FETCH_AGAIN = (
     "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer of"
     " Git LFS and not the weights"
 )
+_ACCEPT = "accept its licence on the model's page and set HF_TOKEN to a token of that account"
+_NAME_IT = (
+    "check MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG: a repository name such as"
+    " Qwen/Qwen3-0.6B or the path of a folder with a config.json; a private repository needs"
+    " HF_TOKEN"
+)
 
 _COMMAND_LINE = (
     # Python's argparse, all versions
@@ -90,17 +96,24 @@ _COMMAND_LINE = (
 )
 
 _HUB = (
+    # Named as the message does where it can be: a draft model or a tokenizer may be meant.
+    _rule(
+        "gated",
+        ("Make sure to have access to it at ", "Access to model "),
+        "the model {what} is gated, and this account has no access to it",
+        _ACCEPT,
+        details=r"(?:access to it at https?://[^\s/]{1,100}/|Access to model )"
+        r"(?P<what>[\w.-]{1,100}/[\w.-]{1,100})(?:\.|\s|$)",
+    ),
     _rule(
         "gated",
         (
             "GatedRepoError",
             "You are trying to access a gated repo",
             "is a gated repository",
-            "Access to model ",
         ),
         "the model {model} is gated, and this account has no access to it",
-        "accept its licence on the model's page and set HF_TOKEN to a token of that account",
-        details=r"GatedRepoError|gated repo|Access to model \S{1,200} is restricted",
+        _ACCEPT,
     ),
     _rule(
         "token-refused",
@@ -125,6 +138,18 @@ _HUB = (
     _rule(
         "model-not-found",
         (
+            "is not a local folder and is not a valid model identifier",
+            "Repo id must ",
+            "Invalid repository ID or local directory specified",
+        ),
+        "the model {what} was not found",
+        _NAME_IT,
+        details=r"(?:Error: |Repo id must [^\n]{1,200}?: '|directory specified: ')"
+        r"(?P<what>[^\s']{1,300})(?:' | is not a local|'\.)",
+    ),
+    _rule(
+        "model-not-found",
+        (
             "RepositoryNotFoundError",
             "is not a local folder and is not a valid model identifier",
             "Repo id must be in the form",
@@ -132,8 +157,7 @@ _HUB = (
             "Invalid repository ID or local directory specified",
         ),
         "the model {model} was not found",
-        "check MODEL_NAME: a repository name such as Qwen/Qwen3-0.6B or the path of a folder with a"
-        " config.json; a private repository needs HF_TOKEN",
+        _NAME_IT,
     ),
     _rule(
         "token-refused",
@@ -545,10 +569,15 @@ _REST = (
     ),
     _rule(
         "bad-tool-parser",
-        ("invalid tool call parser", "invalid reasoning parser", "--enable-auto-tool-choice"),
+        (
+            "invalid tool call parser",
+            "invalid reasoning parser",
+            "Reasoning parser '",
+            "--enable-auto-tool-choice requires",
+        ),
         "the engine refused its settings for tools or reasoning: {why}",
         "correct TOOL_CALL_PARSER, REASONING_PARSER or ENABLE_AUTO_TOOL_CHOICE",
-        details=r"Error: (?:Error: )?'?(?P<why>[^\n(]{1,300})",
+        details=r"Error: (?:Error: )?[\"']?(?P<why>[^\n(.]{1,200})",
     ),
     _rule(
         "no-permission",
@@ -556,6 +585,14 @@ _REST = (
         "the engine may not read or write a file: {why}",
         "correct the rights of that file or folder, or set HF_HOME to one that can be written",
         details=r"(?:Permission denied|Read-only file system): (?P<why>[^\n]{1,300})",
+    ),
+    _rule(
+        "file-not-found",
+        ("FileNotFoundError: [Errno 2]",),
+        "a file that the configuration names does not exist: {why}",
+        "correct the variable that names it (VLLM_CONFIG_FILE and the like): a path inside the"
+        " container",
+        details=r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'",
     ),
     # pydantic's report of vLLM's own configuration classes
     _rule(

@@ -29,32 +29,38 @@ CASES = [
     ("bad_json", "bad-json", "JSON of --speculative-config: {bad", "double quotes", FINAL),
     ("tool_parser", "bad-tool-parser", "parser: nope", "TOOL_CALL_PARSER", FINAL),
     ("no_tool_parser", "bad-tool-parser", "requires --tool-call-parser", "TOOL_CALL", FINAL),
+    ("reasoning_parser", "bad-tool-parser", "Reasoning parser 'nope'", "REASONING_PARSER", FINAL),
+    ("bad_config_file", "file-not-found", "/models/none.yaml", "VLLM_CONFIG_FILE", FINAL),
     ("utilization", "bad-configuration", "gpu_memory_utilization: Input should be less than",
      "explain", FINAL),
     ("batched_tokens", "bad-configuration", "max_num_batched_tokens (128) is smaller than",
      "explain", FINAL),
     # the model's host
-    ("gated", "gated", "org/m is gated", "HF_TOKEN", FINAL),
-    ("gated_without_token", "gated", "org/m is gated", "HF_TOKEN", FINAL),
+    ("gated", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
+    ("gated_without_token", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
     ("bad_token", "token-refused", "refused the token", "HF_TOKEN", FINAL),
-    ("no_repository", "model-not-found", "org/m was not found", "MODEL_NAME", FINAL),
-    ("no_folder", "model-not-found", "org/m was not found", "MODEL_NAME", FINAL),
-    ("no_config", "model-not-found", "org/m was not found", "config.json", FINAL),
+    ("no_repository", "model-not-found", "org/missing was not found", "MODEL_NAME", FINAL),
+    ("no_folder", "model-not-found", "/models/none was not found", "MODEL_NAME", FINAL),
+    ("no_config", "model-not-found", "/models/noconfig was not found", "config.json", FINAL),
     ("token_without_rights", "token-refused", "refused the token", "may read", FINAL),
     ("rate_limited", "rate-limited", "too many", "HF_TOKEN", AGAIN),
     ("hub_down", "hub-failed", "503 Service Unavailable", "HF_HOME", AGAIN),
     ("download_broken", "download-broken", "broke off", "HF_HOME", AGAIN),
+    ("speculative_model", "model-not-found", "/models/none was", "SPECULATIVE_CONFIG", FINAL),
     ("no_revision", "revision-not-found", "no such revision", "MODEL_REVISION", FINAL),
     ("offline", "network", "org/m is not on this disk", "HF_HUB_OFFLINE", AGAIN),
     ("connection_refused", "network", "org/m is not on this disk", "network", AGAIN),
     ("no_name", "network", "its host cannot be reached", "network", AGAIN),
+    ("read_only", "no-permission", "may not read or write", "HF_HOME", FINAL),
     ("disk_full", "disk-full", "disk is full", "HF_HOME", AGAIN),
     # the model's files
     ("unknown_architecture", "unknown-architecture", "(NewForCausalLM)", "newer vLLM", FINAL),
+    ("unknown_architecture_0_28", "unknown-architecture", "(NewForCausalLM)", "newer", FINAL),
     ("unknown_architecture_0_6", "unknown-architecture", "(Cohere2ForCausalLM)", "newer", FINAL),
     ("unknown_model_type", "unknown-architecture", "(newmodel)", "newer vLLM", FINAL),
     ("remote_code", "remote-code", "code of its own", "TRUST_REMOTE_CODE=true", FINAL),
     ("no_tokenizer", "tokenizer-missing", "no tokenizer", "TOKENIZER_NAME", FINAL),
+    ("no_tokenizer_0_28", "tokenizer-missing", "no tokenizer", "TOKENIZER_NAME", FINAL),
     ("chat_template", "chat-template", "/models/none.jinja", "CUSTOM_CHAT_TEMPLATE", FINAL),
     ("weights_missing", "weights-missing", "no weights", "LOAD_FORMAT", FINAL),
     ("weights_truncated", "weights-damaged", "org/m is damaged", "fetch it again", FINAL),
@@ -65,6 +71,7 @@ CASES = [
     ("lora_rank", "lora-rank", "rank 64, and the engine takes up to 16", "MAX_LORA_RANK", FINAL),
     # memory
     ("context_memory", "context-memory", "to serve 900000", "MAX_MODEL_LEN to 5", FINAL),
+    ("context_memory_0_28", "context-memory", "to serve 900000", "MAX_MODEL_LEN to 5", FINAL),
     ("context_memory_0_2", "context-memory", "4096", "MAX_MODEL_LEN to 3664 or less", FINAL),
     ("context_memory_0_8", "context-memory", "1048576", "MAX_MODEL_LEN lower", FINAL),
     ("context_memory_0_15", "context-memory", "262144", "MAX_MODEL_LEN to 34736 or", FINAL),
@@ -73,9 +80,11 @@ CASES = [
     ("gpu_memory_taken", "gpu-memory-taken", "3.12 of 23.68 GiB", "GPU_MEMORY_UTIL", AGAIN),
     ("memory_profiling", "gpu-memory-taken", "while the engine measured", "GPU of its", AGAIN),
     ("cuda_out_of_memory", "gpu-out-of-memory", "too small", "TENSOR_PARALLEL_SIZE", AGAIN),
+    ("host_memory_share", "host-memory", "GiB of memory free", "GPU_MEMORY_UTIL", AGAIN),
     ("host_memory", "host-memory", "GiB of memory free", "VLLM_CPU_KVCACHE_SPACE", AGAIN),
     # what does not fit together
     ("heads", "heads-not-divisible", "4 attention heads", "TENSOR_PARALLEL_SIZE", FINAL),
+    ("not_divisible", "not-divisible", "152064 is not divisible by 7", "TENSOR_PARALLEL", FINAL),
     ("too_few_gpus", "too-few-gpus", "4 GPUs, and this machine has 2", "2 or less", FINAL),
     ("too_few_gpus_0_7", "too-few-gpus", "more GPUs than", "TENSOR_PARALLEL_SIZE", FINAL),
     ("too_few_gpus_0_8", "too-few-gpus", "more GPUs than", "TENSOR_PARALLEL_SIZE", FINAL),
@@ -85,6 +94,7 @@ CASES = [
     ("quantization_capability", "quantization-unsupported", "modelopt_fp4 is not supported",
      "QUANTIZATION", FINAL),
     ("bfloat16", "dtype-unsupported", "Tesla T4 GPU has compute capability 7.5", "DTYPE", FINAL),
+    ("float16", "dtype-unsupported", "data type", "DTYPE", FINAL),
     # the machine
     ("driver_too_old", "driver-too-old", "driver does not fit", "newer driver", FINAL),
     ("driver_803", "driver-too-old", "driver does not fit", "newer driver", FINAL),
@@ -133,7 +143,8 @@ def test_every_file_is_tested() -> None:
     assert tested | {"good_start"} == {path.stem for path in ENDS.iterdir()}
 
 
-def test_no_two_rules_differ_in_style() -> None:
+def test_every_rule_is_whole_and_its_cause_tested() -> None:
+    assert {rule.kind for rule in RULES} == {case[1] for case in CASES}
     for rule in RULES:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.kind)
         quoted = {name for text in (rule.cause, rule.remedy)
