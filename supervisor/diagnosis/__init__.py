@@ -58,8 +58,8 @@ class Diagnosis:
 
 _OUT_OF_MEMORY = Diagnosis(
     "the engine was killed because the machine's or container's memory ran out",
-    "give the worker more memory, or use a smaller or quantised model; CPU_OFFLOAD_GB and"
-    " MAX_PARALLEL_LOADING_WORKERS also say how much is used",
+    "give the worker more memory, use a smaller or quantised model, or lower CPU_OFFLOAD_GB and"
+    " KV_OFFLOADING_SIZE where they are set",
     kind="out-of-memory",
 )
 
@@ -72,8 +72,10 @@ _LOST = Diagnosis(
 
 _SEE_ABOVE = "see the engine's lines above"
 
+_SHELL = 128  # what a shell adds to the number of the signal that ended its command
+
 #: Kind and remedy of an end by a signal.
-_SIGNALS = {
+_SIGNALS: dict[int, tuple[str, str]] = {
     signal.SIGKILL: (
         "killed",
         (
@@ -132,10 +134,9 @@ def diagnose(
         if (said := _said(rule, text)) is not None:
             said["model"] = model or "without a name"
             return Diagnosis(rule.cause_with(said), rule.remedy_with(said), rule.final, rule.kind)
-    lost = _ENDED_BY_SIGNAL.search(text)
-    if code < 0 or lost:
-        return _killed(-code if code < 0 or lost is None else int(lost[1]))
     errors = _own_errors(text)
+    if number := _signal(code, text, bool(errors)):
+        return _killed(number, errors)
     if not errors and any(sign in text for sign in _PROCESS_LOST):
         return _LOST
     if code == 0:
@@ -185,12 +186,29 @@ def _quoted(value: str) -> str:
     return value[:_QUOTE_MOST].rstrip(" .,;:")
 
 
-def _killed(number: int) -> Diagnosis:
+def _signal(code: int, text: str, told: bool) -> int:
+    """The number of the signal that ended the engine or a process of it, 0 if none did.
+
+    `told`: there is an error of its own.
+    """
+    if code < 0:
+        return -code
+    if code - _SHELL in _SIGNALS:
+        return code - _SHELL
+    found = _ENDED_BY_SIGNAL.search(text)
+    number = int(found[1]) if found else 0
+    # Where one process fails, vLLM ends the others so: that is no cause.
+    return 0 if told and number in {signal.SIGTERM, signal.SIGKILL} else number
+
+
+def _killed(number: int, errors: Sequence[str]) -> Diagnosis:
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    kind, remedy = _SIGNALS.get(number, ("killed", _SEE_ABOVE))  # type: ignore[call-overload]
+    kind, remedy = _SIGNALS.get(number, ("killed", _SEE_ABOVE))
+    if number == signal.SIGABRT and errors:
+        remedy = f"its last error was {errors[-1]}"
     return Diagnosis(f"the engine was killed by {name}", remedy, kind=kind)
 
 

@@ -298,7 +298,8 @@ _MODEL = (
         (", in parse_safetensors_file_metadata",),
         "a weight file of the model {model} is damaged",
         _FETCH_AGAIN,
-        details=r"in parse_safetensors_file_metadata.{0,400}?\n(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
+        details=r"in parse_safetensors_file_metadata.{0,400}?\n"
+        r"(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
     ),
     _rule(
         "weights-mismatch",
@@ -431,7 +432,8 @@ _FIT = (
             "is less than than max local gpu count",
             "The number of required GPUs exceeds the total number",
             "exceeds assigned_physical_gpu_ids count",
-            "is out of bounds for ",
+            "is out of bounds for assigned_physical_gpu_ids",
+            "DP adjusted local rank ",
         ),
         "the engine is to use more GPUs than this machine has",
         "set TENSOR_PARALLEL_SIZE, PIPELINE_PARALLEL_SIZE and DATA_PARALLEL_SIZE so that their"

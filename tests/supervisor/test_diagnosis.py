@@ -181,6 +181,7 @@ def test_a_process_that_was_killed(name: str, code: int, kind: str, remedy: str)
         (-6, "aborted", "SIGABRT", "above"),
         (-8, "arithmetic-fault", "SIGFPE", "image"),
         (-63, "killed", "63", "lines"),
+        (137, "killed", "SIGKILL", "memory"),  # as a shell says it
     ],
 )
 def test_a_signal_is_named(code: int, kind: str, name: str, remedy: str) -> None:
@@ -189,6 +190,19 @@ def test_a_signal_is_named(code: int, kind: str, name: str, remedy: str) -> None
     assert name in found.cause
     assert remedy in found.remedy
     assert not found.final
+
+
+def test_what_was_said_before_an_abort_is_its_cause() -> None:
+    found = diagnose(-6, ["terminate called", "std::RuntimeError: odd thing"])
+    assert (found.kind, found.remedy) == ("aborted", "its last error was RuntimeError: odd thing")
+
+
+def test_a_process_that_vllm_ended_itself_is_no_cause() -> None:
+    said = (
+        "Engine core initialization failed. See root cause above. Failed core proc(s): {'a': -15}"
+    )
+    assert diagnose(1, [f"RuntimeError: {said}"]).kind == "terminated"
+    assert diagnose(1, ["ValueError: odd thing", f"RuntimeError: {said}"]).kind == "unknown"
 
 
 def test_memory_that_ran_out_explains_every_end() -> None:
