@@ -198,6 +198,41 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
 
 
 @pytest.mark.own_engine
+@pytest.mark.parametrize(
+    ("cause", "settings", "said"),
+    [
+        (
+            "a value that the engine refuses",
+            {"VLLM_EXTRA_ARGS": "--max-model-len=x"},
+            ("the engine refused its command line: argument --max-model-len", "VLLM_EXTRA_ARGS"),
+        ),
+        (
+            "an unknown architecture",
+            {"HF_OVERRIDES": '{"architectures": ["NewForCausalLM"]}'},
+            ("does not know the model's architecture (NewForCausalLM)", "newer vLLM"),
+        ),
+        (
+            "a context that the memory does not hold",
+            {"MAX_MODEL_LEN": "900000", "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"},
+            ("the model is to serve 900000", "set MAX_MODEL_LEN to 524"),
+        ),
+    ],
+)
+def test_a_start_that_cannot_succeed_ends_at_once_with_cause_and_remedy(
+    tmp_path: Path, cause: str, settings: dict[str, str], said: tuple[str, str]
+) -> None:
+    worker = Worker(tmp_path / "log", engine_environment(**settings))
+    try:
+        assert worker.wait(300) == 78, cause
+        last = worker.text().strip().splitlines()[-1]
+        for part in said:
+            assert part in last
+        assert worker.left() == []
+    finally:
+        worker.end()
+
+
+@pytest.mark.own_engine
 def test_embeddings_of_a_pooling_model_in_queue_mode(tmp_path: Path) -> None:
     """The whole worker as the platform starts it: the supervisor spawns engine and proxy."""
     with Platform() as platform:

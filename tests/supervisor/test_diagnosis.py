@@ -1,56 +1,294 @@
-"""Causes from real last lines; the version that printed them stands beside them."""
+"""Causes from real last lines, kept in `engine_ends`: a file's first line says where they are from.
+
+Paths are shortened, and of each traceback only the last call is kept.
+"""
 
 from __future__ import annotations
+
+import re
+import string
+import time
+from pathlib import Path
 
 import pytest
 
 from supervisor.diagnosis import diagnose
+from supervisor.diagnosis.rules import RULES
 
-# vLLM 0.32.0 (CPU build), as they were printed
-OFFLINE = """\
-huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder \
-for the specified revision on the local disk and outgoing traffic has been disabled."""
-NO_NETWORK = """\
-OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them \
-in the cached files."""
-# huggingface_hub: it says 401 for what does not exist, too
-NO_REPOSITORY = """\
-huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1)
-Repository Not Found for url: https://huggingface.co/api/models/org/m.
-Invalid username or password."""
-BAD_FLAG = "vllm serve: error: unrecognized arguments: --no-such-flag"
-BAD_VALUE = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
-TOO_LONG = """\
-pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig
-  Value error, User-specified max_model_len (99999) is greater than the derived max_model_len \
-(max_position_embeddings=2048.0 or model_max_length=None in model's config). [type=value_error]"""
+ENDS = Path(__file__).parent / "engine_ends"
+
+FINAL = True
+AGAIN = False  # another start may end in another way
+
+#: File, kind, words of the cause, words of the remedy, whether it is final.
+CASES = [
+    # the command line and the configuration
+    ("bad_flag", "bad-option", "unrecognized arguments: --no-such-flag", "explain", FINAL),
+    ("bad_value", "bad-option", "argument --max-model-len: invalid", "VLLM_EXTRA_ARGS", FINAL),
+    ("bad_choice", "bad-option", "--kv-cache-dtype: invalid choice: 'int3'", "explain", FINAL),
+    ("bad_json", "bad-json", "JSON of --speculative-config: {bad", "double quotes", FINAL),
+    ("tool_parser", "bad-tool-parser", "parser: nope", "TOOL_CALL_PARSER", FINAL),
+    ("no_tool_parser", "bad-tool-parser", "requires --tool-call-parser", "TOOL_CALL", FINAL),
+    ("reasoning_parser", "bad-tool-parser", "Reasoning parser 'nope'", "REASONING_PARSER", FINAL),
+    ("bad_config_file", "file-not-found", "/models/none.yaml", "VLLM_CONFIG_FILE", FINAL),
+    ("utilization", "bad-configuration", "gpu_memory_utilization: Input should be less than",
+     "explain", FINAL),
+    ("batched_tokens", "bad-configuration", "max_num_batched_tokens (128) is smaller than",
+     "explain", FINAL),
+    # the model's host
+    ("gated", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
+    ("gated_without_token", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
+    ("bad_token", "token-refused", "refused the token", "HF_TOKEN", FINAL),
+    ("no_repository", "model-not-found", "org/missing was not found", "MODEL_NAME", FINAL),
+    ("no_folder", "model-not-found", "/models/none was not found", "MODEL_NAME", FINAL),
+    ("no_config", "model-not-found", "/models/noconfig was not found", "config.json", FINAL),
+    ("token_without_rights", "token-refused", "refused the token", "may read", FINAL),
+    ("rate_limited", "rate-limited", "too many", "HF_TOKEN", AGAIN),
+    ("hub_down", "hub-failed", "503 Service Unavailable", "HF_HOME", AGAIN),
+    ("download_broken", "download-broken", "broke off", "HF_HOME", AGAIN),
+    ("speculative_model", "model-not-found", "/models/none was", "SPECULATIVE_CONFIG", FINAL),
+    ("no_revision", "revision-not-found", "no such revision", "MODEL_REVISION", FINAL),
+    ("offline", "network", "org/m is not on this disk", "HF_HUB_OFFLINE", AGAIN),
+    ("connection_refused", "network", "org/m is not on this disk", "network", AGAIN),
+    ("no_name", "network", "its host cannot be reached", "network", AGAIN),
+    ("read_only", "no-permission", "may not read or write", "HF_HOME", FINAL),
+    ("disk_full", "disk-full", "disk is full", "HF_HOME", AGAIN),
+    # the model's files
+    ("unknown_architecture", "unknown-architecture", "(NewForCausalLM)", "newer vLLM", FINAL),
+    ("unknown_architecture_0_28", "unknown-architecture", "(NewForCausalLM)", "newer", FINAL),
+    ("unknown_architecture_0_6", "unknown-architecture", "(Cohere2ForCausalLM)", "newer", FINAL),
+    ("unknown_model_type", "unknown-architecture", "(newmodel)", "newer vLLM", FINAL),
+    ("remote_code", "remote-code", "code of its own", "TRUST_REMOTE_CODE=true", FINAL),
+    ("no_tokenizer", "tokenizer-missing", "no tokenizer", "TOKENIZER_NAME", FINAL),
+    ("no_tokenizer_0_28", "tokenizer-missing", "no tokenizer", "TOKENIZER_NAME", FINAL),
+    ("chat_template", "chat-template", "/models/none.jinja", "CUSTOM_CHAT_TEMPLATE", FINAL),
+    ("weights_missing", "weights-missing", "no weights", "LOAD_FORMAT", FINAL),
+    ("weights_truncated", "weights-damaged", "org/m is damaged", "fetch it again", FINAL),
+    ("weights_pointer", "weights-damaged", "org/m is damaged", "Git LFS", FINAL),
+    ("weights_shape", "weights-mismatch", "tensor a (512)", "MODEL_REVISION", FINAL),
+    ("bad_config", "config-damaged", "config.json", "fetch the model again", FINAL),
+    ("lora_path", "lora-not-found", "No adapter found for /models/none", "LORA_MODULES", FINAL),
+    ("lora_rank", "lora-rank", "rank 64, and the engine takes up to 16", "MAX_LORA_RANK", FINAL),
+    # memory
+    ("context_memory", "context-memory", "to serve 900000", "MAX_MODEL_LEN to 5", FINAL),
+    ("context_memory_0_2", "context-memory", "4096", "MAX_MODEL_LEN to 3664 or less", FINAL),
+    ("context_memory_0_8", "context-memory", "1048576", "MAX_MODEL_LEN lower", FINAL),
+    ("context_memory_0_15", "context-memory", "262144", "MAX_MODEL_LEN to 34736 or", FINAL),
+    ("context_too_long", "context-too-long", "99999", "MAX_MODEL_LEN to 4096 or less", FINAL),
+    ("no_cache_memory", "no-cache-memory", "no memory is left", "GPU_MEMORY_UTIL", FINAL),
+    ("gpu_memory_taken", "gpu-memory-taken", "3.12 of 23.68 GiB", "GPU_MEMORY_UTIL", AGAIN),
+    ("memory_profiling", "gpu-memory-taken", "while the engine measured", "GPU of its", AGAIN),
+    ("cuda_out_of_memory", "gpu-out-of-memory", "too small", "TENSOR_PARALLEL_SIZE", AGAIN),
+    ("host_memory_share", "host-memory", "GiB of memory free", "GPU_MEMORY_UTIL", AGAIN),
+    ("host_memory", "host-memory", "GiB of memory free", "VLLM_CPU_KVCACHE_SPACE", AGAIN),
+    # what does not fit together
+    ("heads", "heads-not-divisible", "4 attention heads", "TENSOR_PARALLEL_SIZE", FINAL),
+    ("not_divisible", "not-divisible", "152064 is not divisible by 7", "TENSOR_PARALLEL", FINAL),
+    ("too_few_gpus", "too-few-gpus", "4 GPUs, and this machine has 2", "2 or less", FINAL),
+    ("too_few_gpus_0_7", "too-few-gpus", "more GPUs than", "TENSOR_PARALLEL_SIZE", FINAL),
+    ("too_few_gpus_0_8", "too-few-gpus", "more GPUs than", "TENSOR_PARALLEL_SIZE", FINAL),
+    ("quantization_missing", "quantization-missing", "not quantised", "QUANTIZATION", FINAL),
+    ("quantization_mismatch", "quantization-mismatch", "gptq, and QUANTIZATION asks for awq",
+     "unset QUANTIZATION", FINAL),
+    ("quantization_capability", "quantization-unsupported", "modelopt_fp4 is not supported",
+     "QUANTIZATION", FINAL),
+    ("bfloat16", "dtype-unsupported", "Tesla T4 GPU has compute capability 7.5", "DTYPE", FINAL),
+    ("float16", "dtype-unsupported", "data type", "DTYPE", FINAL),
+    # the machine
+    ("driver_too_old", "driver-too-old", "driver does not fit", "newer driver", FINAL),
+    ("driver_803", "driver-too-old", "driver does not fit", "newer driver", FINAL),
+    ("no_gpu", "no-gpu", "sees no GPU", "--gpus all", FINAL),
+    ("no_cuda_gpus", "no-gpu", "sees no GPU", "CUDA_VISIBLE_DEVICES", FINAL),
+    ("gpu_unsupported", "gpu-unsupported", "this kind of GPU", "another GPU", FINAL),
+    ("gpu_fault", "gpu-fault", "uncorrectable ECC error", "replace the worker", AGAIN),
+    ("nccl", "nccl", "unhandled cuda error", "NCCL_DEBUG", AGAIN),
+    ("shared_memory", "shared-memory", "shm is too small", "--shm-size", AGAIN),
+    ("shared_memory_check", "shared-memory", "shm is too small", "--shm-size", AGAIN),
+    ("port_in_use", "port-in-use", "port is taken", "VLLM_PORT", AGAIN),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("lines", "cause", "remedy", "final"),
-    [
-        (OFFLINE, "the model org/m is not on this disk", "MODEL_NAME", False),
-        (NO_NETWORK, "the model org/m is not on this disk", "network", False),
-        (NO_REPOSITORY, "the model org/m was not found", "MODEL_NAME", True),
-        (BAD_FLAG, "unrecognized arguments: --no-such-flag", "explain", True),
-        (BAD_VALUE, "argument --max-model-len: invalid value", "explain", True),
-        (TOO_LONG, "max_model_len (99999) is greater than", "variable", True),
-    ],
-)
-def test_a_cause_has_a_remedy(lines: str, cause: str, remedy: str, final: bool) -> None:
-    found = diagnose(1, ["INFO something before", *lines.splitlines()], "org/m")
+def last_lines(name: str) -> list[str]:
+    """The lines of a file, without the one that says where they are from."""
+    source, *lines = (ENDS / f"{name}.log").read_text().splitlines()
+    assert source.startswith("# ")
+    return lines
+
+
+@pytest.mark.parametrize(("name", "kind", "cause", "remedy", "final"), CASES)
+def test_a_cause_has_a_remedy(name: str, kind: str, cause: str, remedy: str, final: bool) -> None:
+    found = diagnose(1, last_lines(name), "org/m")
+    assert found.kind == kind
     assert cause in found.cause
     assert remedy in found.remedy
     assert found.final is final
-    assert "\n" not in str(found)
+    assert not re.search(r"[\n{}]", str(found).replace("{bad", ""))
 
 
-def test_a_signal_is_named() -> None:
-    assert "SIGKILL" in str(diagnose(-9, []))
+@pytest.mark.parametrize(("name", "kind", "cause", "remedy", "final"), CASES)
+def test_a_cause_is_found_behind_a_start_that_says_much(
+    name: str, kind: str, cause: str, remedy: str, final: bool
+) -> None:
+    started = last_lines("good_start")
+    ready = next(i for i, line in enumerate(started) if "startup complete" in line)
+    found = diagnose(1, [*started[:ready], *last_lines(name)], "org/m")
+    assert (found.kind, found.final) == (kind, final)
+    assert cause in found.cause
+    assert remedy in found.remedy
 
 
-def test_an_unknown_end_quotes_the_last_error() -> None:
-    found = diagnose(
-        1, ["Traceback", "(EngineCore pid=1) ERROR RuntimeError: odd thing", "INFO bye"]
+def test_every_file_is_tested() -> None:
+    tested = {case[0] for case in CASES} | {case[0] for case in LOST}
+    assert tested | {"good_start"} == {path.stem for path in ENDS.iterdir()}
+
+
+def test_every_rule_is_whole_and_its_cause_tested() -> None:
+    assert {rule.kind for rule in RULES} == {case[1] for case in CASES}
+    for rule in RULES:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.kind)
+        quoted = {name for text in (rule.cause, rule.remedy)
+                  for _, name, _, _ in string.Formatter().parse(text) if name}  # fmt: skip
+        assert quoted <= {"model", *(rule.details.groupindex if rule.details else ())}
+        assert not rule.remedy.endswith(".")
+
+
+# --- ends without a cause in the lines ---
+
+LOST = [
+    ("killed_core", 0, "process-lost", "memory"),
+    ("killed_start", 1, "process-lost", "memory"),
+    ("core_segv", 1, "segmentation-fault", "ENFORCE_EAGER"),
+]
+
+
+@pytest.mark.parametrize(("name", "code", "kind", "remedy"), LOST)
+def test_a_process_that_was_killed(name: str, code: int, kind: str, remedy: str) -> None:
+    found = diagnose(code, last_lines(name), "org/m")
+    assert found.kind == kind
+    assert remedy in found.remedy
+    assert not found.final
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "name", "remedy"),
+    [
+        (-9, "killed", "SIGKILL", "memory"),
+        (-15, "terminated", "SIGTERM", "somebody"),
+        (-7, "bus-error", "SIGBUS", "--shm-size"),
+        (-11, "segmentation-fault", "SIGSEGV", "ENFORCE_EAGER"),
+        (-4, "illegal-instruction", "SIGILL", "processor"),
+        (-6, "aborted", "SIGABRT", "above"),
+        (-8, "arithmetic-fault", "SIGFPE", "image"),
+        (-63, "killed", "63", "lines"),
+        (137, "killed", "SIGKILL", "memory"),  # as a shell says it
+    ],
+)
+def test_a_signal_is_named(code: int, kind: str, name: str, remedy: str) -> None:
+    found = diagnose(code, last_lines("good_start"), "org/m")
+    assert found.kind == kind
+    assert name in found.cause
+    assert remedy in found.remedy
+    assert not found.final
+
+
+def test_what_was_said_before_an_abort_is_its_cause() -> None:
+    found = diagnose(-6, ["terminate called", "std::RuntimeError: odd thing"])
+    assert (found.kind, found.remedy) == ("aborted", "its last error was RuntimeError: odd thing")
+
+
+def test_a_process_that_vllm_ended_itself_is_no_cause() -> None:
+    said = (
+        "Engine core initialization failed. See root cause above. Failed core proc(s): {'a': -15}"
     )
-    assert "RuntimeError: odd thing" in str(found)
+    assert diagnose(1, [f"RuntimeError: {said}"]).kind == "terminated"
+    assert diagnose(1, ["ValueError: odd thing", f"RuntimeError: {said}"]).kind == "unknown"
+
+
+def test_memory_that_ran_out_explains_every_end() -> None:
+    for code, lines in ((-9, []), (1, last_lines("nccl")), (0, last_lines("killed_core"))):
+        found = diagnose(code, lines, "org/m", out_of_memory=True)
+        assert found.kind == "out-of-memory"
+        assert "memory ran out" in found.cause
+        assert not found.final
+
+
+# --- what is not a cause ---
+
+
+def test_a_good_start_holds_no_cause() -> None:
+    lines = last_lines("good_start")
+    for end in range(len(lines)):
+        assert diagnose(0, lines[:end], "org/m").kind == "ended"
+        assert diagnose(1, lines[:end], "org/m").kind == "unknown"
+
+
+WARNINGS = """\
+WARNING 11-23 18:53:14 [model.py:1] The argument `trust_remote_code=True` is to be used with care.
+(APIServer pid=1) INFO 11-23 18:53:14 [cuda.py:9] CUDA out of memory would be told here: gated
+UserWarning: CUDA initialization: The NVIDIA driver on your system is too old (found version 1)
+(Worker pid=9) WARNING 11-23 18:53:14 [x.py:1] No available memory for the cache blocks"""
+
+
+def test_words_of_a_warning_are_no_cause() -> None:
+    assert diagnose(1, WARNINGS.splitlines(), "org/m").kind == "unknown"
+
+
+def test_an_engine_that_was_ready_did_not_fail_to_start() -> None:
+    """What a user sent may stand in an error that a request ended with."""
+    asked = (
+        "(APIServer pid=1) ERROR 11-23 18:56:04 [serving.py:1] ValueError: template: model type"
+        " `x` RepositoryNotFoundError trust_remote_code=True allow custom code Errno 98"
+    )
+    for name in ("good_start", "killed_core"):
+        found = diagnose(1, [*last_lines(name), asked], "org/m")
+        assert found.kind == "unknown"
+        assert "ValueError: template" in found.remedy
+    lines = last_lines("nccl")
+    assert diagnose(1, [*last_lines("good_start"), *lines], "org/m").kind == "nccl"
+    # What was said before it was ready did not keep it from becoming so.
+    assert diagnose(-9, [*lines, *last_lines("good_start")], "org/m").kind == "killed"
+
+
+def test_an_unknown_end_quotes_the_last_error_that_tells_something() -> None:
+    found = diagnose(
+        1,
+        [
+            "Traceback (most recent call last):",
+            "(EngineCore pid=1) ERROR 11-23 18:58:11 [core.py:1510] a.b.OddError: odd thing.",
+            "Exception: WorkerProc initialization failed due to an exception",
+            "RuntimeError: Engine core initialization failed. See root cause above.",
+            "INFO bye",
+        ],
+    )
+    assert found.kind == "unknown"
+    assert str(found).endswith("its last error was OddError: odd thing")
+
+
+def test_a_secret_is_not_quoted() -> None:
+    said = "vllm serve: error: unrecognized arguments: --x hf_abcdefghijklmnop"
+    assert "hf_abc" not in str(diagnose(2, [said]))
+    assert "hf_abc" not in str(diagnose(1, ["ValueError: hf_abcdefghijklmnop"]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x" * 65536,
+        " " * 65536,
+        "(" * 65536,
+        "(A) [B]: " * 8000,
+        "Error: " * 10000,
+        "a.b.c." * 10000 + "Error: ",
+        "error: argument --" * 4000,
+        "Value error, validation errors for XConfig " * 1500,
+        "max seq len (1) larger than the available KV cache " * 1300,
+        "".join(phrase for rule in RULES for phrase in rule.phrases) * 30,
+        "\x00\udcff\u2028" * 20000,
+        "{model}{why}{0}" * 4000,
+    ],
+)
+def test_hostile_lines_cost_little(line: str) -> None:
+    began = time.perf_counter()
+    for _ in range(3):
+        diagnose(1, [line[:65536]] * 200, "org/m")
+    assert time.perf_counter() - began < 3 * 2

@@ -1,0 +1,220 @@
+"""Why an engine failed, from its exit code and its last lines. Pure.
+
+Each cause is one sentence, has a remedy and a short name for programs; `rules` is their table.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from supervisor.diagnosis.rules import RULES, Rule
+from supervisor.secrets import masked
+
+_LINE_MOST = 1000  # characters of a line that are read; vLLM's longest sentences end before
+_QUOTE_MOST = 300
+_AFTER_MOST = 1500  # characters from a phrase's line on in which its details stand
+_PLACES_MOST = 5  # places of one phrase that are tried, the last ones
+
+#: What stands before a message: processes in brackets, then level, time and place in the source.
+_PREFIX = re.compile(
+    r"(?:[\(\[][A-Za-z][^)\]\n]{0,60}[)\]]:? ?){0,4}"
+    r"(?:(?:ERROR|CRITICAL)[ :]{1,6}[\d-]{5,10} [\d:.,]{8,15} (?:\[?[\w./-]{1,80}:\d{1,6}\] ?)?)?"
+)
+#: Lines that are no error, whatever words they hold: some repeat what a user asked.
+_HARMLESS = re.compile(
+    r"(?:INFO|WARNING|DEBUG)\b|[^\n]{0,300}?\b\w{0,40}Warning: |Route: |\[?[IW]\d{4} "
+)
+#: An engine that says one of these has been ready: no cause of a failed start counts any more.
+_WAS_READY = re.compile(r"INFO:\s{1,9}Application startup complete|INFO [^']{0,80} throughput: ")
+#: vLLM's own report of a process of its that ended; the number is negative for a signal.
+_ENDED_BY_SIGNAL = re.compile(
+    r"(?:Failed core proc\(s\): \{[^}\n]{0,200}?|died unexpectedly \(exit code): -(\d{1,2})\b"
+)
+_ERROR = re.compile(r"^[^\n]{0,40}?(\b[\w.]{0,120}(?:Error|Exception): [^\n]*)", re.MULTILINE)
+#: Said about an error that was told before.
+_WRAPPERS = ("Engine core initialization failed", "EngineDeadError", "WorkerProc initialization")
+#: Said when a process of the engine ended; if it was killed, nothing else is.
+_PROCESS_LOST = ("EngineDeadError", "died unexpectedly", "Failed core proc(s): {}")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What went wrong and what to do. `final`: another start would end the same way.
+
+    `kind` is a short name that stays the same, for programs.
+    """
+
+    cause: str
+    remedy: str
+    final: bool = False
+    kind: str = "unknown"
+
+    def __str__(self) -> str:
+        return f"{self.cause}; {self.remedy}"
+
+
+_OUT_OF_MEMORY = Diagnosis(
+    "the engine was killed because the machine's or container's memory ran out",
+    "give the worker more memory, use a smaller or quantised model, or lower CPU_OFFLOAD_GB and"
+    " KV_OFFLOADING_SIZE where they are set",
+    kind="out-of-memory",
+)
+
+_LOST = Diagnosis(
+    "a process of the engine ended without a word, as one does that is killed",
+    "most often the machine's or container's memory ran out: give the worker more memory or use a"
+    " smaller model",
+    kind="process-lost",
+)
+
+_SEE_ABOVE = "see the engine's lines above"
+
+_SHELL = 128  # what a shell adds to the number of the signal that ended its command
+
+#: Kind and remedy of an end by a signal.
+_SIGNALS: dict[int, tuple[str, str]] = {
+    signal.SIGKILL: (
+        "killed",
+        (
+            "most often the machine's or container's memory ran out: give the worker more memory or"
+            " use a smaller model, unless somebody killed it by hand"
+        ),
+    ),
+    signal.SIGTERM: ("terminated", "somebody else asked it to end; nothing is to be corrected"),
+    signal.SIGINT: ("terminated", "somebody else asked it to end; nothing is to be corrected"),
+    signal.SIGBUS: (
+        "bus-error",
+        (
+            "most often /dev/shm is too small: give the container more shared memory (docker run"
+            " --shm-size=8g or --ipc=host), or the disk of a mapped file failed"
+        ),
+    ),
+    signal.SIGSEGV: (
+        "segmentation-fault",
+        (
+            "a fault in native code: try ENFORCE_EAGER=true or another ATTENTION_BACKEND, else"
+            " another image of vLLM that fits the driver"
+        ),
+    ),
+    signal.SIGILL: (
+        "illegal-instruction",
+        (
+            "this processor lacks an instruction that the engine was built for: use another machine"
+            " or another build of vLLM; on the CPU build DTYPE=float32 may help"
+        ),
+    ),
+    signal.SIGABRT: (
+        "aborted",
+        "native code gave up (CUDA, NCCL or an allocator): its last lines above say why",
+    ),
+    signal.SIGFPE: ("arithmetic-fault", "a fault in native code: try another image of vLLM"),
+}
+
+
+def diagnose(
+    code: int, lines: Sequence[str], model: str | None = None, *, out_of_memory: bool = False
+) -> Diagnosis:
+    """The cause of an engine's end.
+
+    Args:
+        code: its exit code, negative for a signal.
+        lines: the last lines that it printed, oldest first.
+        model: the model as it was named, for the sentence.
+        out_of_memory: the kernel ended one of its processes because memory ran out.
+    """
+    if out_of_memory:
+        return _OUT_OF_MEMORY
+    text, was_ready = _errors(lines)
+    for rule in RULES:
+        if was_ready and not rule.running:
+            continue
+        if (said := _said(rule, text)) is not None:
+            said["model"] = model or "without a name"
+            return Diagnosis(rule.cause_with(said), rule.remedy_with(said), rule.final, rule.kind)
+    errors = _own_errors(text)
+    if number := _signal(code, text, bool(errors)):
+        return _killed(number, errors)
+    if not errors and any(sign in text for sign in _PROCESS_LOST):
+        return _LOST
+    if code == 0:
+        return Diagnosis("the engine ended by itself", _SEE_ABOVE, kind="ended")
+    return Diagnosis(
+        f"the engine ended with code {code}",
+        f"its last error was {errors[-1]}" if errors else _SEE_ABOVE,
+    )
+
+
+def _errors(lines: Sequence[str]) -> tuple[str, bool]:
+    """What may tell of an error, without the prefixes, and whether the engine had been ready."""
+    kept: list[str] = []
+    ready = False
+    for whole in lines:
+        line = whole[:_LINE_MOST]
+        found = _PREFIX.match(line)
+        line = line[found.end() :] if found else line
+        if _WAS_READY.match(line):
+            if not ready:
+                kept.clear()
+            ready = True
+        elif not _HARMLESS.match(line):
+            kept.append(line)
+    return "\n".join(kept), ready
+
+
+def _said(rule: Rule, text: str) -> dict[str, str] | None:
+    """What the rule's details quote, empty if it quotes nothing; None if it does not fit."""
+    for phrase in rule.phrases:
+        if phrase not in text:  # much faster than rfind
+            continue
+        at = len(text)
+        for _ in range(_PLACES_MOST):
+            if (at := text.rfind(phrase, 0, at)) < 0:
+                break
+            if rule.details is None:
+                return {}
+            start = text.rfind("\n", 0, at) + 1
+            if found := rule.details.search(text[start : start + _AFTER_MOST]):
+                return {name: _quoted(value) for name, value in found.groupdict("").items()}
+    return None
+
+
+def _quoted(value: str) -> str:
+    value = masked("", " ".join(value.split()))
+    return value[:_QUOTE_MOST].rstrip(" .,;:")
+
+
+def _signal(code: int, text: str, told: bool) -> int:
+    """The number of the signal that ended the engine or a process of it, 0 if none did.
+
+    `told`: there is an error of its own.
+    """
+    if code < 0:
+        return -code
+    if code - _SHELL in _SIGNALS:
+        return code - _SHELL
+    found = _ENDED_BY_SIGNAL.search(text)
+    number = int(found[1]) if found else 0
+    # Where one process fails, vLLM ends the others so: that is no cause.
+    return 0 if told and number in {signal.SIGTERM, signal.SIGKILL} else number
+
+
+def _killed(number: int, errors: Sequence[str]) -> Diagnosis:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    kind, remedy = _SIGNALS.get(number, ("killed", _SEE_ABOVE))
+    if number == signal.SIGABRT and errors:
+        remedy = f"its last error was {errors[-1]}"
+    return Diagnosis(f"the engine was killed by {name}", remedy, kind=kind)
+
+
+def _own_errors(text: str) -> list[str]:
+    """The errors that were told, oldest first, without those that only repeat another one."""
+    said = [error.strip() for error in _ERROR.findall(text)]
+    own = [error for error in said if not any(wrapper in error for wrapper in _WRAPPERS)]
+    # The class without its modules: the sentence is for people.
+    return [_quoted(re.sub(r"^(?:\w+\.)+(?=\w+(?:Error|Exception): )", "", one)) for one in own]

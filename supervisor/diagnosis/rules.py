@@ -1,0 +1,616 @@
+"""The causes that are known, each with the phrases by which vLLM and what it stands on tell them.
+
+A phrase is plain text, looked for in the lines that tell of errors; `details` is a pattern for the
+part that is quoted, tried from the beginning of the phrase's line on. The first rule that fits
+wins: the specific come before the general, and the same cause may stand twice, first with what its
+message tells, then without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One cause. `running`: it may also end an engine that has been ready."""
+
+    kind: str
+    phrases: tuple[str, ...]
+    cause: str
+    remedy: str
+    final: bool = True
+    running: bool = False
+    details: re.Pattern[str] | None = None
+
+    def cause_with(self, said: Mapping[str, str]) -> str:
+        """The cause's sentence with what the engine said."""
+        return _filled(self.cause, said)
+
+    def remedy_with(self, said: Mapping[str, str]) -> str:
+        """The remedy's sentence with what the engine said."""
+        return _filled(self.remedy, said)
+
+
+def _filled(sentence: str, said: Mapping[str, str]) -> str:
+    # Not str.format: what the engine said may hold braces.
+    return re.sub(r"\{(\w+)\}", lambda name: said.get(name[1], ""), sentence)
+
+
+def _rule(
+    kind: str,
+    phrases: str | tuple[str, ...],
+    cause: str,
+    remedy: str,
+    *,
+    details: str | None = None,
+    final: bool = True,
+    running: bool = False,
+) -> Rule:
+    every = (phrases,) if isinstance(phrases, str) else phrases
+    pattern = re.compile(details, re.DOTALL) if details else None
+    return Rule(kind, every, cause, remedy, final, running, pattern)
+
+
+_EXPLAIN = "`explain` shows what each variable became"
+_SMALLER = (
+    "use a quantised or smaller model, or more GPUs with TENSOR_PARALLEL_SIZE; lower MAX_MODEL_LEN"
+    " and MAX_NUM_SEQS need less, too"
+)
+_FETCH_AGAIN = (
+    "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer of"
+    " Git LFS and not the weights"
+)
+_ACCEPT = "accept its licence on the model's page and set HF_TOKEN to a token of that account"
+_NAME_IT = (
+    "check MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG: a repository name such as"
+    " Qwen/Qwen3-0.6B or the path of a folder with a config.json; a private repository needs"
+    " HF_TOKEN"
+)
+
+_COMMAND_LINE = (
+    # Python's argparse, all versions
+    _rule(
+        "bad-json",
+        ("error: argument --",),
+        "the engine could not read the JSON of {option}: {why}",
+        "write valid JSON, with double quotes, in the variable of that option; " + _EXPLAIN,
+        details=r"error: argument (?P<option>--[\w-]+)[^\n:]{0,80}: "
+        r"(?:Value|invalid loads value:) (?P<why>[^\n]{1,600}?)"
+        r"(?: cannot be converted to <function loads|$|\n)",
+    ),
+    _rule(
+        "bad-option",
+        (
+            "error: unrecognized arguments:",
+            "error: argument ",
+            "error: the following arguments",
+            "error: ambiguous option",
+        ),
+        "the engine refused its command line: {why}",
+        "correct the variable or VLLM_EXTRA_ARGS; " + _EXPLAIN,
+        details=r"error: (?P<why>[^\n]{1,900})",
+    ),
+)
+
+_HUB = (
+    # Named as the message does where it can be: a draft model or a tokenizer may be meant.
+    _rule(
+        "gated",
+        ("Make sure to have access to it at ", "Access to model "),
+        "the model {what} is gated, and this account has no access to it",
+        _ACCEPT,
+        details=r"(?:access to it at https?://[^\s/]{1,100}/|Access to model )"
+        r"(?P<what>[\w.-]{1,100}/[\w.-]{1,100})(?:\.|\s|$)",
+    ),
+    _rule(
+        "gated",
+        (
+            "GatedRepoError",
+            "You are trying to access a gated repo",
+            "is a gated repository",
+        ),
+        "the model {model} is gated, and this account has no access to it",
+        _ACCEPT,
+    ),
+    _rule(
+        "token-refused",
+        (
+            "Invalid credentials in Authorization header",
+            "Invalid user token",
+            "token is invalid",
+            "Please enable access to public gated repositories",
+            "403 Forbidden",
+            "403 Client Error",
+        ),
+        "the model's host refused the token",
+        "set HF_TOKEN to a valid token that may read the repository, or unset it for a public one",
+    ),
+    _rule(
+        "revision-not-found",
+        ("RevisionNotFoundError", "is not a valid git identifier"),
+        "the model {model} has no such revision",
+        "correct MODEL_REVISION: a branch, a tag or a commit of the repository, or unset it",
+    ),
+    # The hub answers 401 for a repository that does not exist: this one before the token.
+    _rule(
+        "model-not-found",
+        (
+            "is not a local folder and is not a valid model identifier",
+            "Repo id must ",
+            "Invalid repository ID or local directory specified",
+        ),
+        "the model {what} was not found",
+        _NAME_IT,
+        details=r"(?:Error: |Repo id must [^\n]{1,200}?: '|directory specified: ')"
+        r"(?P<what>[^\s']{1,300})(?:' | is not a local|'\.)",
+    ),
+    _rule(
+        "model-not-found",
+        (
+            "RepositoryNotFoundError",
+            "is not a local folder and is not a valid model identifier",
+            "Repo id must be in the form",
+            "Repo id must use alphanumeric",
+            "Invalid repository ID or local directory specified",
+        ),
+        "the model {model} was not found",
+        _NAME_IT,
+    ),
+    _rule(
+        "token-refused",
+        ("401 Client Error", "Invalid username or password"),
+        "the model's host refused the token",
+        "set HF_TOKEN to a valid token that may read the repository",
+    ),
+    _rule(
+        "disk-full",
+        ("No space left on device", "Not enough free disk space", "os error 28"),
+        "the disk is full",
+        "give the worker more disk, or keep models on a volume (HF_HOME)",
+        final=False,
+        running=True,
+    ),
+    _rule(
+        "rate-limited",
+        ("429 Client Error", "429 Too Many Requests", "We had to rate limit"),
+        "the model's host turned requests down because there were too many",
+        "set HF_TOKEN, keep models on a volume (HF_HOME), or wait",
+        final=False,
+    ),
+    _rule(
+        "hub-failed",
+        (" Server Error for url", " Server Error: ", "502 Bad Gateway", "503 Service Unavailable"),
+        "the model's host failed: {why}",
+        "wait, or keep models on a volume (HF_HOME) so that a start does not need it",
+        details=r"(?P<why>5\d\d (?:Server Error|Bad Gateway|Service Unavailable))",
+        final=False,
+    ),
+    _rule(
+        "download-broken",
+        (
+            "peer closed connection without sending complete message body",
+            "IncompleteRead",
+            "Consistency check failed: file should be of size",
+            "Error while downloading from",
+        ),
+        "the download of the model broke off",
+        "start again; a volume (HF_HOME) keeps what has been fetched",
+        final=False,
+    ),
+    _rule(
+        "network",
+        (
+            "couldn't connect to 'http",
+            "LocalEntryNotFoundError",
+            "OfflineModeIsEnabled",
+            "outgoing traffic has been disabled",
+            "Cannot reach http",
+            "Name or service not known",
+            "Temporary failure in name resolution",
+            "Failed to resolve '",
+        ),
+        "the model {model} is not on this disk and its host cannot be reached",
+        "check MODEL_NAME and the network, or unset HF_HUB_OFFLINE",
+        final=False,
+    ),
+)
+
+_MODEL = (
+    _rule(
+        "remote-code",
+        (
+            "trust_remote_code=True",
+            "--trust-remote-code",
+        ),
+        "the model {model} brings code of its own, which the engine does not run unasked",
+        "set TRUST_REMOTE_CODE=true if you trust its author",
+        details=r"contains custom code|execute the (?:configuration|tokenizer|model) file|custom"
+        r" (?:model|tokenizer) not yet available|Failed to load the (?:model config|tokenizer)"
+        r"|allow custom code",
+    ),
+    _rule(
+        "unknown-architecture",
+        (
+            "are not supported for now",
+            "was supported in vLLM until",
+            "is not supported in-tree anymore",
+            "failed to be inspected",
+            "Transformers does not recognize this architecture",
+            "Cannot find model module",
+            "has no vLLM implementation",
+        ),
+        "this vLLM does not know the model's architecture ({what})",
+        "use an image with a newer vLLM (an older one for a model that was dropped), or another"
+        " model",
+        details=r"(?:architectures? \[?'?|model type [`'\"]|module\. [`'\"]|^[^\n]{0,40}?)"
+        r"(?P<what>\w{2,100})[`'\"\]]{0,2}(?:, '[^\n\]]{0,200}\])? "
+        r"(?:are not supported|was supported|is not supported|failed to be|but Transformers"
+        r"|is not a registered|has no vLLM)",
+    ),
+    _rule(
+        "tokenizer-missing",
+        (
+            "Couldn't instantiate the backend tokenizer",
+            "Can't load tokenizer for",
+            "Unable to load vocabulary from file",
+            "Tokenizer class ",
+        ),
+        "the model {model} has no tokenizer that could be loaded",
+        "set TOKENIZER_NAME to a repository or folder that has it, or complete the model's files",
+        details=r"backend tokenizer|Can't load tokenizer|Unable to load vocabulary"
+        r"|Tokenizer class \S{1,100} does not exist",
+    ),
+    _rule(
+        "chat-template",
+        (
+            "The supplied chat template",
+            "but it failed to be opened. Reason:",
+        ),
+        "the chat template {what} could not be opened",
+        "correct CUSTOM_CHAT_TEMPLATE or CHAT_TEMPLATE: a file inside the container, or the"
+        " template itself",
+        details=r"chat template (?:string )?\((?P<what>[^)\n]{0,300})\)",
+    ),
+    _rule(
+        "weights-missing",
+        ("Cannot find any model weights with", "No safetensors weights found"),
+        "the model {model} has no weights that could be loaded",
+        "complete the model's files, or set LOAD_FORMAT to the one it has",
+    ),
+    _rule(
+        "weights-damaged",
+        (
+            "SafetensorError",
+            "Error while deserializing header",
+            "incomplete metadata, file not fully covered",
+            "InvalidHeaderDeserialization",
+            "invalid load key",
+            "PytorchStreamReader failed",
+        ),
+        "a weight file of the model {model} is damaged",
+        _FETCH_AGAIN,
+    ),
+    _rule(
+        "weights-damaged",
+        (", in parse_safetensors_file_metadata",),
+        "a weight file of the model {model} is damaged",
+        _FETCH_AGAIN,
+        details=r"in parse_safetensors_file_metadata.{0,400}?\n"
+        r"(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
+    ),
+    _rule(
+        "weights-mismatch",
+        ("must match the size of tensor b", "Attempted to load weight ("),
+        "the weights of the model {model} do not fit its config.json: {why}",
+        "fetch the model again, or set MODEL_REVISION to one whose files belong together",
+        details=r"(?P<why>The size of tensor a[^\n]{1,100}|Attempted to load weight[^\n]{1,150})",
+    ),
+    _rule(
+        "config-damaged",
+        ("It looks like the config file at", "is not a valid JSON file"),
+        "the config.json of the model {model} cannot be read",
+        "fetch the model again",
+    ),
+)
+
+_FIT = (
+    _rule(
+        "context-too-long",
+        ("is greater than the derived max_model_len",),
+        "MAX_MODEL_LEN is {asked}, and the model's context is {most}",
+        "set MAX_MODEL_LEN to {most} or less, or unset it",
+        details=r"max_model_len \((?P<asked>\d+)\)[^\n]{0,100}?derived max_model_len"
+        r" \(\w+=(?P<most>\d+)",
+    ),
+    _rule(
+        "context-memory",
+        ("To serve at least one request with the model", "larger than the available KV cache"),
+        "the memory that is left holds a context of {most} tokens, and the model is to serve"
+        " {asked}",
+        "set MAX_MODEL_LEN to {most} or less, or raise GPU_MEMORY_UTILIZATION",
+        details=r"max seq len \((?P<asked>\d+)\).{0,400}?estimated maximum model length is"
+        r" (?P<most>\d+)",
+    ),
+    # vLLM up to 0.8
+    _rule(
+        "context-memory",
+        ("is larger than the maximum number of tokens that can be stored in KV cache",),
+        "the memory that is left holds a context of {most} tokens, and the model is to serve"
+        " {asked}",
+        "set MAX_MODEL_LEN to {most} or less, or raise GPU_MEMORY_UTILIZATION",
+        details=r"max seq len \((?P<asked>\d+)\)[^\n]{0,120}KV cache \((?P<most>\d+)\)",
+    ),
+    _rule(
+        "context-memory",
+        ("To serve at least one request with the model", "larger than the available KV cache"),
+        "the memory that is left is too small for a context of {asked} tokens",
+        "set MAX_MODEL_LEN lower or raise GPU_MEMORY_UTILIZATION",
+        details=r"max seq len \((?P<asked>\d+)\)",
+    ),
+    _rule(
+        "no-cache-memory",
+        ("No available memory for the cache blocks",),
+        "after the model no memory is left for its context",
+        "raise GPU_MEMORY_UTILIZATION, lower MAX_NUM_BATCHED_TOKENS, use a quantised model, or more"
+        " GPUs with TENSOR_PARALLEL_SIZE",
+    ),
+    _rule(
+        "gpu-memory-taken",
+        ("is less than desired GPU memory utilization",),
+        "the GPU's memory is in use already: {free} of {all} GiB are free",
+        "end what else uses the GPU, or lower GPU_MEMORY_UTILIZATION",
+        details=r"\((?P<free>[\d.]+)/(?P<all>[\d.]+) GiB\)",
+        final=False,
+    ),
+    _rule(
+        "gpu-memory-taken",
+        ("Error in memory profiling",),
+        "another process changed the GPU's memory while the engine measured it",
+        "give the engine a GPU of its own, or set KV_CACHE_MEMORY_BYTES",
+        final=False,
+    ),
+    _rule(
+        "gpu-out-of-memory",
+        (
+            "CUDA out of memory",
+            "OutOfMemoryError: ",
+            "HIP out of memory",
+            "CUDA error: out of memory",
+            "CUBLAS_STATUS_ALLOC_FAILED",
+        ),
+        "the GPU's memory is too small for the model as it is configured",
+        _SMALLER,
+        final=False,
+        running=True,
+    ),
+    _rule(
+        "host-memory",
+        ("on startup is less than desired CPU memory", "less than requested memory for kv"),
+        "the machine has {free} GiB of memory free, too little for what the engine is to reserve",
+        "set VLLM_CPU_KVCACHE_SPACE (GiB) or GPU_MEMORY_UTILIZATION lower, or give it more memory",
+        details=r"\((?P<free>[\d.]+)/[\d.]+ GiB\)",
+        final=False,
+    ),
+    _rule(
+        "host-memory",
+        ("can't allocate memory", "Cannot allocate memory", "std::bad_alloc", "MemoryError"),
+        "the machine's memory is too small for the engine",
+        "give the worker more memory, or use a smaller model",
+        final=False,
+        running=True,
+    ),
+    _rule(
+        "heads-not-divisible",
+        ("must be divisible by tensor parallel size", "must be divisible by tensor_parallel_size"),
+        "the model's {heads} attention heads cannot be parted among {ranks} GPUs",
+        "set TENSOR_PARALLEL_SIZE to a divisor of {heads}",
+        details=r"attention heads \((?P<heads>\d+)\)[^\n]{0,80}\((?P<ranks>\d+)\)",
+    ),
+    _rule(
+        "not-divisible",
+        ("is not divisible by", "must be divisible by"),
+        "the model cannot be parted as TENSOR_PARALLEL_SIZE asks: {why}",
+        "set TENSOR_PARALLEL_SIZE to a smaller power of two, or to 1",
+        details=r"AssertionError: (?P<why>[^\n]{0,80}\d[^\n]{0,40}divisible by [^\n]{1,60})",
+    ),
+    _rule(
+        "too-few-gpus",
+        ("is larger than the number of available GPUs",),
+        "the engine is to use {asked} GPUs, and this machine has {have}",
+        "set TENSOR_PARALLEL_SIZE (times PIPELINE_PARALLEL_SIZE) to {have} or less, or take a"
+        " machine with more GPUs",
+        details=r"World size \((?P<asked>\d+)\)[^\n]{0,80}GPUs \((?P<have>\d+)\)",
+    ),
+    _rule(
+        "too-few-gpus",
+        (
+            "invalid device ordinal",
+            "to less than max local gpu count",
+            "is less than than max local gpu count",
+            "The number of required GPUs exceeds the total number",
+            "exceeds assigned_physical_gpu_ids count",
+            "is out of bounds for assigned_physical_gpu_ids",
+            "DP adjusted local rank ",
+        ),
+        "the engine is to use more GPUs than this machine has",
+        "set TENSOR_PARALLEL_SIZE, PIPELINE_PARALLEL_SIZE and DATA_PARALLEL_SIZE so that their"
+        " product is the number of GPUs",
+    ),
+    _rule(
+        "quantization-mismatch",
+        ("does not match the quantization method specified in the `quantization`",),
+        "the model is quantised with {has}, and QUANTIZATION asks for {asked}",
+        "unset QUANTIZATION: the engine reads it from the model",
+        details=r"model config \((?P<has>[^)\n]{1,60})\)[^\n]{0,120}argument"
+        r" \((?P<asked>[^)\n]{1,60})\)",
+    ),
+    _rule(
+        "quantization-missing",
+        ("Cannot find the config file for", "Cannot find any of ['adapter_name"),
+        "the model {model} is not quantised with the method that QUANTIZATION asks for",
+        "unset QUANTIZATION, or use a model that was quantised with it",
+    ),
+    _rule(
+        "quantization-unsupported",
+        (
+            "is not supported for the current GPU. Minimum",
+            "quantization is currently not supported in",
+            "Unknown quantization method",
+            "is not supported for quantization",
+            "Quantization scheme is not supported",
+        ),
+        "this quantisation does not work here: {why}",
+        "use another QUANTIZATION or DTYPE, a model quantised in another way, or a newer GPU",
+        details=r"(?:Error: |Value error, )(?P<why>[^\[\n]{1,300})",
+    ),
+    _rule(
+        "dtype-unsupported",
+        ("Bfloat16 is only supported on GPUs",),
+        "this GPU cannot compute in bfloat16: {why}",
+        "set DTYPE=half",
+        details=r"at least 8\.0\. (?P<why>Your [^\n]{1,120}?(?:capability \d+\.\d|capability))",
+    ),
+    _rule(
+        "dtype-unsupported",
+        (" does not support float16", "does not support dtype", " does not support bfloat16"),
+        "the model {model} does not work in this data type",
+        "unset DTYPE or set it to bfloat16 or float32",
+    ),
+)
+
+_DEVICE = (
+    _rule(
+        "driver-too-old",
+        (
+            "driver on your system is too old",
+            "CUDA driver version is insufficient for CUDA runtime",
+            "unsupported display driver / cuda driver combination",
+            "the provided PTX was compiled with an unsupported toolchain",
+        ),
+        "the GPU's driver does not fit the CUDA that this vLLM was built for",
+        "use a machine with a newer driver (on RunPod filter by CUDA version), or an image of vLLM"
+        " for an older CUDA",
+    ),
+    _rule(
+        "no-gpu",
+        (
+            "Failed to infer device type",
+            "No CUDA GPUs are available",
+            "Found no NVIDIA driver on your system",
+            "no CUDA-capable device is detected",
+            "Torch not compiled with CUDA enabled",
+            "libcuda.so.1: cannot open shared object file",
+        ),
+        "the engine sees no GPU",
+        "start the container with GPUs (docker run --gpus all) and check CUDA_VISIBLE_DEVICES and"
+        " NVIDIA_VISIBLE_DEVICES",
+    ),
+    _rule(
+        "gpu-unsupported",
+        (
+            "no kernel image is available for execution on the device",
+            "GPUs with compute capability below",
+        ),
+        "this vLLM was not built for this kind of GPU",
+        "use another GPU, or an image of vLLM that was built for it",
+    ),
+    _rule(
+        "shared-memory",
+        ("Insufficient space in /dev/shm", "Error while creating shared memory", "unexpected bus"),
+        "/dev/shm is too small",  # noqa: S108 - a sentence
+        "give the container more shared memory: docker run --shm-size=8g or --ipc=host",
+        final=False,
+        running=True,
+    ),
+    _rule(
+        "nccl",
+        ("NCCL error", "ncclUnhandledCudaError", "ncclSystemError", "ncclInternalError"),
+        "the GPUs could not reach each other: {why}",
+        "set NCCL_DEBUG=INFO to see more; often NCCL_P2P_DISABLE=1, more /dev/shm (--shm-size) or"
+        " the right NCCL_SOCKET_IFNAME help",
+        details=r"(?P<why>(?:NCCL error|nccl\w+Error)[^\n]{0,200})",
+        final=False,
+        running=True,
+    ),
+    _rule(
+        "gpu-fault",
+        ("CUDA error: ", "uncorrectable ECC error", "CUDA driver error: "),
+        "the GPU or its driver failed: {why}",
+        "it is tried again; if it comes back, replace the worker (its GPU may be damaged) or try"
+        " ENFORCE_EAGER=true",
+        details=r"(?P<why>(?:CUDA (?:driver )?error: |uncorrectable ECC)[^\n]{0,160})",
+        final=False,
+        running=True,
+    ),
+)
+
+_REST = (
+    _rule(
+        "lora-rank",
+        ("is greater than max_lora_rank",),
+        "a LoRA adapter has rank {has}, and the engine takes up to {most}",
+        "set MAX_LORA_RANK to {has} or the next value above it",
+        details=r"LoRA rank (?P<has>\d+) is greater than max_lora_rank (?P<most>\d+)",
+    ),
+    _rule(
+        "lora-not-found",
+        ("LoRAAdapterNotFoundError", "No adapter found for", "Loading lora "),
+        "a LoRA adapter could not be loaded: {why}",
+        "correct the path or repository in LORA_MODULES; the folder needs adapter_config.json",
+        details=r"(?P<why>(?:Loading lora|No adapter found for)[^\n]{1,300})",
+    ),
+    _rule(
+        "port-in-use",
+        ("Address already in use", "Errno 98", "EADDRINUSE"),
+        "the engine's port is taken",
+        "end the process that has it or set VLLM_PORT",
+        final=False,
+    ),
+    _rule(
+        "bad-tool-parser",
+        (
+            "invalid tool call parser",
+            "invalid reasoning parser",
+            "Reasoning parser '",
+            "--enable-auto-tool-choice requires",
+        ),
+        "the engine refused its settings for tools or reasoning: {why}",
+        "correct TOOL_CALL_PARSER, REASONING_PARSER or ENABLE_AUTO_TOOL_CHOICE",
+        details=r"Error: (?:Error: )?[\"']?(?P<why>[^\n(.]{1,200})",
+    ),
+    _rule(
+        "no-permission",
+        ("PermissionError: [Errno 13]", "OSError: [Errno 30]"),
+        "the engine may not read or write a file: {why}",
+        "correct the rights of that file or folder, or set HF_HOME to one that can be written",
+        details=r"(?:Permission denied|Read-only file system): (?P<why>[^\n]{1,300})",
+    ),
+    _rule(
+        "file-not-found",
+        ("FileNotFoundError: [Errno 2]",),
+        "a file that the configuration names does not exist: {why}",
+        "correct the variable that names it (VLLM_CONFIG_FILE and the like): a path inside the"
+        " container",
+        details=r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'",
+    ),
+    # pydantic's report of vLLM's own configuration classes
+    _rule(
+        "bad-configuration",
+        (" validation error for ", " validation errors for "),
+        "the engine refused its configuration: {field}: {why}",
+        "correct the variable that sets it; " + _EXPLAIN,
+        details=r"validation errors? for \w+\n(?P<field>[\w.]{1,100})\n  (?P<why>[^\[\n]+)",
+    ),
+    _rule(
+        "bad-configuration",
+        (" validation error for ", " validation errors for "),
+        "the engine refused its configuration: {why}",
+        "correct the variable that sets it; " + _EXPLAIN,
+        details=r"validation errors? for \w+\s+(?:Value error, )?(?P<why>[^\[\n]+)",
+    ),
+)
+
+RULES = (*_COMMAND_LINE, *_HUB, *_MODEL, *_FIT, *_DEVICE, *_REST)
