@@ -2,7 +2,7 @@
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
 #   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run explain doctor emulate setup test check fmt docs bench train clean
+.PHONY: help run explain doctor emulate setup test check fmt docs bench soak train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -53,6 +53,10 @@ docs: ## write the forms for RunPod and docs/configuration.md from the catalogue
 bench: ## measure the worker's own cost and delay
 	@$(python) && exec "$$python" -m tools.environments dev
 	@exec $(venv)/python -m bench $(ARGS)
+
+soak: ## ten minutes of jobs and faults, with figures (ARGS="--minutes 1")
+	@$(python) && exec "$$python" -m tools.environments dev
+	@exec $(venv)/python -m tests.soak $(ARGS)
 
 train: ## train the demonstration model anew
 	@$(python) && engine=$$("$$python" -m tools.environments engine --print) && \

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 from supervisor import explain, plan, ports
 from supervisor.catalog import Catalog, options, store
 from supervisor.config import Settings
-from supervisor.errors import ConfigurationError, SupervisorError
+from supervisor.errors import BadArgument, ConfigurationError, SupervisorError
 from supervisor.files import write_whole
 from supervisor.findings import Remark
 from supervisor.logs import LogSink, SinkHandler
@@ -152,8 +153,14 @@ def _env_file(path: Path) -> dict[str, str]:
 
 
 def status(asked: argparse.Namespace) -> int:
-    """Ask a running worker for its state."""
+    """Ask a running worker for its state.
+
+    Returns:
+        0 ready, 3 not ready, 4 the state that was waited for did not come, 1 nobody answers.
+    """
     import httpx
+
+    from supervisor import status as shown
 
     settings = plan.make(dict(os.environ), None).settings
     query = {"wait": asked.wait, "timeout": str(asked.timeout)} if asked.wait else None
@@ -164,12 +171,17 @@ def status(asked: argparse.Namespace) -> int:
             timeout=asked.timeout + 5,
             trust_env=False,
         )
-    except httpx.HTTPError:
+        found = answer.json()
+    except (httpx.HTTPError, ValueError):
         raise SupervisorError(
             f"no worker answers at {settings.control_url}; start one or set PORT_HEALTH to its port"
         ) from None
-    print(answer.text)
-    return 0 if answer.is_success else 1
+    if answer.status_code == httpx.codes.BAD_REQUEST:
+        raise BadArgument(found["error"])
+    print(json.dumps(found, indent=2) if asked.json else shown.as_text(found, time.time()))
+    if asked.wait:
+        return 0 if answer.is_success else 4
+    return 0 if found["state"] == "READY" else 3
 
 
 def catalog(asked: argparse.Namespace) -> int:
@@ -210,6 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--env-file", type=Path, help="read variables from here, not from outside")
     shown.set_defaults(command=explain_command)
     asked = commands.add_parser("status", help="the state of the worker that runs here")
+    asked.add_argument("--json", action="store_true", help="for programs")
     asked.add_argument("--wait", metavar="STATE", help="answer when this state is reached")
     asked.add_argument("--timeout", type=float, default=60.0, help="seconds to wait at most")
     asked.set_defaults(command=status)

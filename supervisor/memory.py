@@ -13,8 +13,8 @@ _MOUNT = Path("/sys/fs/cgroup")
 _COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
-def kills(proc: Path = Path("/proc/self/cgroup"), mount: Path = _MOUNT) -> int:
-    """How many processes of our control group were killed for memory so far; 0 if nobody counts.
+def kills(proc: Path = Path("/proc/self/cgroup"), mount: Path = _MOUNT) -> int | None:
+    """How many processes of our control group were killed for memory so far; None if nobody says.
 
     Args:
         proc: says which group we are in, for each hierarchy.
@@ -27,7 +27,13 @@ def kills(proc: Path = Path("/proc/self/cgroup"), mount: Path = _MOUNT) -> int:
             continue
         if found:
             return int(found[1])
-    return 0
+    return None
+
+
+def killed_since(before: int | None) -> bool:
+    """Whether one was killed since `kills` said `before`."""
+    now = kills()
+    return before is not None and now is not None and now > before
 
 
 def _files(proc: Path, mount: Path) -> list[Path]:

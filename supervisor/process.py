@@ -260,7 +260,8 @@ def reap_orphans(ours: Collection[int], *, kill: bool) -> int:
 
 def _children() -> list[int]:
     found: list[int] = []
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):
+    # Without a descriptor to read with, nobody is found until the next time.
+    with contextlib.suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
             found += [int(pid) for pid in (task / "children").read_text().split()]
     return found

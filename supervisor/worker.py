@@ -139,8 +139,12 @@ class Worker:
     async def _apply(self, state: State, actions: tuple[Action, ...]) -> None:
         before, self._state = self._state, state
         self._status.publish(state)
-        if state.phase is not before.phase:
-            self._tell()
+        if (state.phase, state.failures, state.ending) != (
+            before.phase,
+            before.failures,
+            before.ending,
+        ):
+            self._tell(before)
         for action in actions:
             await self._act(action)
 
@@ -183,13 +187,13 @@ class Worker:
         self._task(self._watch_exit(engine, start, killed_before))
         self._watches.add(self._task(self._watch_health(start)))
 
-    async def _watch_exit(self, engine: Child, start: Start, killed_before: int) -> None:
+    async def _watch_exit(self, engine: Child, start: Start, killed_before: int | None) -> None:
         code = await engine.wait()
         for watch in self._watches:
             watch.cancel()
         self._watches.clear()
         self._engine = None
-        out_of_memory = memory.kills() > killed_before
+        out_of_memory = memory.killed_since(killed_before)
         found = diagnosis.diagnose(
             code, engine.last_lines(), self._plan.model, out_of_memory=out_of_memory
         )
@@ -377,9 +381,9 @@ class Worker:
         log.info("%s received", signal.Signals(number).name)
         self._events.put_nowait(lifecycle.Stop())
 
-    def _tell(self) -> None:
+    def _tell(self, before: State) -> None:
         match self._state.phase:
-            case Phase.READY:
+            case Phase.READY if before.phase is not Phase.READY:
                 took = self._status.phases.get("engine_start", 0.0)
                 log.info("ready after %.1f s", took)
             case Phase.RESTARTING if self._state.deadline is not None:
@@ -394,7 +398,7 @@ class Worker:
                     self._policy.max_restarts,
                     self._state.last_failure,
                 )
-            case Phase.DRAINING:
+            case Phase.DRAINING if before.phase is not Phase.DRAINING:
                 log.info("stopping: jobs in hand have %.0f s", self._policy.drain_timeout)
             case Phase.STOPPED:
                 log.info("stopped")

@@ -144,7 +144,7 @@ def test_orphans_that_have_ended_are_reaped(start: Start) -> None:
 
 @pytest.mark.slow
 def test_an_engine_that_ignores_sigterm_is_killed_in_its_time(start: Start) -> None:
-    worker = start(FAKE_VLLM="ignore-term orphan")
+    worker = start(FAKE_VLLM="ignore-term orphan", DRAIN_TIMEOUT="1")
     worker.until_ready()
     assert worker.stop(seconds=60) == 0
     assert worker.left() == []

@@ -1,0 +1,268 @@
+"""`python -m tests.soak`: a worker in queue mode, many jobs at a time, and a fault every few seconds.
+
+The engine is the stand-in, the platform the emulator; the SDK, the proxy and the supervisor are
+real. It ends with figures, and with 1 where a job was lost or doubled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+import httpx
+import psutil
+
+from tests import client
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.processes import Worker, until
+
+_ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
+_PATIENCE = 180.0  # seconds for one job, faults included
+
+
+@dataclass
+class Outcome:
+    """What became of the jobs."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    without_reason: list[str] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+
+def kinds(dice: random.Random) -> tuple[bool, dict[str, Any]]:
+    """A job: whether it streams, and how the engine answers it."""
+    tokens = dice.choice([1, 10, 50, 100])
+    fake: dict[str, Any] = {"tokens": tokens, "rate": dice.choice([20, 50, 200])}
+    fake |= dice.choice([{}, {}, {}, {"first_token_s": 2}, {"keepalive": True}, {"crlf": True}])
+    if dice.random() < 0.05:
+        fake |= dice.choice(
+            [{"status": 400}, {"status": 500}, {"cut_after": 5}, {"error_after": 3}]
+        )
+    return dice.random() < 0.7, fake
+
+
+def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outcome) -> None:
+    """One job from its submission to its end."""
+    stream, fake = kinds(dice)
+    body = {"model": "tiny", "prompt": "x", "stream": stream, "user": f"u{number}", "fake": fake}
+    job = platform.submit({"openai_route": "/v1/completions", "openai_input": body})
+    cancelled = dice.random() < 0.03
+    if cancelled:
+        time.sleep(dice.random())
+        platform.cancel(job)
+    end = time.monotonic() + _PATIENCE
+    while (found := platform.job(job))["status"] not in _ENDED and time.monotonic() < end:
+        time.sleep(0.2)
+    with outcome.lock:
+        state = found["status"]
+        outcome.states[state] += 1
+        if state not in _ENDED:
+            outcome.lost.append(f"{job} {state}")
+        elif state == "COMPLETED":
+            if told(found["output"], stream=stream) != list(range(fake["tokens"])):
+                outcome.doubled.append(f"{job} {fake}")
+        elif state == "FAILED":
+            message = re.search(r'"message": "([^"]{10,})', found["error"] or "")
+            if message is None:
+                outcome.without_reason.append(str(found["error"]))
+            else:
+                outcome.reasons[re.sub(r"\d+(\.\d+)?", "N", message[1])[:90]] += 1
+        if found["done"] > 1:
+            outcome.doubled.append(f"{job} reported {found['done']} times")
+
+
+def told(output: list[Any], *, stream: bool) -> list[int]:
+    """The numbers of the tokens in an answer, in their order."""
+    text = "".join(output) if stream else output[0]["choices"][0]["text"]
+    return [int(number) for number in re.findall(r"\bw(\d+)", text)]
+
+
+# --- faults ---
+
+
+class Faults:
+    """What goes wrong, one after the other."""
+
+    def __init__(self, worker: Worker, platform: Platform, dice: random.Random) -> None:
+        self._worker, self._platform, self._dice = worker, platform, dice
+        self.count: Counter[str] = Counter()
+        self._all: dict[str, Callable[[], object]] = {
+            "engine killed": lambda: self._signal_engine(signal.SIGKILL),
+            "engine frozen": lambda: self._signal_engine(signal.SIGSTOP),
+            "engine stalled": lambda: self._tell("stall"),
+            "engine says it is dead": lambda: self._tell("health=503"),
+            "engine slow to say its health": lambda: self._tell("slow-health=2"),
+            "proxy killed": self._kill_proxy,
+            "platform refuses polls": lambda: platform.fault(path="job-take", status=503, times=5),
+            "platform loses polls": lambda: platform.fault(path="job-take", close=True, times=3),
+            "platform refuses outputs": lambda: platform.fault(
+                path="job-stream", status=500, times=20
+            ),
+            "platform refuses results": lambda: platform.fault(
+                path="job-done", status=429, times=10
+            ),
+            "platform slow": lambda: platform.fault(path="job-stream", delay_ms=500, times=100),
+        }
+
+    def one(self) -> None:
+        """The next one; one that finds nothing to break is none."""
+        name = self._dice.choice(list(self._all))
+        with contextlib.suppress(psutil.Error, httpx.HTTPError, StopIteration, TypeError):
+            self._all[name]()
+            self.count[name] += 1
+
+    def _signal_engine(self, number: signal.Signals) -> None:
+        psutil.Process(self._worker.status()["engine_pid"]).send_signal(number)
+
+    def _tell(self, words: str) -> None:
+        client.post(f"{self._worker.engine_url}/fake", content=words, timeout=5)
+
+    def _kill_proxy(self) -> None:
+        next(proxies(self._worker)).kill()
+
+
+def proxies(worker: Worker) -> Iterator[psutil.Process]:
+    """The proxy's process, without the one for pings."""
+    for child in psutil.Process(worker.process.pid).children():
+        if child.cmdline()[1:] == ["-m", "proxy"]:
+            yield child
+
+
+class Readiness:
+    """Watches /ping: the longest time without a ready engine."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.longest = 0.0
+        self._worker, self._over = worker, Event()
+        self._thread = Thread(target=self._watch)
+
+    def __enter__(self) -> Readiness:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        last = time.monotonic()
+        while not self._over.wait(0.1):
+            now = time.monotonic()
+            if self._worker.ping() == 200:
+                last = now
+            self.longest = max(self.longest, now - last)
+
+
+def size(worker: Worker) -> str:
+    """Memory and descriptors of our two processes."""
+    shown = []
+    for name, process in (
+        ("supervisor", psutil.Process(worker.process.pid)),
+        ("proxy", next(proxies(worker))),
+    ):
+        megabytes = process.memory_info().rss / 1e6
+        shown.append(f"{name} {megabytes:.0f} MB, {process.num_fds()} descriptors")
+    return "; ".join(shown)
+
+
+def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) -> int:
+    """Run it; 0 where no job was lost, doubled or failed without a reason."""
+    dice = random.Random(seed)  # noqa: S311 - to be run again with the same faults
+    outcome = Outcome()
+    with Platform("--worker-lost-seconds", "3600") as platform:
+        worker = Worker(
+            folder / "worker.log",
+            {
+                **worker_environment(platform.root),
+                "FAKE_VLLM": "orphan",
+                "ENGINE_STALL_TIMEOUT": "5",
+                "MAX_RESTARTS": "1000000",
+                "MAX_CONCURRENCY": str(at_once),
+            },
+        )
+        try:
+            worker.until_ready(60)
+            faults = Faults(worker, platform, dice)
+            with ThreadPoolExecutor(at_once) as pool, Readiness(worker) as readiness:
+                end = time.monotonic() + seconds
+                running = {pool.submit(run_job, platform, n, dice, outcome) for n in range(at_once)}
+                number, next_fault, began = at_once, time.monotonic() + every, None
+                while time.monotonic() < end:
+                    done = {one for one in running if one.done()}
+                    for one in done:
+                        one.result()
+                    running -= done
+                    if began is None and number >= 2 * at_once:
+                        began = size(worker)
+                    for _ in done:
+                        running.add(pool.submit(run_job, platform, number, dice, outcome))
+                        number += 1
+                    if time.monotonic() >= next_fault:
+                        faults.one()
+                        next_fault = time.monotonic() + every * dice.uniform(0.5, 1.5)
+                    time.sleep(0.05)
+                platform.no_faults()
+                for one in running:
+                    one.result()
+            until(lambda: worker.ping() == 200, 120, "readiness at the end")
+            until(lambda: list(proxies(worker)), 60, "a proxy at the end")
+            status = worker.status()
+            print(
+                f"jobs: {number}, {at_once} at a time, in {seconds / 60:.1f} minutes; seed {seed}"
+            )
+            print(f"ended: {dict(outcome.states)}")
+            print(f"failed with a reason: {sum(outcome.reasons.values())}")
+            for reason, count in outcome.reasons.most_common():
+                print(f"  {count:5} {reason}")
+            print(f"failed without one: {len(outcome.without_reason)} {outcome.without_reason[:3]}")
+            print(f"lost: {len(outcome.lost)} {outcome.lost[:3]}")
+            print(f"doubled: {len(outcome.doubled)} {outcome.doubled[:3]}")
+            print(f"faults: {dict(faults.count)}")
+            print(f"restarts: {status['restarts']}; sent again: {status['jobs']['resent']}")
+            print(f"longest time without a ready engine: {readiness.longest:.1f} s")
+            print(f"at the beginning: {began}")
+            print(f"at the end:       {size(worker)}")
+            code = worker.stop(seconds=120)
+            left = len(worker.left())
+            tracebacks = worker.text().count("Traceback")
+            print(f"exit code {code}, processes left {left}, tracebacks in the log {tracebacks}")
+            bad = outcome.lost or outcome.doubled or outcome.without_reason
+            return int(bool(bad or code or left or tracebacks))
+        finally:
+            worker.end()
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--jobs", type=int, default=100, help="at a time")
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between two faults")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", type=Path, help="where the worker's log stays")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return soak(
+            asked.minutes * 60, asked.jobs, asked.every, asked.seed, asked.keep or Path(folder)
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
