@@ -57,6 +57,7 @@ class Start:
     phase: str = "imports"
     seconds: dict[str, float] = field(default_factory=dict)  # of phases that are over
     progress: str | None = None
+    over: bool = False  # the engine is ready
     _rest: str = ""
     began: float = field(init=False)
     _phase_began: float = field(init=False)
@@ -87,8 +88,8 @@ class Start:
 
     def ended(self) -> None:
         """The engine is ready: the last phase is over."""
-        now = self.clock()
-        self.seconds[self.phase] = now - self._phase_began
+        self.seconds[self.phase] = self.clock() - self._phase_began
+        self.over = True
 
     @property
     def words(self) -> str:

@@ -208,7 +208,7 @@ class Worker:
         self._events.put_nowait(
             lifecycle.Exited(
                 str(found),
-                at=f"still {start.words}" if self._state.phase is not Phase.READY else None,
+                at=None if start.over else f"still {start.words}",
                 final=found.final,
                 left=left,
                 exit_code=ExitCode.OUT_OF_MEMORY if out_of_memory else None,
@@ -223,7 +223,7 @@ class Worker:
                 log.warning("no health probe: this process has no file descriptor left")
                 return
             good, dead = found is health.Health.GOOD, found is health.Health.DEAD
-            if dead:
+            if dead and self._state.phase is Phase.READY:
                 log.error("the engine says that it is dead")
             await self._events.put(lifecycle.Probed(good, dead))
 

@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: a worker in queue mode, many jobs at a time, and a fault every few seconds.
+"""`python -m tests.soak`: a worker in queue mode, many jobs at a time, a fault every few seconds.
 
 The engine is the stand-in, the platform the emulator; the SDK, the proxy and the supervisor are
 real. It ends with figures, and with 1 where a job was lost or doubled.
@@ -206,9 +206,9 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
                 number, next_fault, began = at_once, time.monotonic() + every, None
                 while time.monotonic() < end:
                     done = {one for one in running if one.done()}
-                    for one in done:
-                        one.result()
                     running -= done
+                    if faulty := [fault for one in done if (fault := one.exception())]:
+                        raise SystemExit(f"the soak itself is at fault: {faulty[0]!r}")
                     if began is None and number >= 2 * at_once:
                         began = size(worker)
                     for _ in done:
