@@ -1,0 +1,246 @@
+"""What the real engine can be made to do: die in parts, freeze in parts, be cut off, be stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import client
+from tests.e2e.conftest import Endpoint, engine_environment, give_way
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.faults.test_jobs import begun
+from tests.processes import Worker, until
+from tests.proxy.test_process import Proxy
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+_RESTART = 300.0  # seconds for an engine that starts on a busy machine
+STALL = 20.0
+
+
+def asked(*, stream: bool, tokens: int) -> dict[str, Any]:
+    body = {"prompt": "one two", "max_tokens": tokens, "ignore_eos": True, "stream": stream}
+    return {"openai_route": "/v1/completions", "openai_input": body}
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with Platform("--worker-lost-seconds", "3600") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def worker(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """One worker for all of them, each of which takes its engine away."""
+    one = Worker(
+        tmp_path_factory.mktemp("faults") / "log",
+        {
+            **engine_environment(MAX_RESTARTS="20", ENGINE_STALL_TIMEOUT=str(STALL)),
+            **worker_environment(platform.root),
+            "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
+            "MAX_MODEL_LEN": "32768",
+        },
+    )
+    try:
+        until_ready(one)
+        yield one
+    finally:
+        one.end()
+
+
+def until_ready(worker: Worker) -> None:
+    worker.until_ready(_RESTART)
+    give_way(worker)
+
+
+def core(worker: Worker) -> psutil.Process:
+    """The process that has the model."""
+    children = psutil.Process(worker.engine_pid()).children(recursive=True)
+    return next(child for child in children if "EngineCore" in " ".join(child.cmdline()))
+
+
+def engine_group(worker: Worker) -> list[psutil.Process]:
+    engine = psutil.Process(worker.engine_pid())
+    return [engine, *engine.children(recursive=True)]
+
+
+def lost_and_back(worker: Worker, gone: list[psutil.Process]) -> None:
+    """Wait for the next engine, and see that nothing was left of the one before it."""
+    spawned = worker.text().count("engine spawned")
+    until(lambda: worker.ping() == 503, 60 + STALL, "the loss of the engine")
+    until(lambda: worker.text().count("engine spawned") > spawned, 120, "the next start", 0.005)
+    assert not [process for process in gone if process.is_running()]
+    until_ready(worker)
+
+
+@pytest.mark.own_engine
+def test_jobs_in_hand_when_the_core_is_killed(platform: Platform, worker: Worker) -> None:
+    """20 jobs: those that yielded are told, the others are answered, none is lost or doubled."""
+    talking = [platform.submit(asked(stream=True, tokens=4000)) for _ in range(10)]
+    whole = [platform.submit(asked(stream=False, tokens=200)) for _ in range(10)]
+    for job in talking:
+        begun(platform, job)
+    until(lambda: client.running(worker.engine_url) >= 20, 60, "all of them at work")
+    gone = engine_group(worker)
+    core(worker).kill()
+    meanwhile = platform.submit(asked(stream=False, tokens=5))
+    lost_and_back(worker, gone)
+    for job in talking:
+        error = json.loads(platform.until(job, "FAILED", 60)["error"])
+        assert "restarted" in error["message"], error
+    for job in (*whole, meanwhile):
+        found = platform.until(job, "COMPLETED", 240)
+        assert found["done"] == 1
+    assert worker.status()["restarts"] == 1
+
+
+@pytest.mark.own_engine
+def test_the_core_is_frozen_while_health_says_200(platform: Platform, worker: Worker) -> None:
+    restarts = worker.status()["restarts"]
+    gone = engine_group(worker)
+    core(worker).suspend()
+    job = platform.submit(asked(stream=False, tokens=5))
+    assert client.get(f"{worker.engine_url}/health").status_code == 200
+    lost_and_back(worker, gone)
+    assert platform.until(job, "COMPLETED", 120)["done"] == 1
+    status = worker.status()
+    assert status["restarts"] == restarts + 1
+    assert "the engine gave no token to any" in status["last_failure"]
+
+
+@pytest.mark.own_engine
+def test_the_api_server_is_frozen(worker: Worker) -> None:
+    gone = engine_group(worker)
+    psutil.Process(worker.engine_pid()).suspend()
+    lost_and_back(worker, gone)
+    assert "health probes in a row" in worker.status()["last_failure"]
+
+
+@pytest.mark.own_engine
+def test_the_api_server_is_killed_then_the_worker_is_stopped(
+    platform: Platform, worker: Worker
+) -> None:
+    """Nothing of the group is left before the next start; SIGTERM lets jobs in hand finish."""
+    gone = engine_group(worker)
+    assert len(gone) >= 2
+    psutil.Process(worker.engine_pid()).kill()
+    lost_and_back(worker, gone)
+    assert "SIGKILL" in worker.status()["last_failure"]
+    jobs = [platform.submit(asked(stream=stream, tokens=300)) for stream in (True, False)]
+    begun(platform, jobs[0])
+    until(lambda: client.running(worker.engine_url) >= 2, 60, "both at work")
+    worker.process.send_signal(signal.SIGTERM)
+    late = platform.submit(asked(stream=False, tokens=1))
+    for job in jobs:
+        assert platform.until(job, "COMPLETED", 60)["done"] == 1
+    assert worker.wait(90) == 0
+    assert worker.left() == []
+    assert platform.job(late)["status"] == "IN_QUEUE"
+    platform.cancel(late)
+
+
+@pytest.mark.own_engine
+@pytest.mark.parametrize("before", ["frozen", "killed"])
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, before: str) -> None:
+    """Also where the API server is frozen, or was killed first: EngineCore would stay for good."""
+    worker = Worker(tmp_path / "log", engine_environment())
+    try:
+        # The group is whole, and in the middle of its work, long before it is ready.
+        until(lambda: "Starting to load model" in worker.text(), _RESTART, "a core", 0.2)
+        engine = psutil.Process(worker.engine_pid())
+        assert len(worker.left()) >= 4
+        if before == "frozen":
+            engine.suspend()
+        else:
+            worker.process.send_signal(signal.SIGSTOP)  # it cannot clean up after the engine
+            engine.kill()
+        worker.process.kill()
+        worker.process.wait(10)
+        until(lambda: worker.left() == [], 30, "the end of every process")
+    finally:
+        worker.end()
+
+
+# --- a connection that is cut ---
+
+
+class _Cutter(socketserver.ThreadingTCPServer):
+    """Stands before the engine; cuts the next `cuts` answers to POSTs after `after` bytes."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, engine_port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Connection)
+        self.engine_port = engine_port
+        self.cuts = self.after = self.posts = 0
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        server = self.server
+        assert isinstance(server, _Cutter)
+        with socket.create_connection(("127.0.0.1", server.engine_port)) as engine:
+            asking = threading.Thread(target=self._ask, args=(engine,), daemon=True)
+            self.cut = False
+            asking.start()
+            left = server.after
+            while data := engine.recv(4096):
+                if self.cut:
+                    data = data[:left]
+                    left -= len(data)
+                self.request.sendall(data)
+                if self.cut and left <= 0:
+                    break
+            self.request.shutdown(socket.SHUT_RDWR)
+
+    def _ask(self, engine: socket.socket) -> None:
+        server = self.server
+        assert isinstance(server, _Cutter)
+        while data := self.request.recv(65536):
+            if data.startswith(b"POST"):
+                server.posts += 1
+                self.cut = server.cuts > 0
+                server.cuts -= self.cut
+                if self.cut and not server.after:
+                    engine.sendall(data)
+                    time.sleep(0.1)
+                    engine.shutdown(socket.SHUT_RDWR)
+                    return
+            engine.sendall(data)
+
+
+@pytest.fixture
+def cutter(endpoint: Endpoint) -> Iterator[_Cutter]:
+    with _Cutter(endpoint.worker.engine_port) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_connection_is_cut_before_and_after_the_first_token(
+    cutter: _Cutter, platform: Platform, tmp_path: Path
+) -> None:
+    url = f"http://127.0.0.1:{cutter.server_address[1]}"
+    with Proxy(platform, url, tmp_path / "log"):
+        for stream in (True, False):
+            cutter.cuts, cutter.after, cutter.posts = 1, 0, 0
+            job = platform.submit(asked(stream=stream, tokens=20))
+            assert platform.until(job, "COMPLETED")["done"] == 1
+            assert cutter.posts == 2
+        cutter.cuts, cutter.after, cutter.posts = 1, 4000, 0
+        found = platform.until(platform.submit(asked(stream=True, tokens=500)), "FAILED")
+        assert json.loads(found["error"])["code"] == 502
+        assert found["posts"]
+        assert cutter.posts == 1
