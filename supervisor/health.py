@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import re
 import time
@@ -12,7 +13,9 @@ from enum import StrEnum
 import httpx
 
 POLL_STARTING = 0.05  # seconds: the wait for a ready engine must not add to a cold start
-PROBE_EVERY = 1.0
+PROBE_EVERY = 5.0
+POLL_ALARMED = 0.25
+ALARMED_FOR = 5.0
 PROBE_TIMEOUT = 5.0
 
 _RUNNING = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:{.*})? ([0-9.e+]+)$", re.MULTILINE)
@@ -74,20 +77,25 @@ async def until_ready(engine: httpx.AsyncClient) -> None:
         await asyncio.sleep(POLL_STARTING)
 
 
-async def watch(engine: httpx.AsyncClient, report: Callable[[Health], Awaitable[None]]) -> None:
+async def watch(
+    engine: httpx.AsyncClient,
+    report: Callable[[Health], Awaitable[None]],
+    alarm: asyncio.Event,
+) -> None:
     """Report each probe of a ready engine, for ever.
 
-    A good one is followed by the next soon, since it costs nothing and a death is to be seen at
-    once; a bad one later, so that three of them mean some time.
+    Seldom, because the engine writes a line for each into the log. But when `alarm` says that one
+    of its processes has ended, at once, and for some seconds again and again.
     """
-    wait = PROBE_EVERY
+    often_until = 0.0
     while True:
-        await asyncio.sleep(wait)
         began = time.monotonic()
-        found = await ask(engine)
-        await report(found)
-        bad = found in {Health.BAD, Health.UNKNOWN}
-        wait = max(PROBE_EVERY, began + PROBE_TIMEOUT - time.monotonic()) if bad else PROBE_EVERY
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_ALARMED if began < often_until else PROBE_EVERY):
+                await alarm.wait()
+                often_until = time.monotonic() + ALARMED_FOR
+        alarm.clear()
+        await report(await ask(engine))
 
 
 async def served_model(engine: httpx.AsyncClient) -> str | None:

@@ -96,6 +96,7 @@ class Child:
         self.pid = process.pid
         self._ended = False  # whether the child itself has ended and is reaped
         self._gone = False
+        self._watched: list[int] = []  # descriptors of its processes
 
     @classmethod
     async def spawn(
@@ -160,6 +161,8 @@ class Child:
         """
         code = await self._process.wait()
         self._ended = True
+        while self._watched:
+            self._forget(self._watched.pop())
         # The API server's death leaves EngineCore alive, with the memory of the model.
         self.signal(signal.SIGKILL)
         end = time.monotonic() + GONE_WITHIN
@@ -205,6 +208,24 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
 
+    def tell_of_deaths(self, told: Callable[[], None]) -> None:
+        """Call `told` whenever one of the processes that it has now ends, until `wait` returns."""
+        loop = asyncio.get_running_loop()
+        for pid in _descendants(self.pid):
+            with contextlib.suppress(OSError):  # it is gone, or no descriptor is left
+                self._watched.append(descriptor := os.pidfd_open(pid))
+                loop.add_reader(descriptor, self._tell_of_death, descriptor, told)
+
+    def _tell_of_death(self, descriptor: int, told: Callable[[], None]) -> None:
+        self._watched.remove(descriptor)
+        self._forget(descriptor)
+        told()
+
+    @staticmethod
+    def _forget(descriptor: int) -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+
     def unobserved(self) -> None:
         """Nobody wants to see the output any more."""
         self._relay.observe = None
@@ -247,7 +268,7 @@ def reap_orphans(ours: Collection[int], *, kill: bool) -> int:
     left = 0
     if _births:
         return left
-    for pid in _children():
+    for pid in _children(os.getpid()):
         if pid in ours:
             continue
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -258,10 +279,15 @@ def reap_orphans(ours: Collection[int], *, kill: bool) -> int:
     return left
 
 
-def _children() -> list[int]:
+def _children(parent: int) -> list[int]:
     found: list[int] = []
     # Without a descriptor to read with, nobody is found until the next time.
     with contextlib.suppress(OSError):
-        for task in Path("/proc/self/task").iterdir():
+        for task in Path(f"/proc/{parent}/task").iterdir():
             found += [int(pid) for pid in (task / "children").read_text().split()]
     return found
+
+
+def _descendants(parent: int) -> list[int]:
+    children = _children(parent)
+    return children + [pid for child in children for pid in _descendants(child)]

@@ -233,17 +233,19 @@ class Worker:
                 await health.until_ready(engine)
             finally:
                 progress.cancel()
-            self._engine_is_ready(start)
+            alarm = asyncio.Event()
+            self._engine_is_ready(start, alarm)
             await self._events.put(lifecycle.Ready())
             if self._settings.stall_timeout:
                 self._watches.add(self._task(self._watch_stall()))
             if self._settings.mode is Mode.PLAIN and self._state.restarts == 0:
                 self._say_how_to_use(await health.served_model(engine))
-            await health.watch(engine, report)
+            await health.watch(engine, report, alarm)
 
-    def _engine_is_ready(self, start: Start) -> None:
+    def _engine_is_ready(self, start: Start, alarm: asyncio.Event) -> None:
         if self._engine is not None:
             self._engine.unobserved()
+            self._engine.tell_of_deaths(alarm.set)
         start.ended()
         self._status.phases = {**start.seconds, "engine_start": time.monotonic() - start.began}
 
