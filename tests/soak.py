@@ -129,7 +129,10 @@ class Faults:
             self.count[name] += 1
 
     def _signal_engine(self, number: signal.Signals) -> None:
-        psutil.Process(self._worker.status()["engine_pid"]).send_signal(number)
+        pid = self._worker.status()["engine_pid"]
+        if pid is None:  # there is none just now
+            raise psutil.NoSuchProcess(0)
+        psutil.Process(pid).send_signal(number)
 
     def _tell(self, words: str) -> None:
         client.post(f"{self._worker.engine_url}/fake", content=words, timeout=5)
