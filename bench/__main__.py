@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import many, real, report, start
+from bench import many, ready, real, report, start
 from bench.load import Load
 from bench.measure import Contender, Run, measure
 from bench.processes import ProcessEndedError
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     runs: list[Run] = []
     try:
         begun = start.measure()
+        print(ready.measure().line(), flush=True)
         print(begun.line(), flush=True)
         asyncio.run(_rounds(asked, runs))
     except ProcessEndedError as error:

@@ -1,4 +1,4 @@
-"""The command line: `python -m supervisor [run|explain|status|catalog|doctor]`.
+"""The command line: `python -m supervisor [run|explain|status|catalog|bake|doctor]`.
 
 The only place that reads `os.environ`. Little is imported before the engine is spawned.
 """
@@ -24,6 +24,8 @@ from supervisor.errors import BadArgument, ConfigurationError, SupervisorError
 from supervisor.files import write_whole
 from supervisor.findings import Remark
 from supervisor.logs import LogSink, SinkHandler
+from supervisor.models.found import Name, OnDisk
+from supervisor.models.look import look
 from supervisor.plan import Plan
 from supervisor.process import executable
 
@@ -64,7 +66,7 @@ def run(_asked: argparse.Namespace) -> int:
 
 
 def _run(env: Mapping[str, str], sink: LogSink) -> int:
-    made = _plan(env, log.info)
+    made = _plan(env, log.info, _folder_of_a_repository(env, look(env)))
     for warning in made.findings.warnings:
         log.warning("%s", explain.sentence(warning))
     for error in made.findings.errors:
@@ -84,18 +86,39 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
     return asyncio.run(Worker(made, env, sink).run())
 
 
-def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
+def _plan(
+    env: Mapping[str, str], announce: Callable[[str], None], disk: OnDisk | None = None
+) -> Plan:
     """The plan for `env`; by the options of every version where the engine cannot be asked."""
     settings = plan.make(env, None).settings
+    disk = disk or look(env)
     try:
-        return plan.make(env, store.with_elsewhere(_catalog(settings, env, announce)))
+        return plan.make(env, store.with_elsewhere(_catalog(settings, env, announce)), disk)
     except SupervisorError as reason:
-        made = plan.make(env, store.common())
+        made = plan.make(env, store.common(), disk)
         message = f"{reason}\nOnly the options that every known vLLM has are taken from variables"
         suggestion = "VLLM_EXTRA_ARGS and VLLM_CONFIG_FILE set the others"
         at_fault = "ENGINE_CATALOG" if settings.engine_catalog else "VLLM_COMMAND"
         made.findings.warnings.insert(0, Remark(at_fault, message, suggestion))
         return made
+
+
+def _folder_of_a_repository(env: Mapping[str, str], disk: OnDisk) -> OnDisk:
+    """Download a model that is in a folder of its repository: vLLM takes whole ones only."""
+    name = Name.parse(env.get("MODEL_NAME", ""))
+    if disk.path is not None or name is None or not name.subfolder:
+        return disk
+    from supervisor.models import bake
+
+    home = Path(env.get("HOME") or "/root") / ".cache" / "vllm-supervisor"
+    folder = (disk.volume or home) / "models" / name.repository.replace("/", "--")
+    command = plan.make(env, None).settings.vllm_command
+    revision = env.get("MODEL_REVISION", "").strip()
+    log.info("downloading %s", name)
+    bake.run(store.installed(command, env).interpreter, name, revision, folder, "model", env)
+    return replace(
+        disk, name=str(name), path=str(folder / name.subfolder), where="downloaded before the start"
+    )
 
 
 def _catalog(
@@ -128,7 +151,8 @@ def explain_command(asked: argparse.Namespace) -> int:
     """Show what would be run, without starting anything."""
     env = _env_file(asked.env_file) if asked.env_file else dict(os.environ)
     if asked.catalog:
-        made = plan.make(env, store.with_elsewhere(options.load(asked.catalog)))
+        catalog = store.with_elsewhere(options.load(asked.catalog))
+        made = plan.make(env, catalog, look(env))
     else:
         made = _plan(env, lambda line: print(line, file=sys.stderr))
     if asked.json:
@@ -197,6 +221,15 @@ def catalog(asked: argparse.Namespace) -> int:
     return 0
 
 
+def bake_command(_asked: argparse.Namespace) -> int:
+    """Download the model into the image that is built."""
+    from supervisor.models import bake
+
+    env = dict(os.environ)
+    bake.announce(bake.bake(env, plan.make(env, None).settings.vllm_command))
+    return 0
+
+
 def doctor(_asked: argparse.Namespace) -> int:
     """Say what a start would find; 1 if something is bad."""
     from supervisor.doctor import Verdict, examine, report
@@ -229,6 +262,8 @@ def _parser() -> argparse.ArgumentParser:
     made = commands.add_parser("catalog", help="read the installed engine's options and keep them")
     made.add_argument("--anew", action="store_true", help="even if they are kept already")
     made.set_defaults(command=catalog)
+    baked = commands.add_parser("bake", help="download MODEL_NAME into BAKED_MODELS, for an image")
+    baked.set_defaults(command=bake_command)
     helped = commands.add_parser("doctor", help="say what a start would find, without one")
     helped.set_defaults(command=doctor)
     return parser

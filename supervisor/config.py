@@ -36,13 +36,9 @@ WORKER_VARIABLES = frozenset(
     ENGINE_STALL_TIMEOUT ENGINE_WAIT_TIMEOUT REQUEST_IDLE_TIMEOUT MAX_RESTARTS MAX_CONCURRENCY
     STRICT_ENV ALLOWED_ROUTES DEFAULT_BATCH_SIZE DEFAULT_MIN_BATCH_SIZE
     DEFAULT_BATCH_SIZE_GROWTH_FACTOR BATCH_MAX_LATENCY_MS RAW_OPENAI_OUTPUT LOG_CONTENT BASE_PATH
-    MODEL_NAME
+    BAKED_MODELS HF_TOKEN_FILE MODEL_NAME
     """.split()
 )
-
-
-#: Those of them that are known and have no effect so far.
-NOT_USED = frozenset({"BASE_PATH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +118,8 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
         max_restarts=reader.get("MAX_RESTARTS", count, defaults.max_restarts),
         strict=reader.get("STRICT_ENV", boolean, default=False),
     )
+    for name in ("BAKED_MODELS", "HF_TOKEN_FILE"):  # for `models`
+        reader.get(name, str, None)
     for name, parse in _OF_THE_PROXY.items():
         reader.get(name, parse, None)
     idle, used = ("VLLM_PORT", "PORT") if mode is Mode.LOAD_BALANCER else ("PORT", "VLLM_PORT")

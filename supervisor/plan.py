@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from supervisor import config, flags, meanings, spelling, template
 from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
-from supervisor.findings import Fault, Findings, Ignored, Remark, Setting
+from supervisor.findings import Fault, Findings, Remark, Setting
+from supervisor.models import found
+from supervisor.models.found import OnDisk
 from supervisor.secrets import MASK, masked
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
 _SECRET_OPTIONS = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}
+NOTHING_ON_DISK = OnDisk()
 _SHORTEST_PREFIX = 5  # characters of such an option, however it is cut short
 
 
@@ -41,25 +44,32 @@ class Plan:
         return _values(self.command, None).get(flag)
 
 
-def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
-    """Read `env` by `catalog`; with None only what is the worker's own."""
+def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHING_ON_DISK) -> Plan:
+    """Read the environment by a catalogue, and by what of the model is on this machine.
+
+    Args:
+        given: the worker's environment.
+        catalog: what the engine accepts; with None only what is the worker's own is read.
+        disk: where the model is, and where caches go.
+    """
     findings = Findings()
-    settings = config.read(env, findings)
-    findings.ignored += [
-        Ignored(name, "this version of the worker does not use it yet")
-        for name in sorted(config.NOT_USED)
-        if env.get(name, "").strip()
-    ]
+    settings = config.read(given, findings)
+    version = catalog.version if catalog and catalog.complete else None
+    effect = found.effect(given, disk, version)
+    env = effect.env
+    findings.settings += effect.settings
+    findings.ignored += effect.ignored
     extra = _extra_arguments(env, findings)
     extra, engine_env = _without_secrets(extra, catalog, findings)
     settings = _listening(settings, extra, catalog, findings)
-    model = _model(env, catalog, findings)
+    model = _model(env, catalog, findings) if effect.model is None else env["MODEL_NAME"]
+    served = effect.model or model
     files: dict[str, str] = {}
     tokens = _options(env, settings, catalog, findings, files) if catalog else []
     command = [
         *shlex.split(settings.vllm_command),
         "serve",
-        *([model] if model else []),
+        *([served] if served else []),
         f"--host={settings.engine_host}",
         f"--port={settings.engine_port}",
         *_drain(env, settings, catalog, [*tokens, *extra], findings),
@@ -67,7 +77,7 @@ def make(env: Mapping[str, str], catalog: Catalog | None) -> Plan:
         *_config_file(env, findings),
         *extra,
     ]
-    version = catalog.version if catalog and catalog.complete else None
+    engine_env = {**effect.engine_env, **engine_env}
     return Plan(settings, version, tuple(command), model, engine_env, files, findings)
 
 

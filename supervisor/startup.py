@@ -7,10 +7,12 @@ and which phase a start hangs in.
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 #: In their order, with what begins them in vLLM's log (0.6 to 0.33) and in the hub's progress bars.
 _BEGINS = (
@@ -37,6 +39,8 @@ _ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS
 # model.safetensors:  45%|####      | 1.2G/2.5G [00:10<00:12, 120MB/s]
 _BAR = re.compile(r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]")
 _LONGEST = 4096  # characters of a line that are looked at
+
+_WIDTH = 30  # characters of the longest bar
 
 _WORDS = {
     "imports": "importing",
@@ -95,3 +99,27 @@ class Start:
     def words(self) -> str:
         """What it is doing, with how far it is where that is known."""
         return _WORDS[self.phase] + (f" ({self.progress})" if self.progress else "")
+
+
+def table(phases: Mapping[str, float]) -> list[str]:
+    """The phases of a start with their seconds, a bar for each, and their sum; in lines."""
+    total = sum(phases.values())
+    lines = [
+        f"{name:<10} {seconds:7.1f} s  {_bar(seconds / total if total else 0.0)}".rstrip()
+        for name, seconds in phases.items()
+    ]
+    return [*lines, f"{'in all':<10} {total:7.1f} s"]
+
+
+def _bar(share: float) -> str:
+    return "#" * round(share * _WIDTH)
+
+
+def own_seconds() -> float:
+    """For how long this process has been running; the kernel's count is in hundredths."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        up = float(Path("/proc/uptime").read_text().split()[0])
+        return max(0.0, up - int(fields[19]) / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError):
+        return 0.0

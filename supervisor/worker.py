@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor import __version__, diagnosis, lifecycle, memory, plan
+from supervisor import __version__, diagnosis, lifecycle, memory, plan, startup
 from supervisor.config import Mode
 from supervisor.errors import (
     CommandNotExecutable,
@@ -39,7 +39,7 @@ from supervisor.status import Status
 
 log = logging.getLogger(__name__)
 
-_PROGRESS_EVERY = 10.0  # seconds between two lines while the engine starts
+_PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
 _REAP_EVERY = 5.0  # seconds
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
@@ -74,6 +74,7 @@ class Worker:
         self._reports = Reports()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()  # those of one engine
+        self._spawn_seconds = 0.0
         self._finished = False
         self._broken = False  # by a fault of our own
         self._status.doing = self._doing
@@ -183,6 +184,8 @@ class Worker:
             code = ExitCode(reason.exit_code) if hopeless else None
             self._events.put_nowait(lifecycle.Exited(str(reason), final=hopeless, exit_code=code))
             return
+        if self._state.restarts == 0:
+            self._spawn_seconds = startup.own_seconds()
         log.info("engine spawned, pid %d", engine.pid)
         self._task(self._watch_exit(engine, start, killed_before))
         self._watches.add(self._task(self._watch_health(start)))
@@ -247,7 +250,11 @@ class Worker:
             self._engine.unobserved()
             self._engine.tell_of_deaths(alarm.set)
         start.ended()
-        self._status.phases = {**start.seconds, "engine_start": time.monotonic() - start.began}
+        spawn = {"spawn": self._spawn_seconds} if self._state.restarts == 0 else {}
+        self._status.phases = {**spawn, **start.seconds}
+        for line in startup.table(self._status.phases):
+            log.info("start: %s", line)
+        self._status.phases["engine_start"] = time.monotonic() - start.began
 
     async def _watch_stall(self) -> None:
         from supervisor import health, ports, stall
@@ -353,6 +360,8 @@ class Worker:
     def _take_report(self, fd: int) -> None:
         if not read_some(fd, self._reports):
             asyncio.get_running_loop().remove_reader(fd)
+        if self._reports.figures.taken and "first_job" not in self._status.phases:
+            self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
 
     def _proxy_environment(self) -> dict[str, str]:
         return {

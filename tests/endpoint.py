@@ -55,10 +55,22 @@ class Platform:
         found: dict[str, Any] = client.get(f"{self.root}/_emulator/workers").json()
         return found
 
+    def log(self) -> list[dict[str, Any]]:
+        """What workers have asked."""
+        found: list[dict[str, Any]] = client.get(f"{self.root}/_emulator/log").json()
+        return found
+
     def count(self, kind: str) -> int:
         """How often workers have asked this."""
-        log = client.get(f"{self.root}/_emulator/log").json()
-        return sum(call["kind"].startswith(kind) for call in log)
+        return sum(call["kind"].startswith(kind) for call in self.log())
+
+    def polls(self, worker: str) -> list[float]:
+        """When this worker asked for jobs, in Unix time."""
+        return [
+            call["time"]
+            for call in self.log()
+            if call["worker"] == worker and call["kind"].startswith("job-take")
+        ]
 
     def cancel(self, job: str) -> None:
         """What a user's client does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from supervisor import startup
 from supervisor.startup import Start
 
 LINES = """\
@@ -61,3 +62,18 @@ def test_whatever_is_printed_is_taken() -> None:
     start.feed(b"\xff\xfe \x00" * 100_000)
     start.feed(b"\n")
     assert start.phase == "imports"
+
+
+def test_the_table_shows_where_the_time_went() -> None:
+    lines = startup.table({"imports": 9.0, "weights": 3.0, "server": 0.01})
+    assert lines == [
+        "imports        9.0 s  " + "#" * 22,
+        "weights        3.0 s  #######",
+        "server         0.0 s",
+        "in all        12.0 s",
+    ]
+    assert startup.table({}) == ["in all         0.0 s"]
+
+
+def test_how_long_this_process_has_been_running() -> None:
+    assert 0.0 < startup.own_seconds() < 86400

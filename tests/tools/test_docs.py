@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from supervisor import plan
-from supervisor.config import NOT_USED, WORKER_VARIABLES
+from supervisor.config import WORKER_VARIABLES
 from tests.supervisor.test_flags import catalog
 from tools.docs import __main__ as docs
 from tools.docs import common, known, settings
@@ -123,7 +123,7 @@ def test_no_setting_of_a_form_is_dead() -> None:
         after = plan.make({**env, name: _other(entry)}, catalog(version))
         took = {setting.env for setting in after.findings.settings}
         same = after.command == before.command and after.settings == before.settings
-        of_the_proxy = name in WORKER_VARIABLES - NOT_USED
+        of_the_proxy = name in WORKER_VARIABLES
         wrong = [*after.findings.errors, *after.findings.warnings]
         if wrong or name not in took or (same and not of_the_proxy):
             dead.append((version, name, _other(entry), wrong))
@@ -163,9 +163,6 @@ def test_what_the_hub_tries_is_a_sound_environment() -> None:
 
 def test_every_setting_of_the_worker_is_described() -> None:
     assert set(settings.OWN) == set(WORKER_VARIABLES)
-    assert {name for name, own in settings.OWN.items() if "without effect" in own.sentence} == (
-        NOT_USED
-    )
 
 
 def test_the_defaults_in_the_docs_are_those_of_the_code() -> None:

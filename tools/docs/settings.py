@@ -80,7 +80,23 @@ OWN: dict[str, Own] = {
     "LOG_CONTENT": Own(
         "toggle", False, "Log what every job asks and is answered; never log it otherwise."
     ),
-    "BASE_PATH": Own("text", None, "Known, and without effect so far.", form=False),
+    "BASE_PATH": Own(
+        "text",
+        "/runpod-volume",
+        "Folder of the network volume. Where it can be written, models (HF_HOME) and what vLLM,"
+        " Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
+        " found.",
+        form=False,
+    ),
+    "BAKED_MODELS": Own(
+        "text",
+        "/models",
+        "Folder into which `bake` puts models, and where they are found.",
+        form=False,
+    ),
+    "HF_TOKEN_FILE": Own(
+        "text", "/run/secrets/HF_TOKEN", "File with the token, for `bake` alone.", form=False
+    ),
     "ENGINE_URL": Own("text", None, "For the proxy alone: the engine to relay to.", form=False),
     "CONTROL_URL": Own("text", None, "For the proxy alone: its supervisor.", form=False),
 }

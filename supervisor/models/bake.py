@@ -1,0 +1,125 @@
+"""`python -m supervisor bake`: puts a model into a folder, as a rule of an image that is built."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from supervisor.catalog import store
+from supervisor.errors import ConfigurationError, SupervisorError
+from supervisor.files import write_whole
+from supervisor.models.found import MANIFEST, Name, baked_folder
+
+_DOWNLOAD = Path(__file__).with_name("download.py")
+_TOKEN_FILE = "/run/secrets/HF_TOKEN"
+_SCHEMA = 1
+
+
+def bake(env: Mapping[str, str], command: str) -> Path:
+    """Download MODEL_NAME, and TOKENIZER_NAME where it is another repository; write a manifest.
+
+    Args:
+        env: MODEL_NAME, MODEL_REVISION, TOKENIZER_NAME, TOKENIZER_REVISION, LOAD_FORMAT, HF_TOKEN
+            or a file with it, HF_ENDPOINT, BAKED_MODELS.
+        command: the engine's, whose interpreter downloads.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ConfigurationError: no model to download is named.
+        SupervisorError: the download failed, and why.
+    """
+    text = env.get("MODEL_NAME", "").strip()
+    model = Name.parse(text)
+    if model is None:
+        raise ConfigurationError(
+            f"MODEL_NAME={text} is not a repository to download; name one such as Qwen/Qwen3-0.6B"
+        )
+    interpreter = store.installed(command, env).interpreter
+    target = baked_folder(env)
+    with_token = {**env, **_token(env)}
+
+    def fetch(name: Name, revision: str, kind: str) -> dict[str, Any]:
+        folder = target / name.repository.replace("/", "--")
+        done = run(interpreter, name, revision, folder, kind, with_token)
+        # What a download that broke off would go on with has no use in an image.
+        shutil.rmtree(folder / ".cache", ignore_errors=True)
+        place = folder / name.subfolder if name.subfolder else folder
+        return {"repository": str(name), "revision": revision or None, "folder": str(place), **done}
+
+    manifest: dict[str, Any] = {"schema": _SCHEMA}
+    manifest["model"] = fetch(model, env.get("MODEL_REVISION", "").strip(), "model")
+    tokenizer = Name.parse(env.get("TOKENIZER_NAME", "").strip() or env.get("TOKENIZER", ""))
+    if tokenizer is not None and tokenizer != model:
+        revision = env.get("TOKENIZER_REVISION", "").strip()
+        manifest["tokenizer"] = fetch(tokenizer, revision, "tokenizer")
+    path = target / MANIFEST
+    write_whole(path, json.dumps(manifest, indent=2) + "\n")
+    return path
+
+
+def run(
+    interpreter: tuple[str, ...],
+    name: Name,
+    revision: str,
+    folder: Path,
+    kind: str,
+    env: Mapping[str, str],
+) -> dict[str, Any]:
+    """One download by the engine's interpreter; its progress goes to our standard error.
+
+    Raises:
+        SupervisorError: it failed, and why.
+    """
+    kept = {key: value for key, value in env.items() if not key.startswith("PYTHON")}
+    try:
+        done = subprocess.run(
+            [*interpreter, str(_DOWNLOAD), name.repository, revision, str(folder), name.subfolder,
+             kind],
+            env={**kept, "HF_HUB_OFFLINE": "0"},
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=None,
+            text=True,
+            check=False,
+        )  # fmt: skip
+    except OSError as reason:
+        raise SupervisorError(f"{interpreter[0]} does not start: {reason.strerror}") from None
+    try:
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        message = f"the download of {name} ended with code {done.returncode}; see the lines above"
+        raise SupervisorError(message) from None
+    if "error" in found:
+        raise SupervisorError(found["error"])
+    return found
+
+
+def _token(env: Mapping[str, str]) -> dict[str, str]:
+    """The token of the hub, from the variable or from a file; it is written nowhere."""
+    if env.get("HF_TOKEN", "").strip():
+        return {}
+    path = Path(env.get("HF_TOKEN_FILE", "").strip() or _TOKEN_FILE)
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except OSError as reason:
+        if "HF_TOKEN_FILE" in env:
+            raise ConfigurationError(
+                f"HF_TOKEN_FILE={path} cannot be read: {reason.strerror}"
+            ) from None
+        return {}
+    return {"HF_TOKEN": token} if token else {}
+
+
+def announce(path: Path) -> None:
+    """Say what was baked."""
+    model = json.loads(path.read_text(encoding="utf-8"))["model"]
+    size = f"{model['bytes'] / 1e9:.2f} GB in {len(model['files'])} files"
+    print(f"{model['repository']} at {model['commit']}: {size}, in {model['folder']}")
+    sys.stdout.flush()
