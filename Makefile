@@ -2,7 +2,7 @@
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
 #   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run explain doctor emulate setup test check fmt docs bench soak train clean
+.PHONY: help run explain doctor emulate setup test test-image image check fmt docs bench soak train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -10,7 +10,7 @@ python = python=$$(tools/find-python.sh)
 venv := .venv/bin
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 run: ## serve MODEL_NAME=... (or the demonstration model) on http://localhost:8000
 	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)"
@@ -27,19 +27,26 @@ emulate: ## the same as a serverless worker, behind a RunPod endpoint on http://
 setup: ## make the worker's environment alone
 	@$(python) && exec "$$python" -m tools.environments worker
 
-test: ## run every test, also against the real vLLM (some: ARGS="-k sse")
+test: tested =
+test: ## run every test, also against the real vLLM and in containers (some: ARGS="-k sse")
+test-image: tested = -m image tests/image
+test-image: ## build the image on two versions of vLLM, run it in containers (docker or podman)
+test test-image:
 	@$(python) && "$$python" -m tools.environments dev engine older && \
 	engine=$$("$$python" -m tools.environments engine --print) && \
 	older=$$("$$python" -m tools.environments older --print | tail -n 1) && \
 	VLLM_COMMAND="$$engine/bin/vllm" OLDER_VLLM_COMMAND="$$older/bin/vllm" \
-	$(venv)/python -m pytest $(ARGS)
+	$(venv)/python -m pytest $(tested) $(ARGS)
+
+image: ## build the worker's image (VLLM_VERSION=... MODEL_NAME=...; docs/image.md)
+	@$(python) && exec "$$python" -m tools.image build
 
 check: ## linters and types of Python, shell scripts and the Dockerfile
 	@$(python) && exec "$$python" -m tools.environments dev
 	$(venv)/python -m ruff check .
 	$(venv)/python -m ruff format --check .
 	$(venv)/python -m mypy
-	$(venv)/shellcheck *.sh tools/*.sh .ci/run
+	$(venv)/shellcheck *.sh tools/*.sh image/*.sh .ci/run
 	@if [ -f Dockerfile ]; then echo $(venv)/hadolint Dockerfile; $(venv)/hadolint Dockerfile; fi
 
 fmt: ## format the code and mend what the linter can

@@ -4,6 +4,20 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${WORKER_PYTHON:-$here/.venv/bin/python}
 cd "$here"
+# vLLM and its libraries keep caches in the home. With a user that the image does not know, or on a
+# read-only file system, there is none: then it is in the temporary folder.
+if [ ! -d "${HOME:-}" ] || [ ! -w "${HOME:-}" ]; then
+    # A cache that is mounted there stays in use.
+    if [ -z "${HF_HOME:-}" ] && [ -d "${HOME:-}/.cache/huggingface" ]; then
+        export HF_HOME="$HOME/.cache/huggingface"
+    fi
+    export HOME="${TMPDIR:-/tmp}/home"
+    mkdir -p "$HOME"
+fi
+# torch asks for the user's name, and ends with an error where the system has none.
+if [ -z "${USER:-}" ] && ! id -un >/dev/null 2>&1; then
+    export USER=worker
+fi
 if command -v tini >/dev/null 2>&1; then
     exec tini -- "$python" -m supervisor "$@"
 fi

@@ -46,3 +46,26 @@ def test_a_stop_reaches_the_supervisor(tmp_path: Path) -> None:
         assert "stopped" in (tmp_path / "log").read_text()
     finally:
         process.kill()
+
+
+def surroundings(tmp_path: Path, **env: str) -> dict[str, str]:
+    """What the entry point hands to the worker's Python, here one that only says it."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nenv\n")
+    python.chmod(0o755)
+    given = {"PATH": "/usr/bin:/bin", "WORKER_PYTHON": str(python), "TMPDIR": str(tmp_path), **env}
+    done = subprocess.run([ENTRYPOINT], env=given, capture_output=True, text=True, check=True)
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def test_a_home_that_is_there_is_kept(tmp_path: Path) -> None:
+    found = surroundings(tmp_path, HOME=str(tmp_path))
+    assert found["HOME"] == str(tmp_path)
+    assert "HF_HOME" not in found
+
+
+def test_without_a_home_there_is_one_in_the_temporary_folder(tmp_path: Path) -> None:
+    found = surroundings(tmp_path, HOME="/nowhere")
+    assert found["HOME"] == f"{tmp_path}/home"
+    assert Path(found["HOME"]).is_dir()
+    assert surroundings(tmp_path)["HOME"] == found["HOME"]

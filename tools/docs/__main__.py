@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.docs import common, console, hub, page
+from tools.docs import bake, common, console, hub, page
 from tools.worker import CHECKOUT
 
 
@@ -15,6 +15,7 @@ def rendered() -> dict[str, str]:
         "worker-config.json": console.text(),
         ".runpod/hub.json": hub.listing(),
         ".runpod/tests.json": hub.tests(),
+        "docker-bake.hcl": bake.text(),
         "docs/configuration.md": page.text(),
     }
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from supervisor import __version__
+from tools import tags
 from tools.docs import fields, known
 from tools.docs.fields import Field
-
-IMAGE = "vllmsupervisor/worker"
-
-
-def image(version: str) -> str:
-    """The image with this vLLM in it."""
-    return f"{IMAGE}:v{__version__}-vllm{version}"
 
 
 def text() -> str:
@@ -23,7 +16,7 @@ def text() -> str:
     versions: dict[str, Any] = {}
     for version, catalog in known.catalogs().items():
         versions[version] = {
-            "imageName": image(version),
+            "imageName": tags.image(version),
             "minimumCudaVersion": known.CUDA[version],
             "categories": [
                 {"title": title, "settings": [_key(field, version, schema) for field in found]}

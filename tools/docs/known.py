@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from supervisor.catalog import Catalog, options
+from tools import tags
 from tools.worker import CHECKOUT
 
 FOLDER = CHECKOUT / "catalogs"
@@ -18,8 +19,10 @@ CUDA = {
     "0.10.2": "12.8",
     "0.6.2": "12.4",
 }
+#: Version -> the other CUDAs for which vLLM publishes it too, and so do we.
+MORE_CUDA = {"0.33.0": ["12.9"], "0.32.0": ["12.9"], "0.27.1": ["12.9"]}
 #: The one that the image is built with unless told otherwise.
-DEFAULT = "0.33.0"
+DEFAULT = tags.DEFAULT_VLLM
 
 
 @cache

@@ -1,0 +1,90 @@
+# The worker's image: a vLLM image, and beside it the worker with an environment of its own.
+# docs/image.md says what each build argument does; docker-bake.hcl builds the published variants.
+ARG VLLM_VERSION=0.33.0
+# Digits as vLLM writes them in its tags, 129 for CUDA 12.9; empty for the CUDA that is its default.
+ARG WORKER_CUDA_VERSION=
+ARG BASE_IMAGE=vllm/vllm-openai:v${VLLM_VERSION}${WORKER_CUDA_VERSION:+-cu${WORKER_CUDA_VERSION}}
+
+# hadolint ignore=DL3006
+FROM ${BASE_IMAGE}
+
+# 1. What depends on the base alone.
+WORKDIR /opt/vllm-supervisor
+
+# PID 1 has to reap what the engine orphans and to hand signals on. tini from the distribution: 25 kB
+# without a dependency, mended with the base, and what `docker run --init` uses as well. A version is
+# not named because each base has another. Who cannot reach the distribution brings a base with tini.
+# hadolint ignore=DL3008
+RUN command -v tini || { \
+        apt-get update \
+        && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tini \
+        && rm -rf /var/lib/apt/lists/*; }
+
+# vLLM's images are installed without bytecode, which costs half a minute at every cold start.
+COPY --chmod=755 image/engine-bytecode.sh image/
+RUN image/engine-bytecode.sh
+
+# 2. The worker's environment. The secrets are for a builder behind a package index of its own.
+COPY --chmod=755 tools/find-python.sh tools/
+COPY --chmod=755 image/worker-env.sh image/
+COPY --chmod=644 requirements.txt constraints.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=secret,id=pip.conf \
+    --mount=type=secret,id=ca.crt \
+    PIP_CONFIG_FILE=/run/secrets/pip.conf image/worker-env.sh
+
+# 3. The worker, and what vLLM's own interpreter says of its options: 10 s that no start has to spend.
+COPY --chmod=755 supervisor/ supervisor/
+COPY --chmod=755 image/catalogue.sh image/
+RUN image/catalogue.sh
+
+# 4. The model, where one is to be in the image. The token is in no layer and in no history; the
+# linter takes a tokenizer for one.
+ARG MODEL_NAME=
+ARG MODEL_REVISION=
+# hadolint ignore=DL3064
+ARG TOKENIZER_NAME=
+# hadolint ignore=DL3064
+ARG TOKENIZER_REVISION=
+ARG QUANTIZATION=
+ARG BASE_PATH=/runpod-volume
+ARG HF_ENDPOINT=
+COPY --chmod=755 image/bake.sh image/
+RUN --mount=type=secret,id=HF_TOKEN \
+    --mount=type=secret,id=ca.crt \
+    image/bake.sh
+# After the RUN: podman's cache knows the values of arguments in RUN alone.
+# hadolint ignore=DL3064
+ENV MODEL_NAME=${MODEL_NAME} \
+    MODEL_REVISION=${MODEL_REVISION} \
+    TOKENIZER_NAME=${TOKENIZER_NAME} \
+    TOKENIZER_REVISION=${TOKENIZER_REVISION} \
+    QUANTIZATION=${QUANTIZATION} \
+    BASE_PATH=${BASE_PATH}
+
+# 5. What changes often, or costs nothing.
+COPY --chmod=755 proxy/ proxy/
+COPY --chmod=755 entrypoint.sh ./
+COPY --chmod=644 LICENSE ./
+COPY --chmod=755 image/healthcheck.py image/
+ARG VLLM_VERSION
+ARG BASE_IMAGE
+ARG WORKER_VERSION=0.1.0
+ARG REVISION=
+RUN .venv/bin/python -m compileall -q proxy
+
+# 8000 serves (VLLM_PORT; in load-balancer mode PORT), 8001 answers /ping (PORT_HEALTH).
+EXPOSE 8000 8001
+STOPSIGNAL SIGTERM
+# Healthy is 200: ready. A start may take STARTUP_TIMEOUT, and until then its 204 counts for nothing.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20m --retries=3 \
+    CMD ["/opt/vllm-supervisor/.venv/bin/python", "-I", "/opt/vllm-supervisor/image/healthcheck.py"]
+ENTRYPOINT ["/opt/vllm-supervisor/entrypoint.sh"]
+CMD []
+
+LABEL org.opencontainers.image.title="vllm-supervisor" \
+      org.opencontainers.image.description="A supervisor around the stock vLLM OpenAI server" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${WORKER_VERSION}-vllm${VLLM_VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}"

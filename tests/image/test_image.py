@@ -1,0 +1,184 @@
+"""What is in the image and what is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.image.conftest import NEWER, OLDER, TOKEN, Images, Start
+from tests.image.containers import HOME, PYTHON
+from tests.processes import ROOT
+from tools import image
+
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+DISTRIBUTIONS = """
+import importlib.metadata
+print(sorted({f"{d.metadata['Name']} {d.version}" for d in importlib.metadata.distributions()}))
+"""
+
+
+def once(images: Images, name: str, *command: str) -> str:
+    """What one command prints in a container without a network."""
+    entry, *rest = command
+    return images.tool.run(
+        "run", "--rm", "--network=none", "--no-healthcheck", f"--entrypoint={entry}", name, *rest
+    ).stdout
+
+
+def config(images: Images, name: str) -> dict[str, Any]:
+    text = images.tool.run("image", "inspect", "-f", "{{json .Config}}", name).stdout
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.mark.parametrize("version", [NEWER, OLDER])
+def test_another_vllm_is_a_build_argument(images: Images, version: str) -> None:
+    name = images.newer if version == NEWER else images.older
+    env = ["-e", "MODEL_NAME=org/model", "-e", "MAX_MODEL_LEN=2048"]
+    hardened = ["--network=none", "--read-only", "--user=1000:1000", "--no-healthcheck"]
+    done = images.tool.run("run", "--rm", *hardened, *env, name, "explain", "--json")
+    explained = json.loads(done.stdout)
+    assert explained["vllm_version"].startswith(version)
+    assert explained["command"][:2] == ["vllm", "serve"]
+    assert "--max-model-len=2048" in explained["command"]
+    # The catalogue came with the image: making one says so, and would take ten seconds here.
+    assert "reading the options" not in done.stderr
+    kept = once(images, name, "ls", f"{HOME}/supervisor/catalog/kept").split()
+    assert [file for file in kept if file.startswith(f"vllm-{version}")] == kept != []
+    assert config(images, name)["Labels"]["org.opencontainers.image.version"].endswith(
+        f"-vllm{version}"
+    )
+
+
+def test_the_engines_environment_is_as_it_was(images: Images) -> None:
+    script = once(images, images.newer_base, "head", "-n", "1", "/usr/local/bin/vllm")
+    interpreter = script.strip().removeprefix("#!")
+    before = once(images, images.newer_base, interpreter, "-c", DISTRIBUTIONS)
+    assert before == once(images, images.newer, interpreter, "-c", DISTRIBUTIONS)
+    assert "vllm 0.32.0" in before
+    assert "runpod" not in before
+
+
+def test_the_worker_has_an_environment_of_its_own(images: Images) -> None:
+    text = once(images, images.newer, PYTHON, "-I", "-c", DISTRIBUTIONS)
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if match := re.match(r"([a-z-]+)==(\S+)", line):
+            assert f"'{match[1]} {match[2]}'" in text
+    assert "'vllm" not in text
+    assert "'torch" not in text
+    missing = "import sys, supervisor, proxy, importlib.util as u; print(u.find_spec('vllm'))"
+    assert once(images, images.newer, PYTHON, "-c", missing).strip() == "None"
+
+
+def test_what_the_image_says_of_itself(images: Images) -> None:
+    found = config(images, images.newer)
+    assert set(found["ExposedPorts"]) == {"8000/tcp", "8001/tcp"}
+    assert found["StopSignal"] == "SIGTERM"
+    assert found["Entrypoint"] == [f"{HOME}/entrypoint.sh"]
+    assert not found.get("Cmd")
+    assert "BASE_PATH=/runpod-volume" in found["Env"]
+    assert not any(one.startswith(("PYTHONPATH=", "HF_TOKEN=")) for one in found["Env"])
+    labels = found["Labels"]
+    assert labels["org.opencontainers.image.title"] == "vllm-supervisor"
+    assert labels["org.opencontainers.image.base.name"] == images.newer_base
+
+
+def test_modules_are_compiled(images: Images) -> None:
+    """On a read-only file system nobody can do it later."""
+    code = (
+        "import pathlib, sys\n"
+        f"for folder in ('supervisor', 'proxy', '.venv/lib'):\n"
+        f"    root = pathlib.Path('{HOME}') / folder\n"
+        "    for package in ('', *([] if folder != '.venv/lib' else ['runpod', 'aiohttp'])):\n"
+        "        print(folder, package, sum(1 for p in root.rglob(f'{package}*/**/*.pyc')))\n"
+    )
+    lines = once(images, images.newer, PYTHON, "-I", "-c", code).splitlines()
+    assert len(lines) == 5
+    assert all(int(line.split()[-1]) > 5 for line in lines), lines
+
+
+def test_the_builds_package_index_is_not_in_the_image(images: Images) -> None:
+    history = images.tool.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", images.newer)
+    assert "image/worker-env.sh" in history.stdout
+    lines = [line for line in image.builder_secrets()["pip.conf"].splitlines() if "://" in line]
+    for line in lines:
+        assert line.split()[-1] not in history.stdout
+    left = once(images, images.newer, "sh", "-c", "ls -A /run/secrets /tmp 2>/dev/null || true")
+    assert [line for line in left.split() if not line.endswith(":")] == []
+
+
+FILES = "Dockerfile .dockerignore entrypoint.sh LICENSE requirements.txt constraints.txt"
+#: In the supervisor's place. What it writes shows that it had the token, and is not the token.
+BAKING = """
+import hashlib, os, pathlib, sys
+if sys.argv[1] == "catalog":
+    file = pathlib.Path(os.environ["XDG_CACHE_HOME"], "vllm-supervisor/catalogs/none.json")
+    text = "{}"
+else:
+    file = pathlib.Path("/models/baked.json")
+    text = hashlib.sha256(os.environ["HF_TOKEN"].encode()).hexdigest()
+    text += " " + sys.argv[1] + " " + os.environ["MODEL_NAME"]
+file.parent.mkdir(parents=True)
+file.write_text(text)
+"""
+
+
+def test_a_token_reaches_the_baking_and_is_nowhere_afterwards(
+    images: Images, tmp_path: Path
+) -> None:
+    """The Dockerfile as it is; what it would download is left out."""
+    for name in FILES.split():
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("image", "proxy", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "supervisor").mkdir()
+    (tmp_path / "supervisor" / "__main__.py").write_text(BAKING)
+    name = "localhost/vllm-supervisor-test:baked"
+    arguments = {"BASE_IMAGE": images.newer_base, "MODEL_NAME": "org/gated"}
+    secrets, log = {"HF_TOKEN": TOKEN}, tmp_path / "build.log"
+    image.build(
+        images.tool, name, arguments, secrets=secrets, local=True, log=log, context=tmp_path
+    )
+    baked = once(images, name, "cat", "/models/baked.json").split()
+    assert baked == [hashlib.sha256(TOKEN.encode()).hexdigest(), "bake", "org/gated"]
+    assert "MODEL_NAME=org/gated" in config(images, name)["Env"]
+    history = images.tool.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", name).stdout
+    assert "image/bake.sh" in history
+    assert TOKEN not in history + json.dumps(config(images, name)) + log.read_text()
+    folders = "/opt /etc /home /root /tmp /var /run /models"
+    find = f"grep -rlF --exclude-dir='engine-*' {TOKEN} {folders} 2>/dev/null || true"
+    assert once(images, name, "sh", "-c", find).strip() == ""
+
+
+def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
+    one = start(images.fake, "--network=none", env={"FAKE_VLLM": "start=4"})
+    one.until_logged("engine spawned")
+    assert one.healthcheck() == "/ping says 204"
+    one.until_ready(60)
+    assert one.healthcheck() == "/ping says 200"
+    if images.tool.is_podman:
+        images.tool.run("healthcheck", "run", one.id)
+        assert one.state()["Health"]["Status"] == "healthy"
+    assert one.python("import os; print(open('/proc/1/comm').read())") == "tini"
+
+
+def test_a_mounted_cache_stays_in_use_on_a_read_only_file_system(
+    images: Images, start: Start, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o777)
+    mounted = ["-v", f"{tmp_path}:/root/.cache/huggingface"]
+    one = start(images.fake, "--network=none", "--read-only", "--tmpfs=/tmp", *mounted)
+    one.until_ready(60)
+    engine = (
+        "import psutil\n"
+        "(p,) = [p for p in psutil.process_iter() if 'serve' in p.cmdline()]\n"
+        "print(p.environ()['HOME'], p.environ()['HF_HOME'])"
+    )
+    assert one.python(engine) == "/tmp/home /root/.cache/huggingface"  # noqa: S108

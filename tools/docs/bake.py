@@ -1,0 +1,83 @@
+"""`docker-bake.hcl`: every image that is published, for `docker buildx bake`."""
+
+from __future__ import annotations
+
+from supervisor import __version__
+from tools import tags
+from tools.docs import known
+
+_HEAD = """\
+# Written by `make docs` from tools/tags.py and tools/docs/known.py:
+#   docker buildx bake                  the default image
+#   docker buildx bake all --push       every one that is published
+
+variable "REPOSITORY" { default = "%s" }
+variable "VERSION" { default = "%s" }
+variable "REVISION" { default = "" }
+variable "MODEL_NAME" { default = "" }
+variable "MODEL_REVISION" { default = "" }
+variable "TOKENIZER_NAME" { default = "" }
+variable "TOKENIZER_REVISION" { default = "" }
+variable "QUANTIZATION" { default = "" }
+variable "BASE_PATH" { default = "/runpod-volume" }
+
+group "default" {
+  targets = ["%s"]
+}
+
+group "all" {
+  targets = [
+%s
+  ]
+}
+
+target "worker" {
+  context    = "."
+  dockerfile = "Dockerfile"
+  platforms  = ["linux/amd64"]
+  args = {
+    WORKER_VERSION     = VERSION
+    REVISION           = REVISION
+    MODEL_NAME         = MODEL_NAME
+    MODEL_REVISION     = MODEL_REVISION
+    TOKENIZER_NAME     = TOKENIZER_NAME
+    TOKENIZER_REVISION = TOKENIZER_REVISION
+    QUANTIZATION       = QUANTIZATION
+    BASE_PATH          = BASE_PATH
+  }
+}
+"""
+
+_TARGET = """
+# CUDA %s
+target "%s" {
+  inherits = ["worker"]
+  tags     = ["${REPOSITORY}:v${VERSION}-vllm%s%s"]
+  args = {
+    VLLM_VERSION        = "%s"
+    WORKER_CUDA_VERSION = "%s"
+  }
+}
+"""
+
+
+def text() -> str:
+    """A target for each version, and for each further CUDA of it."""
+    variants = [
+        (version, cuda)
+        for version in known.CUDA
+        for cuda in ("", *known.MORE_CUDA.get(version, []))
+    ]
+    names = ",\n".join(f'    "{_name(*variant)}"' for variant in variants)
+    head = _HEAD % (tags.REPOSITORY, __version__, _name(known.DEFAULT, ""), names)
+    return head + "".join(_target(*variant) for variant in variants)
+
+
+def _target(version: str, cuda: str) -> str:
+    suffix, digits = tags.suffix(cuda), cuda.replace(".", "")
+    shown = cuda or known.CUDA[version]
+    return _TARGET % (shown, _name(version, cuda), version, suffix, version, digits)
+
+
+def _name(version: str, cuda: str) -> str:
+    return f"vllm-{version.replace('.', '-')}{tags.suffix(cuda)}"
