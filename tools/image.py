@@ -39,7 +39,7 @@ def build(
     secrets: Mapping[str, str] | None = None,
     local: bool = False,
     log: Path | None = None,
-    context: Path = CHECKOUT,
+    options: Sequence[str] = (),
 ) -> None:
     """Build the Dockerfile as `name`.
 
@@ -50,13 +50,13 @@ def build(
         secrets: the names of build secrets, and what they are.
         local: the base is on this machine and in no registry.
         log: where the output goes, instead of ours.
-        context: the folder that is built.
+        options: more of the tool's own.
 
     Raises:
         SetupError: it failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        command = [tool.name, "build", "-t", name, "-f", str(context / "Dockerfile")]
+        command = [tool.name, "build", "-t", name, "-f", str(CHECKOUT / "Dockerfile")]
         command += ["--format", "docker"] if tool.is_podman else []  # OCI knows no HEALTHCHECK
         command += ["--pull=never"] if tool.is_podman and local else []
         for key, value in arguments.items():
@@ -66,7 +66,7 @@ def build(
             file.write_text(text, encoding="utf-8")
             file.chmod(0o600)
             command += ["--secret", f"id={key},src={file}"]
-        command.append(str(context))
+        command += [*options, str(CHECKOUT)]
         if log is None:
             code = tool.call(command[1:])
             last = "its last lines say why"

@@ -9,8 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,8 @@ from supervisor.catalog import options
 from supervisor.models.look import look
 from tests import client
 from tests.e2e.conftest import engine_environment
-from tests.processes import CATALOG, ROOT, Worker, free_port, until
+from tests.hub.serving import hub
+from tests.processes import CATALOG, ROOT, Worker, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -39,21 +38,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "original").mkdir()
     (folder / "original" / "consolidated.00.pth").write_bytes(b"and again" * 100_000)
     return folder
-
-
-@contextmanager
-def hub(*options: str, **repositories: Path) -> Iterator[str]:
-    port = free_port()
-    served = [f"--repository=org/{name}={folder}" for name, folder in repositories.items()]
-    command = [sys.executable, "-m", "tests.hub", "--port", str(port), *served, *options]
-    process = subprocess.Popen(command, cwd=ROOT)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until(lambda: client.answers(f"{url}/_hub/log"), 30, "the hub")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def bake(url: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

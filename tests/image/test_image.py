@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hub.serving import hub
 from tests.image.conftest import NEWER, OLDER, TOKEN, Images, Start
 from tests.image.containers import HOME, PYTHON
 from tests.processes import ROOT
-from tools import image
+from tools import image, run
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -114,47 +113,44 @@ def test_the_builds_package_index_is_not_in_the_image(images: Images) -> None:
     assert [line for line in left.split() if not line.endswith(":")] == []
 
 
-FILES = "Dockerfile .dockerignore entrypoint.sh LICENSE requirements.txt constraints.txt"
-#: In the supervisor's place. What it writes shows that it had the token, and is not the token.
-BAKING = """
-import hashlib, os, pathlib, sys
-if sys.argv[1] == "catalog":
-    file = pathlib.Path(os.environ["XDG_CACHE_HOME"], "vllm-supervisor/catalogs/none.json")
-    text = "{}"
-else:
-    file = pathlib.Path("/models/baked.json")
-    text = hashlib.sha256(os.environ["HF_TOKEN"].encode()).hexdigest()
-    text += " " + sys.argv[1] + " " + os.environ["MODEL_NAME"]
-file.parent.mkdir(parents=True)
-file.write_text(text)
-"""
-
-
-def test_a_token_reaches_the_baking_and_is_nowhere_afterwards(
-    images: Images, tmp_path: Path
+@pytest.mark.own_engine
+def test_a_baked_model_is_served_without_a_network(
+    images: Images, start: Start, tmp_path: Path
 ) -> None:
-    """The Dockerfile as it is; what it would download is left out."""
-    for name in FILES.split():
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("image", "proxy", "tools"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "supervisor").mkdir()
-    (tmp_path / "supervisor" / "__main__.py").write_text(BAKING)
-    name = "localhost/vllm-supervisor-test:baked"
-    arguments = {"BASE_IMAGE": images.newer_base, "MODEL_NAME": "org/gated"}
-    secrets, log = {"HF_TOKEN": TOKEN}, tmp_path / "build.log"
-    image.build(
-        images.tool, name, arguments, secrets=secrets, local=True, log=log, context=tmp_path
-    )
-    baked = once(images, name, "cat", "/models/baked.json").split()
-    assert baked == [hashlib.sha256(TOKEN.encode()).hexdigest(), "bake", "org/gated"]
-    assert "MODEL_NAME=org/gated" in config(images, name)["Env"]
+    """A private one: its token reaches the build, and is nowhere afterwards."""
+    name, log = "localhost/vllm-supervisor-test:baked", tmp_path / "build.log"
+    with hub("--token", TOKEN, demo=ROOT / "demo" / "model") as url:
+        arguments = {
+            "VLLM_VERSION": NEWER,
+            "BASE_IMAGE": images.newer_base,
+            "MODEL_NAME": "org/demo",
+            "HF_ENDPOINT": url,
+        }
+        secrets = {"HF_TOKEN": TOKEN}
+        options = ["--network=host"]
+        image.build(
+            images.tool, name, arguments, secrets=secrets, local=True, log=log, options=options
+        )
+    assert "MODEL_NAME=org/demo" in config(images, name)["Env"]
     history = images.tool.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", name).stdout
     assert "image/bake.sh" in history
     assert TOKEN not in history + json.dumps(config(images, name)) + log.read_text()
     folders = "/opt /etc /home /root /tmp /var /run /models"
     find = f"grep -rlF --exclude-dir='engine-*' {TOKEN} {folders} 2>/dev/null || true"
     assert once(images, name, "sh", "-c", find).strip() == ""
+    env = {**run.CPU_DEFAULTS, "OPENAI_SERVED_MODEL_NAME_OVERRIDE": "short"}
+    hardened = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--shm-size=1g"]
+    one = start(name, "--network=none", *hardened, env=env)
+    one.until_ready()
+    code = (
+        "import httpx\n"
+        "for name in ('short', 'org/demo'):\n"
+        "    body = {'model': name, 'prompt': 'one', 'max_tokens': 3}\n"
+        "    url = 'http://127.0.0.1:8000/v1/completions'\n"
+        "    print(httpx.post(url, json=body, timeout=60).status_code)\n"
+    )
+    assert one.python(code).split() == ["200", "200"]
+    assert one.stop() == 0, one.log()
 
 
 def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
