@@ -12,7 +12,9 @@ from enum import StrEnum
 
 import httpx
 
-POLL_STARTING = 0.05  # seconds: the wait for a ready engine must not add to a cold start
+#: Seconds: the wait for a ready engine must not add to a cold start.
+POLL_LISTENING = 0.01
+POLL_STARTING = 0.05
 PROBE_EVERY = 5.0
 POLL_ALARMED = 0.25
 ALARMED_FOR = 5.0
@@ -72,9 +74,27 @@ def _is_ours(fault: BaseException | None) -> bool:
 
 
 async def until_ready(engine: httpx.AsyncClient) -> None:
-    """Poll until the engine is healthy."""
-    while await ask(engine) is not Health.GOOD:
+    """Poll until the engine is healthy.
+
+    It listens when it is ready, and to see that costs so little that it can be looked at often.
+    """
+    while True:
+        await _until_it_listens(engine.base_url.host, engine.base_url.port or 80)
+        if await ask(engine) is Health.GOOD:
+            return
         await asyncio.sleep(POLL_STARTING)
+
+
+async def _until_it_listens(host: str, port: int) -> None:
+    while True:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                _, writer = await asyncio.open_connection(host, port)
+        except OSError:  # TimeoutError is one, too
+            await asyncio.sleep(POLL_LISTENING)
+        else:
+            writer.close()
+            return
 
 
 async def watch(

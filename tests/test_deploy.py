@@ -1,0 +1,81 @@
+"""What docs/deploy.md and docker-compose.yml have to copy agrees with the code."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from supervisor import plan
+from supervisor.config import WORKER_VARIABLES
+from supervisor.lifecycle import Policy
+from tests.processes import ROOT
+from tools import tags
+
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+DEFAULTS = plan.make({}, None).settings
+
+
+def manifests() -> list[dict[str, Any]]:
+    (block,) = re.findall(r"```yaml\n(.*?)```", DEPLOY, re.DOTALL)
+    return list(yaml.safe_load_all(block))
+
+
+def container() -> dict[str, Any]:
+    found: dict[str, Any] = manifests()[0]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def test_every_image_is_the_one_that_is_published() -> None:
+    images = re.findall(r"vllmsupervisor/worker:v[\w.-]+", DEPLOY)
+    assert len(images) >= 3
+    assert set(images) == {tags.image(tags.DEFAULT_VLLM)}
+
+
+def test_the_manifest_gives_time_to_stop_and_reaches_the_ports() -> None:
+    pod = manifests()[0]["spec"]["template"]["spec"]
+    needed = DEFAULTS.drain_timeout + Policy().stop_grace
+    assert pod["terminationGracePeriodSeconds"] > needed
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
+    assert ports == {"http": DEFAULTS.engine_port, "control": DEFAULTS.control_port}
+    probes = container()
+    assert probes["livenessProbe"]["httpGet"] == {"path": "/ping", "port": "control"}
+    assert probes["startupProbe"]["tcpSocket"] == {"port": "control"}
+    home = "/opt/vllm-supervisor/"
+    for word in probes["readinessProbe"]["exec"]["command"]:
+        inside = word.removeprefix(home)
+        assert word == inside or inside.startswith(".venv/") or (ROOT / inside).is_file()
+    service = manifests()[1]["spec"]["ports"][0]
+    assert service["targetPort"] == "http"
+
+
+def test_liveness_waits_longer_than_the_restarts_take() -> None:
+    probe = container()["livenessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] > DEFAULTS.startup_timeout
+
+
+def test_its_settings_are_settings() -> None:
+    given = {entry["name"] for entry in container()["env"]}
+    known = {*WORKER_VARIABLES, "VLLM_API_KEY"}
+    assert given <= known
+    named = set(re.findall(r"^([A-Z][A-Z_]+)  +\S", DEPLOY, re.MULTILINE))
+    assert named >= {"MODEL_NAME", "PORT_HEALTH", "MAX_CONCURRENCY"}
+    assert named <= {*known, "HF_TOKEN"}
+
+
+def test_compose_gives_time_to_stop_and_serves_this_machine_alone() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    worker = compose["services"]["worker"]
+    assert tags.image(tags.DEFAULT_VLLM) in worker["image"]
+    seconds = float(worker["stop_grace_period"].removesuffix("s"))
+    assert seconds > DEFAULTS.drain_timeout + Policy().stop_grace
+    assert worker["ports"] == [f"127.0.0.1:8000:{DEFAULTS.engine_port}"]
+
+
+@pytest.mark.parametrize("name", ["deploy", "models", "image"])
+def test_links_lead_somewhere(name: str) -> None:
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    for link in re.findall(r"\]\(([\w./-]+)\)", text):
+        assert (ROOT / "docs" / link).exists(), link
