@@ -14,24 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from supervisor.reports import Figures
+
+__all__ = ["EVERY", "Figures", "Left", "Report", "left"]
+
 EVERY = 1.0  # seconds between two reports of the figures
-
-
-@dataclass(slots=True)
-class Figures:
-    """Totals of this process, and what is in hand."""
-
-    jobs: int = 0
-    taken: int = 0
-    answered: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    resent: int = 0  # sent to the engine a second time
-    refused: int = 0  # of the failed: the engine answered with a 4xx
-    engine_errors: int = 0  # answers of the engine with a 5xx
-    tokens: int = 0
-    batches: int = 0
-    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ _PIECE = 1 << 20  # bytes in one read
 KEPT_MOST = 256 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Figures:
-    """Totals of one proxy, and what it has in hand."""
+    """Totals of one proxy, and what it has in hand. The proxy counts in it, we read it."""
 
     jobs: int = 0  # in hand
     taken: int = 0

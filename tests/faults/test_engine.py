@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests import client
-from tests.faults.conftest import Start
+from tests.conftest import Start
 from tests.processes import Worker, until
 
 

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from tests import client
+from tests.conftest import Start
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
-from tests.faults.conftest import Start
 from tests.processes import ROOT, Worker, until
 
 

@@ -5,32 +5,16 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests import client
+from tests.conftest import Start
 from tests.processes import FAKE, Worker, until
 
-Start = Callable[..., Worker]
-
 REFUSED = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts workers; at the end nothing of them may be left by itself."""
-    workers: list[Worker] = []
-
-    def one(**environment: str) -> Worker:
-        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", environment))
-        return workers[-1]
-
-    yield one
-    for worker in workers:
-        worker.end()
 
 
 #: Writes down, at each spawn of a process, what it spawns and which packages are loaded by then.
