@@ -67,6 +67,7 @@ class Supervision:
         self._known: Standing | None = None
         self._known_at = -_FRESH
         self._asking = asyncio.Lock()
+        self._finding: asyncio.Task[Standing | None] | None = None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -83,7 +84,15 @@ class Supervision:
         return self._known
 
     async def after_a_loss(self) -> Standing | None:
-        """How the worker stands once it has seen that the engine is gone, and why."""
+        """How the worker stands once it has seen that the engine is gone, and why.
+
+        Every job that the engine took with it asks this: all of them share one answer.
+        """
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.create_task(self._find_cause())
+        return await asyncio.shield(self._finding)
+
+    async def _find_cause(self) -> Standing | None:
         first = await self._ask({}, _TIMEOUT)
         found = first
         end = time.monotonic() + _DIAGNOSED_WITHIN

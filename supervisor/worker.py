@@ -360,7 +360,8 @@ class Worker:
     def _take_report(self, fd: int) -> None:
         if not read_some(fd, self._reports):
             asyncio.get_running_loop().remove_reader(fd)
-        if self._reports.figures.taken and "first_job" not in self._status.phases:
+        first = self._state.restarts == 0 and "first_job" not in self._status.phases
+        if first and self._reports.figures.taken:
             self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
 
     def _proxy_environment(self) -> dict[str, str]:
@@ -376,8 +377,9 @@ class Worker:
             self._task(self._wait_for_idle_engine())
         elif self._proxy is not None:
             self._proxy.terminate()
-        else:
-            self._events.put_nowait(lifecycle.ProxyExited(0))
+        else:  # it is just being started, or between two lives
+            over = lifecycle.ProxyExited(0) if self._state.proxy else lifecycle.JobsDone()
+            self._events.put_nowait(over)
 
     async def _wait_for_idle_engine(self) -> None:
         from supervisor import health
@@ -456,6 +458,8 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GONE_WITHIN):
                 await asyncio.gather(*(child.wait() for child in children if child.alive()))
+                self._engine = self._proxy = None
+                await self._end_orphans()
         self._guardian.close()
 
 

@@ -272,3 +272,12 @@ def test_a_slow_platform_costs_no_memory(platform: Platform, serve: Start) -> No
     assert most - before < 200, (before, most)
     for job in jobs:
         platform.cancel(job)
+
+
+def test_a_stop_between_two_lives_of_the_proxy(platform: Platform, serve: Start) -> None:
+    worker = serve(DRAIN_TIMEOUT="600")
+    platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")
+    proxy_of(worker).kill()
+    until(lambda: "proxy ended" in worker.text(), what="the end of the proxy")
+    assert worker.stop(seconds=60) == 0
+    assert worker.left() == []
