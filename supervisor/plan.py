@@ -27,6 +27,7 @@ _SHORTEST_PREFIX = 5  # characters of such an option, however it is cut short
 class Plan:
     """What will be run.
 
+    `model` is what it is called, `model_path` where it lies if that is another thing.
     `engine_env` holds only what differs from the worker's own environment. `files` are to be
     written before the start: path -> text.
     """
@@ -35,6 +36,7 @@ class Plan:
     vllm_version: str | None
     command: tuple[str, ...]
     model: str | None = None
+    model_path: str | None = None
     engine_env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
@@ -78,7 +80,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         *extra,
     ]
     engine_env = {**effect.engine_env, **engine_env}
-    return Plan(settings, version, tuple(command), model, engine_env, files, findings)
+    return Plan(settings, version, tuple(command), model, effect.model, engine_env, files, findings)
 
 
 def _options(

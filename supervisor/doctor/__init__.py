@@ -44,7 +44,8 @@ def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
         why = f"the engine's interpreter failed: {facts['fault']}"
         lines.append(Line("interpreter", Verdict.BAD, why, "install the engine again"))
     lines += _configuration(made)
-    lines += judge(facts, env.get("MODEL_NAME", "").strip(), disk=_free(made, env))
+    disk = _free(made, {**env, **made.engine_env})
+    lines += judge(facts, env.get("MODEL_NAME", "").strip(), disk=disk)
     lines += [_port_line(name, host, number) for name, host, number in settings.listening]
     return lines
 
@@ -73,9 +74,13 @@ def _configuration(made: Plan) -> list[Line]:
 
 
 def _as_the_engine_has_it(made: Plan, env: Mapping[str, str]) -> dict[str, str]:
-    """With the token and the revision that the start would use, wherever they are said."""
-    revision = made.value("--revision")
-    return {**env, **made.engine_env, **({"MODEL_REVISION": revision} if revision else {})}
+    """With the model, token and revision that the start would use, wherever they are said."""
+    given = {**env, **made.engine_env}
+    if revision := made.value("--revision"):
+        given["MODEL_REVISION"] = revision
+    if made.model_path is not None:
+        given["MODEL_NAME"] = made.model_path
+    return given
 
 
 def _free(made: Plan, env: Mapping[str, str]) -> tuple[str, int]:

@@ -25,7 +25,8 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
     text = env.get("MODEL_NAME", "").strip()
     revision = env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
     name = Name.parse(text)
-    if text and name is None:
+    in_a_file = not text and env.get("VLLM_CONFIG_FILE", "").strip()  # which names the model
+    if (text and name is None) or in_a_file:
         return OnDisk(volume=volume, device=device)
     found = _baked(env, text, revision)
     if found is None and name is not None:
