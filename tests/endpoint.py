@@ -47,7 +47,11 @@ class Platform:
 
     def until(self, job: str, state: str, seconds: float = 30) -> dict[str, Any]:
         """Wait until the job has this state."""
-        until(lambda: self.job(job)["status"] == state, seconds, f"{state} of job {job}")
+        try:
+            until(lambda: self.job(job)["status"] == state, seconds, f"{state} of job {job}")
+        except AssertionError as reason:
+            found = self.job(job)
+            raise AssertionError(f"{reason}: {found['status']} {found.get('error')}") from None
         return self.job(job)
 
     def workers(self) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -206,9 +206,14 @@ class _Connection(socketserver.BaseRequestHandler):
                 self.request.sendall(data)
                 if self.cut and left <= 0:
                     break
-            self.request.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                self.request.shutdown(socket.SHUT_RDWR)
 
     def _ask(self, engine: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the other end has been cut
+            self._hand_on(engine)
+
+    def _hand_on(self, engine: socket.socket) -> None:
         server = self.server
         assert isinstance(server, _Cutter)
         while data := self.request.recv(65536):
@@ -216,17 +221,12 @@ class _Connection(socketserver.BaseRequestHandler):
                 server.posts += 1
                 self.cut = server.cuts > 0
                 server.cuts -= self.cut
-                if self.cut and not server.after:
-                    engine.sendall(data)
-                    time.sleep(0.1)
-                    engine.shutdown(socket.SHUT_RDWR)
-                    return
             engine.sendall(data)
 
 
 @pytest.fixture
 def cutter(endpoint: Endpoint) -> Iterator[_Cutter]:
-    with _Cutter(endpoint.worker.engine_port) as server:
+    with _Cutter(int(endpoint.engine_url.rsplit(":", 1)[1])) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
