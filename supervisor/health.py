@@ -107,15 +107,19 @@ async def watch(
     Seldom, because the engine writes a line for each into the log. But when `alarm` says that one
     of its processes has ended, at once, and for some seconds again and again.
     """
-    often_until = 0.0
+    often_until = took = 0.0
     while True:
-        began = time.monotonic()
+        # What a probe took is part of the pause: three that time out are 15 s, not 30.
+        pause = max(POLL_ALARMED, PROBE_EVERY - took)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL_ALARMED if began < often_until else PROBE_EVERY):
+            async with asyncio.timeout(POLL_ALARMED if time.monotonic() < often_until else pause):
                 await alarm.wait()
                 often_until = time.monotonic() + ALARMED_FOR
         alarm.clear()
-        await report(await ask(engine))
+        asked = time.monotonic()
+        found = await ask(engine)
+        took = time.monotonic() - asked
+        await report(found)
 
 
 async def served_model(engine: httpx.AsyncClient) -> str | None:
