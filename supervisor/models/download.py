@@ -218,7 +218,9 @@ def named(fault: Exception, repository: str, revision: str | None, folder: Path)
         return DownloadError(f"no space is left in {folder} for {repository}; give it more disk")
     first = (str(fault).strip().splitlines() or [type(fault).__name__])[0]
     return DownloadError(
-        f"the download of {repository} broke off: {type(fault).__name__}: {first[:300]}", again=True
+        f"the download of {repository} broke off ({type(fault).__name__}: {first[:300]}); check the"
+        " network and HF_ENDPOINT",
+        again=True,
     )
 
 
