@@ -30,8 +30,6 @@ SETTINGS = {
     # A request that is still running when it is cancelled, however slow the machine is just then.
     "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
     "MAX_MODEL_LEN": "32768",
-    # In bfloat16 some processors lack an instruction that a batch of prompts would take.
-    "DTYPE": "float32",
     "ENABLE_AUTO_TOOL_CHOICE": "true",
     "TOOL_CALL_PARSER": "hermes",
     # The demonstration model would fill a schema's answers with blank lines to the last token.

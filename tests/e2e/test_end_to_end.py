@@ -236,8 +236,7 @@ def test_a_start_that_cannot_succeed_ends_at_once_with_cause_and_remedy(
 def test_embeddings_of_a_pooling_model_in_queue_mode(tmp_path: Path) -> None:
     """The whole worker as the platform starts it: the supervisor spawns engine and proxy."""
     with Platform() as platform:
-        # In bfloat16 some processors lack an instruction that a batch of prompts would take.
-        environment = engine_environment(CONVERT="embed", DTYPE="float32")
+        environment = engine_environment(CONVERT="embed")
         worker = Worker(
             tmp_path / "log",
             {

@@ -46,10 +46,7 @@ def worker(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
     one = Worker(
         tmp_path_factory.mktemp("faults") / "log",
         {
-            # In bfloat16 some processors lack an instruction that a batch of prompts would take.
-            **engine_environment(
-                MAX_RESTARTS="20", ENGINE_STALL_TIMEOUT=str(STALL), DTYPE="float32"
-            ),
+            **engine_environment(MAX_RESTARTS="20", ENGINE_STALL_TIMEOUT=str(STALL)),
             **worker_environment(platform.root),
             "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
             "MAX_MODEL_LEN": "32768",

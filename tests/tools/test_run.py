@@ -28,8 +28,8 @@ def test_a_real_model_may_be_downloaded() -> None:
 
 
 def test_the_users_settings_stand() -> None:
-    env = run.settings({"DTYPE": "float32", "ENFORCE_EAGER": " "}, HERE, VLLM, cpu=True)
-    assert env["DTYPE"] == "float32"
+    env = run.settings({"DTYPE": "float16", "ENFORCE_EAGER": " "}, HERE, VLLM, cpu=True)
+    assert env["DTYPE"] == "float16"
     assert env["ENFORCE_EAGER"] == "true"
 
 
