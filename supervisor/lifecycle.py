@@ -135,6 +135,8 @@ class Policy:
     backoff_first: float = 1.0
     backoff_most: float = 60.0
     healthy_again: float = 600.0  # after ten healthy minutes a crash is a new story
+    proxy_backoff_most: float = 5.0  # jobs wait for it, and its start costs no model
+    proxy_healthy_again: float = 60.0
     hung_after: int = 3  # one lost probe is noise, three in a row are an engine that hangs
     stop_grace: float = 10.0  # an idle engine ends 1.6 s after SIGTERM; then SIGKILL
     end_grace: float = 15.0  # an engine that calls itself dead ends within 3 s; then SIGKILL
@@ -336,11 +338,11 @@ def _proxy_exited(
     if event.code in {ExitCode.UNEXPECTED, ExitCode.CONFIGURATION}:
         # The SDK's fitness checks end it with 1; neither that nor a setting mends itself.
         return _fail(replace(state, last_failure=ended), ExitCode(event.code), policy, now)
-    lasted = now - state.proxy_since >= policy.healthy_again
+    lasted = now - state.proxy_since >= policy.proxy_healthy_again
     failures = 0 if lasted else state.proxy_failures
     if failures >= policy.max_restarts:
         return _fail(replace(state, last_failure=ended), ExitCode.RESTARTS_USED_UP, policy, now)
-    delay = backoff(failures, policy, jitter)
+    delay = min(policy.proxy_backoff_most, backoff(failures, policy, jitter))
     return replace(state, proxy_failures=failures + 1, proxy_due=now + delay), ()
 
 

@@ -31,7 +31,7 @@ from tests.endpoint import Platform
 from tests.processes import Worker, until
 
 _ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
-_PATIENCE = 180.0  # seconds for one job, faults included
+_PATIENCE = 300.0  # seconds for one job, faults included: longer is lost
 
 
 @dataclass
@@ -212,7 +212,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
                     running -= done
                     if faulty := [fault for one in done if (fault := one.exception())]:
                         raise SystemExit(f"the soak itself is at fault: {faulty[0]!r}")
-                    if began is None and number >= 2 * at_once:
+                    if began is None and number >= 2 * at_once and list(proxies(worker)):
                         began = size(worker)
                     for _ in done:
                         running.add(pool.submit(run_job, platform, number, dice, outcome))
