@@ -1,7 +1,8 @@
 """HTTP for tests: never through a proxy of the environment, and patient.
 
 Certificates are not loaded: all of it is plain HTTP on this machine, and that would be most of the
-cost of a question. A busy machine can leave a process without the CPU for seconds; that fails no test.
+cost of a question. A busy machine can leave a process without the CPU for seconds; that fails no
+test.
 """
 
 from __future__ import annotations
