@@ -141,9 +141,9 @@ def test_the_api_server_is_killed_then_the_worker_is_stopped(
     begun(platform, jobs[0])
     until(lambda: client.running(worker.engine_url) >= 2, 60, "both at work")
     worker.process.send_signal(signal.SIGTERM)
-    late = platform.submit(asked(stream=False, tokens=1))
     for job in jobs:
         assert platform.until(job, "COMPLETED", 60)["done"] == 1
+    late = platform.submit(asked(stream=False, tokens=1))
     assert worker.wait(90) == 0
     assert worker.left() == []
     assert platform.job(late)["status"] == "IN_QUEUE"
