@@ -24,7 +24,10 @@ _BEGINS = (
     ("weights", r"Starting to load model|Loading model weights|Loading safetensors checkpoint"),
     (
         "compile",
-        r"(?:Starting|for vLLM's) torch\.compile|Dynamo bytecode transform|Compiling a graph for",
+        (
+            r"(?:Starting|for vLLM's) torch\.compile|Dynamo bytecode transform|Compiling a graph"
+            r"|Warming up model for the compilation"
+        ),
     ),
     ("memory", r"Available KV cache memory|KV cache size:|# (?:GPU|CPU|cuda|cpu) blocks"),
     ("graphs", r"Capturing (?:the model for )?CUDA graph|Capturing cudagraphs"),
