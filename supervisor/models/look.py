@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from supervisor.models.found import MANIFEST, Name, OnDisk, baked_folder
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
+_SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
+_STILL_WRITTEN = 600.0  # seconds since the last byte of a download that goes on
 
 
 def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
@@ -99,16 +102,30 @@ def cached(hub: Path, name: Name, revision: str) -> Path | None:
     for repository in _repositories(hub, name.repository):
         snapshot = _snapshot(repository, revision)
         place = None if snapshot is None else snapshot / name.subfolder
-        if place is not None and whole(place):
+        if place is not None and whole(place) and not _under_way(repository):
             return place
     return None
 
 
-def _repositories(hub: Path, repository: str) -> Iterator[Path]:
+def _repositories(hub: Path, repository: str) -> list[Path]:
+    """Its folders, the one that is spelt as it is first: the hub's names know no case."""
     folder = "models--" + repository.replace("/", "--")
-    for spelt in dict.fromkeys((folder, folder.lower(), f"models--{folder[8:].lower()}")):
-        if (hub / spelt).is_dir():
-            yield hub / spelt
+    try:
+        alike = [path for path in hub.iterdir() if path.name.casefold() == folder.casefold()]
+    except OSError:
+        return []
+    return sorted(alike, key=lambda path: (path.name != folder, path.name))
+
+
+def _under_way(repository: Path) -> bool:
+    """Whether somebody is downloading into it. What a killed download left is older."""
+    try:
+        return any(
+            time.time() - path.stat().st_mtime < _STILL_WRITTEN
+            for path in (repository / "blobs").glob("*.incomplete")
+        )
+    except OSError:  # it has just become whole
+        return True
 
 
 def _snapshot(repository: Path, revision: str) -> Path | None:
@@ -132,6 +149,8 @@ def whole(folder: Path) -> bool:
     """Whether a model is there with all its weights: a download may be under way, or broken off."""
     if not any((folder / name).is_file() for name in ("config.json", "params.json")):
         return False
+    if not _complete_sets(folder):
+        return False
     for index in folder.glob("*.index.json"):
         try:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
@@ -142,6 +161,16 @@ def whole(folder: Path) -> bool:
     if any(folder.glob("*.index.json")):
         return False
     return any(path.is_file() for pattern in _WEIGHTS for path in folder.glob(pattern))
+
+
+def _complete_sets(folder: Path) -> bool:
+    """Whether each `NAME-00001-of-00003.safetensors` has its others; the index may come after."""
+    there: dict[tuple[str, int, str], int] = {}
+    for path in folder.iterdir():
+        if (shard := _SHARD.fullmatch(path.name)) and path.is_file():
+            which = shard["name"], int(shard["of"]), shard["suffix"]
+            there[which] = there.get(which, 0) + 1
+    return all(count >= of for (_, of, _), count in there.items())
 
 
 def _other_code(folder: Path) -> bool:

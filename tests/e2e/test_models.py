@@ -181,6 +181,36 @@ def test_two_workers_on_one_volume_do_not_break_each_others_download(
     assert got.read_bytes() == (repository / "model.safetensors").read_bytes()
 
 
+def test_a_download_under_way_is_never_taken_for_a_model(tmp_path: Path) -> None:
+    """Shards before their index, and eight files at once: as the hub's client writes them."""
+    shards = [f"model-{number:05}-of-00012.safetensors" for number in range(1, 13)]
+    sharded = tmp_path / "sharded"
+    sharded.mkdir()
+    for name in shards:
+        (sharded / name).write_bytes(os.urandom(100_000))
+    (sharded / "config.json").write_text("{}")
+    weights = {"weight_map": {name: name for name in shards}}
+    (sharded / "model.safetensors.index.json").write_text(json.dumps(weights))
+    interpreter = str(Path(os.environ["VLLM_COMMAND"]).parent / "python")
+    cache = tmp_path / "huggingface-cache"
+    env = {"MODEL_NAME": "org/sharded", "BASE_PATH": str(tmp_path)}
+    seen: set[int] = set()  # of how many shards there were while there was no model yet
+    with hub("--slow", "80000", sharded=sharded) as url:
+        code = "import huggingface_hub as h; h.snapshot_download('org/sharded')"
+        with subprocess.Popen(
+            [interpreter, "-c", code],
+            env={"PATH": os.environ["PATH"], "HF_HOME": str(cache), "HF_ENDPOINT": url},
+        ) as download:
+            while download.poll() is None:
+                found = look(env).path
+                there = len(list(cache.rglob("snapshots/*/*.safetensors")))
+                assert found is None or there == len(shards)
+                seen.add(0 if found else there)
+                time.sleep(0.02)
+    assert seen & set(range(1, len(shards))), "no look came in between"
+    assert look(env).path is not None
+
+
 def test_a_folder_of_a_repository_is_downloaded_before_the_start(
     repository: Path, tmp_path: Path
 ) -> None:

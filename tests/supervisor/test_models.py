@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,7 @@ def snapshot(hub: Path, folder: str, commit: str, *, ref: str | None = None) -> 
     return place
 
 
-@pytest.mark.parametrize("folder", ["models--Org--Name", "models--org--name"])
+@pytest.mark.parametrize("folder", ["models--Org--Name", "models--org--name", "models--ORG--NaMe"])
 def test_a_kept_model_is_found_in_either_case(tmp_path: Path, folder: str) -> None:
     place = snapshot(tmp_path, folder, "aaa", ref="main")
     snapshot(tmp_path, folder, "bbb")
@@ -110,6 +112,28 @@ def test_a_download_that_broke_off_does_not_count(tmp_path: Path) -> None:
     assert look.cached(tmp_path, Name("a/b"), "") == place
     (place / "config.json").unlink()
     assert look.cached(tmp_path, Name("a/b"), "") is None
+
+
+def test_shards_count_before_their_index_is_there(tmp_path: Path) -> None:
+    """The hub's client fetches several files at once, and the index need not come first."""
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    (place / "model.safetensors").unlink()
+    for name in SHARDED[:-1]:
+        (place / name).write_text("x")
+        assert look.cached(tmp_path, Name("a/b"), "") is None
+    (place / SHARDED[-1]).write_text("x")
+    assert look.cached(tmp_path, Name("a/b"), "") == place
+
+
+def test_a_repository_that_is_being_written_does_not_count(tmp_path: Path) -> None:
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    blob = tmp_path / "models--a--b" / "blobs" / "e7a9.incomplete"
+    blob.parent.mkdir()
+    blob.write_text("x")
+    assert look.cached(tmp_path, Name("a/b"), "") is None
+    long_ago = time.time() - 3600  # of a download that was killed
+    os.utime(blob, (long_ago, long_ago))
+    assert look.cached(tmp_path, Name("a/b"), "") == place
 
 
 def baked(folder: Path, **more: object) -> Path:
