@@ -24,7 +24,7 @@ from supervisor.errors import BadArgument, ConfigurationError, SupervisorError
 from supervisor.files import write_whole
 from supervisor.findings import Remark
 from supervisor.logs import LogSink, SinkHandler
-from supervisor.models.found import Name, OnDisk
+from supervisor.models.found import Download
 from supervisor.models.look import look
 from supervisor.plan import Plan
 from supervisor.process import executable
@@ -66,7 +66,7 @@ def run(_asked: argparse.Namespace) -> int:
 
 
 def _run(env: Mapping[str, str], sink: LogSink) -> int:
-    made = _plan(env, log.info, _folder_of_a_repository(env, look(env)))
+    made = _plan(env, log.info)
     for warning in made.findings.warnings:
         log.warning("%s", explain.sentence(warning))
     for error in made.findings.errors:
@@ -76,6 +76,8 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
             f"{len(made.findings.errors)} setting(s) cannot be carried out; nothing was started"
         )
     made = replace(made, command=(executable(made.command, env.get("PATH")), *made.command[1:]))
+    if made.download is not None:
+        made = replace(made, before=_download_first(made, made.download, env))
     from supervisor.worker import Worker, check_model
 
     check_model(made.model)
@@ -86,12 +88,10 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
     return asyncio.run(Worker(made, env, sink).run())
 
 
-def _plan(
-    env: Mapping[str, str], announce: Callable[[str], None], disk: OnDisk | None = None
-) -> Plan:
+def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
     """The plan for `env`; by the options of every version where the engine cannot be asked."""
     settings = plan.make(env, None).settings
-    disk = disk or look(env)
+    disk = look(env)
     try:
         return plan.make(env, store.with_elsewhere(_catalog(settings, env, announce)), disk)
     except SupervisorError as reason:
@@ -103,22 +103,13 @@ def _plan(
         return made
 
 
-def _folder_of_a_repository(env: Mapping[str, str], disk: OnDisk) -> OnDisk:
-    """Download a model that is in a folder of its repository: vLLM takes whole ones only."""
-    name = Name.parse(env.get("MODEL_NAME", ""))
-    if disk.path is not None or name is None or not name.subfolder:
-        return disk
+def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tuple[str, ...]:
+    """What fetches `wanted` by the engine's interpreter and then becomes the engine."""
     from supervisor.models import bake
 
-    home = Path(env.get("HOME") or "/root") / ".cache" / "vllm-supervisor"
-    folder = (disk.volume or home) / "models" / name.repository.replace("/", "--")
-    command = plan.make(env, None).settings.vllm_command
-    revision = env.get("MODEL_REVISION", "").strip()
-    log.info("downloading %s", name)
-    bake.run(store.installed(command, env).interpreter, name, revision, folder, "model", env)
-    return replace(
-        disk, name=str(name), path=str(folder / name.subfolder), where="downloaded before the start"
-    )
+    interpreter = store.installed(made.settings.vllm_command, env).interpreter
+    folder = Path(wanted.folder)
+    return (*bake.download(interpreter, wanted.name, wanted.revision, folder, "model"), "--")
 
 
 def _catalog(

@@ -14,7 +14,7 @@ from supervisor.catalog import Catalog
 from supervisor.config import WORKER_VARIABLES, Mode, Settings
 from supervisor.findings import Fault, Findings, Remark, Setting
 from supervisor.models import found
-from supervisor.models.found import OnDisk
+from supervisor.models.found import Download, OnDisk
 from supervisor.secrets import MASK, masked
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
@@ -28,6 +28,7 @@ class Plan:
     """What will be run.
 
     `model` is what it is called, `model_path` where it lies if that is another thing.
+    `download` is what the engine's process does before it becomes the command, by `before`.
     `engine_env` holds only what differs from the worker's own environment. `files` are to be
     written before the start: path -> text.
     """
@@ -37,6 +38,8 @@ class Plan:
     command: tuple[str, ...]
     model: str | None = None
     model_path: str | None = None
+    download: Download | None = None
+    before: tuple[str, ...] = ()
     engine_env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
@@ -80,7 +83,17 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         *extra,
     ]
     engine_env = {**effect.engine_env, **engine_env}
-    return Plan(settings, version, tuple(command), model, effect.model, engine_env, files, findings)
+    return Plan(
+        settings,
+        version,
+        tuple(command),
+        model,
+        effect.model,
+        disk.download,
+        engine_env=engine_env,
+        files=files,
+        findings=findings,
+    )
 
 
 def _options(

@@ -1,26 +1,25 @@
 """What an engine's start is doing, and for how long: read from the lines that vLLM prints.
 
 A phase begins with the first line that belongs to it, and phases never go back: an engine with
-several processes prints the same line several times. Nothing depends on it but what people are told
-and which phase a start hangs in.
+several processes prints the same line several times. Only a download comes in between and ends
+again; vLLM's own prints nothing, and is seen in `models.progress`. Nothing depends on all this but
+what people are told and which phase a start hangs in.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: In their order, with what begins them in vLLM's log (0.6 to 0.33) and in the hub's progress bars.
+#: In their order, with what begins them in vLLM's log (0.6 to 0.33).
 _BEGINS = (
     ("imports", r"$^"),  # with the spawn
-    (
-        "download",
-        r"Fetching \d+ files|Downloading|Time spent downloading|\.(?:safetensors|bin): +\d",
-    ),
+    ("download", r"^downloading \S+$|Fetching \d+ files|\.(?:safetensors|bin): +\d"),
     ("weights", r"Starting to load model|Loading model weights|Loading safetensors checkpoint"),
     (
         "compile",
@@ -36,11 +35,18 @@ _BEGINS = (
         r"init engine \(|Starting vLLM (?:API )?server|Started server process",
     ),
 )
+#: What ends a download, which interrupts the imports (ours) or the weights (vLLM's own).
+_DOWNLOADED = re.compile(
+    r"^downloaded \S+, commit|Time spent downloading|Loading (?:safetensors|pt) checkpoint"
+    r"|Loading weights took"
+)
 _NAMES = tuple(name for name, _ in _BEGINS)
 _ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS))
 
 # model.safetensors:  45%|####      | 1.2G/2.5G [00:10<00:12, 120MB/s]
 _BAR = re.compile(r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]")
+# org/name: 45 % of 2.50 GB, 120.0 MB/s
+_OURS = re.compile(r"^\S+: (\d{1,3}) % of [\d.]+ GB, ([\d.]+ MB/s)$")
 _LONGEST = 4096  # characters of a line that are looked at
 
 _WIDTH = 30  # characters of the longest bar
@@ -58,16 +64,21 @@ _WORDS = {
 
 @dataclass(slots=True)
 class Start:
-    """One start of the engine. Fed by the thread that reads its log, read by the worker's loop."""
+    """One start of the engine. Fed by the thread that reads its log, read by the worker's loop.
+
+    `seconds` are of phases that are over, in their order.
+    """
 
     clock: Callable[[], float] = time.monotonic
     phase: str = "imports"
-    seconds: dict[str, float] = field(default_factory=dict)  # of phases that are over
+    seconds: dict[str, float] = field(default_factory=dict)
     progress: str | None = None
     over: bool = False  # the engine is ready
+    _interrupted: str = ""  # by a download
     _rest: str = ""
     began: float = field(init=False)
     _phase_began: float = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.began = self._phase_began = self.clock()
@@ -76,27 +87,64 @@ class Start:
         """Take in bytes of the log; progress bars end their lines with a carriage return."""
         *lines, rest = re.split(r"[\r\n]", self._rest + data.decode(errors="replace"))
         self._rest = rest[-_LONGEST:]
-        for line in lines:
-            self._line(line[:_LONGEST])
+        with self._lock:
+            for line in lines:
+                self._line(line[:_LONGEST])
+
+    def downloading(self, progress: str) -> None:
+        """A download is seen that nobody prints, this far."""
+        with self._lock:
+            self._interrupt()
+            if self.phase == "download":
+                self.progress = progress
+
+    def downloaded(self) -> None:
+        """It is over."""
+        with self._lock:
+            self._resume()
 
     def _line(self, line: str) -> None:
-        if (bar := _BAR.search(line)) and self.phase in {"download", "weights"}:
-            self.progress = f"{bar[1]} %, {bar[2].strip()}"
         found = _ANY.search(line)
-        if found is not None and found.lastgroup is not None:
-            self._enter(found.lastgroup)
+        if _DOWNLOADED.search(line):
+            self._resume()
+        elif found is not None and found.lastgroup == "download":
+            self._interrupt()
+        if found is not None and found.lastgroup not in {None, "download"}:
+            self._enter(str(found.lastgroup))
+        bar = _OURS.search(line) or _BAR.search(line)
+        if bar and self.phase in {"download", "weights"}:
+            self.progress = f"{bar[1]} %, {bar[2].strip()}"
+
+    def _interrupt(self) -> None:
+        if self.phase in {"imports", "weights"} and not self.over:
+            self._interrupted = self.phase
+            self._change("download")
+
+    def _resume(self) -> None:
+        if self.phase == "download":
+            self._change(self._interrupted)
 
     def _enter(self, phase: str) -> None:
-        if _NAMES.index(phase) <= _NAMES.index(self.phase):
-            return
+        current = self._interrupted if self.phase == "download" else self.phase
+        if _NAMES.index(phase) > _NAMES.index(current):
+            self._change(phase)
+
+    def _change(self, phase: str) -> None:
+        self._count()
+        self.phase, self.progress = phase, None
+
+    def _count(self) -> None:
         now = self.clock()
-        self.seconds[self.phase] = now - self._phase_began
-        self.phase, self._phase_began, self.progress = phase, now, None
+        counted = {**self.seconds}
+        counted[self.phase] = counted.get(self.phase, 0.0) + now - self._phase_began
+        self.seconds = {name: counted[name] for name in _NAMES if name in counted}
+        self._phase_began = now
 
     def ended(self) -> None:
         """The engine is ready: the last phase is over."""
-        self.seconds[self.phase] = self.clock() - self._phase_began
-        self.over = True
+        with self._lock:
+            self._count()
+            self.over = True
 
     @property
     def words(self) -> str:

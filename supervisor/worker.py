@@ -176,7 +176,12 @@ class Worker:
         killed_before = memory.kills()
         try:
             engine = self._engine = await Child.spawn(
-                self._plan.command, env, "/", self._sink, self._guardian, observe=start.feed
+                (*self._plan.before, *self._plan.command),
+                env,
+                "/",
+                self._sink,
+                self._guardian,
+                observe=start.feed,
             )
         except SupervisorError as reason:
             log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
@@ -189,6 +194,18 @@ class Worker:
         log.info("engine spawned, pid %d", engine.pid)
         self._task(self._watch_exit(engine, start, killed_before))
         self._watches.add(self._task(self._watch_health(start)))
+        self._watches.add(self._task(self._watch_download(start, env)))
+
+    async def _watch_download(self, start: Start, env: Mapping[str, str]) -> None:
+        from supervisor.models import look, progress
+        from supervisor.models.found import Name
+
+        model = Name.parse(self._plan.model or "")
+        if model is None or self._plan.model_path is not None:
+            return
+        folder = self._plan.value("--download-dir")
+        cache = Path(folder) if folder else look.hub_cache(env)
+        await progress.watch(start, model, self._plan.value("--revision") or "", cache, env)
 
     async def _watch_exit(self, engine: Child, start: Start, killed_before: int | None) -> None:
         code = await engine.wait()

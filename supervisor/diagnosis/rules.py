@@ -134,6 +134,22 @@ _HUB = (
         "the model {model} has no such revision",
         "correct MODEL_REVISION: a branch, a tag or a commit of the repository, or unset it",
     ),
+    # Said by our own download, before the engine.
+    _rule(
+        "not-downloaded",
+        ("the model cannot be had: ",),
+        "{why}",
+        "{todo}",
+        details=r"the model cannot be had: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+    ),
+    _rule(
+        "not-downloaded",
+        ("the model is not there yet: ",),
+        "{why}",
+        "{todo}",
+        details=r"the model is not there yet: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+        final=False,
+    ),
     # The hub answers 401 for a repository that does not exist: this one before the token.
     _rule(
         "model-not-found",

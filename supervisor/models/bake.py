@@ -64,6 +64,14 @@ def bake(env: Mapping[str, str], command: str) -> Path:
     return path
 
 
+def download(
+    interpreter: tuple[str, ...], name: Name, revision: str, folder: Path, kind: str
+) -> list[str]:
+    """The command that downloads. With `--` and another command behind it, it then becomes that."""
+    wanted = (name.repository, revision, str(folder), name.subfolder, kind)
+    return [*interpreter, str(_DOWNLOAD), *wanted]
+
+
 def run(
     interpreter: tuple[str, ...],
     name: Name,
@@ -80,15 +88,14 @@ def run(
     kept = {key: value for key, value in env.items() if not key.startswith("PYTHON")}
     try:
         done = subprocess.run(
-            [*interpreter, str(_DOWNLOAD), name.repository, revision, str(folder), name.subfolder,
-             kind],
+            download(interpreter, name, revision, folder, kind),
             env={**kept, "HF_HUB_OFFLINE": "0"},
             cwd="/",
             stdout=subprocess.PIPE,
             stderr=None,
             text=True,
             check=False,
-        )  # fmt: skip
+        )
     except OSError as reason:
         raise SupervisorError(f"{interpreter[0]} does not start: {reason.strerror}") from None
     try:

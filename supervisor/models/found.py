@@ -43,8 +43,17 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """What is to be fetched before the engine starts, and the folder for the whole repository."""
+
+    name: Name
+    revision: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class OnDisk:
-    """What is on this machine already. Paths are whole ones.
+    """What is on this machine already, or will be by `download`. Paths are whole ones.
 
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
     model comes from the hub (code of another repository).
@@ -55,6 +64,7 @@ class OnDisk:
     tokenizer: str | None = None
     where: str = ""
     needs_hub: bool = False
+    download: Download | None = None
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
 
@@ -106,7 +116,9 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
         changed.pop("TOKENIZER_REVISION", None)
     settings.append(Setting("MODEL_NAME", disk.name, None, "worker", f"{disk.where}: {disk.path}"))
     others = _remote(changed)
-    if not others and not disk.needs_hub:
+    if disk.download is not None:
+        pass  # of which the hub is asked whether there is anything new
+    elif not others and not disk.needs_hub:
         offline = {
             name: "1" for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if name not in env
         }

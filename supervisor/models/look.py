@@ -7,9 +7,10 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from supervisor.models.found import MANIFEST, Name, OnDisk, baked_folder
+from supervisor.models.found import MANIFEST, Download, Name, OnDisk, baked_folder
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
@@ -21,7 +22,7 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
     """Look for the model of `env`: baked into the image, then kept by the platform.
 
     Args:
-        env: MODEL_NAME, MODEL_REVISION, TOKENIZER_NAME, BASE_PATH, BAKED_MODELS.
+        env: MODEL_NAME, MODEL_REVISION, TOKENIZER_NAME, BASE_PATH, BAKED_MODELS, HOME.
         gpus: where the driver shows its GPUs.
     """
     volume, device = _volume(env), _device(gpus)
@@ -36,11 +37,9 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
         base = Path(env.get("BASE_PATH", "").strip() or _BASE)
         if (path := cached(base / "huggingface-cache" / "hub", name, revision)) is not None:
             found = OnDisk(text, str(path), None, "kept by the platform", _other_code(path))
-    if found is None:
-        return OnDisk(volume=volume, device=device)
-    return OnDisk(
-        found.name, found.path, found.tokenizer, found.where, found.needs_hub, volume, device
-    )
+    if found is None and name is not None and name.subfolder:
+        found = _to_download(env, name, revision, volume)
+    return replace(found or OnDisk(), volume=volume, device=device)
 
 
 _BASE = "/runpod-volume"
@@ -86,6 +85,34 @@ def _baked(env: Mapping[str, str], wanted: str, revision: str) -> OnDisk | None:
     elif asked == name:
         its = str(place)
     return OnDisk(name, str(place), its, "baked into the image", _other_code(place))
+
+
+# --- a folder of a repository ---
+
+
+def _to_download(env: Mapping[str, str], name: Name, revision: str, volume: Path | None) -> OnDisk:
+    """Because vLLM takes whole repositories only. Another worker may use another revision."""
+    place = volume or Path(env.get("HOME", "").strip() or "/root") / ".cache" / "vllm-supervisor"
+    which = f"{name.repository}@{revision or 'main'}".replace("/", "--")
+    folder = place / "models" / which
+    return OnDisk(
+        str(name),
+        str(folder / name.subfolder),
+        where="downloaded before the start",
+        download=Download(name, revision, str(folder)),
+    )
+
+
+def hub_cache(env: Mapping[str, str]) -> Path:
+    """Where the hub's client keeps what it fetches, by the variables that it reads."""
+
+    def said(variable: str) -> str:
+        return env.get(variable, "").strip()
+
+    if own := said("HF_HUB_CACHE") or said("HUGGINGFACE_HUB_CACHE"):
+        return Path(own)
+    caches = Path(said("XDG_CACHE_HOME") or Path(said("HOME") or "/root") / ".cache")
+    return Path(said("HF_HOME") or caches / "huggingface") / "hub"
 
 
 # --- kept by the platform ---

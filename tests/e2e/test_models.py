@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from supervisor import plan
-from supervisor.__main__ import _folder_of_a_repository
 from supervisor.catalog import options
+from supervisor.models import bake as bake_module
 from supervisor.models.look import look
 from tests import client
 from tests.e2e.conftest import engine_environment
@@ -211,32 +212,103 @@ def test_a_download_under_way_is_never_taken_for_a_model(tmp_path: Path) -> None
     assert look(env).path is not None
 
 
-def test_a_folder_of_a_repository_is_downloaded_before_the_start(
+def test_a_folder_of_a_repository_is_downloaded_before_the_engine_starts(
     repository: Path, tmp_path: Path
 ) -> None:
-    """VLLM takes whole repositories only."""
+    """VLLM takes whole repositories only. What is there serves where the hub is away."""
     whole = tmp_path / "whole"
     shutil.copytree(repository, whole / "small" / "v1")
     (whole / "README.md").write_text("for people")
-    with hub(many=whole) as url:
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "VLLM_COMMAND": os.environ["VLLM_COMMAND"],
-            "HF_ENDPOINT": url,
-            "BASE_PATH": str(tmp_path),
-            "MODEL_NAME": "org/many/small/v1",
-        }
-        disk = _folder_of_a_repository(env, look(env))
+    env = {"HOME": str(tmp_path), "BASE_PATH": str(tmp_path), "MODEL_NAME": "org/many/small/v1"}
+    disk = look(env)
     assert (disk.name, disk.path) == (
         "org/many/small/v1",
-        f"{tmp_path}/models/org--many/small/v1",
+        f"{tmp_path}/models/org--many@main/small/v1",
     )
+    assert disk.download is not None
+    assert disk.path is not None
     made = plan.make(env, options.load(CATALOG), disk)
     assert made.command[2] == disk.path
     assert list(made.command[-2:]) == ["--served-model-name", "org/many/small/v1"]
-    assert (Path(str(disk.path)) / "model.safetensors").is_file()
-    assert not (Path(str(disk.path)) / "pytorch_model.bin").exists()
+    interpreter = (str(Path(os.environ["VLLM_COMMAND"]).parent / "python"),)
+    folder, asked = Path(disk.path), disk.download
+
+    def start(url: str, revision: str = "", **more: str) -> tuple[int, str]:
+        first = bake_module.download(interpreter, asked.name, revision, Path(asked.folder), "model")
+        done = subprocess.run(
+            [*first, "--", "sh", "-c", 'echo "the engine, $HF_HUB_DISABLE_PROGRESS_BARS"'],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_ENDPOINT": url, **more},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout
+        return done.returncode, done.stdout
+
+    with hub(many=whole) as url:
+        code, said = start(url, HF_HUB_OFFLINE="1")
+        assert code == 1
+        assert said.startswith("the model cannot be had: HF_HUB_OFFLINE is set, and org/many/small")
+        code, said = start(url, "v9")
+        assert (code, said.splitlines()[-1]) == (
+            1, "the model cannot be had: org/many has no revision v9; correct MODEL_REVISION"
+        )  # fmt: skip
+        assert start(url)[1].splitlines() == [
+            "downloading org/many/small/v1",
+            f"downloaded org/many/small/v1, commit {COMMIT}",
+            "the engine, ",
+        ]
+        assert (folder / "model.safetensors").is_file()
+        assert not (folder / "pytorch_model.bin").exists()
+    code, said = start(url)
+    assert (code, said.splitlines()[-1]) == (0, "the engine, ")
+    assert f"What is there is served, of commit {COMMIT}" in said
+    assert start(url, HF_HUB_OFFLINE="1") == (0, "the engine, \n")
+    # Another commit, whose weights have another name.
+    (whole / "small" / "v1" / "model.safetensors").rename(whole / "small" / "v1" / "a.safetensors")
+    with hub("--commit", "9" * 40, "--break-after", "9999", "--breaks", "9", many=whole) as url:
+        code, said = start(url)
+    assert code == 1, "half of the one and half of the other"
+    with hub("--commit", "9" * 40, many=whole) as url:
+        assert start(url)[0] == 0
+    assert [path.name for path in folder.glob("*.safetensors")] == ["a.safetensors"]
+
+
+@pytest.mark.own_engine
+@pytest.mark.parametrize("model", ["org/demo", "org/many/small/v1"])
+def test_how_far_a_download_is_can_be_seen_while_it_lasts(
+    repository: Path, tmp_path: Path, model: str
+) -> None:
+    """VLLM prints nothing of its own; a model in a folder of its repository is fetched by us."""
+    many = tmp_path / "many"
+    shutil.copytree(repository, many / "small" / "v1")
+    env = {**engine_environment(), "HF_HUB_OFFLINE": "", "BASE_PATH": str(tmp_path)}
+    for name in ("SERVED_MODEL_NAME", "TOKENIZER"):
+        env.pop(name, None)
+    size = (repository / "model.safetensors").stat().st_size
+    with hub("--slow", str(size // 12), demo=repository, many=many) as url:
+        worker = Worker(tmp_path / "log", {**env, "MODEL_NAME": model, "HF_ENDPOINT": url})
+        try:
+            until(
+                lambda: worker.ping() and "downloading the model (" in worker.status()["doing"],
+                200,
+                f"a download in\n{worker.text()}\n",
+            )
+            assert worker.ping() == 204
+            worker.until_ready(280)
+            phases = worker.status()["phases"]
+            assert phases["download"] > 6, phases
+            assert re.search(
+                r"engine is downloading the model \(\d+ %, [\d.]+ MB/s\)", worker.text()
+            )
+            body = {"model": model, "prompt": "one", "max_tokens": 3}
+            answer = client.post(f"{worker.engine_url}/v1/completions", json=body)
+            assert answer.status_code == 200, answer.text
+            assert worker.stop(seconds=90) == 0
+        finally:
+            worker.end()
 
 
 @pytest.mark.own_engine

@@ -4,6 +4,7 @@
 --gated           with it, one has not accepted the licence
 --break-after N   the first `--breaks` answers with a file's content end after N bytes
 --slow N          bytes a second of each file's content
+--commit C        what main is
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Hub:
     break_after: int = 0
     breaks: int = 1
     slow: int = 0
+    commit: str = COMMIT
     log: list[str] = field(default_factory=list)
 
     def refusal(self, request: web.Request, repository: str, revision: str) -> web.Response | None:
@@ -41,7 +43,7 @@ class Hub:
             return _error(401, "RepoNotFound", "Repository not found")
         if self.gated:
             return _error(403, "GatedRepo", "Access to this repository is restricted")
-        if revision not in {"main", COMMIT}:
+        if revision not in {"main", self.commit}:
             return _error(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return None
 
@@ -70,7 +72,7 @@ def application(hub: Hub) -> web.Application:
             {"rfilename": name, "size": path.stat().st_size, "blobId": _etag(path)}
             for name, path in _files(hub.folders[repository]).items()
         ]
-        body = {"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings}
+        body = {"id": repository, "modelId": repository, "sha": hub.commit, "siblings": siblings}
         return web.json_response({**body, "private": bool(hub.token), "tags": []})
 
     async def tree(request: web.Request) -> web.StreamResponse:
@@ -98,7 +100,7 @@ def application(hub: Hub) -> web.Application:
         data = path.read_bytes()
         headers = {
             "ETag": f'"{_etag(path)}"',
-            "X-Repo-Commit": COMMIT,
+            "X-Repo-Commit": hub.commit,
             "Accept-Ranges": "bytes",
             "X-Linked-Size": str(len(data)),
         }
@@ -155,6 +157,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--break-after", type=int, default=0)
     parser.add_argument("--breaks", type=int, default=1)
     parser.add_argument("--slow", type=int, default=0)
+    parser.add_argument("--commit", default=COMMIT)
     asked = parser.parse_args(arguments)
     pairs = (text.split("=", 1) for text in asked.repository)
     hub = Hub(
@@ -164,6 +167,7 @@ def main(arguments: list[str]) -> None:
         asked.break_after,
         asked.breaks,
         asked.slow,
+        asked.commit,
     )
     web.run_app(application(hub), host="127.0.0.1", port=asked.port, print=None)
 

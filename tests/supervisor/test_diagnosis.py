@@ -51,6 +51,8 @@ CASES = [
     ("offline", "network", "org/m is not on this disk", "HF_HUB_OFFLINE", AGAIN),
     ("connection_refused", "network", "org/m is not on this disk", "network", AGAIN),
     ("no_name", "network", "its host cannot be reached", "network", AGAIN),
+    ("not_downloaded", "not-downloaded", "org/m has no revision v9", "MODEL_REVISION", FINAL),
+    ("not_downloaded_yet", "not-downloaded", "broke off", "HF_ENDPOINT", AGAIN),
     ("read_only", "no-permission", "may not read or write", "HF_HOME", FINAL),
     ("disk_full", "disk-full", "disk is full", "HF_HOME", AGAIN),
     # the model's files

@@ -12,7 +12,7 @@ import pytest
 from supervisor import plan
 from supervisor.catalog import options
 from supervisor.models import look
-from supervisor.models.download import of_tokenizer, wanted
+from supervisor.models.download import _prefers_mistral, of_tokenizer, wanted
 from supervisor.models.found import Name, OnDisk
 from tests.processes import CATALOG
 
@@ -36,6 +36,15 @@ SMALL = ["config.json", "tokenizer.json", "model.safetensors.index.json", "model
         (["config.json", "a.Q4_K_M.gguf", "b.gguf"], ["config.json", "a.Q4_K_M.gguf", "b.gguf"]),
         (["modules.json", "model.safetensors", "2_Dense/model.safetensors", "2_Dense/config.json"],
          ["modules.json", "model.safetensors", "2_Dense/model.safetensors", "2_Dense/config.json"]),
+        (["modules.json", "pytorch_model.bin", "2_Dense/pytorch_model.bin", "onnx/model.onnx"],
+         ["modules.json", "pytorch_model.bin", "2_Dense/pytorch_model.bin"]),
+        (["modules.json", "model.safetensors", "checkpoint-9/model.safetensors"],
+         ["modules.json", "model.safetensors"]),
+        (["config.json", "pytorch_model.bin", "sparse_linear.pt", "colbert_linear.pt"],
+         ["config.json", "pytorch_model.bin", "sparse_linear.pt", "colbert_linear.pt"]),
+        (["config.json", "model.safetensors", "speech-lora/adapter_model.safetensors",
+          "speech-lora/adapter_model.bin", "checkpoint-5/adapter_model.safetensors"],
+         ["config.json", "model.safetensors", "speech-lora/adapter_model.safetensors"]),
         (["config.json", "model.safetensors", "checkpoint-5/model.safetensors"],
          ["config.json", "model.safetensors"]),
     ],
@@ -50,6 +59,18 @@ def test_a_folder_of_a_repository_and_another_load_format() -> None:
     both = ["model.safetensors", "consolidated.safetensors", "model.bin"]
     assert wanted(both, load_format="mistral") == ["consolidated.safetensors"]
     assert wanted(both, load_format="pt") == ["model.bin"]
+
+
+def test_the_format_that_this_vllm_takes_of_two() -> None:
+    """From 0.12 on it is Mistral's own, which needs params.json; before it, the hub's."""
+    both = ["config.json", "params.json", *SHARDED, "consolidated.safetensors", "tekken.json"]
+    assert set(both) - set(wanted(both, mistral_first=True)) == set(SHARDED)
+    assert set(both) - set(wanted(both, mistral_first=False)) == {"consolidated.safetensors"}
+    assert wanted(both, load_format="safetensors", mistral_first=True) == wanted(both)
+    assert wanted(["config.json", *SHARDED], mistral_first=True) == ["config.json", *SHARDED]
+    assert [
+        _prefers_mistral(version) for version in ("0.9.2", "0.11.0", "0.12.0", "0.33.0+cpu")
+    ] == [False, False, True, True]
 
 
 def test_a_tokenizer_alone() -> None:

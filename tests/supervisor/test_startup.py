@@ -57,6 +57,38 @@ def test_progress_is_read_from_bars_also_in_pieces() -> None:
     assert start.words == "loading the weights (50 %, 1.02s/it)"
 
 
+def test_a_download_comes_in_between_and_ends() -> None:
+    """Before the imports where it is ours, after "Starting to load model" where it is vLLM's."""
+    now = 0.0
+    start = Start(lambda: now)
+    for seconds, line in (
+        (1.0, b"downloading org/many/fp8\n"),
+        (5.0, b"org/many: 45 % of 2.50 GB, 120.0 MB/s\n"),
+        (5.0, b"downloaded org/many/fp8, commit 0123abc\n"),
+        (2.0, LINES[2].encode() + b"\n"),
+    ):
+        now += seconds
+        start.feed(line)
+        if b"45 %" in line:
+            assert start.words == "downloading the model (45 %, 120.0 MB/s)"
+    now += 1.0
+    start.downloading("0 %, 1.0 MB/s")
+    start.feed(LINES[2].encode() + b"\n")  # another of its processes says the same
+    assert start.words == "downloading the model (0 %, 1.0 MB/s)"
+    now += 7.0
+    start.downloaded()
+    start.downloaded()
+    assert start.phase == "weights"
+    now += 3.0
+    start.feed(LINES[-1].encode() + b"\n")
+    start.downloading("99 %, 1.0 MB/s")  # of something else
+    start.ended()
+    assert start.seconds == {
+        "imports": 3.0, "download": 17.0, "weights": 4.0, "server": 0.0
+    }  # fmt: skip
+    assert list(start.seconds)[:2] == ["imports", "download"]
+
+
 def test_whatever_is_printed_is_taken() -> None:
     start = Start()
     start.feed(b"\xff\xfe \x00" * 100_000)
