@@ -10,6 +10,7 @@ variable "MODEL_REVISION" { default = "" }
 variable "TOKENIZER_NAME" { default = "" }
 variable "TOKENIZER_REVISION" { default = "" }
 variable "QUANTIZATION" { default = "" }
+variable "LOAD_FORMAT" { default = "" }
 variable "BASE_PATH" { default = "/runpod-volume" }
 
 group "default" {
@@ -42,6 +43,7 @@ target "worker" {
     TOKENIZER_NAME     = TOKENIZER_NAME
     TOKENIZER_REVISION = TOKENIZER_REVISION
     QUANTIZATION       = QUANTIZATION
+    LOAD_FORMAT        = LOAD_FORMAT
     BASE_PATH          = BASE_PATH
   }
 }

@@ -7,14 +7,14 @@ import http.client
 import os
 import sys
 
-EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - only compared
+LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
 
 
 def main() -> int:
     """Ask; 1 and a sentence for anything but 200."""
     host = os.environ.get("CONTROL_HOST", "").strip()
     port = int(os.environ.get("PORT_HEALTH", "").strip() or 8001)
-    connection = http.client.HTTPConnection("127.0.0.1" if host in EVERYWHERE else host, port, 4)
+    connection = http.client.HTTPConnection(LOOPBACK.get(host, host), port, 4)
     try:
         connection.request("GET", "/ping")
         status = connection.getresponse().status

@@ -102,8 +102,12 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
                     "set PORT_HEALTH=8001 on the endpoint",
                 )
             )
+    elif env.get("VLLM_PORT", "").startswith("tcp://"):
+        reason = "Kubernetes sets it for a Service named vllm; it is no setting of this worker"
+        findings.ignored.append(Ignored("VLLM_PORT", reason))
+        engine_port = defaults.engine_port
     else:
-        engine_port = reader.get("VLLM_PORT", port, 8000)
+        engine_port = reader.get("VLLM_PORT", port, defaults.engine_port)
     settings = Settings(
         mode=mode,
         vllm_command=reader.get("VLLM_COMMAND", command, defaults.vllm_command),

@@ -61,11 +61,15 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     settings = config.read(given, findings)
     version = catalog.version if catalog and catalog.complete else None
     effect = found.effect(given, disk, version)
-    env = effect.env
+    env = dict(effect.env)
     findings.settings += effect.settings
     findings.ignored += effect.ignored
     extra = _extra_arguments(env, findings)
     extra, engine_env = _without_secrets(extra, catalog, findings)
+    if effect.model is not None and "--served-model-name" in _values(extra, catalog):
+        extra = _served_too(extra, env["MODEL_NAME"], catalog)
+        if not given.get("SERVED_MODEL_NAME", "").strip():
+            env.pop("SERVED_MODEL_NAME", None)
     settings = _listening(settings, extra, catalog, findings)
     model = _model(env, catalog, findings) if effect.model is None else env["MODEL_NAME"]
     served = effect.model or model
@@ -194,6 +198,19 @@ def _extra_arguments(env: Mapping[str, str], findings: Findings) -> list[str]:
         message = f"VLLM_EXTRA_ARGS cannot be split as a shell would: {str(reason).lower()}"
         findings.errors.append(Fault("VLLM_EXTRA_ARGS", MASK, message, "close the quote"))
         return []
+
+
+def _served_too(extra: Sequence[str], name: str, catalog: Catalog | None) -> list[str]:
+    """The extra arguments with `name` behind the names that they give: what comes last wins."""
+    kept = list(extra)
+    flags = [_option_of(token, catalog) for token in kept]
+    at = len(flags) - 1 - flags[::-1].index("--served-model-name")
+    flag, equals, value = kept[at].partition("=")
+    end = at + 1
+    while not equals and end < len(kept) and not kept[end].startswith("-"):
+        end += 1
+    names = [value] if equals else kept[at + 1 : end]
+    return [*kept[:at], flag, *dict.fromkeys((*names, name)), *kept[end:]]
 
 
 def _option_of(token: str, catalog: Catalog | None) -> str:

@@ -51,6 +51,27 @@ def test_the_manifest_gives_time_to_stop_and_reaches_the_ports() -> None:
     assert service["targetPort"] == "http"
 
 
+def test_the_manifest_is_all_there() -> None:
+    """Nothing is named that is not made, and no Service whose name makes a setting of ours."""
+    pod = manifests()[0]["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is False
+    kinds = {one["kind"]: one["metadata"]["name"] for one in manifests()}
+    assert set(kinds) == {"Deployment", "Service", "PersistentVolumeClaim"}
+    claims = [
+        volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    ]
+    assert claims == [kinds["PersistentVolumeClaim"]]
+    secrets = [
+        entry["valueFrom"]["secretKeyRef"] for entry in container()["env"] if "valueFrom" in entry
+    ]
+    for secret in secrets:
+        made = f"kubectl create secret generic {secret['name']} --from-literal={secret['key']}="
+        assert made in DEPLOY
+    assert f"{kinds['Service'].upper().replace('-', '_')}_PORT" not in WORKER_VARIABLES
+
+
 def test_liveness_waits_longer_than_the_restarts_take() -> None:
     probe = container()["livenessProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > DEFAULTS.startup_timeout
@@ -68,7 +89,9 @@ def test_its_settings_are_settings() -> None:
 def test_compose_gives_time_to_stop_and_serves_this_machine_alone() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     worker = compose["services"]["worker"]
-    assert tags.image(tags.DEFAULT_VLLM) in worker["image"]
+    images = re.sub(r"\$\{VLLM_VERSION:-([\d.]+)\}", r"\1", worker["image"])
+    assert images == f"${{IMAGE:-{tags.image(tags.DEFAULT_VLLM)}}}"
+    assert worker["build"]["args"]["VLLM_VERSION"] == f"${{VLLM_VERSION:-{tags.DEFAULT_VLLM}}}"
     seconds = float(worker["stop_grace_period"].removesuffix("s"))
     assert seconds > DEFAULTS.drain_timeout + Policy().stop_grace
     assert worker["ports"] == [f"127.0.0.1:8000:{DEFAULTS.engine_port}"]

@@ -24,7 +24,7 @@ from tools.worker import CHECKOUT
 
 RECIPE = "1"  # raise it when the way of making bases changes
 ARGUMENTS = """VLLM_VERSION WORKER_CUDA_VERSION BASE_IMAGE MODEL_NAME MODEL_REVISION TOKENIZER_NAME
-    TOKENIZER_REVISION QUANTIZATION BASE_PATH HF_ENDPOINT REVISION""".split()
+    TOKENIZER_REVISION QUANTIZATION LOAD_FORMAT BASE_PATH HF_ENDPOINT REVISION""".split()
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 # What a small system lacks for the worker and for vLLM's CPU build.
@@ -251,6 +251,8 @@ def main() -> int:
     given = {"WORKER_VERSION": __version__, "REVISION": revision, **given}
     token = os.environ.get("HF_TOKEN", "").strip()
     cuda = given.get("WORKER_CUDA_VERSION", "")
+    if cuda:
+        given["WORKER_CUDA_VERSION"] = tags.digits(cuda)
     name = os.environ.get("IMAGE") or tags.image(given.get("VLLM_VERSION", tags.DEFAULT_VLLM), cuda)
     build(container.get(log), name, given, secrets={"HF_TOKEN": token} if token else None)
     print(f"{name}, built in {time.monotonic() - started:.0f} s")

@@ -9,7 +9,12 @@ BASE_REPOSITORY = "vllm/vllm-openai"
 
 def suffix(cuda: str) -> str:
     """How vLLM marks images of a CUDA (`12.9`) that is not its default, in its tags and in ours."""
-    return f"-cu{cuda.replace('.', '')}" if cuda else ""
+    return f"-cu{digits(cuda)}" if cuda else ""
+
+
+def digits(cuda: str) -> str:
+    """`129` for `12.9`, `12.9.1` or `129`."""
+    return "".join(cuda.split(".")[:2])
 
 
 def image(vllm: str, cuda: str = "") -> str:

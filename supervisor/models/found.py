@@ -56,7 +56,8 @@ class OnDisk:
     """What is on this machine already, or will be by `download`. Paths are whole ones.
 
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
-    model comes from the hub (code of another repository).
+    model comes from the hub (code of another repository). `named` says that VLLM_CONFIG_FILE gives
+    it the names under which it is served.
     """
 
     name: str | None = None
@@ -65,6 +66,7 @@ class OnDisk:
     where: str = ""
     needs_hub: bool = False
     download: Download | None = None
+    named: bool = False
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
 
@@ -106,7 +108,8 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
     if disk.path is None or disk.name is None:
         return Effect(changed, None, engine_env, tuple(settings), tuple(ignored))
     changed["MODEL_NAME"] = disk.name
-    _serve_under(changed, disk.name)
+    if not disk.named:  # on the command line ours would win over them
+        _serve_under(changed, disk.name)
     for name in _REVISIONS:
         changed.pop(name, None)  # the folder is of that revision
     if disk.tokenizer is not None:

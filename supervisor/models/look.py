@@ -39,10 +39,19 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
             found = OnDisk(text, str(path), None, "kept by the platform", _other_code(path))
     if found is None and name is not None and name.subfolder:
         found = _to_download(env, name, revision, volume)
-    return replace(found or OnDisk(), volume=volume, device=device)
+    named = _names_it(env.get("VLLM_CONFIG_FILE", "").strip())
+    return replace(found or OnDisk(), named=named, volume=volume, device=device)
 
 
 _BASE = "/runpod-volume"
+_NAMES = re.compile(r"^\s*served[-_]model[-_]name\s*:", re.MULTILINE)
+
+
+def _names_it(config_file: str) -> bool:
+    try:
+        return bool(config_file and _NAMES.search(Path(config_file).read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # the engine will say what is wrong with it
+        return False
 
 
 def _volume(env: Mapping[str, str]) -> Path | None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,25 @@ def once(images: Images, name: str, *command: str) -> str:
     return images.tool.run(
         "run", "--rm", "--network=none", "--no-healthcheck", f"--entrypoint={entry}", name, *rest
     ).stdout
+
+
+def in_any_layer(images: Images, name: str, texts: Collection[str]) -> set[str]:
+    """Which of `texts` are in the image as it is handed on, also in what a later layer hides."""
+    found = set()
+    rest = b""
+    with subprocess.Popen(
+        [images.tool.name, "save", name],
+        env={**os.environ, **images.tool.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as saving:
+        assert saving.stdout is not None
+        while piece := saving.stdout.read(1 << 22):
+            seen = rest + piece
+            found |= {text for text in texts if text.encode() in seen}
+            rest = seen[-256:]
+    assert saving.returncode == 0
+    return found
 
 
 def config(images: Images, name: str) -> dict[str, Any]:
@@ -135,9 +158,8 @@ def test_a_baked_model_is_served_without_a_network(
     history = images.tool.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", name).stdout
     assert "image/bake.sh" in history
     assert TOKEN not in history + json.dumps(config(images, name)) + log.read_text()
-    folders = "/opt /etc /home /root /tmp /var /run /models"
-    find = f"grep -rlF --exclude-dir='engine-*' {TOKEN} {folders} 2>/dev/null || true"
-    assert once(images, name, "sh", "-c", find).strip() == ""
+    manifest = '"repository": "org/demo"'  # which is in the layer that had the token
+    assert in_any_layer(images, name, (TOKEN, manifest)) == {manifest}
     env = {**run.CPU_DEFAULTS, "OPENAI_SERVED_MODEL_NAME_OVERRIDE": "short"}
     hardened = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--shm-size=1g"]
     one = start(name, "--network=none", *hardened, env=env)
@@ -163,6 +185,32 @@ def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
         images.tool.run("healthcheck", "run", one.id)
         assert one.state()["Health"]["Status"] == "healthy"
     assert one.python("import os; print(open('/proc/1/comm').read())") == "tini"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - in a container
+def test_the_health_check_asks_where_the_worker_listens(
+    images: Images, start: Start, host: str
+) -> None:
+    one = start(images.fake, "--network=none", env={"CONTROL_HOST": host})
+    one.until_ready(60)
+    assert one.healthcheck() == "/ping says 200"
+
+
+def test_another_user_keeps_models_on_a_volume_of_its_own(images: Images) -> None:
+    """As docs/deploy.md has it: read-only, and a volume that is given to that user."""
+    volume = f"vllm-supervisor-test-{uuid.uuid4().hex[:8]}"
+    mounted = ("-v", f"{volume}:/runpod-volume", "--network=none", "--no-healthcheck")
+    try:
+        images.tool.run(
+            "run", "--rm", *mounted, "--entrypoint=chown", images.fake, "1000:1000",
+            "/runpod-volume",
+        )  # fmt: skip
+        hardened = ("--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL")
+        asked = ("-e", "MODEL_NAME=org/m", images.fake, "explain", "--json")
+        explained = json.loads(images.tool.run("run", "--rm", *mounted, *hardened, *asked).stdout)
+    finally:
+        images.tool.run("volume", "rm", volume)
+    assert explained["engine_env"]["HF_HOME"] == "/runpod-volume/huggingface-cache"
 
 
 def test_a_mounted_cache_stays_in_use_on_a_read_only_file_system(

@@ -166,6 +166,25 @@ def baked(folder: Path, **more: object) -> Path:
     return place
 
 
+def test_names_that_are_given_elsewhere_are_kept(tmp_path: Path) -> None:
+    baked(tmp_path)
+    config = tmp_path / "config.yaml"
+    config.write_text("max-model-len: 9\nserved-model-name: short\n")
+    env = {"BAKED_MODELS": str(tmp_path)}
+    command, _ = made({**env, "VLLM_CONFIG_FILE": str(config), "MODEL_NAME": "org/name"})
+    assert "--served-model-name" not in command
+    for said in (
+        "--served-model-name short",
+        "--served-model-name=short",
+        "--served_model_na short",
+    ):
+        command, _ = made({**env, "VLLM_EXTRA_ARGS": f"{said} --seed 1"})
+        assert command[-5:] == [said.split("=")[0].split()[0], "short", "org/name", "--seed", "1"]
+        assert sum("served" in token for token in command) == 1
+    command, _ = made({**env, "VLLM_EXTRA_ARGS": "--served-model-name a org/name"})
+    assert command[-3:] == ["--served-model-name", "a", "org/name"]
+
+
 def made(env: dict[str, str]) -> tuple[list[str], plan.Plan]:
     one = plan.make(env, options.load(CATALOG), look.look(env))
     return list(one.command[2:]), one

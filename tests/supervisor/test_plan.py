@@ -419,6 +419,10 @@ def test_the_log_of_requests_where_the_old_option_is_without_effect(version: str
 def test_a_port_that_does_not_count_is_named() -> None:
     found = made({"MODEL_NAME": "m", "PORT": "9000"})
     assert [ignored.env for ignored in found.findings.ignored] == ["PORT"]
+    of_kubernetes = made({"MODEL_NAME": "m", "VLLM_PORT": "tcp://10.96.0.7:80"})
+    assert [ignored.env for ignored in of_kubernetes.findings.ignored] == ["VLLM_PORT"]
+    assert "--port=8000" in of_kubernetes.command
+    assert of_kubernetes.findings.errors == []
     balanced = made({"MODEL_NAME": "m", "WORKER_MODE": "load-balancer", "VLLM_PORT": "9"})
     assert [ignored.env for ignored in balanced.findings.ignored] == ["VLLM_PORT"]
 
