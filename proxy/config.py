@@ -43,6 +43,7 @@ class Settings(BaseModel):
     ENGINE_WAIT_TIMEOUT: float = Field(600.0, ge=0)
     REPORT_FD: int | None = None  # set by the supervisor: the pipe for `report`
     JOBS_FD: int | None = None  # and the file with the jobs that were left
+    FITNESS_CHECKS: str = "memory,disk,gpu,engine"  # set by the supervisor: those of `fitness`
 
     @field_validator("BATCH_MAX_LATENCY_MS", mode="before")
     @classmethod

@@ -290,7 +290,9 @@ class Engine:
                 )
         try:
             if response.status != _OK:
-                raise EngineRefused(response.status, await response.read())
+                with _named_errors():
+                    told = await response.read()
+                raise EngineRefused(response.status, told)
             yield Stream(response)
         finally:
             if not response.content.at_eof():

@@ -29,6 +29,7 @@ _ASK_FOR = 30.0  # seconds that the supervisor holds one question
 _GPU_WITHIN = 30.0  # seconds: a driver that hangs is a broken one
 _LEAST_MEMORY = 0.25  # GB
 _LEAST_DISK = 0.1  # GB
+_OURS = ("memory", "disk", "gpu", "engine")
 
 
 class UnfitError(Exception):
@@ -36,12 +37,16 @@ class UnfitError(Exception):
 
 
 def register(settings: Settings, tell: Callable[[str], None]) -> None:
-    """Give the SDK the checks, the machine's first.
+    """Give the SDK the checks of `settings`, the machine's first.
 
     Args:
         settings: the proxy's.
         tell: is told why a check fails, before the SDK ends the process.
     """
+    wanted = settings.FITNESS_CHECKS.split(",")
+    if "gpu" not in wanted:  # nor the SDK's own once more
+        os.environ |= {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true"}
+    _tell_of_the_sdks_own(tell)
 
     def told(check: Callable[[], None]) -> Callable[[], None]:
         def run() -> None:
@@ -55,7 +60,8 @@ def register(settings: Settings, tell: Callable[[str], None]) -> None:
         return run
 
     for check in (memory, disk, gpu):
-        rp_fitness.register_fitness_check(told(check))
+        if check.__name__ in wanted:
+            rp_fitness.register_fitness_check(told(check))
     for name in ("_ensure_gpu_check_registered", "_ensure_system_checks_registered"):
         # The SDK's own, where the user wants them: they, too, are not to wait for the engine.
         getattr(rp_fitness, name, lambda: None)()
@@ -64,7 +70,22 @@ def register(settings: Settings, tell: Callable[[str], None]) -> None:
         until_ready(settings)
         log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
 
-    rp_fitness.register_fitness_check(told(engine))
+    if "engine" in wanted:
+        rp_fitness.register_fitness_check(told(engine))
+
+
+def _tell_of_the_sdks_own(tell: Callable[[str], None]) -> None:
+    """Let the supervisor hear why a check of the SDK's own failed, as the platform does."""
+    report = getattr(rp_fitness, "_report_unhealthy", None)
+    if report is None:
+        return
+
+    def reported(check: str, reason: str) -> None:
+        if check not in _OURS:
+            tell(f"{check}: {reason}")
+        report(check, reason)
+
+    rp_fitness._report_unhealthy = reported  # noqa: SLF001 - looked for above
 
 
 def report_unhealthy(reason: str) -> None:
@@ -106,17 +127,22 @@ def _is_ready(client: httpx.Client, settings: Settings) -> bool:
 
 def memory() -> None:
     """Raise UnfitError where next to no memory is left; RUNPOD_MIN_MEMORY_GB sets how much."""
-    least = _setting("RUNPOD_MIN_MEMORY_GB", _LEAST_MEMORY)
+    said = _setting("RUNPOD_MIN_MEMORY_GB", None)
+    least = _LEAST_MEMORY if said is None else said
     free = psutil.virtual_memory().available / 1e9
     if free < least:
         raise UnfitError(f"{free:.1f} GB of memory are free, and {least:g} are the least")
 
 
 def disk() -> None:
-    """Raise UnfitError where next to no disk is left; RUNPOD_MIN_DISK_PERCENT sets how much."""
+    """Raise UnfitError where next to no disk is left for a model that is to be downloaded.
+
+    RUNPOD_MIN_DISK_PERCENT sets how much; 0 turns it off.
+    """
     place = _existing(Path(os.environ.get("HF_HOME") or Path.home()))
     found = shutil.disk_usage(place)
-    least = found.total / 1e9 * _setting("RUNPOD_MIN_DISK_PERCENT", 0.0) / 100 or _LEAST_DISK
+    share = _setting("RUNPOD_MIN_DISK_PERCENT", None)
+    least = _LEAST_DISK if share is None else found.total / 1e9 * share / 100
     free = found.free / 1e9
     if free < least:
         raise UnfitError(
@@ -146,7 +172,7 @@ def gpu() -> None:
         raise UnfitError(f"the GPU's driver does not work, nvidia-smi says: {said}")
 
 
-def _setting(name: str, default: float) -> float:
+def _setting(name: str, default: float | None) -> float | None:
     try:
         return float(os.environ[name])
     except (KeyError, ValueError):

@@ -52,9 +52,6 @@ class Handler:
             request = jobs.read(job, self._settings)
             record.route = request.route
             record.asked = request.body
-            if parameters.suspects(request.route, request.body):
-                body = parameters.settle(request.body, await self._engine.version())
-                request = replace(request, body=body)
             async for output in self._outputs(request, record):
                 record.yielded(output)
                 self.figures.batches += 1
@@ -116,6 +113,10 @@ class Handler:
     async def _once(
         self, request: Request, record: Record, *, again: bool
     ) -> AsyncGenerator[Any, None]:
+        if parameters.suspects(request.route, request.body):
+            body = parameters.settle(request.body, await self._engine.version())
+            request = replace(request, body=body)
+            record.asked = body
         if request.stream:
             async for batch in self._stream(request, record, again=again):
                 yield batch

@@ -229,14 +229,17 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             self.kill_worker()
             return None
         began = time.monotonic()
-        found = None
         try:
             found = await _unless(self._draining, self._fetch_jobs(session, wanted))
-        finally:
-            # Also where the platform refuses, and where it does not hold the poll.
-            if not found and time.monotonic() - began < _TOO_SOON:
-                await self._pause()
-        self._failed_polls = 0
+        except TimeoutError:  # as the platform ends a poll for which there was no job
+            raise
+        except Exception:
+            await self._pause()
+            raise
+        if not found and time.monotonic() - began < _TOO_SOON:
+            await self._pause()
+        else:
+            self._failed_polls = 0
         for job in found or ():
             self._report.taken(job)
         return found

@@ -188,11 +188,15 @@ def status(asked: argparse.Namespace) -> int:
         )
         found = answer.json()
     except (httpx.HTTPError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        found = {}
+    if isinstance(found.get("error"), str):  # what was asked was no question
+        raise BadArgument(found["error"])
+    if not found.keys() >= {"state", "versions", "phases"}:
         raise SupervisorError(
             f"no worker answers at {settings.control_url}; start one or set PORT_HEALTH to its port"
-        ) from None
-    if answer.status_code == httpx.codes.BAD_REQUEST:
-        raise BadArgument(found["error"])
+        )
     print(json.dumps(found, indent=2) if asked.json else shown.as_text(found, time.time()))
     if asked.wait:
         return 0 if answer.is_success else 4

@@ -100,10 +100,14 @@ class Stalled:
 
 @dataclass(frozen=True, slots=True)
 class ProxyExited:
-    """The proxy has ended, by itself or because it was told to. `cause`: what it said of it."""
+    """The proxy has ended, by itself or because it was told to. `cause`: what it said of it.
+
+    `jobs` says that it had some in hand: the next one answers them, or tells them why not.
+    """
 
     code: int
     cause: str | None = None
+    jobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +172,14 @@ class State:
     proxy_since: float = 0.0
     proxy_failures: int = 0
     proxy_due: float | None = None  # when the next proxy is to be started
+    jobs_left: bool = False  # by a proxy that ended; none has them in hand
     stage: Stage = Stage.JOBS
     failures: int = 0
     restarts: int = 0
     failed_probes: int = 0
     late: bool = False
+    was_ready: bool = False  # some engine, at some time
+    stuck: bool = False  # something of an engine cannot be killed
     reason: str | None = None  # why the engine is being killed, until it is gone
     last_failure: str | None = None
     exit_code: int | None = None
@@ -220,7 +227,8 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
         case ProxyExited() if state.proxy:
             return _proxy_exited(state, event, policy, now, jitter)
         case Ready() if state.phase is not Phase.READY and state.engine and not state.ending:
-            return replace(state, phase=Phase.READY, since=now, deadline=None, failed_probes=0), ()
+            ready = replace(state, phase=Phase.READY, since=now, deadline=None, failed_probes=0)
+            return replace(ready, was_ready=True), ()
         case Probed() if state.phase is Phase.READY:
             return _probed(state, event, policy, now)
         case Stalled(seconds) if state.phase is Phase.READY:
@@ -282,7 +290,7 @@ def _exited(state: State, event: Exited, policy: Policy, now: float, jitter: flo
     )
     if event.left:
         return _fail(state, ExitCode.UNEXPECTED, policy, now)
-    if event.final and state.phase is Phase.STARTING:
+    if event.final and not state.was_ready:
         return _fail(state, event.exit_code or ExitCode.CONFIGURATION, policy, now)
     if failures >= policy.max_restarts:
         late = ExitCode.NOT_READY_IN_TIME if state.late else None
@@ -306,8 +314,7 @@ def backoff(failures: int, policy: Policy, jitter: float) -> float:
 
 def _due(state: State, policy: Policy, now: float) -> Step:
     if state.proxy_due is not None and now >= state.proxy_due:
-        started = replace(state, proxy=True, proxy_since=now, proxy_due=None)
-        return started, (Action.SPAWN_PROXY,)
+        return _spawn_proxy(state, now)
     if state.deadline is None or now < state.deadline:
         return state, ()
     if state.killed:
@@ -333,10 +340,11 @@ def _due(state: State, policy: Policy, now: float) -> Step:
 def _proxy_exited(
     state: State, event: ProxyExited, policy: Policy, now: float, jitter: float
 ) -> Step:
-    state = replace(state, proxy=False)
+    state = replace(state, proxy=False, jobs_left=event.jobs)
     ended = event.cause or f"the proxy ended with code {event.code}; its lines above say why"
-    if event.code in {ExitCode.UNEXPECTED, ExitCode.CONFIGURATION}:
-        # The SDK's fitness checks end it with 1; neither that nor a setting mends itself.
+    # The SDK's fitness checks end it with 1 and a cause; without one it is a fault of the proxy's.
+    unfit = event.code == ExitCode.UNEXPECTED and event.cause is not None
+    if unfit or event.code == ExitCode.CONFIGURATION:
         return _fail(replace(state, last_failure=ended), ExitCode(event.code), policy, now)
     lasted = now - state.proxy_since >= policy.proxy_healthy_again
     failures = 0 if lasted else state.proxy_failures
@@ -346,30 +354,37 @@ def _proxy_exited(
     return replace(state, proxy_failures=failures + 1, proxy_due=now + delay), ()
 
 
+def _spawn_proxy(state: State, now: float) -> Step:
+    spawned = replace(state, proxy=True, proxy_since=now, proxy_due=None, jobs_left=False)
+    return spawned, (Action.SPAWN_PROXY,)
+
+
 # --- the end ---
 
 
 def _stop(state: State, policy: Policy, now: float) -> Step:
     was_ready = state.phase is Phase.READY
     state = replace(state, phase=Phase.DRAINING, since=now, proxy_due=None)
+    # Jobs that a dead proxy had in hand are still to be answered, which only a proxy can.
+    state, spawn = _spawn_proxy(state, now) if state.jobs_left else (state, ())
     if was_ready:
         if policy.engine_drains_itself and not state.proxy:
             return _end_engine(state, policy, now, policy.drain_timeout)
         state = replace(state, stage=Stage.JOBS, deadline=now + policy.drain_timeout)
-        return state, (Action.DRAIN_JOBS,)
+        return state, (*spawn, Action.DRAIN_JOBS)
     # No job can be in an engine that is not ready: nothing is worth waiting for, except that the
     # proxy tells those that wait for the engine.
     drain = (Action.DRAIN_JOBS,) if state.proxy else ()
     kill = (Action.KILL_ENGINE,) if state.engine else ()
     grace = policy.stop_grace if state.proxy else policy.kill_grace
     state = replace(state, stage=Stage.JOBS, deadline=now + grace, killed=state.engine)
-    return _end_or_wait(state, now, (*drain, *kill))
+    return _end_or_wait(state, now, (*spawn, *drain, *kill))
 
 
 def _draining(state: State, event: Event, policy: Policy, now: float) -> Step:
     match event:
         case Exited():
-            state = replace(state, engine=False)
+            state = replace(state, engine=False, stuck=state.stuck or event.left)
             if not state.proxy:
                 return _end_or_wait(state, now)
             # Jobs in hand cannot be finished without an engine; the proxy has to say so to each.
@@ -377,6 +392,11 @@ def _draining(state: State, event: Event, policy: Policy, now: float) -> Step:
             until = soon if state.deadline is None else min(state.deadline, soon)
             return replace(state, deadline=until), ()
         case ProxyExited() if state.proxy:
+            again = state.stage is Stage.JOBS and state.proxy_failures < policy.max_restarts
+            if event.jobs and again:
+                state = replace(state, proxy_failures=state.proxy_failures + 1)
+                state, spawn = _spawn_proxy(state, now)
+                return state, (*spawn, Action.DRAIN_JOBS)
             return _end_engine(replace(state, proxy=False), policy, now)
         case JobsDone() if state.stage is Stage.JOBS and not state.proxy:
             return _end_engine(state, policy, now)
@@ -389,8 +409,10 @@ def _draining(state: State, event: Event, policy: Policy, now: float) -> Step:
 
 def _end_engine(state: State, policy: Policy, now: float, more: float = 0.0) -> Step:
     """SIGTERM to an engine whose work is done; `more` seconds where it does that itself."""
-    if not state.engine or state.killed:
+    if not state.engine:
         return _end_or_wait(state, now)
+    if state.killed:
+        return replace(state, stage=Stage.KILL, deadline=now + policy.kill_grace), ()
     deadline = now + more + policy.stop_grace
     return replace(state, stage=Stage.ENGINE, deadline=deadline), (Action.TERMINATE_ENGINE,)
 
@@ -421,15 +443,18 @@ def _drain_is_over(state: State, policy: Policy, now: float) -> Step:
         deadline = now + policy.kill_grace
         killed = replace(state, stage=Stage.KILL, deadline=deadline, killed=True)
         return killed, (Action.KILL_ENGINE,)
-    stuck = "a process was killed and did not end"
-    return _finish(replace(state, last_failure=stuck), Phase.FAILED, ExitCode.UNEXPECTED, now)
+    return _end_or_wait(replace(state, engine=False, proxy=False, stuck=True), now)
 
 
 def _end_or_wait(state: State, now: float, actions: tuple[Action, ...] = ()) -> Step:
     if state.engine or state.proxy:
         return state, actions
-    stopped, end = _finish(state, Phase.STOPPED, ExitCode.OK, now)
-    return stopped, (*actions, *end)
+    if state.stuck:
+        stuck = replace(state, last_failure="a process was killed and did not end")
+        ended, end = _finish(stuck, Phase.FAILED, ExitCode.UNEXPECTED, now)
+    else:
+        ended, end = _finish(state, Phase.STOPPED, ExitCode.OK, now)
+    return ended, (*actions, *end)
 
 
 def _finish(state: State, phase: Phase, code: ExitCode, now: float) -> Step:
@@ -440,10 +465,11 @@ def _finish(state: State, phase: Phase, code: ExitCode, now: float) -> Step:
 
 def _fail(state: State, code: ExitCode, policy: Policy, now: float) -> Step:
     """The worker gives up; the proxy sees it, tells the platform and every job, and ends."""
+    state, spawn = _spawn_proxy(state, now) if state.jobs_left else (state, ())
     failed, end = _finish(state, Phase.FAILED, code, now)
     if not state.proxy:
         return failed, end
-    return replace(failed, deadline=now + policy.tell_grace), ()
+    return replace(failed, deadline=now + policy.tell_grace), spawn
 
 
 def _failed(state: State, event: Event, now: float) -> Step:

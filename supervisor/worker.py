@@ -72,6 +72,9 @@ class Worker:
         self._start: Start | None = None
         self._proxy: Child | None = None
         self._reports = Reports()
+        self._proxies = 0  # so far
+        self._proxy_speaks = False  # it can be told to stop and will answer its jobs
+        self._drain_proxy = False  # as soon as it can
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()  # those of one engine
         self._spawn_seconds = 0.0
@@ -337,13 +340,17 @@ class Worker:
             log.error("the proxy could not be started: %s", reason)  # noqa: TRY400
         cause = self._reports.cause
         self._reports.proxy_ended()
-        if self._state.phase not in {Phase.DRAINING, Phase.FAILED}:
-            log.error("proxy ended with code %d%s", code, f": {cause}" if cause else "")
-        self._events.put_nowait(lifecycle.ProxyExited(code, cause))
+        jobs = self._reports.figures.jobs
+        if jobs or self._state.phase not in {Phase.DRAINING, Phase.FAILED}:
+            why = f": {cause}" if cause else ""
+            log.error("proxy ended with code %d and %d jobs in hand%s", code, jobs, why)
+        self._events.put_nowait(lifecycle.ProxyExited(code, cause, jobs=jobs > 0))
 
     async def _proxy_from_start_to_end(self) -> int:
         """Run one proxy, and take in what it reports. Its exit code."""
         left = self._reports.left()
+        self._proxy_speaks = False
+        self._proxies += 1
         if left:
             log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
         loop = asyncio.get_running_loop()
@@ -365,6 +372,8 @@ class Worker:
                     self._guardian,
                     pass_fds=(its, jobs),
                 )
+            if self._drain_proxy and not left:
+                proxy.terminate()
             loop.add_reader(ours, self._take_report, ours)
             descriptors.callback(loop.remove_reader, ours)
             try:
@@ -377,6 +386,10 @@ class Worker:
     def _take_report(self, fd: int) -> None:
         if not read_some(fd, self._reports):
             asyncio.get_running_loop().remove_reader(fd)
+        self._proxy_speaks = True
+        if self._drain_proxy and self._proxy is not None:
+            self._drain_proxy = False
+            self._proxy.terminate()
         first = self._state.restarts == 0 and "first_job" not in self._status.phases
         if first and self._reports.figures.taken:
             self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
@@ -387,16 +400,28 @@ class Worker:
             **self._plan.engine_env,  # a key that was moved from the command line
             "ENGINE_URL": self._settings.engine_url,
             "CONTROL_URL": self._settings.control_url,
+            "FITNESS_CHECKS": ",".join(self._fitness_checks()),
         }
+
+    def _fitness_checks(self) -> list[str]:
+        """What the SDK is to check before the first job. A machine that was fit still is."""
+        if self._proxies == 1:
+            on_disk = self._plan.model_path is not None or (self._plan.model or "").startswith("/")
+            to_download = not on_disk or self._plan.download is not None
+            return ["memory", *(["disk"] if to_download else []), "gpu", "engine"]
+        # Jobs that the proxy before it had wait for the engine themselves, and only so long.
+        known = self._state.was_ready or self._reports.figures.jobs
+        return [] if known else ["engine"]
 
     def _drain(self) -> None:
         if self._settings.mode is not Mode.QUEUE:
             self._task(self._wait_for_idle_engine())
-        elif self._proxy is not None:
+        elif not self._state.proxy:
+            self._events.put_nowait(lifecycle.JobsDone())
+        elif self._proxy is not None and (self._proxy_speaks or not self._reports.figures.jobs):
             self._proxy.terminate()
-        else:  # it is just being started, or between two lives
-            over = lifecycle.ProxyExited(0) if self._state.proxy else lifecycle.JobsDone()
-            self._events.put_nowait(over)
+        else:  # the signal would end it before it has told its jobs
+            self._drain_proxy = True
 
     async def _wait_for_idle_engine(self) -> None:
         from supervisor import health

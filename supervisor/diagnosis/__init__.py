@@ -115,7 +115,12 @@ _SIGNALS: dict[int, tuple[str, str]] = {
 
 
 def diagnose(
-    code: int, lines: Sequence[str], model: str | None = None, *, out_of_memory: bool = False
+    code: int,
+    lines: Sequence[str],
+    model: str | None = None,
+    *,
+    out_of_memory: bool = False,
+    was_ready: bool = False,
 ) -> Diagnosis:
     """The cause of an engine's end.
 
@@ -123,17 +128,19 @@ def diagnose(
         code: its exit code, negative for a signal.
         lines: the last lines that it printed, oldest first.
         model: the model as it was named, for the sentence.
-        out_of_memory: the kernel ended one of its processes because memory ran out.
+        out_of_memory: the kernel ended some process of the container because memory ran out.
+        was_ready: it had been ready. Its lines may say so, too, unless that was long ago.
     """
-    if out_of_memory:
-        return _OUT_OF_MEMORY
-    text, was_ready = _errors(lines)
+    text, says_so = _errors(lines)
+    was_ready = was_ready or says_so
     for rule in RULES:
         if was_ready and not rule.running:
             continue
         if (said := _said(rule, text)) is not None:
             said["model"] = model or "without a name"
             return Diagnosis(rule.cause_with(said), rule.remedy_with(said), rule.final, rule.kind)
+    if out_of_memory:
+        return _OUT_OF_MEMORY
     errors = _own_errors(text)
     if number := _signal(code, text, bool(errors)):
         return _killed(number, errors)

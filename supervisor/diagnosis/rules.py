@@ -181,6 +181,17 @@ _HUB = (
         "the model's host refused the token",
         "set HF_TOKEN to a valid token that may read the repository",
     ),
+    # A full /dev/shm has "no space left" as well: this one before the disk.
+    _rule(
+        "shared-memory",
+        ("/dev/shm", "shared memory", "unexpected bus"),  # noqa: S108 - what the engine says
+        "/dev/shm is too small",  # noqa: S108 - a sentence
+        "give the container more shared memory: docker run --shm-size=8g or --ipc=host",
+        details=r"(?:Insufficient|No) space[^\n]{0,200}/dev/shm|/dev/shm[^\n]{0,200}No space left"
+        r"|Error while creating shared memory|unable to \w{1,20} shared memory|unexpected bus",
+        final=False,
+        running=True,
+    ),
     _rule(
         "disk-full",
         ("No space left on device", "Not enough free disk space", "os error 28"),
@@ -534,14 +545,6 @@ _DEVICE = (
         "use another GPU, or an image of vLLM that was built for it",
     ),
     _rule(
-        "shared-memory",
-        ("Insufficient space in /dev/shm", "Error while creating shared memory", "unexpected bus"),
-        "/dev/shm is too small",  # noqa: S108 - a sentence
-        "give the container more shared memory: docker run --shm-size=8g or --ipc=host",
-        final=False,
-        running=True,
-    ),
-    _rule(
         "nccl",
         ("NCCL error", "ncclUnhandledCudaError", "ncclSystemError", "ncclInternalError"),
         "the GPUs could not reach each other: {why}",
@@ -577,6 +580,15 @@ _REST = (
         "a LoRA adapter could not be loaded: {why}",
         "correct the path or repository in LORA_MODULES; the folder needs adapter_config.json",
         details=r"(?P<why>(?:Loading lora|No adapter found for)[^\n]{1,300})",
+    ),
+    # torch's own ports, between the engine's processes.
+    _rule(
+        "inner-port-in-use",
+        ("The server socket has failed to listen",),
+        "a port over which the engine's processes talk to each other is taken",
+        "it is tried again; if it comes back, end the other engine on this machine",
+        details=r"failed to listen[^\n]{0,200}(?:EADDRINUSE|errno: 98)",
+        final=False,
     ),
     _rule(
         "port-in-use",

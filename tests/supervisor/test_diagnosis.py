@@ -106,6 +106,9 @@ CASES = [
     ("nccl", "nccl", "unhandled cuda error", "NCCL_DEBUG", AGAIN),
     ("shared_memory", "shared-memory", "shm is too small", "--shm-size", AGAIN),
     ("shared_memory_check", "shared-memory", "shm is too small", "--shm-size", AGAIN),
+    ("shared_memory_nccl", "shared-memory", "shm is too small", "--shm-size", AGAIN),
+    ("inner_port", "inner-port-in-use", "talk to each other", "other engine", AGAIN),
+    ("inner_port_old", "inner-port-in-use", "talk to each other", "other engine", AGAIN),
     ("port_in_use", "port-in-use", "port is taken", "VLLM_PORT", AGAIN),
 ]  # fmt: skip
 

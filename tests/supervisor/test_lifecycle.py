@@ -183,8 +183,55 @@ def test_a_second_stop_skips_the_waiting() -> None:
 
 @pytest.mark.parametrize("code", [1, 78])
 def test_a_proxy_that_cannot_work_ends_the_worker_with_its_code(code: int) -> None:
-    state, actions = after(Ready(), ProxyExited(code), proxy=True)
+    state, actions = after(Ready(), ProxyExited(code, "no GPU"), proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, code, [Action.EXIT])
+    assert state.last_failure == "no GPU"
+
+
+def test_a_fault_of_the_proxys_costs_no_engine() -> None:
+    """Python ends with 1 as well, as the SDK's checks do; but those say why."""
+    state, actions = after(Ready(), ProxyExited(1), proxy=True)
+    assert (state.phase, state.engine, actions) == (Phase.READY, True, [])
+    assert after(Ready(), ProxyExited(1), Due(), proxy=True)[1] == [Action.SPAWN_PROXY]
+
+
+WITH_JOBS = ProxyExited(-9, jobs=True)
+
+
+def test_jobs_that_a_dead_proxy_had_are_answered_before_the_worker_ends() -> None:
+    state, actions = after(Ready(), WITH_JOBS, Stop(), proxy=True)
+    assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
+    assert (state.proxy, state.jobs_left, state.deadline) == (True, False, 3.0 + 60)
+    assert after(Ready(), ProxyExited(-9), Stop(), proxy=True)[1] == [Action.DRAIN_JOBS]
+    actions = after(CRASH, WITH_JOBS, Stop(), proxy=True)[1]
+    assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
+    # Also where it dies while the worker stops, and where the worker gives up.
+    actions = after(Ready(), Stop(), WITH_JOBS, proxy=True)[1]
+    assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
+    state, actions = after(Ready(), WITH_JOBS, LEFT, proxy=True)
+    assert (state.phase, state.proxy, actions) == (Phase.FAILED, True, [Action.SPAWN_PROXY])
+    assert state.due == 3.0 + 10.0
+    assert after(Ready(), WITH_JOBS, LEFT, ProxyExited(0), proxy=True)[1] == [Action.EXIT]
+
+
+def test_a_proxy_that_dies_of_its_jobs_does_not_hold_a_stop_for_ever() -> None:
+    policy = replace(POLICY, max_restarts=1)
+    events = (Ready(), Stop(), WITH_JOBS, WITH_JOBS)
+    assert after(*events, proxy=True, policy=policy)[1] == [Action.TERMINATE_ENGINE]
+
+
+def test_a_killed_engine_has_its_time_also_in_a_stop() -> None:
+    state, actions = after(Stop(), ProxyExited(-15), proxy=True)
+    assert (state.phase, actions, state.deadline) == (Phase.DRAINING, [], 2.0 + 60.0)
+    assert after(Stop(), ProxyExited(-15), KILLED, proxy=True)[0].exit_code == 0
+    state, actions = after(Ready(), Stop(), ProxyExited(0), LEFT, proxy=True)
+    assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
+
+
+def test_a_configuration_error_is_final_until_some_engine_was_ready() -> None:
+    state, _ = after(CRASH, Due(), WRONG)
+    assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.CONFIGURATION)
+    assert after(CRASH, Due(), Ready(), WRONG)[0].phase is Phase.RESTARTING
 
 
 def test_a_proxy_that_was_killed_is_started_again() -> None:
@@ -250,7 +297,8 @@ DEAD = Probed(healthy=False, dead=True)
 LEFT = Exited("killed", left=True)
 EVENTS: list[Event] = [
     Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobsDone(), ProxyExited(0), ProxyExited(-9),
-    ProxyExited(1), Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0),
+    ProxyExited(1, "unfit"), ProxyExited(-9, jobs=True), Probed(healthy=True),
+    Probed(healthy=False), DEAD, Stalled(300.0),
 ]  # fmt: skip
 
 #: How each phase is reached, and to which others each event may lead from there.
@@ -283,11 +331,12 @@ def test_every_state_has_an_answer_to_every_event(phase: Phase, event: Event, pr
     then, actions = after(*REACHED[phase], event, proxy=proxy)
     expected = LEADS_TO[phase].get(type(event), phase)
     working = phase in {Phase.STARTING, Phase.READY, Phase.RESTARTING}
-    if working and (
+    fatal = working and (
         event == LEFT
         or (event == WRONG and phase is Phase.STARTING)
-        or (proxy and event == ProxyExited(1))
-    ):
+        or (proxy and event == ProxyExited(1, "unfit"))
+    )
+    if fatal or (phase is Phase.DRAINING and event == LEFT and not proxy):
         expected = Phase.FAILED
     elif phase is Phase.READY and event == DEAD:
         expected = Phase.RESTARTING
@@ -306,16 +355,19 @@ class World:
     def __init__(self, *, proxy: bool) -> None:
         self.now = 0.0
         self.engines = self.proxies = self.stops = 0
-        self.over = False
+        self.over = self.jobs_left = False
         self.state, actions = lifecycle.begin(POLICY, 0.0, proxy=proxy)
         self.act(actions)
 
     def act(self, actions: tuple[Action, ...]) -> None:
         for action in actions:
             assert not self.over, "an action after the end"
-            if action in {Action.SPAWN_ENGINE, Action.SPAWN_PROXY}:
-                assert self.stops == 0, "a start after the stop"
-                assert self.state.phase is not Phase.FAILED, "a start after the failure"
+            ends = self.stops > 0 or self.state.phase is Phase.FAILED
+            if action is Action.SPAWN_ENGINE:
+                assert not ends, "a start of the engine in the end"
+            if action is Action.SPAWN_PROXY:
+                assert not ends or self.jobs_left, "a start of the proxy in the end, for no job"
+                self.jobs_left = False
             self.engines += action is Action.SPAWN_ENGINE
             self.proxies += action is Action.SPAWN_PROXY
             self.over = self.over or action is Action.EXIT
@@ -338,6 +390,8 @@ class World:
         self.engines -= isinstance(event, Exited)
         self.proxies -= isinstance(event, ProxyExited)
         self.stops += isinstance(event, Stop)
+        if isinstance(event, ProxyExited):
+            self.jobs_left = event.jobs
         self.state, actions = lifecycle.step(self.state, event, POLICY, self.now)
         self.act(actions)
         if self.state.phase is Phase.READY:
