@@ -187,17 +187,14 @@ def status(asked: argparse.Namespace) -> int:
             trust_env=False,
         )
         found = answer.json()
-    except (httpx.HTTPError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        found = {}
-    if isinstance(found.get("error"), str):  # what was asked was no question
-        raise BadArgument(found["error"])
-    if not found.keys() >= {"state", "versions", "phases"}:
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise BadArgument(found["error"])
+        text = shown.as_text(found, time.time())
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):  # the last: of another program
         raise SupervisorError(
             f"no worker answers at {settings.control_url}; start one or set PORT_HEALTH to its port"
-        )
-    print(json.dumps(found, indent=2) if asked.json else shown.as_text(found, time.time()))
+        ) from None
+    print(json.dumps(found, indent=2) if asked.json else text)
     if asked.wait:
         return 0 if answer.is_success else 4
     return 0 if found["state"] == "READY" else 3

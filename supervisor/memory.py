@@ -7,9 +7,12 @@ own.
 from __future__ import annotations
 
 import re
+from collections import deque
 from pathlib import Path
 
 _MOUNT = Path("/sys/fs/cgroup")
+#: Looks; an API server ends within seconds of its EngineCore.
+LATELY = 5
 _COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
@@ -30,10 +33,24 @@ def kills(proc: Path = Path("/proc/self/cgroup"), mount: Path = _MOUNT) -> int |
     return None
 
 
-def killed_since(before: int | None) -> bool:
-    """Whether one was killed since `kills` said `before`."""
-    now = kills()
-    return before is not None and now is not None and now > before
+class MemoryWatch:
+    """Whether a process was killed for memory a short while ago.
+
+    Of the time since this was made, the last `LATELY` looks count: what was killed long before an
+    engine's end, perhaps by a user in the same container, did not end it.
+    """
+
+    def __init__(self) -> None:
+        self._counts = deque([kills()], maxlen=LATELY)
+
+    def look(self) -> None:
+        """To be called every few seconds."""
+        self._counts.append(kills())
+
+    def killed_lately(self) -> bool:
+        """Whether the count is higher than at the oldest look that still counts."""
+        before, now = self._counts[0], kills()
+        return before is not None and now is not None and now > before
 
 
 def _files(proc: Path, mount: Path) -> list[Path]:

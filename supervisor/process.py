@@ -17,8 +17,9 @@ from supervisor import guardian
 from supervisor.errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from supervisor.logs import LogSink, Relay
 
-#: Seconds that a killed group may take; a process in uninterruptible sleep takes long.
-GONE_WITHIN = 10.0
+#: Seconds that a killed group may take, less than the lifecycle's `kill_grace`; a process in a
+#: driver's uninterruptible sleep takes long.
+GONE_WITHIN = 45.0
 _POLL = 0.02
 _END_FIRST = "500"  # of 1000: how much sooner than others
 _PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor import __version__, diagnosis, lifecycle, memory, plan, startup
+from supervisor import __version__, diagnosis, lifecycle, plan, startup
 from supervisor.config import Mode
 from supervisor.errors import (
     CommandNotExecutable,
@@ -31,8 +31,9 @@ from supervisor.errors import (
 )
 from supervisor.lifecycle import Action, Event, ExitCode, Phase, Policy, State
 from supervisor.logs import LogSink
+from supervisor.memory import MemoryWatch
 from supervisor.plan import Plan
-from supervisor.process import GONE_WITHIN, Child, Guardian, adopt_orphans, reap_orphans
+from supervisor.process import Child, Guardian, adopt_orphans, reap_orphans
 from supervisor.reports import Reports, read_some
 from supervisor.startup import Start
 from supervisor.status import Status
@@ -40,7 +41,9 @@ from supervisor.status import Status
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
-_REAP_EVERY = 5.0  # seconds
+_ORPHANS_WITHIN = 10.0  # seconds, after the engine's group has had its own
+_CLEAN_UP_WITHIN = 10.0  # seconds: nobody waits for what could not be killed before
+_REAP_EVERY = 5.0  # seconds between two looks at orphans and at memory
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
 
@@ -70,11 +73,12 @@ class Worker:
         self._guardian = Guardian()
         self._engine: Child | None = None
         self._start: Start | None = None
+        self._memory = MemoryWatch()  # of one engine
         self._proxy: Child | None = None
         self._reports = Reports()
         self._proxies = 0  # so far
         self._proxy_speaks = False  # it can be told to stop and will answer its jobs
-        self._drain_proxy = False  # as soon as it can
+        self._stops_owed = 0  # signals that it gets as soon as it can
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()  # those of one engine
         self._spawn_seconds = 0.0
@@ -164,8 +168,8 @@ class Worker:
                 self._task(self._run_proxy())
             case Action.DRAIN_JOBS:
                 self._drain()
-            case Action.ABORT_JOBS if self._proxy is not None:
-                self._proxy.terminate()  # the second one
+            case Action.ABORT_JOBS:
+                self._stop_proxy()  # for the second time
             case Action.KILL_PROXY if self._proxy is not None:
                 self._proxy.signal(signal.SIGKILL)
             case Action.EXIT:
@@ -176,7 +180,7 @@ class Worker:
     async def _spawn_engine(self) -> None:
         start = self._start = Start()
         env = plan.engine_environment(self._env, self._plan)
-        killed_before = memory.kills()
+        self._memory = MemoryWatch()
         try:
             engine = self._engine = await Child.spawn(
                 (*self._plan.before, *self._plan.command),
@@ -195,7 +199,7 @@ class Worker:
         if self._state.restarts == 0:
             self._spawn_seconds = startup.own_seconds()
         log.info("engine spawned, pid %d", engine.pid)
-        self._task(self._watch_exit(engine, start, killed_before))
+        self._task(self._watch_exit(engine, start))
         self._watches.add(self._task(self._watch_health(start)))
         self._watches.add(self._task(self._watch_download(start, env)))
 
@@ -210,17 +214,21 @@ class Worker:
         cache = Path(folder) if folder else look.hub_cache(env)
         await progress.watch(start, model, self._plan.value("--revision") or "", cache, env)
 
-    async def _watch_exit(self, engine: Child, start: Start, killed_before: int | None) -> None:
+    async def _watch_exit(self, engine: Child, start: Start) -> None:
         code = await engine.wait()
         for watch in self._watches:
             watch.cancel()
         self._watches.clear()
         self._engine = None
-        out_of_memory = memory.killed_since(killed_before)
-        found = diagnosis.diagnose(
-            code, engine.last_lines(), self._plan.model, out_of_memory=out_of_memory
-        )
         asked_for = self._state.phase is Phase.DRAINING or self._state.killed
+        out_of_memory = not asked_for and self._memory.killed_lately()
+        found = diagnosis.diagnose(
+            code,
+            engine.last_lines(),
+            self._plan.model,
+            out_of_memory=out_of_memory,
+            was_ready=start.over,
+        )
         if not asked_for:
             log.error("engine ended with code %d: %s", code, found)
         left = not engine.gone or not await self._end_orphans()
@@ -234,7 +242,7 @@ class Worker:
                 at=None if start.over else f"still {start.words}",
                 final=found.final,
                 left=left,
-                exit_code=ExitCode.OUT_OF_MEMORY if out_of_memory else None,
+                exit_code=ExitCode.OUT_OF_MEMORY if found.kind == "out-of-memory" else None,
             )
         )
 
@@ -318,7 +326,7 @@ class Worker:
 
     async def _end_orphans(self) -> bool:
         """End what has left the engine's group; whether nothing of it is left."""
-        end = time.monotonic() + GONE_WITHIN
+        end = time.monotonic() + _ORPHANS_WITHIN
         while reap_orphans(self._own(), kill=True):
             if time.monotonic() > end:
                 return False
@@ -329,6 +337,7 @@ class Worker:
         while True:
             await asyncio.sleep(_REAP_EVERY)
             reap_orphans(self._own(), kill=False)
+            self._memory.look()
 
     # --- the proxy ---
 
@@ -372,7 +381,8 @@ class Worker:
                     self._guardian,
                     pass_fds=(its, jobs),
                 )
-            if self._drain_proxy and not left:
+            if self._stops_owed and not left:
+                self._stops_owed = 0
                 proxy.terminate()
             loop.add_reader(ours, self._take_report, ours)
             descriptors.callback(loop.remove_reader, ours)
@@ -387,8 +397,8 @@ class Worker:
         if not read_some(fd, self._reports):
             asyncio.get_running_loop().remove_reader(fd)
         self._proxy_speaks = True
-        if self._drain_proxy and self._proxy is not None:
-            self._drain_proxy = False
+        if self._stops_owed and self._proxy is not None:
+            self._stops_owed -= 1  # one for each report: two at once would be one
             self._proxy.terminate()
         first = self._state.restarts == 0 and "first_job" not in self._status.phases
         if first and self._reports.figures.taken:
@@ -400,7 +410,7 @@ class Worker:
             **self._plan.engine_env,  # a key that was moved from the command line
             "ENGINE_URL": self._settings.engine_url,
             "CONTROL_URL": self._settings.control_url,
-            "FITNESS_CHECKS": ",".join(self._fitness_checks()),
+            "FITNESS_CHECKS": ",".join(self._fitness_checks()) or "none",
         }
 
     def _fitness_checks(self) -> list[str]:
@@ -418,10 +428,14 @@ class Worker:
             self._task(self._wait_for_idle_engine())
         elif not self._state.proxy:
             self._events.put_nowait(lifecycle.JobsDone())
-        elif self._proxy is not None and (self._proxy_speaks or not self._reports.figures.jobs):
+        else:
+            self._stop_proxy()
+
+    def _stop_proxy(self) -> None:
+        if self._proxy is not None and (self._proxy_speaks or not self._reports.figures.jobs):
             self._proxy.terminate()
         else:  # the signal would end it before it has told its jobs
-            self._drain_proxy = True
+            self._stops_owed += 1
 
     async def _wait_for_idle_engine(self) -> None:
         from supervisor import health
@@ -498,7 +512,7 @@ class Worker:
             if task is not asyncio.current_task():
                 task.cancel()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GONE_WITHIN):
+            async with asyncio.timeout(_CLEAN_UP_WITHIN):
                 await asyncio.gather(*(child.wait() for child in children if child.alive()))
                 self._engine = self._proxy = None
                 await self._end_orphans()

@@ -274,10 +274,112 @@ def test_a_slow_platform_costs_no_memory(platform: Platform, serve: Start) -> No
         platform.cancel(job)
 
 
-def test_a_stop_between_two_lives_of_the_proxy(platform: Platform, serve: Start) -> None:
-    worker = serve(DRAIN_TIMEOUT="600")
-    platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")
+# --- jobs of a proxy that is gone, and nobody is to come after it ---
+
+
+def without_a_proxy(worker: Worker) -> None:
+    """Kill the proxy; return between its two lives."""
     proxy_of(worker).kill()
     until(lambda: "proxy ended" in worker.text(), what="the end of the proxy")
+
+
+def at_work(platform: Platform, worker: Worker) -> tuple[str, str]:
+    """A job that has yielded and one that has not."""
+    talking = platform.submit(asked("t", tokens=500, rate=5))
+    silent = platform.submit(asked("s", tokens=3, first_token_s=4))
+    begun(platform, talking)
+    until(lambda: client.running(worker.engine_url) == 2, what="both at work")
+    return talking, silent
+
+
+def test_a_stop_between_two_lives_of_an_idle_proxy(platform: Platform, serve: Start) -> None:
+    worker = serve(DRAIN_TIMEOUT="600")
+    platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")
+    without_a_proxy(worker)
     assert worker.stop(seconds=60) == 0
     assert worker.left() == []
+
+
+def test_a_stop_between_two_lives_of_the_proxy_answers_its_jobs(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve()
+    talking, silent = at_work(platform, worker)
+    without_a_proxy(worker)
+    assert worker.stop(seconds=60) == 0
+    assert platform.job(silent)["status"] == "COMPLETED"
+    assert "middle of this answer" in json.loads(platform.job(talking)["error"])["message"]
+    assert worker.left() == []
+
+
+def test_a_proxy_that_dies_while_it_drains_leaves_its_jobs_to_the_next(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve()
+    talking, silent = at_work(platform, worker)
+    worker.process.send_signal(signal.SIGTERM)
+    until(lambda: worker.ping() == 503, what="the drain")
+    without_a_proxy(worker)
+    assert worker.wait(60) == 0
+    assert platform.job(silent)["status"] == "COMPLETED"
+    assert "middle of this answer" in json.loads(platform.job(talking)["error"])["message"]
+    assert worker.left() == []
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_stop_without_proxy_and_engine_tells_each_job(
+    platform: Platform, serve: Start, signals: int
+) -> None:
+    worker = serve()
+    jobs = at_work(platform, worker)
+    engine = psutil.Process(worker.engine_pid())
+    without_a_proxy(worker)
+    engine.kill()
+    until(lambda: worker.ping() == 503, what="the loss")
+    for _ in range(signals):
+        worker.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    assert worker.wait(60) == 0
+    for job in jobs:
+        found = platform.job(job)
+        assert found["status"] == "FAILED"
+        assert json.loads(found["error"])["code"] in {502, 503}
+    assert worker.left() == []
+
+
+def test_a_worker_that_gives_up_without_a_proxy_tells_each_job_and_the_platform(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve(MAX_RESTARTS="1")
+    psutil.Process(worker.engine_pid()).kill()
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    worker.until_ready()
+    jobs = at_work(platform, worker)
+    engine = psutil.Process(worker.engine_pid())
+    without_a_proxy(worker)
+    engine.kill()
+    assert worker.wait(60) == 70
+    messages = [json.loads(platform.job(job)["error"])["message"] for job in jobs]
+    assert "middle of this answer" in messages[0]
+    assert "SIGKILL" in messages[1]
+    assert "SIGKILL" in platform.workers()["worker-1"]["unhealthy"][-1]["reason"]
+    assert worker.left() == []
+
+
+def test_a_proxy_that_ends_by_a_fault_of_its_own_is_started_again(
+    platform: Platform, serve: Start, tmp_path: Path
+) -> None:
+    """With the code with which the SDK ends it where the machine is not fit."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if sys.orig_argv[1:] == ['-m', 'proxy']:\n"
+        "    try:\n"
+        f"        os.mkdir({str(tmp_path / 'once')!r})\n"
+        "        os._exit(1)\n"
+        "    except FileExistsError:\n"
+        "        pass\n"
+    )
+    worker = serve(PYTHONPATH=str(tmp_path))
+    assert platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")["done"] == 1
+    assert "proxy ended with code 1" in worker.text()
+    assert worker.status()["restarts"] == 0

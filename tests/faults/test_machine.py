@@ -17,6 +17,7 @@ import pytest
 
 from tests import client
 from tests.conftest import Start
+from tests.endpoint import Platform
 from tests.processes import Worker, until
 
 
@@ -51,11 +52,14 @@ def test_a_full_disk_stops_nothing(tmp_path: Path) -> None:
         worker.end()
 
 
-#: The wall clock, a day further or back at each look.
+#: The wall clock, a day further ahead or behind at each look.
 WILD_CLOCK = """
 import itertools, time
 true, turns = time.time, itertools.count()
-time.time = lambda: true() + 86400 * (-1) ** next(turns) * next(turns)
+def wild():
+    turn = next(turns)
+    return true() + 86400 * (-1) ** turn * turn
+time.time = wild
 """
 
 
@@ -69,6 +73,18 @@ def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> Non
     psutil.Process(worker.engine_pid()).kill()
     until(lambda: worker.ping() == 503, what="the loss")
     until(lambda: worker.ping() == 200, what="the restart")
+    assert worker.stop() == 0
+
+
+def test_a_clock_that_jumps_loses_no_job(
+    platform: Platform, serve: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WILD_CLOCK)
+    worker = serve(PYTHONPATH=str(tmp_path))
+    given = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 20, "rate": 10}}
+    asked = {"openai_route": "/v1/completions", "openai_input": given}
+    for job in [platform.submit(asked) for _ in range(3)]:
+        assert platform.until(job, "COMPLETED")["done"] == 1
     assert worker.stop() == 0
 
 
@@ -146,6 +162,16 @@ def test_nothing_outlives_a_worker_whose_children_are_frozen(start: Start) -> No
     until(lambda: worker.left() == [], 10, "the end of the engine")
 
 
+def test_nothing_outlives_a_worker_in_queue_mode(serve: Start) -> None:
+    """Neither the proxy nor the process that it has for its pings."""
+    worker = serve(FAKE_VLLM="orphan")
+    proxies = [p for p in worker.left() if p.cmdline()[1:] == ["-m", "proxy"]]
+    assert proxies
+    worker.process.kill()
+    worker.wait()
+    until(lambda: worker.left() == [], 10, "the end of all of them")
+
+
 def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
     import json
 
@@ -177,3 +203,19 @@ def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
     code, text = status()
     assert code == 1
     assert "no worker answers" in text
+
+
+def test_status_of_another_program(start: Start) -> None:
+    """Such as an engine, which answers with JSON of its own."""
+    worker = start()
+    worker.until_ready()
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor", "status"],
+        env={**worker.env, "PORT_HEALTH": str(worker.engine_port), "VLLM_PORT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "no worker answers" in done.stderr
+    assert "Traceback" not in done.stderr

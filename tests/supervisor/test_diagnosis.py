@@ -209,12 +209,20 @@ def test_a_process_that_vllm_ended_itself_is_no_cause() -> None:
     assert diagnose(1, ["ValueError: odd thing", f"RuntimeError: {said}"]).kind == "unknown"
 
 
-def test_memory_that_ran_out_explains_every_end() -> None:
-    for code, lines in ((-9, []), (1, last_lines("nccl")), (0, last_lines("killed_core"))):
+def test_memory_that_ran_out_explains_every_end_that_nothing_else_does() -> None:
+    for code, lines in ((-9, []), (1, ["RuntimeError: odd"]), (0, last_lines("killed_core"))):
         found = diagnose(code, lines, "org/m", out_of_memory=True)
         assert found.kind == "out-of-memory"
         assert "memory ran out" in found.cause
         assert not found.final
+    assert diagnose(2, last_lines("bad_value"), "org/m", out_of_memory=True).kind == "bad-value"
+
+
+def test_an_engine_whose_lines_have_forgotten_that_it_was_ready() -> None:
+    """Thousands of lines of access pushed out what said so."""
+    lines = ["ValueError: No available memory for the cache blocks"]
+    assert diagnose(1, lines).final
+    assert not diagnose(1, lines, was_ready=True).final
 
 
 # --- what is not a cause ---
