@@ -85,7 +85,7 @@ def _tell_of_the_sdks_own(tell: Callable[[str], None]) -> None:
             tell(f"{check}: {reason}")
         report(check, reason)
 
-    rp_fitness._report_unhealthy = reported  # noqa: SLF001 - looked for above
+    rp_fitness._report_unhealthy = reported  # looked for above
 
 
 def report_unhealthy(reason: str) -> None:

@@ -76,9 +76,7 @@ def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> Non
     assert worker.stop() == 0
 
 
-def test_a_clock_that_jumps_loses_no_job(
-    platform: Platform, serve: Start, tmp_path: Path
-) -> None:
+def test_a_clock_that_jumps_loses_no_job(platform: Platform, serve: Start, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WILD_CLOCK)
     worker = serve(PYTHONPATH=str(tmp_path))
     given = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 20, "rate": 10}}

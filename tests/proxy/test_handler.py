@@ -321,7 +321,13 @@ async def test_an_answer_that_the_platform_would_refuse_is_an_error(worker: Work
     assert "20 MB" in error["message"]
 
 
-async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more() -> None:
+HALF_AN_ERROR = b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\n{"
+
+
+@pytest.mark.parametrize("before", [b"", HALF_AN_ERROR])
+async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more(
+    before: bytes,
+) -> None:
     """As when the engine closes an idle connection, or dies, just when a request comes."""
     asked = 0
 
@@ -331,6 +337,7 @@ async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more() 
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         else:
             asked += 1
+            writer.write(before)
         writer.close()
 
     server = await asyncio.start_server(lose, "127.0.0.1", 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -58,26 +60,32 @@ def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert rp_scale.JobScaler is original
 
 
+class Relay:
+    """Begins every job, and fails."""
+
+    figures = Figures()
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    async def handler(self, job: dict[str, Any]) -> AsyncGenerator[str, None]:
+        self.begun.append(job["id"])
+        raise AssertionError
+        yield ""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def until_given_up(self) -> str:
+        return ""
+
+
 async def test_a_job_that_is_stopped_on_its_way_never_begins() -> None:
     """The stop comes before the job has a task; the SDK itself would forget it."""
-    begun: list[str] = []
-
-    class Relay:
-        figures = Figures()
-
-        async def handler(self, job: dict[str, Any]) -> AsyncGenerator[str, None]:
-            begun.append(job["id"])
-            raise AssertionError
-            yield ""
-
-        async def open(self) -> None: ...
-
-        async def close(self) -> None: ...
-
-        async def until_given_up(self) -> str:
-            return ""
-
-    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
+    relay = Relay()
+    begun = relay.begun
+    scaler = sdk.DrainingScaler(sdk.configuration(relay, 1, Report(None), ()))
     assert not await scaler.stop_job("early")
     await scaler._run_job(None, scaler.config, {"id": "early", "input": {}})
     assert begun == []
@@ -87,3 +95,35 @@ async def test_a_job_that_is_stopped_on_its_way_never_begins() -> None:
     with pytest.raises(AssertionError):
         await scaler._run_job(None, scaler.config, {"id": "late", "input": {}})
     assert begun == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "took", "pauses"),
+    [
+        (ConnectionError(), 0.0, True),
+        (ConnectionError(), sdk._TOO_SOON * 2, True),  # a proxy before the platform, say
+        (None, 0.0, True),  # nothing, at once: the poll was not held
+        (None, sdk._TOO_SOON * 2, False),
+        (TimeoutError(), sdk._TOO_SOON * 2, False),  # the SDK's own end of a poll
+    ],
+)
+async def test_a_poll_that_fails_is_followed_by_a_pause(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception | None, took: float, pauses: bool
+) -> None:
+    paused: list[float] = []
+
+    async def pause(scaler: sdk.DrainingScaler) -> None:
+        paused.append(scaler._failed_polls)
+
+    async def fetch(*_asked: object) -> list[dict[str, Any]]:
+        await asyncio.sleep(took)
+        if fault is not None:
+            raise fault
+        return []
+
+    monkeypatch.setattr(sdk.DrainingScaler, "_pause", pause)
+    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
+    scaler._fetch_jobs = fetch
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        await scaler._jobs(None, 1)
+    assert bool(paused) is pauses

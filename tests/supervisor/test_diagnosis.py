@@ -215,7 +215,7 @@ def test_memory_that_ran_out_explains_every_end_that_nothing_else_does() -> None
         assert found.kind == "out-of-memory"
         assert "memory ran out" in found.cause
         assert not found.final
-    assert diagnose(2, last_lines("bad_value"), "org/m", out_of_memory=True).kind == "bad-value"
+    assert diagnose(2, last_lines("bad_value"), "org/m", out_of_memory=True).kind == "bad-option"
 
 
 def test_an_engine_whose_lines_have_forgotten_that_it_was_ready() -> None:
