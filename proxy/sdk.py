@@ -37,6 +37,7 @@ _RELAY, _REPORT, _LEFT = (f"vllm_supervisor_{name}" for name in ("relay", "repor
 
 _PAUSE_FIRST, _PAUSE_MOST = 0.2, 10.0  # seconds after a poll that failed
 _TOO_SOON = 0.05  # seconds: a poll that brings nothing is held for long
+_ANSWER_COMES = 1.0  # seconds: where jobs wait, a poll is answered by then
 
 
 class Relay(Protocol):
@@ -193,7 +194,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             if len(tasks) >= self.current_concurrency:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            job = await _unless(self._shutdown_event, self.jobs_queue.get())
+            job = await _unless(self._shutdown_event.wait(), self.jobs_queue.get())
             if job is not None:
                 task = asyncio.create_task(self.handle_job(session, job))
                 tasks.add(task)
@@ -230,7 +231,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             return None
         began = time.monotonic()
         try:
-            found = await _unless(self._draining, self._fetch_jobs(session, wanted))
+            found = await _unless(self._poll_is_idle(), self._fetch_jobs(session, wanted))
         except TimeoutError:  # as the platform ends a poll for which there was no job
             raise
         except Exception:
@@ -244,11 +245,22 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             self._report.taken(job)
         return found
 
+    async def _poll_is_idle(self) -> None:
+        """Return when the worker drains, and no answer to the poll that begins now is on its way.
+
+        Nobody gets back a job that arrives where a poll has just been ended. Where jobs wait, that
+        would be likely; where the platform holds the poll, it is not.
+        """
+        began = time.monotonic()
+        await self._draining.wait()
+        await asyncio.sleep(began + _ANSWER_COMES - time.monotonic())
+
     async def _pause(self) -> None:
         """Wait, longer each time, before the platform is asked again."""
         full = min(_PAUSE_MOST, _PAUSE_FIRST * 2.0 ** min(self._failed_polls, 10))
         self._failed_polls += 1
-        await _unless(self._draining, asyncio.sleep(full * random.uniform(0.5, 1.0)))  # noqa: S311
+        pause = asyncio.sleep(full * random.uniform(0.5, 1.0))  # noqa: S311
+        await _unless(self._draining.wait(), pause)
 
     def _taken_over(self, left: Left) -> dict[str, Any]:
         if left.job is not None:
@@ -291,16 +303,16 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
 
     async def _stops(self, session: Any) -> Any:
         # Jobs in hand can be cancelled to the last; the poll ends with the worker.
-        found = await _unless(self._shutdown_event, self._fetch_stops(session))
+        found = await _unless(self._shutdown_event.wait(), self._fetch_stops(session))
         return found or []
 
 
-async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What `work` returns, or None if `event` comes first; `work` is then cancelled, and if it was
+async def _unless(end: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns, or None if `end` comes first; `work` is then cancelled, and if it was
     done all the same, its result counts: a job that has arrived is run.
     """
     working = asyncio.ensure_future(work)
-    waiting = asyncio.ensure_future(event.wait())
+    waiting = asyncio.ensure_future(end)
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

@@ -307,6 +307,7 @@ class Generation:
     fake: Fake
     created: int = field(default_factory=lambda: int(time.time()))
     id: str = field(default_factory=lambda: os.urandom(8).hex())
+    complete: bool = False  # every token of it was made
 
     def __post_init__(self) -> None:
         """Check what vLLM would refuse."""
@@ -611,7 +612,7 @@ class Engine:
             self._prompt_tokens += generation.prompt_tokens
             answer = self._stream if generation.stream else self._at_once
             response = await answer(request, generation)
-            if self._done:
+            if self._done and generation.complete:
                 note(self._done, str(asked.get("user")))
             return response
 
@@ -664,6 +665,7 @@ class Engine:
                 break
             await asyncio.sleep(1 / fake.rate if fake.rate else 0)
             self._tokens += generation.choices
+        generation.complete = True
         return self._web.json_response(generation.whole(), dumps=json_text)
 
     async def _stream(self, request: Any, generation: Generation) -> Any:
@@ -733,6 +735,7 @@ class Engine:
                 await write(wire.event(generation.chunk([choice], so_far if continuous else None)))
         if generation.stream_option("include_usage"):
             await write(wire.event(generation.chunk([], done)))
+        generation.complete = True
         return True
 
 

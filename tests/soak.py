@@ -94,6 +94,28 @@ def told(output: list[Any], *, stream: bool) -> list[int]:
     return [int(number) for number in re.findall(r"\bw(\d+)", text)]
 
 
+def run_twice(done: Path) -> list[str]:
+    """The jobs that the engine has answered to their end more than once."""
+    times = Counter(done.read_text().split())
+    return [user for user, count in times.items() if count > 1]
+
+
+def stop_under_load(worker: Worker, platform: Platform, count: int) -> tuple[int, list[str]]:
+    """SIGTERM with `count` jobs on their way.
+
+    Returns:
+        The worker's exit code, and the jobs that were taken and not ended.
+    """
+    fake = {"tokens": 40, "rate": 20}
+    body = {"model": "tiny", "prompt": "x", "stream": True, "user": "stop", "fake": fake}
+    given = {"openai_route": "/v1/completions", "openai_input": body}
+    jobs = [platform.submit(given) for _ in range(count)]
+    until(lambda: worker.status()["jobs"]["jobs"] >= count / 2, 30, "half of them at work")
+    code = worker.stop(seconds=120)
+    states = {job: platform.job(job)["status"] for job in jobs}
+    return code, [job for job, state in states.items() if state not in {*_ENDED, "IN_QUEUE"}]
+
+
 # --- faults ---
 
 
@@ -195,7 +217,9 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             {
                 **worker_environment(platform.root),
                 "FAKE_VLLM": "orphan",
+                "FAKE_VLLM_DONE": str(folder / "done"),
                 "ENGINE_STALL_TIMEOUT": "5",
+                "STARTUP_TIMEOUT": "30",  # it may be frozen while it starts, too
                 "MAX_RESTARTS": "1000000",
                 "MAX_CONCURRENCY": str(at_once),
             },
@@ -242,13 +266,19 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             print(f"longest time without a ready engine: {readiness.longest:.1f} s")
             print(f"at the beginning: {began}")
             print(f"at the end:       {size(worker)}")
-            code = worker.stop(seconds=120)
+            twice = run_twice(folder / "done")
+            print(f"run twice to the end by the engine: {len(twice)} {twice[:3]}")
+            code, in_hand = stop_under_load(worker, platform, at_once)
+            print(f"stopped with {at_once} jobs; left in hand: {len(in_hand)} {in_hand[:3]}")
             left = len(worker.left())
             # The stand-in may print its own, where a client has gone.
             _, *traces = worker.text().split("Traceback")
             tracebacks = sum("fake_vllm.py" not in trace[:4000] for trace in traces)
             print(f"exit code {code}, processes left {left}, tracebacks in the log {tracebacks}")
-            bad = outcome.lost or outcome.doubled or outcome.without_reason
+            bad = outcome.lost or outcome.doubled or outcome.without_reason or in_hand
+            # A proxy that is killed when the engine has answered, and the platform has not been
+            # told, leaves a job of which nobody can know that.
+            bad = bad or (twice and not faults.count["proxy killed"])
             return int(bool(bad or code or left or tracebacks))
         finally:
             worker.end()

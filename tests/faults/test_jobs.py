@@ -242,6 +242,20 @@ def test_a_drain_that_takes_too_long_ends_its_jobs_with_an_error(
     assert worker.left() == []
 
 
+def test_a_stop_while_jobs_wait_leaves_them_to_the_next_worker(
+    platform: Platform, serve: Start
+) -> None:
+    """Each is answered or still in the queue: a poll that is being answered is not cut."""
+    worker = serve(MAX_CONCURRENCY="20")
+    jobs = [platform.submit(asked("q", tokens=4, rate=20)) for _ in range(150)]
+    until(lambda: worker.status()["jobs"]["taken"] > 40, what="the work")
+    assert worker.stop(seconds=60) == 0
+    states = Counter(platform.job(job)["status"] for job in jobs)
+    assert set(states) == {"COMPLETED", "IN_QUEUE"}, states
+    for job in jobs:
+        platform.cancel(job)
+
+
 def test_a_second_signal_ends_jobs_with_an_error(platform: Platform, serve: Start) -> None:
     worker = serve()
     talking = platform.submit(asked("t", tokens=500, rate=5))

@@ -127,3 +127,31 @@ async def test_a_poll_that_fails_is_followed_by_a_pause(
     with contextlib.suppress(ConnectionError, TimeoutError):
         await scaler._jobs(None, 1)
     assert bool(paused) is pauses
+
+
+async def test_a_poll_that_is_being_answered_is_not_ended_by_a_stop() -> None:
+    """Its job would be lost: the platform has given it away."""
+
+    async def fetch(*_asked: object) -> list[dict[str, Any]]:
+        await asyncio.sleep(sdk._ANSWER_COMES / 4)
+        return [{"id": "late", "input": {}}]
+
+    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
+    scaler._fetch_jobs = fetch
+    asked = asyncio.create_task(scaler._jobs(None, 1))
+    await asyncio.sleep(0)
+    scaler._stop()
+    assert await asked == [{"id": "late", "input": {}}]
+
+
+async def test_a_poll_that_the_platform_holds_is_ended_by_a_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sdk, "_ANSWER_COMES", 0.05)
+    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
+    scaler._fetch_jobs = lambda *_asked: asyncio.sleep(600)
+    asked = asyncio.create_task(scaler._jobs(None, 1))
+    await asyncio.sleep(0.1)
+    scaler._stop()
+    async with asyncio.timeout(10):
+        assert await asked is None

@@ -31,3 +31,22 @@ def test_the_count_is_found(tmp_path: Path, groups: str, file: str, text: str) -
 
 def test_nobody_counts(tmp_path: Path) -> None:
     assert memory.kills(tmp_path / "no", tmp_path / "nowhere") is None
+
+
+def test_only_a_kill_of_the_last_looks_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 3
+    monkeypatch.setattr(memory, "kills", lambda: count)
+    watch = memory.MemoryWatch()
+    assert not watch.killed_lately(), "those before it were not of this engine"
+    watch.look()
+    count = 4
+    assert watch.killed_lately()
+    for _ in range(memory.LATELY):
+        assert watch.killed_lately()
+        watch.look()
+    assert not watch.killed_lately()
+
+
+def test_where_nobody_counts_nothing_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "kills", lambda: None)
+    assert not memory.MemoryWatch().killed_lately()
