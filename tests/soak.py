@@ -275,11 +275,12 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             _, *traces = worker.text().split("Traceback")
             tracebacks = sum("fake_vllm.py" not in trace[:4000] for trace in traces)
             print(f"exit code {code}, processes left {left}, tracebacks in the log {tracebacks}")
-            bad = outcome.lost or outcome.doubled or outcome.without_reason or in_hand
-            # A proxy that is killed when the engine has answered, and the platform has not been
-            # told, leaves a job of which nobody can know that.
-            bad = bad or (twice and not faults.count["proxy killed"])
-            return int(bool(bad or code or left or tracebacks))
+            if faults.count["proxy killed"]:
+                # One that is killed when the engine has answered, and the platform has not been
+                # told, leaves a job of which nobody can know that.
+                twice = []
+            bad = (outcome.lost, outcome.doubled, outcome.without_reason, twice, in_hand)
+            return int(any(bad) or bool(code or left or tracebacks))
         finally:
             worker.end()
 
