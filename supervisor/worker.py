@@ -349,6 +349,7 @@ class Worker:
             log.error("the proxy could not be started: %s", reason)  # noqa: TRY400
         cause = self._reports.cause
         self._reports.proxy_ended()
+        self._stops_owed = 0
         jobs = self._reports.figures.jobs
         if jobs or self._state.phase not in {Phase.DRAINING, Phase.FAILED}:
             why = f": {cause}" if cause else ""
