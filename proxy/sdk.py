@@ -1,9 +1,10 @@
 """The RunPod SDK, and what it needs to lose no job and no time.
 
 At SIGTERM the SDK stops asking for jobs, but its open poll goes on for up to 90 s, and a job that
-arrives in it is fetched and never run. `DrainingScaler` ends the poll at once and lets the loop go
-on until every job that has arrived has run. It begins jobs when they arrive, forgets no stop, and
-what a job yields goes to the platform by `results`.
+arrives in it is fetched and never run. `DrainingScaler` ends a poll that the platform holds, lets one
+that is being answered arrive, and lets the loop go on until every job that has arrived has run; at
+SIGUSR1 each ends with an error. It begins jobs when they arrive, forgets no stop, and what a job
+yields goes to the platform by `results`.
 
 All of it uses names of the SDK's inside, so `install` looks first whether they are still there, and
 leaves the SDK as it is where they are not.
@@ -15,6 +16,7 @@ import asyncio
 import inspect
 import logging
 import random
+import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol, TypeVar
@@ -164,6 +166,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
     async def run(self) -> None:
         """Run the SDK's loops until the worker is stopped and every job is done."""
         self._loop = asyncio.get_running_loop()
+        self._loop.add_signal_handler(signal.SIGUSR1, self._abort)
         await self._report.open()
         await self._relay.open()
         beside = [asyncio.create_task(work) for work in (self._tell(), self._watch())]
@@ -184,8 +187,8 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         """Where the engine is given up: tell the platform, let each job end with the cause."""
         why = await self._relay.until_given_up()
         log.error("%s", why)
-        await asyncio.to_thread(fitness.report_unhealthy, why)
         self._draining.set()
+        await asyncio.to_thread(fitness.report_unhealthy, why)
 
     async def run_jobs(self, session: Any) -> None:
         """Begin each job when it arrives; the SDK itself looks for new ones every 0.1 s."""
@@ -199,7 +202,6 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
                 task = asyncio.create_task(self.handle_job(session, job))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
-                self.jobs_tasks[job["id"]] = task
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def handle_shutdown(self, signum: int, frame: object) -> None:
@@ -213,7 +215,11 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
     def _stop(self) -> None:
         if not self._draining.is_set():
             self._draining.set()
-            return
+        else:
+            self._abort()
+
+    def _abort(self) -> None:
+        self._draining.set()
         self._aborted = WorkerStopped(
             "the worker was stopped before this job was done; send it again"
         )
@@ -281,13 +287,18 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             if reason := self._hopeless.pop(name, None) or self._aborted:
                 await self._results.fail(session, name, reason)
                 return
+            task = asyncio.current_task()
+            if task is not None:
+                # Not before: a task that is cancelled before its first step tells nobody, and what
+                # is being told is not to be cut off.
+                self.jobs_tasks[name] = task
             try:
                 await self._results.run(session, config["handler"], job, self._report.begun)
             except asyncio.CancelledError:
-                task = asyncio.current_task()
                 if self._aborted is None or task is None:
                     raise
                 task.uncancel()
+                self.jobs_tasks.pop(name, None)
                 await self._results.fail(session, name, self._aborted)
         finally:
             self._report.ended(name)

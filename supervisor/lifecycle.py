@@ -73,7 +73,7 @@ class Exited:
     `cause` is one sentence. `final` says that another start would end the same way, `left` that
     some of the group could not be killed, so that nothing may be started beside it. `exit_code` is
     what the worker ends with if this end of the engine is its own, `at` what a start that we killed
-    was doing.
+    was doing. `own` says that the cause is the engine's, also where we killed what was left of it.
     """
 
     cause: str
@@ -81,6 +81,7 @@ class Exited:
     final: bool = False
     left: bool = False
     exit_code: ExitCode | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class Policy:
     end_grace: float = 15.0  # an engine that calls itself dead ends within 3 s; then SIGKILL
     kill_grace: float = 60.0  # a killed process may hang in a driver; then it is given up
     tell_grace: float = 10.0  # for the proxy to tell the platform and each job why it fails
+    last_proxies: int = 2  # for jobs of one that died in the end; a third would die of the same
     abort_grace: float = 5.0  # the same where somebody wants the worker gone
 
 
@@ -173,6 +175,7 @@ class State:
     proxy_failures: int = 0
     proxy_due: float | None = None  # when the next proxy is to be started
     jobs_left: bool = False  # by a proxy that ended; none has them in hand
+    last_proxies: int = 0  # that were started in the end, for such jobs
     stage: Stage = Stage.JOBS
     failures: int = 0
     restarts: int = 0
@@ -214,7 +217,7 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
         case Phase.STOPPED:
             return state, ()
         case Phase.FAILED:
-            return _failed(state, event, now)
+            return _failed(state, event, policy, now)
         case Phase.DRAINING:
             return _draining(state, event, policy, now)
     match event:
@@ -276,7 +279,7 @@ def _kill(state: State, reason: str, policy: Policy, now: float) -> Step:
 
 def _exited(state: State, event: Exited, policy: Policy, now: float, jitter: float) -> Step:
     cause = event.cause
-    if state.reason is not None:
+    if state.reason is not None and not event.own:
         cause = f"{state.reason}, {event.at}" if event.at else state.reason
     healthy = state.phase is Phase.READY and now - state.since >= policy.healthy_again
     failures = 0 if healthy else state.failures
@@ -362,11 +365,19 @@ def _spawn_proxy(state: State, now: float) -> Step:
 # --- the end ---
 
 
+def _may_have_another_proxy(state: State, policy: Policy) -> bool:
+    return state.stage is Stage.JOBS and state.last_proxies < policy.last_proxies
+
+
+def _spawn_last_proxy(state: State, now: float) -> Step:
+    """For the jobs of one that is gone: only a proxy can answer them, or tell them why not."""
+    return _spawn_proxy(replace(state, last_proxies=state.last_proxies + 1), now)
+
+
 def _stop(state: State, policy: Policy, now: float) -> Step:
     was_ready = state.phase is Phase.READY
     state = replace(state, phase=Phase.DRAINING, since=now, proxy_due=None)
-    # Jobs that a dead proxy had in hand are still to be answered, which only a proxy can.
-    state, spawn = _spawn_proxy(state, now) if state.jobs_left else (state, ())
+    state, spawn = _spawn_last_proxy(state, now) if state.jobs_left else (state, ())
     if was_ready:
         if policy.engine_drains_itself and not state.proxy:
             return _end_engine(state, policy, now, policy.drain_timeout)
@@ -392,10 +403,8 @@ def _draining(state: State, event: Event, policy: Policy, now: float) -> Step:
             until = soon if state.deadline is None else min(state.deadline, soon)
             return replace(state, deadline=until), ()
         case ProxyExited() if state.proxy:
-            again = state.stage is Stage.JOBS and state.proxy_failures < policy.max_restarts
-            if event.jobs and again:
-                state = replace(state, proxy_failures=state.proxy_failures + 1)
-                state, spawn = _spawn_proxy(state, now)
+            if event.jobs and _may_have_another_proxy(state, policy):
+                state, spawn = _spawn_last_proxy(state, now)
                 return state, (*spawn, Action.DRAIN_JOBS)
             return _end_engine(replace(state, proxy=False), policy, now)
         case JobsDone() if state.stage is Stage.JOBS and not state.proxy:
@@ -465,18 +474,21 @@ def _finish(state: State, phase: Phase, code: ExitCode, now: float) -> Step:
 
 def _fail(state: State, code: ExitCode, policy: Policy, now: float) -> Step:
     """The worker gives up; the proxy sees it, tells the platform and every job, and ends."""
-    state, spawn = _spawn_proxy(state, now) if state.jobs_left else (state, ())
+    state, spawn = _spawn_last_proxy(state, now) if state.jobs_left else (state, ())
     failed, end = _finish(state, Phase.FAILED, code, now)
     if not state.proxy:
         return failed, end
     return replace(failed, deadline=now + policy.tell_grace), spawn
 
 
-def _failed(state: State, event: Event, now: float) -> Step:
+def _failed(state: State, event: Event, policy: Policy, now: float) -> Step:
     """The worker has given up and waits for the proxy alone."""
     if not state.proxy:
         return state, ()
     match event:
+        case ProxyExited(jobs=True) if _may_have_another_proxy(state, policy):
+            state, spawn = _spawn_last_proxy(state, now)
+            return replace(state, deadline=now + policy.tell_grace), spawn
         case ProxyExited():
             return replace(state, proxy=False, deadline=None), (Action.EXIT,)
         case Exited():
@@ -487,4 +499,7 @@ def _failed(state: State, event: Event, now: float) -> Step:
             pass
         case _:
             return state, ()
+    if state.stage is Stage.JOBS:
+        deadline = now + policy.abort_grace
+        return replace(state, stage=Stage.ABORT, deadline=deadline), (Action.ABORT_JOBS,)
     return replace(state, proxy=False, deadline=None), (Action.KILL_PROXY, Action.EXIT)

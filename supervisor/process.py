@@ -154,6 +154,14 @@ class Child:
         _end_first_for_memory(process.pid)
         return cls(process, relay, guard)
 
+    async def ended(self) -> int:
+        """Until the child itself ends; others of its group may go on.
+
+        Returns:
+            Its exit code, negative for a signal.
+        """
+        return await self._process.wait()
+
     async def wait(self) -> int:
         """Until the child ends and nothing of its group is left.
 
@@ -197,17 +205,21 @@ class Child:
             return True
         return True
 
+    def terminate(self) -> None:
+        """SIGTERM to the child alone: vLLM's API server ends its own processes in order."""
+        self.tell(signal.SIGTERM)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Signal the child alone; one that has ended is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole group; a group that is gone is no error."""
         if self._gone:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-
-    def terminate(self) -> None:
-        """SIGTERM to the child alone: vLLM's API server ends its own processes in order."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
 
     def tell_of_deaths(self, told: Callable[[], None]) -> None:
         """Call `told` whenever one of the processes that it has now ends, until `wait` returns."""

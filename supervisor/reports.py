@@ -53,9 +53,10 @@ class _InHand:
 
 @dataclass(slots=True)
 class Reports:
-    """The jobs in hand and the figures of all proxies so far."""
+    """The jobs in hand and the figures of all proxies so far; of this one, what it says."""
 
     cause: str | None = None
+    works: bool = False  # this proxy: its checks are done, and it hears signals
     _jobs: dict[str, _InHand] = field(default_factory=dict)
     _kept: int = 0
     _before: Figures = field(default_factory=Figures)  # of proxies that have ended
@@ -93,6 +94,7 @@ class Reports:
                 self._kept -= len(ended.line or b"")
         elif kind == b"=":
             self._now = Figures(**json.loads(said))
+            self.works = True
         elif kind == b"!":
             self.cause = said.decode(errors="replace")
 
@@ -102,6 +104,7 @@ class Reports:
         self._before = replace(self._before.plus(self._now), jobs=0)
         self._now = Figures()
         self.cause = None
+        self.works = False
 
     def left(self) -> bytes:
         """The jobs in hand as lines for the next proxy: `+JSON` to be run, `*ID` to be told of."""

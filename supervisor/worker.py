@@ -44,6 +44,7 @@ _PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
 _ORPHANS_WITHIN = 10.0  # seconds, after the engine's group has had its own
 _CLEAN_UP_WITHIN = 10.0  # seconds: nobody waits for what could not be killed before
 _REAP_EVERY = 5.0  # seconds between two looks at orphans and at memory
+_SPAWN_PAUSE = 1.0  # seconds after a proxy that could not be started, for want of something
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
 
@@ -76,9 +77,8 @@ class Worker:
         self._memory = MemoryWatch()  # of one engine
         self._proxy: Child | None = None
         self._reports = Reports()
-        self._proxies = 0  # so far
-        self._proxy_speaks = False  # it can be told to stop and will answer its jobs
-        self._stops_owed = 0  # signals that it gets as soon as it can
+        self._owed: set[signal.Signals] = set()  # to the proxy, as soon as it hears them
+        self._machine_is_fit = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()  # those of one engine
         self._spawn_seconds = 0.0
@@ -165,11 +165,12 @@ class Worker:
             case Action.KILL_ENGINE if self._engine is not None:
                 self._engine.signal(signal.SIGKILL)
             case Action.SPAWN_PROXY:
+                self._owed.clear()
                 self._task(self._run_proxy())
             case Action.DRAIN_JOBS:
                 self._drain()
             case Action.ABORT_JOBS:
-                self._stop_proxy()  # for the second time
+                self._tell_proxy(signal.SIGUSR1)
             case Action.KILL_PROXY if self._proxy is not None:
                 self._proxy.signal(signal.SIGKILL)
             case Action.EXIT:
@@ -215,13 +216,17 @@ class Worker:
         await progress.watch(start, model, self._plan.value("--revision") or "", cache, env)
 
     async def _watch_exit(self, engine: Child, start: Start) -> None:
-        code = await engine.wait()
+        code = await engine.ended()
         for watch in self._watches:
             watch.cancel()
         self._watches.clear()
+        # Now, for what is left of its group may take long to go, and may have to be killed.
+        stopping = self._state.phase is Phase.DRAINING
+        asked_for = stopping or self._state.killed
+        out_of_memory = not stopping and self._memory.killed_lately()
+        self._events.put_nowait(lifecycle.Probed(healthy=False, dead=True))
+        await engine.wait()
         self._engine = None
-        asked_for = self._state.phase is Phase.DRAINING or self._state.killed
-        out_of_memory = not asked_for and self._memory.killed_lately()
         found = diagnosis.diagnose(
             code,
             engine.last_lines(),
@@ -243,6 +248,7 @@ class Worker:
                 final=found.final,
                 left=left,
                 exit_code=ExitCode.OUT_OF_MEMORY if found.kind == "out-of-memory" else None,
+                own=out_of_memory or not asked_for,
             )
         )
 
@@ -347,9 +353,9 @@ class Worker:
             code = await self._proxy_from_start_to_end()
         except (SupervisorError, OSError) as reason:
             log.error("the proxy could not be started: %s", reason)  # noqa: TRY400
+            await asyncio.sleep(_SPAWN_PAUSE)
         cause = self._reports.cause
         self._reports.proxy_ended()
-        self._stops_owed = 0
         jobs = self._reports.figures.jobs
         if jobs or self._state.phase not in {Phase.DRAINING, Phase.FAILED}:
             why = f": {cause}" if cause else ""
@@ -359,8 +365,6 @@ class Worker:
     async def _proxy_from_start_to_end(self) -> int:
         """Run one proxy, and take in what it reports. Its exit code."""
         left = self._reports.left()
-        self._proxy_speaks = False
-        self._proxies += 1
         if left:
             log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
         loop = asyncio.get_running_loop()
@@ -382,8 +386,8 @@ class Worker:
                     self._guardian,
                     pass_fds=(its, jobs),
                 )
-            if self._stops_owed and not left:
-                self._stops_owed = 0
+            if self._owed and not left:
+                self._owed.clear()
                 proxy.terminate()
             loop.add_reader(ours, self._take_report, ours)
             descriptors.callback(loop.remove_reader, ours)
@@ -397,10 +401,11 @@ class Worker:
     def _take_report(self, fd: int) -> None:
         if not read_some(fd, self._reports):
             asyncio.get_running_loop().remove_reader(fd)
-        self._proxy_speaks = True
-        if self._stops_owed and self._proxy is not None:
-            self._stops_owed -= 1  # one for each report: two at once would be one
-            self._proxy.terminate()
+        if self._reports.works:
+            self._machine_is_fit = True
+            if self._proxy is not None:
+                while self._owed:
+                    self._proxy.tell(self._owed.pop())
         first = self._state.restarts == 0 and "first_job" not in self._status.phases
         if first and self._reports.figures.taken:
             self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
@@ -415,14 +420,15 @@ class Worker:
         }
 
     def _fitness_checks(self) -> list[str]:
-        """What the SDK is to check before the first job. A machine that was fit still is."""
-        if self._proxies == 1:
-            on_disk = self._plan.model_path is not None or (self._plan.model or "").startswith("/")
-            to_download = not on_disk or self._plan.download is not None
-            return ["memory", *(["disk"] if to_download else []), "gpu", "engine"]
-        # Jobs that the proxy before it had wait for the engine themselves, and only so long.
-        known = self._state.was_ready or self._reports.figures.jobs
-        return [] if known else ["engine"]
+        """What the SDK is to check before the first job.
+
+        A machine that was fit still is, and the jobs themselves wait for the engine, only so long.
+        """
+        if self._machine_is_fit:
+            return []
+        on_disk = self._plan.model_path is not None or (self._plan.model or "").startswith("/")
+        to_download = not on_disk or self._plan.download is not None
+        return ["memory", *(["disk"] if to_download else []), "gpu", "engine"]
 
     def _drain(self) -> None:
         if self._settings.mode is not Mode.QUEUE:
@@ -430,13 +436,14 @@ class Worker:
         elif not self._state.proxy:
             self._events.put_nowait(lifecycle.JobsDone())
         else:
-            self._stop_proxy()
+            self._tell_proxy(signal.SIGTERM)
 
-    def _stop_proxy(self) -> None:
-        if self._proxy is not None and (self._proxy_speaks or not self._reports.figures.jobs):
-            self._proxy.terminate()
+    def _tell_proxy(self, number: signal.Signals) -> None:
+        """SIGTERM: finish the jobs in hand; SIGUSR1: end them with an error."""
+        if self._proxy is not None and (self._reports.works or not self._reports.figures.jobs):
+            self._proxy.tell(number)
         else:  # the signal would end it before it has told its jobs
-            self._stops_owed += 1
+            self._owed.add(number)
 
     async def _wait_for_idle_engine(self) -> None:
         from supervisor import health
@@ -459,7 +466,8 @@ class Worker:
             case Phase.RESTARTING if self._state.deadline is not None:
                 wait = self._state.deadline - time.monotonic()
                 if self._state.ending:
-                    log.error("engine is ended and started again: %s", self._state.reason or "dead")
+                    if self._state.reason is not None:
+                        log.error("engine is ended and started again: %s", self._state.reason)
                     return
                 log.warning(
                     "engine is started again in %.1f s (failure %d, %d at most): %s",

@@ -137,6 +137,8 @@ def diagnose(
         if was_ready and not rule.running:
             continue
         if (said := _said(rule, text)) is not None:
+            if out_of_memory and not rule.final:
+                return _OUT_OF_MEMORY  # what the others say when one of them was killed
             said["model"] = model or "without a name"
             return Diagnosis(rule.cause_with(said), rule.remedy_with(said), rule.final, rule.kind)
     if out_of_memory:

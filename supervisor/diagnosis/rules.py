@@ -184,11 +184,12 @@ _HUB = (
     # A full /dev/shm has "no space left" as well: this one before the disk.
     _rule(
         "shared-memory",
-        ("/dev/shm", "shared memory", "unexpected bus"),  # noqa: S108 - what the engine says
+        ("/dev/shm", "shared memory", "</torch_", "unexpected bus"),  # noqa: S108 - its words
         "/dev/shm is too small",  # noqa: S108 - a sentence
         "give the container more shared memory: docker run --shm-size=8g or --ipc=host",
         details=r"(?:Insufficient|No) space[^\n]{0,200}/dev/shm|/dev/shm[^\n]{0,200}No space left"
-        r"|Error while creating shared memory|unable to \w{1,20} shared memory|unexpected bus",
+        r"|Error while creating shared memory|unexpected bus"
+        r"|unable to (?:allocate shared memory|write to file </torch_)[^\n]{0,200}No space left",
         final=False,
         running=True,
     ),

@@ -247,8 +247,10 @@ def test_a_stop_while_jobs_wait_leaves_them_to_the_next_worker(
 ) -> None:
     """Each is answered or still in the queue: a poll that is being answered is not cut."""
     worker = serve(MAX_CONCURRENCY="20")
-    jobs = [platform.submit(asked("q", tokens=4, rate=20)) for _ in range(150)]
-    until(lambda: worker.status()["jobs"]["taken"] > 40, what="the work")
+    platform.fault(path="job-take", delay_ms=300, times=1000)
+    polls = platform.count("job-take")
+    jobs = [platform.submit(asked("q", tokens=4, rate=20)) for _ in range(50)]
+    until(lambda: platform.count("job-take") > polls + 2, what="a poll among others")
     assert worker.stop(seconds=60) == 0
     states = Counter(platform.job(job)["status"] for job in jobs)
     assert set(states) == {"COMPLETED", "IN_QUEUE"}, states
@@ -350,6 +352,7 @@ def test_a_stop_without_proxy_and_engine_tells_each_job(
     without_a_proxy(worker)
     engine.kill()
     until(lambda: worker.ping() == 503, what="the loss")
+    platform.fault(path="job-done", delay_ms=300, times=1000)  # told, and perhaps cut off
     for _ in range(signals):
         worker.process.send_signal(signal.SIGTERM)
         time.sleep(0.1)

@@ -210,7 +210,8 @@ def test_a_process_that_vllm_ended_itself_is_no_cause() -> None:
 
 
 def test_memory_that_ran_out_explains_every_end_that_nothing_else_does() -> None:
-    for code, lines in ((-9, []), (1, ["RuntimeError: odd"]), (0, last_lines("killed_core"))):
+    ends = [(-9, []), (1, ["RuntimeError: odd"]), (0, last_lines("killed_core"))]
+    for code, lines in (*ends, (1, last_lines("nccl"))):  # what one rank says of another's end
         found = diagnose(code, lines, "org/m", out_of_memory=True)
         assert found.kind == "out-of-memory"
         assert "memory ran out" in found.cause

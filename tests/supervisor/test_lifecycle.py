@@ -214,10 +214,33 @@ def test_jobs_that_a_dead_proxy_had_are_answered_before_the_worker_ends() -> Non
     assert after(Ready(), WITH_JOBS, LEFT, ProxyExited(0), proxy=True)[1] == [Action.EXIT]
 
 
-def test_a_proxy_that_dies_of_its_jobs_does_not_hold_a_stop_for_ever() -> None:
-    policy = replace(POLICY, max_restarts=1)
-    events = (Ready(), Stop(), WITH_JOBS, WITH_JOBS)
-    assert after(*events, proxy=True, policy=policy)[1] == [Action.TERMINATE_ENGINE]
+def test_a_proxy_that_dies_of_its_jobs_does_not_hold_an_end_for_ever() -> None:
+    stopped = (Ready(), Stop(), WITH_JOBS, WITH_JOBS)
+    for policy in (POLICY, replace(POLICY, max_restarts=0)):
+        last = after(*stopped, proxy=True, policy=policy)[1]
+        assert last == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
+    assert after(*stopped, WITH_JOBS, proxy=True)[1] == [Action.TERMINATE_ENGINE]
+    failed = (Ready(), LEFT, WITH_JOBS, WITH_JOBS)
+    assert after(*failed, proxy=True)[1] == [Action.SPAWN_PROXY]
+    assert after(*failed, WITH_JOBS, proxy=True)[1] == [Action.EXIT]
+
+
+def test_a_worker_that_gives_up_ends_its_jobs_with_an_error_before_the_proxy() -> None:
+    for event in (Stop(), Due()):
+        state, actions = after(Ready(), LEFT, event, proxy=True)
+        assert (state.phase, actions, state.due) == (
+            Phase.FAILED,
+            [Action.ABORT_JOBS],
+            (2.0 + (10.0 if event == Due() else 1.0)) + 5.0,
+        )
+
+
+def test_an_engine_that_had_ended_by_itself_has_its_own_cause() -> None:
+    """Its group took long to go, so that we thought something else meanwhile."""
+    dead = Probed(healthy=False, dead=True)
+    own = replace(CRASH, own=True)
+    assert after(Ready(), dead, Due(), own)[0].last_failure == "it broke"
+    assert "did not end" in str(after(Ready(), dead, Due(), CRASH)[0].last_failure)
 
 
 def test_a_killed_engine_has_its_time_also_in_a_stop() -> None:
@@ -254,8 +277,9 @@ def test_a_worker_that_gives_up_waits_for_the_proxy_to_say_why() -> None:
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, ExitCode.CONFIGURATION, [])
     state, actions = after(WRONG, ProxyExited(1), proxy=True)
     assert (state.exit_code, actions) == (ExitCode.CONFIGURATION, [Action.EXIT])
-    assert after(WRONG, Due(), proxy=True)[1] == [Action.KILL_PROXY, Action.EXIT]
-    assert after(WRONG, Stop(), proxy=True)[1] == [Action.KILL_PROXY, Action.EXIT]
+    for event in (Due(), Stop()):
+        assert after(WRONG, event, proxy=True)[1] == [Action.ABORT_JOBS]
+        assert after(WRONG, event, event, proxy=True)[1] == [Action.KILL_PROXY, Action.EXIT]
 
 
 def test_an_engine_that_says_it_is_dead_is_not_ready_and_may_end_by_itself() -> None:
@@ -355,7 +379,7 @@ class World:
     def __init__(self, *, proxy: bool) -> None:
         self.now = 0.0
         self.engines = self.proxies = self.stops = 0
-        self.over = self.jobs_left = False
+        self.over = self.jobs_left = self.aborted = False
         self.state, actions = lifecycle.begin(POLICY, 0.0, proxy=proxy)
         self.act(actions)
 
@@ -368,6 +392,12 @@ class World:
             if action is Action.SPAWN_PROXY:
                 assert not ends or self.jobs_left, "a start of the proxy in the end, for no job"
                 self.jobs_left = False
+            if action is Action.KILL_PROXY:
+                assert self.aborted, "a proxy is killed before its jobs were ended with an error"
+            if action is Action.EXIT and self.jobs_left:
+                given_up = self.aborted or self.state.last_proxies == POLICY.last_proxies
+                assert given_up, "jobs were left, and no proxy to tell them"
+            self.aborted = self.aborted or action is Action.ABORT_JOBS
             self.engines += action is Action.SPAWN_ENGINE
             self.proxies += action is Action.SPAWN_PROXY
             self.over = self.over or action is Action.EXIT
