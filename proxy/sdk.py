@@ -1,8 +1,8 @@
 """The RunPod SDK, and what it needs to lose no job and no time.
 
 At SIGTERM the SDK stops asking for jobs, but its open poll goes on for up to 90 s, and a job that
-arrives in it is fetched and never run. `DrainingScaler` ends a poll that the platform holds, lets one
-that is being answered arrive, and lets the loop go on until every job that has arrived has run; at
+arrives in it is fetched and never run. `DrainingScaler` ends a poll that the platform holds, lets
+one that is being answered arrive, and the loop go on until every job that has arrived has run; at
 SIGUSR1 each ends with an error. It begins jobs when they arrive, forgets no stop, and what a job
 yields goes to the platform by `results`.
 

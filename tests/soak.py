@@ -269,9 +269,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             twice = run_twice(folder / "done")
             print(f"run twice to the end by the engine: {len(twice)} {twice[:3]}")
             code, in_hand = stop_under_load(worker, platform, at_once)
-            print(
-                f"stopped with {at_once} jobs at work and {2 * at_once} that waited; left in hand: {len(in_hand)} {in_hand[:3]}"
-            )
+            print(f"stopped under load; taken and not answered: {len(in_hand)} {in_hand[:3]}")
             left = len(worker.left())
             # The stand-in may print its own, where a client has gone.
             _, *traces = worker.text().split("Traceback")

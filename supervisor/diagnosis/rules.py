@@ -189,7 +189,7 @@ _HUB = (
         "give the container more shared memory: docker run --shm-size=8g or --ipc=host",
         details=r"(?:Insufficient|No) space[^\n]{0,200}/dev/shm|/dev/shm[^\n]{0,200}No space left"
         r"|Error while creating shared memory|unexpected bus"
-        r"|unable to (?:allocate shared memory|write to file </torch_)[^\n]{0,200}No space left",
+        r"|unable to [^\n]{0,40}</torch_[^\n]{0,200}No space left",
         final=False,
         running=True,
     ),

@@ -249,7 +249,7 @@ def test_a_stop_while_jobs_wait_leaves_them_to_the_next_worker(
     worker = serve(MAX_CONCURRENCY="20")
     platform.fault(path="job-take", delay_ms=300, times=1000)
     polls = platform.count("job-take")
-    jobs = [platform.submit(asked("q", tokens=4, rate=20)) for _ in range(50)]
+    jobs = [platform.submit(asked("q", tokens=20, rate=20)) for _ in range(150)]
     until(lambda: platform.count("job-take") > polls + 2, what="a poll among others")
     assert worker.stop(seconds=60) == 0
     states = Counter(platform.job(job)["status"] for job in jobs)

@@ -11,6 +11,7 @@ import pytest
 from runpod.serverless.modules import rp_http, rp_scale
 
 from proxy import sdk
+from proxy.errors import WorkerStopped
 from proxy.report import Figures, Report
 
 
@@ -155,3 +156,46 @@ async def test_a_poll_that_the_platform_holds_is_ended_by_a_stop(
     scaler._stop()
     async with asyncio.timeout(10):
         assert await asked is None
+
+
+async def test_what_is_being_told_is_not_cut_off() -> None:
+    """Neither by a cancel nor by an abort: the supervisor hears that the job has ended."""
+    told: list[str] = []
+    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
+
+    async def fail(_session: object, name: str, _reason: object) -> None:
+        await asyncio.sleep(0.05)
+        told.append(name)
+
+    scaler._results.fail = fail  # type: ignore[method-assign]
+    scaler._hopeless["a"] = WorkerStopped("x")
+    telling = asyncio.create_task(scaler._run_job(None, scaler.config, {"id": "a", "input": {}}))
+    await asyncio.sleep(0.01)
+    assert not await scaler.stop_job("a")
+    scaler._abort()
+    await telling
+    assert told == ["a"]
+
+
+async def test_a_job_that_is_aborted_before_its_first_step_is_told() -> None:
+    told: list[str] = []
+    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
+
+    async def fail(_session: object, name: str, _reason: object) -> None:
+        told.append(name)
+
+    scaler._results.fail = fail  # type: ignore[method-assign]
+    job = {"id": "a", "input": {}}
+    scaler.job_progress.add(job)
+    await scaler.jobs_queue.put(job)
+    running = asyncio.create_task(scaler.run_jobs(None))
+    for _ in range(20):
+        await asyncio.sleep(0)
+        if scaler.jobs_queue.empty():
+            break
+    scaler._abort()
+    scaler.kill_worker()
+    async with asyncio.timeout(10):
+        await running
+    assert told == ["a"]
+    assert scaler.current_occupancy() == 0

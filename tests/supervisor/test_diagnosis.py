@@ -219,6 +219,20 @@ def test_memory_that_ran_out_explains_every_end_that_nothing_else_does() -> None
     assert diagnose(2, last_lines("bad_value"), "org/m", out_of_memory=True).kind == "bad-option"
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("unable to write to file </torch_98_345>: No space left on device (28)", "shared-memory"),
+        ("unable to allocate shared memory(shm) for file </torch_1>: No space", "unknown"),
+        ("unable to open shared memory object </torch_1> in read-write mode: Too many", "unknown"),
+        ("OSError: [Errno 28] No space left on device: '/models/x'", "disk-full"),
+    ],
+)
+def test_torchs_files_in_shared_memory(said: str, kind: str) -> None:
+    """The sentences of torch 2.13's library, with those of the system's errors."""
+    assert diagnose(1, [f"RuntimeError: {said}"]).kind == kind
+
+
 def test_an_engine_whose_lines_have_forgotten_that_it_was_ready() -> None:
     """Thousands of lines of access pushed out what said so."""
     lines = ["ValueError: No available memory for the cache blocks"]
