@@ -167,7 +167,7 @@ async def test_what_is_being_told_is_not_cut_off() -> None:
         await asyncio.sleep(0.05)
         told.append(name)
 
-    scaler._results.fail = fail  # type: ignore[method-assign]
+    scaler._results.fail = fail  # type: ignore[assignment]
     scaler._hopeless["a"] = WorkerStopped("x")
     telling = asyncio.create_task(scaler._run_job(None, scaler.config, {"id": "a", "input": {}}))
     await asyncio.sleep(0.01)
@@ -184,7 +184,7 @@ async def test_a_job_that_is_aborted_before_its_first_step_is_told() -> None:
     async def fail(_session: object, name: str, _reason: object) -> None:
         told.append(name)
 
-    scaler._results.fail = fail  # type: ignore[method-assign]
+    scaler._results.fail = fail  # type: ignore[assignment]
     job = {"id": "a", "input": {}}
     scaler.job_progress.add(job)
     await scaler.jobs_queue.put(job)

@@ -223,7 +223,10 @@ def test_memory_that_ran_out_explains_every_end_that_nothing_else_does() -> None
     ("said", "kind"),
     [
         ("unable to write to file </torch_98_345>: No space left on device (28)", "shared-memory"),
-        ("unable to allocate shared memory(shm) for file </torch_1>: No space", "unknown"),
+        (
+            "unable to resize file </torch_1> to the right size: No space left on device",
+            "shared-memory",
+        ),
         ("unable to open shared memory object </torch_1> in read-write mode: Too many", "unknown"),
         ("OSError: [Errno 28] No space left on device: '/models/x'", "disk-full"),
     ],
