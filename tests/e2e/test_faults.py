@@ -146,7 +146,8 @@ def test_the_api_server_is_killed_then_the_worker_is_stopped(
     late = platform.submit(asked(stream=False, tokens=1))
     assert worker.wait(90) == 0
     assert worker.left() == []
-    assert platform.job(late)["status"] == "IN_QUEUE"
+    # In a poll that had just begun it may still have come; then it is answered.
+    assert platform.job(late)["status"] in {"IN_QUEUE", "COMPLETED"}
     platform.cancel(late)
 
 
