@@ -127,7 +127,7 @@ def _is_ready(client: httpx.Client, settings: Settings) -> bool:
 
 def memory() -> None:
     """Raise UnfitError where next to no memory is left; RUNPOD_MIN_MEMORY_GB sets how much."""
-    said = _setting("RUNPOD_MIN_MEMORY_GB", None)
+    said = _setting("RUNPOD_MIN_MEMORY_GB")
     least = _LEAST_MEMORY if said is None else said
     free = psutil.virtual_memory().available / 1e9
     if free < least:
@@ -141,7 +141,7 @@ def disk() -> None:
     """
     place = _existing(Path(os.environ.get("HF_HOME") or Path.home()))
     found = shutil.disk_usage(place)
-    share = _setting("RUNPOD_MIN_DISK_PERCENT", None)
+    share = _setting("RUNPOD_MIN_DISK_PERCENT")
     least = _LEAST_DISK if share is None else found.total / 1e9 * share / 100
     free = found.free / 1e9
     if free < least:
@@ -172,11 +172,11 @@ def gpu() -> None:
         raise UnfitError(f"the GPU's driver does not work, nvidia-smi says: {said}")
 
 
-def _setting(name: str, default: float | None) -> float | None:
+def _setting(name: str) -> float | None:
     try:
         return float(os.environ[name])
     except (KeyError, ValueError):
-        return default
+        return None
 
 
 def _existing(path: Path) -> Path:

@@ -237,7 +237,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             return None
         began = time.monotonic()
         try:
-            found = await _unless(self._poll_is_idle(), self._fetch_jobs(session, wanted))
+            found = await _unless(self._poll_is_idle(began), self._fetch_jobs(session, wanted))
         except TimeoutError:  # as the platform ends a poll for which there was no job
             raise
         except Exception:
@@ -251,13 +251,12 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             self._report.taken(job)
         return found
 
-    async def _poll_is_idle(self) -> None:
-        """Return when the worker drains, and no answer to the poll that begins now is on its way.
+    async def _poll_is_idle(self, began: float) -> None:
+        """Return when the worker drains, and no answer to a poll that began then is on its way.
 
         Nobody gets back a job that arrives where a poll has just been ended. Where jobs wait, that
         would be likely; where the platform holds the poll, it is not.
         """
-        began = time.monotonic()
         await self._draining.wait()
         await asyncio.sleep(began + _ANSWER_COMES - time.monotonic())
 

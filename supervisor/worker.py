@@ -43,7 +43,8 @@ log = logging.getLogger(__name__)
 _PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
 _ORPHANS_WITHIN = 10.0  # seconds, after the engine's group has had its own
 _CLEAN_UP_WITHIN = 10.0  # seconds: nobody waits for what could not be killed before
-_REAP_EVERY = 5.0  # seconds between two looks at orphans and at memory
+_REAP_EVERY = 5.0  # seconds
+_LOOK_EVERY = 5.0  # seconds between two looks at what was killed for memory
 _SPAWN_PAUSE = 1.0  # seconds after a proxy that could not be started, for want of something
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
@@ -74,7 +75,6 @@ class Worker:
         self._guardian = Guardian()
         self._engine: Child | None = None
         self._start: Start | None = None
-        self._memory = MemoryWatch()  # of one engine
         self._proxy: Child | None = None
         self._reports = Reports()
         self._owed: set[signal.Signals] = set()  # to the proxy, as soon as it hears them
@@ -181,7 +181,7 @@ class Worker:
     async def _spawn_engine(self) -> None:
         start = self._start = Start()
         env = plan.engine_environment(self._env, self._plan)
-        self._memory = MemoryWatch()
+        killed = MemoryWatch()
         try:
             engine = self._engine = await Child.spawn(
                 (*self._plan.before, *self._plan.command),
@@ -200,7 +200,8 @@ class Worker:
         if self._state.restarts == 0:
             self._spawn_seconds = startup.own_seconds()
         log.info("engine spawned, pid %d", engine.pid)
-        self._task(self._watch_exit(engine, start))
+        self._task(self._watch_exit(engine, start, killed))
+        self._watches.add(self._task(self._watch_memory(killed)))
         self._watches.add(self._task(self._watch_health(start)))
         self._watches.add(self._task(self._watch_download(start, env)))
 
@@ -215,7 +216,12 @@ class Worker:
         cache = Path(folder) if folder else look.hub_cache(env)
         await progress.watch(start, model, self._plan.value("--revision") or "", cache, env)
 
-    async def _watch_exit(self, engine: Child, start: Start) -> None:
+    async def _watch_memory(self, killed: MemoryWatch) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            killed.look()
+
+    async def _watch_exit(self, engine: Child, start: Start, killed: MemoryWatch) -> None:
         code = await engine.ended()
         for watch in self._watches:
             watch.cancel()
@@ -223,7 +229,7 @@ class Worker:
         # Now, for what is left of its group may take long to go, and may have to be killed.
         stopping = self._state.phase is Phase.DRAINING
         asked_for = stopping or self._state.killed
-        out_of_memory = not stopping and self._memory.killed_lately()
+        out_of_memory = not stopping and killed.killed_lately()
         self._events.put_nowait(lifecycle.Probed(healthy=False, dead=True))
         await engine.wait()
         self._engine = None
@@ -343,7 +349,6 @@ class Worker:
         while True:
             await asyncio.sleep(_REAP_EVERY)
             reap_orphans(self._own(), kill=False)
-            self._memory.look()
 
     # --- the proxy ---
 
@@ -386,9 +391,7 @@ class Worker:
                     self._guardian,
                     pass_fds=(its, jobs),
                 )
-            if self._owed and not left:
-                self._owed.clear()
-                proxy.terminate()
+            self._tell_what_is_owed()
             loop.add_reader(ours, self._take_report, ours)
             descriptors.callback(loop.remove_reader, ours)
             try:
@@ -403,9 +406,7 @@ class Worker:
             asyncio.get_running_loop().remove_reader(fd)
         if self._reports.works:
             self._machine_is_fit = True
-            if self._proxy is not None:
-                while self._owed:
-                    self._proxy.tell(self._owed.pop())
+            self._tell_what_is_owed()
         first = self._state.restarts == 0 and "first_job" not in self._status.phases
         if first and self._reports.figures.taken:
             self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
@@ -440,10 +441,14 @@ class Worker:
 
     def _tell_proxy(self, number: signal.Signals) -> None:
         """SIGTERM: finish the jobs in hand; SIGUSR1: end them with an error."""
+        self._owed.add(number)
+        self._tell_what_is_owed()
+
+    def _tell_what_is_owed(self) -> None:
+        # Before it is at work a signal would end it, and the jobs that it took over with it.
         if self._proxy is not None and (self._reports.works or not self._reports.figures.jobs):
-            self._proxy.tell(number)
-        else:  # the signal would end it before it has told its jobs
-            self._owed.add(number)
+            while self._owed:
+                self._proxy.tell(self._owed.pop())
 
     async def _wait_for_idle_engine(self) -> None:
         from supervisor import health
