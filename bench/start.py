@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.processes import ROOT, ProcessEndedError
-from supervisor import plan
 from supervisor.catalog import options
+from supervisor.command import plan
 from tests.processes import free_port
 from tools.engine import name_vllm
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import uvloop
 
-from proxy import config
-from proxy.config import ProxyConfigurationError, Settings
 from proxy.engine import Engine
 from proxy.handler import Handler
-from proxy.report import Figures, Report, left
+from proxy.settings import ProxyConfigurationError, Settings, read
+from supervisor.link.figures import Figures
+from supervisor.link.report import Report, left
 
 log = logging.getLogger("proxy")
 
@@ -35,12 +35,12 @@ def main() -> int:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        settings = config.read(os.environ)
+        settings = read(os.environ)
     except ProxyConfigurationError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
         return 78
     _quiet_sdk()
-    from proxy import fitness, sdk
+    from proxy.platform import fitness, sdk
 
     report = Report(settings.REPORT_FD)
     fitness.register(settings, report.cause)

@@ -18,7 +18,6 @@ import httpx
 import tenacity
 from httpx_aiohttp import AiohttpTransport
 
-from proxy.config import Settings
 from proxy.errors import (
     AnswerTooLarge,
     ConnectionLost,
@@ -29,7 +28,8 @@ from proxy.errors import (
     JobError,
     StreamBroken,
 )
-from proxy.jobs import Request
+from proxy.request.forms import Request
+from proxy.settings import Settings
 from proxy.supervision import Supervision
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine

@@ -9,15 +9,16 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from proxy import jobs, native, parameters, relay, sse
-from proxy.batching import MOST_BYTES, Batches
-from proxy.config import Settings
 from proxy.engine import Engine, Stream
 from proxy.errors import AnswerTooLarge, EngineRefused, JobError
-from proxy.jobs import Request
-from proxy.pace import Pace
-from proxy.record import Record
-from proxy.report import Figures
+from proxy.job_log import Record
+from proxy.request import dropped, forms
+from proxy.request.forms import Request
+from proxy.settings import Settings
+from proxy.stream import batches, native, sse
+from proxy.stream.pace import Pace
+from proxy.stream.ramp import MOST_BYTES, Batches
+from supervisor.link.figures import Figures
 
 log = logging.getLogger("proxy")
 
@@ -49,7 +50,7 @@ class Handler:
         self.figures.jobs += 1
         self.figures.taken += 1
         try:
-            request = jobs.read(job, self._settings)
+            request = forms.read(job, self._settings)
             record.route = request.route
             record.asked = request.body
             async for output in self._outputs(request, record):
@@ -113,8 +114,8 @@ class Handler:
     async def _once(
         self, request: Request, record: Record, *, again: bool
     ) -> AsyncGenerator[Any, None]:
-        if parameters.suspects(request.route, request.body):
-            body = parameters.settle(request.body, await self._engine.version())
+        if dropped.suspects(request.route, request.body):
+            body = dropped.settle(request.body, await self._engine.version())
             request = replace(request, body=body)
             record.asked = body
         if request.stream:
@@ -134,7 +135,7 @@ class Handler:
         with self._pace.stream():
             async with self._engine.stream(request, again=again) as stream:
                 _close_with_task(stream)
-                async for events in relay.batches(stream, waiting, self._pace):
+                async for events in batches.batches(stream, waiting, self._pace):
                     self.figures.tokens += waiting.seen - (record.tokens or 0)
                     record.tokens = waiting.seen
                     text = b"".join(events)

@@ -5,56 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
+
+from supervisor.link.standing import Standing
 
 _FRESH = 0.5  # seconds for which an answer is as good as a new one
 _TIMEOUT = 5.0
 _HELD = 300.0  # seconds that the supervisor holds one question
 _POLL = 0.1
 _DIAGNOSED_WITHIN = 6.0  # seconds: an API server whose core has died ends within 3
-
-#: States from which no engine comes back.
-OVER = frozenset({"DRAINING", "STOPPED", "FAILED"})
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How the worker stands."""
-
-    state: str
-    cause: str | None  # of the last failure
-    restarts: int
-    engine: int | None  # its process; None while there is none
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> Standing:
-        """From the body of `/status`; a supervisor of another version may leave things out."""
-        return cls(
-            str(body.get("state", "")),
-            body.get("last_failure"),
-            int(body.get("restarts") or 0),
-            body.get("engine_pid"),
-        )
-
-    @property
-    def over(self) -> bool:
-        """Whether no engine comes back."""
-        return self.state in OVER
-
-    @property
-    def words(self) -> str:
-        """For an error: what is the matter."""
-        what = {
-            "STARTING": "the engine is starting",
-            "RESTARTING": "the engine is being restarted",
-            "DRAINING": "the worker is being stopped",
-            "STOPPED": "the worker has stopped",
-            "FAILED": "the worker has given up",
-        }.get(self.state, "the engine cannot be reached")
-        return f"{what}: {self.cause}" if self.cause else what
 
 
 class Supervision:

@@ -17,17 +17,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from supervisor import explain, plan, ports
-from supervisor.catalog import Catalog, options, store
-from supervisor.config import Settings
-from supervisor.errors import BadArgument, ConfigurationError, SupervisorError
-from supervisor.files import write_whole
-from supervisor.findings import Remark
-from supervisor.logs import LogSink, SinkHandler
-from supervisor.models.found import Download
-from supervisor.models.look import look
-from supervisor.plan import Plan
-from supervisor.process import executable
+from . import ports
+from .catalog import Catalog, options, store
+from .command import explain, plan
+from .command.plan import Plan
+from .errors import BadArgument, ConfigurationError, SupervisorError
+from .files import write_whole
+from .findings import Remark
+from .models.disk import look
+from .models.placement import Download
+from .settings.config import Settings
+from .worker.logs import LogSink, SinkHandler
+from .worker.process import executable
 
 log = logging.getLogger("supervisor")
 
@@ -78,7 +79,7 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
     made = replace(made, command=(executable(made.command, env.get("PATH")), *made.command[1:]))
     if made.download is not None:
         made = replace(made, before=_download_first(made, made.download, env))
-    from supervisor.worker import Worker, check_model
+    from .worker.loop import Worker, check_model
 
     check_model(made.model)
     _check_ports(made.settings)
@@ -105,7 +106,7 @@ def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
 
 def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tuple[str, ...]:
     """What fetches `wanted` by the engine's interpreter and then becomes the engine."""
-    from supervisor.models import bake
+    from .models import bake
 
     interpreter = store.installed(made.settings.vllm_command, env).interpreter
     folder = Path(wanted.folder)
@@ -175,7 +176,7 @@ def status(asked: argparse.Namespace) -> int:
     """
     import httpx
 
-    from supervisor import status as shown
+    from .worker import status as shown
 
     settings = plan.make(dict(os.environ), None).settings
     query = {"wait": asked.wait, "timeout": str(asked.timeout)} if asked.wait else None
@@ -215,7 +216,7 @@ def catalog(asked: argparse.Namespace) -> int:
 
 def bake_command(_asked: argparse.Namespace) -> int:
     """Download the model into the image that is built."""
-    from supervisor.models import bake
+    from .models import bake
 
     env = dict(os.environ)
     bake.announce(bake.bake(env, plan.make(env, None).settings.vllm_command))
@@ -224,7 +225,7 @@ def bake_command(_asked: argparse.Namespace) -> int:
 
 def doctor(_asked: argparse.Namespace) -> int:
     """Say what a start would find; 1 if something is bad."""
-    from supervisor.doctor import Verdict, examine, report
+    from .doctor import Verdict, examine, report
 
     env = dict(os.environ)
     lines = examine(_plan(env, lambda line: print(line, file=sys.stderr)), env)

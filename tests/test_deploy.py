@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from supervisor import plan
-from supervisor.config import WORKER_VARIABLES
-from supervisor.lifecycle import Policy
+from supervisor.command import plan
+from supervisor.settings.config import WORKER_VARIABLES
+from supervisor.worker.lifecycle import Policy
 from tests.processes import ROOT
 from tools import tags
 

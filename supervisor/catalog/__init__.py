@@ -4,6 +4,6 @@
 keeps them under the version they belong to.
 """
 
-from supervisor.catalog.options import Catalog, Kind, Option
+from .options import Catalog, Kind, Option
 
 __all__ = ["Catalog", "Kind", "Option"]

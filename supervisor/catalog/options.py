@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from supervisor.errors import CatalogError
+from ..errors import CatalogError
 
 SCHEMA = 1
 

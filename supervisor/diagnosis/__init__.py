@@ -10,8 +10,8 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from supervisor.diagnosis.rules import RULES, Rule
-from supervisor.secrets import masked
+from ..secrets import masked
+from .rules import RULES, Rule
 
 _LINE_MOST = 1000  # characters of a line that are read; vLLM's longest sentences end before
 _QUOTE_MOST = 300

@@ -14,16 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from supervisor import ports
-from supervisor.catalog import store
-from supervisor.doctor.checks import Line, Verdict, judge
-from supervisor.errors import SupervisorError
-from supervisor.plan import Plan
-from supervisor.secrets import masked
+from .. import ports
+from ..catalog import store
+from ..command.plan import Plan
+from ..errors import SupervisorError
+from ..secrets import masked
+from .checks import Line, Verdict, judge
 
 __all__ = ["Line", "Verdict", "examine", "report"]
 
-_PROBE = Path(__file__).with_name("probe.py")
+_PROBE = Path(__file__).parents[1] / "foreign" / "probe.py"
 _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does not answer
 
 

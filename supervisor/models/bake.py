@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisor.catalog import store
-from supervisor.errors import ConfigurationError, SupervisorError
-from supervisor.files import write_whole
-from supervisor.models.found import MANIFEST, Name, baked_folder
+from ..catalog import store
+from ..errors import ConfigurationError, SupervisorError
+from ..files import write_whole
+from .placement import MANIFEST, Name, baked_folder
 
-_DOWNLOAD = Path(__file__).with_name("download.py")
+_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download.py"
 _TOKEN_FILE = "/run/secrets/HF_TOKEN"
 _SCHEMA = 1
 

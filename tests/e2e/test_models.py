@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import plan
 from supervisor.catalog import options
+from supervisor.command import plan
 from supervisor.models import bake as bake_module
-from supervisor.models.look import look
+from supervisor.models.disk import look
 from tests import client
 from tests.e2e.conftest import engine_environment
 from tests.hub.serving import hub

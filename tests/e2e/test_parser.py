@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from supervisor import explain, flags, plan
 from supervisor.catalog import Catalog, Kind, Option, store
-from supervisor.config import WORKER_VARIABLES
-from tests.supervisor.test_meanings import OLD_NAMES
+from supervisor.command import explain, plan, translate
+from supervisor.settings.config import WORKER_VARIABLES
+from tests.supervisor.command.test_legacy import OLD_NAMES
 from tools import engine
 from tools.worker import CHECKOUT
 
@@ -58,7 +58,7 @@ class Real:
     def settable(self) -> Iterator[Option]:
         """Every option that a variable can set."""
         for option in self.catalog.options:
-            if flags.guard(option.env, option) is None and option.env not in WORKER_VARIABLES:
+            if translate.guard(option.env, option) is None and option.env not in WORKER_VARIABLES:
                 yield option
 
 
@@ -75,7 +75,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[Real]:
     records = json.loads(path.read_text())["options"]
     interpreter = store.installed(command, _environment()).interpreter
     script = str(Path(__file__).with_name("parse.py"))
-    introspect = str(CHECKOUT / "supervisor" / "catalog" / "introspect.py")
+    introspect = str(CHECKOUT / "supervisor" / "foreign" / "introspect.py")
     with subprocess.Popen(
         [*interpreter, script, introspect],
         stdin=subprocess.PIPE,

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from proxy import config
+from proxy import settings
 from proxy.engine import Engine
 from proxy.handler import Handler
 from tests.processes import free_port
@@ -23,7 +23,7 @@ class Worker:
     """A handler with its engine, and what it yields for a job."""
 
     def __init__(self, url: str, **environment: str) -> None:
-        self.settings = config.read({"ENGINE_URL": url, **environment})
+        self.settings = settings.read({"ENGINE_URL": url, **environment})
         self.engine = Engine(self.settings)
         self.handler = Handler(self.settings, self.engine)
 

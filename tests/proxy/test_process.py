@@ -169,7 +169,7 @@ def polls(platform: Platform) -> bool:
 ANOTHER_SDK = """
 import runpy
 from runpod.serverless.modules import rp_http
-from proxy import sdk
+from proxy.platform import sdk
 found = sdk._missing
 def missing():
     rp_http.JOB_STREAM_URL, kept = None, rp_http.JOB_STREAM_URL

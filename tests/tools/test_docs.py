@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from supervisor import plan
-from supervisor.config import WORKER_VARIABLES
-from tests.supervisor.test_flags import catalog
+from supervisor.command import plan
+from supervisor.settings.config import WORKER_VARIABLES
+from tests.supervisor.command.test_translate import catalog
 from tools.docs import __main__ as docs
 from tools.docs import common, known, settings
 from tools.worker import CHECKOUT

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from supervisor import flags, meanings
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.catalog.options import variable
+from supervisor.command import legacy, translate
 from tools.docs import settings
 
 Default = str | int | float | bool
@@ -53,8 +53,8 @@ def form(catalog: Catalog) -> dict[str, list[Field]]:
 
 def _flag(name: str, catalog: Catalog) -> str:
     """What tells two names of the same thing: the option of a name, or the name itself."""
-    carrier = meanings.carrier(name, catalog)
-    if isinstance(carrier, meanings.Alias | meanings.Inverse):
+    carrier = legacy.carrier(name, catalog)
+    if isinstance(carrier, legacy.Alias | legacy.Inverse):
         return catalog.by_variable[variable(carrier.flag)][0].flag
     known = catalog.by_variable.get(name)
     return known[0].flag if known else name
@@ -70,21 +70,21 @@ def _option(name: str, sentence: str, catalog: Catalog) -> Field | None:
     known = catalog.by_variable.get(name)
     if known is not None:
         option, spelling = known
-        if flags.guard(name, option) is not None:
+        if translate.guard(name, option) is not None:
             return None
         return _of(name, sentence, option, inverse=spelling in option.off)
-    if name == meanings.SERVED_NAME:
+    if name == legacy.SERVED_NAME:
         return Field(name, "text", "", sentence)
-    carrier = meanings.carrier(name, catalog)
+    carrier = legacy.carrier(name, catalog)
     match carrier:
-        case meanings.Alias(flag=flag) | meanings.Inverse(flag=flag):
+        case legacy.Alias(flag=flag) | legacy.Inverse(flag=flag):
             target, spelling = catalog.by_variable[variable(flag)]
-            inverse = isinstance(carrier, meanings.Inverse) or spelling in target.off
+            inverse = isinstance(carrier, legacy.Inverse) or spelling in target.off
             return _of(name, sentence, target, inverse=inverse)
-        case meanings.WhenTrue():
+        case legacy.WhenTrue():
             return Field(name, "select", "", sentence, ("", "true", "false"))
-        case meanings.Field():
-            return Field(name, "number" if meanings.is_number(name) else "text", "", sentence)
+        case legacy.Field():
+            return Field(name, "number" if legacy.is_number(name) else "text", "", sentence)
         case _:
             return None
 

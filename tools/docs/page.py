@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from supervisor import flags, meanings
 from supervisor.catalog import Catalog, Kind, Option
-from supervisor.meanings import Alias, Field, Gone, Inverse, WhenTrue
+from supervisor.command import legacy, translate
+from supervisor.command.legacy import Alias, Field, Gone, Inverse, WhenTrue
 from tools.docs import common, known, settings
 
 _LONG = 12  # choices: more than these do not help in a table
@@ -54,10 +54,10 @@ def _own() -> str:
 def _old_names() -> str:
     versions = list(known.catalogs())
     rows = []
-    for name in sorted(meanings.names() | {"MODEL_NAME", "HF_TOKEN"}):
+    for name in sorted(legacy.names() | {"MODEL_NAME", "HF_TOKEN"}):
         cells = [_becomes(name, catalog) for catalog in known.catalogs().values()]
         rows.append((f"`{name}`", *_folded(versions, cells)))
-    zeros = ", ".join(f"`{name}`" for name in sorted(meanings.ZERO_IS_UNSET))
+    zeros = ", ".join(f"`{name}`" for name in sorted(legacy.ZERO_IS_UNSET))
     return (
         "## Names of older workers\n\n"
         "A name that is an option of the installed vLLM is that option. These are carried over"
@@ -82,11 +82,11 @@ def _becomes(name: str, catalog: Catalog) -> str:
         return "the first argument"
     if name == "HF_TOKEN":
         return "stays in the environment"
-    if name == meanings.SERVED_NAME:
+    if name == legacy.SERVED_NAME:
         return "`--served-model-name`, before the model's own name"
     if name in catalog.by_variable:
         return f"`{catalog.by_variable[name][1]}`"
-    match meanings.carrier(name, catalog):
+    match legacy.carrier(name, catalog):
         case Alias(flag=flag):
             return f"`{flag}`"
         case Inverse(flag=flag):
@@ -105,7 +105,7 @@ def _becomes(name: str, catalog: Catalog) -> str:
 def _guarded(catalog: Catalog) -> str:
     names: dict[str, list[str]] = {}
     for option in sorted(catalog.options, key=lambda option: option.env):
-        if reason := flags.guard(option.env, option):
+        if reason := translate.guard(option.env, option):
             names.setdefault(reason, []).append(f"`{option.env}`")
     rows = [(", ".join(same), reason) for reason, same in names.items()]
     return (
@@ -120,7 +120,7 @@ def _options(catalog: Catalog) -> str:
     groups = {record["flag"]: record["group"] for record in records}
     found: dict[str, list[Option]] = {}
     for option in catalog.options:
-        if not flags.guard(option.env, option):
+        if not translate.guard(option.env, option):
             found.setdefault(_group(groups[option.flag]), []).append(option)
     parts = [f"## Options of vLLM {catalog.version}\n"]
     for title, options in sorted(found.items()):

@@ -1,0 +1,183 @@
+"""What the SDK checks before the first job: whether this machine is fit, and the engine ready.
+
+The SDK runs its checks one after the other; one that fails is reported to the platform with its
+name and reason, and ends the process with 1. The machine's come first: they are done while the
+engine still loads, and need nothing that it needs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+from runpod.serverless.modules import rp_fitness
+
+from proxy.settings import Settings
+from supervisor.link.standing import Standing
+
+log = logging.getLogger("proxy")
+
+_POLL = 0.05  # seconds between two tries
+_ASK_FOR = 30.0  # seconds that the supervisor holds one question
+_GPU_WITHIN = 30.0  # seconds: a driver that hangs is a broken one
+_LEAST_MEMORY = 0.25  # GB
+_LEAST_DISK = 0.1  # GB
+_OURS = ("memory", "disk", "gpu", "engine")
+
+
+class UnfitError(Exception):
+    """One sentence: what is wrong, and what to do."""
+
+
+def register(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Give the SDK the checks of `settings`, the machine's first.
+
+    Args:
+        settings: the proxy's.
+        tell: is told why a check fails, before the SDK ends the process.
+    """
+    wanted = settings.FITNESS_CHECKS.split(",")
+    if "gpu" not in wanted:  # nor the SDK's own once more
+        os.environ |= {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true"}
+    _tell_of_the_sdks_own(tell)
+
+    def told(check: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                check()
+            except Exception as reason:
+                tell(str(reason))
+                raise
+
+        run.__name__ = check.__name__
+        return run
+
+    for check in (memory, disk, gpu):
+        if check.__name__ in wanted:
+            rp_fitness.register_fitness_check(told(check))
+    for name in ("_ensure_gpu_check_registered", "_ensure_system_checks_registered"):
+        # The SDK's own, where the user wants them: they, too, are not to wait for the engine.
+        getattr(rp_fitness, name, lambda: None)()
+
+    def engine() -> None:
+        until_ready(settings)
+        log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
+
+    if "engine" in wanted:
+        rp_fitness.register_fitness_check(told(engine))
+
+
+def _tell_of_the_sdks_own(tell: Callable[[str], None]) -> None:
+    """Let the supervisor hear why a check of the SDK's own failed, as the platform does."""
+    report = getattr(rp_fitness, "_report_unhealthy", None)
+    if report is None:
+        return
+
+    def reported(check: str, reason: str) -> None:
+        if check not in _OURS:
+            tell(f"{check}: {reason}")
+        report(check, reason)
+
+    rp_fitness._report_unhealthy = reported  # looked for above
+
+
+def report_unhealthy(reason: str) -> None:
+    """Tell the platform that the engine is lost for good, as the SDK tells of a failed check."""
+    tell = getattr(rp_fitness, "_report_unhealthy", None)
+    if tell is not None:
+        tell("engine", reason)
+
+
+def until_ready(settings: Settings) -> None:
+    """Until the supervisor says that the engine is ready; without one, until the engine does.
+
+    Raises:
+        UnfitError: the worker has given up, and why.
+    """
+    with httpx.Client(trust_env=False, timeout=_ASK_FOR + 10) as client:
+        while not _is_ready(client, settings):
+            time.sleep(_POLL)
+
+
+def _is_ready(client: httpx.Client, settings: Settings) -> bool:
+    try:
+        if settings.control_url is None:
+            return client.get(f"{settings.engine_url}/health").status_code == httpx.codes.OK
+        query = {"wait": "ready", "timeout": f"{_ASK_FOR:.0f}"}
+        answer = client.get(f"{settings.control_url}/status", params=query)
+        if answer.status_code == httpx.codes.OK:
+            return True
+        standing = Standing.read(answer.json())
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
+    if standing.state == "FAILED":
+        raise UnfitError(standing.words)
+    return False
+
+
+# --- the machine ---
+
+
+def memory() -> None:
+    """Raise UnfitError where next to no memory is left; RUNPOD_MIN_MEMORY_GB sets how much."""
+    said = _setting("RUNPOD_MIN_MEMORY_GB")
+    least = _LEAST_MEMORY if said is None else said
+    free = psutil.virtual_memory().available / 1e9
+    if free < least:
+        raise UnfitError(f"{free:.1f} GB of memory are free, and {least:g} are the least")
+
+
+def disk() -> None:
+    """Raise UnfitError where next to no disk is left for a model that is to be downloaded.
+
+    RUNPOD_MIN_DISK_PERCENT sets how much; 0 turns it off.
+    """
+    place = _existing(Path(os.environ.get("HF_HOME") or Path.home()))
+    found = shutil.disk_usage(place)
+    share = _setting("RUNPOD_MIN_DISK_PERCENT")
+    least = _LEAST_DISK if share is None else found.total / 1e9 * share / 100
+    free = found.free / 1e9
+    if free < least:
+        raise UnfitError(
+            f"{free:.1f} GB of disk are free at {place}, and {least:.1f} are the least"
+        )
+
+
+def gpu() -> None:
+    """Raise UnfitError where the container was given GPUs and their driver does not answer.
+
+    It is asked by `nvidia-smi`, which takes no memory of a GPU.
+    """
+    given = os.environ.get("NVIDIA_VISIBLE_DEVICES", "")
+    command = shutil.which("nvidia-smi")
+    if given in {"", "void", "none"} or command is None:
+        return
+    try:
+        done = subprocess.run(
+            [command, "-L"], capture_output=True, text=True, timeout=_GPU_WITHIN, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise UnfitError(f"nvidia-smi did not answer within {_GPU_WITHIN:.0f} s") from None
+    except OSError as reason:
+        raise UnfitError(f"nvidia-smi cannot be run: {reason.strerror}") from None
+    if done.returncode or "GPU 0" not in done.stdout:
+        said = " ".join((done.stderr or done.stdout).split())[:200]
+        raise UnfitError(f"the GPU's driver does not work, nvidia-smi says: {said}")
+
+
+def _setting(name: str) -> float | None:
+    try:
+        return float(os.environ[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in (path, *path.absolute().parents) if place.exists())

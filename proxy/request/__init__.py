@@ -1,0 +1,1 @@
+"""A job's input to a request of the engine."""

@@ -1,0 +1,102 @@
+"""When a stream's events are handed over: the ramp and the latency budget. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from proxy.settings import Ramp
+from proxy.stream import sse
+
+#: Bytes of events in one yield. The platform takes 1 MB, and the SDK sends JSON, in which each
+#: quote and each backslash takes two.
+MOST_BYTES = 480_000
+
+#: The adaptive budget: a batch costs about 0.2 ms of CPU, most of it the POST, so with N streams a
+#: batch of each every N x 0.27 ms keeps well within one core. Below the least nothing is gained:
+#: the POST's round trip to the platform takes about as long.
+_BUDGET_PER_STREAM = 0.00027  # seconds
+_BUDGET_LEAST = 0.035
+_BUDGET_MOST = 0.25
+
+
+def budget(streams: int, fixed_ms: float | None) -> float | None:
+    """Seconds that a token may wait for its batch.
+
+    Args:
+        streams: how many run now.
+        fixed_ms: BATCH_MAX_LATENCY_MS; 0 turns the budget off, None makes it adaptive.
+
+    Returns:
+        None where a batch is handed over only when it is full.
+    """
+    if fixed_ms is not None:
+        return fixed_ms / 1000 if fixed_ms else None
+    return adaptive(streams)
+
+
+def adaptive(streams: int) -> float:
+    """The seconds between two looks at one stream's socket that `streams` of them can afford."""
+    return min(_BUDGET_MOST, max(_BUDGET_LEAST, streams * _BUDGET_PER_STREAM))
+
+
+@dataclass(slots=True)
+class Batches:
+    """Events that wait to be handed over, and how many tokens the next batch takes."""
+
+    ramp: Ramp
+    exact: bool = False
+    tokens: int = 0  # that wait
+    seen: int = 0  # in all
+    _events: list[tuple[bytes, int]] = field(default_factory=list)
+    _size: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._size = min(self.ramp.first, self.ramp.most)
+
+    @property
+    def size(self) -> int:
+        """How many tokens the next batch takes. A fraction grows on: 1, 1.5, 2.25 is 1, 2, 3."""
+        return math.ceil(self._size)
+
+    def add(self, events: Sequence[bytes]) -> None:
+        """Take events, and count the tokens in each."""
+        for event in events:
+            count = sse.tokens(event)
+            self._events.append((event, count))
+            self.tokens += count
+            self.seen += count
+
+    @property
+    def full(self) -> bool:
+        """Whether the next batch holds as many tokens as the ramp says."""
+        return self.tokens >= self.size
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._events
+
+    def take(self) -> list[bytes]:
+        """The next batch, and the ramp goes one step on.
+
+        With `exact` a full batch is cut at the ramp's size; otherwise everything that is there
+        goes, up to the largest size: it has waited already. Events without tokens go with those
+        before them. No batch is over `MOST_BYTES`, save a single event that is larger by itself.
+        """
+        most = self.size if self.exact else self.ramp.most
+        taken = length = count = 0
+        for event, tokens in self._events:
+            too_many = tokens and count + tokens > most
+            if taken and (too_many or length + len(event) > MOST_BYTES):
+                break
+            taken += 1
+            length += len(event)
+            count += tokens
+        batch = [event for event, _ in self._events[:taken]]
+        del self._events[:taken]
+        self.tokens -= count
+        if count:
+            self._size = min(self.ramp.most, self._size * self.ramp.growth)
+        return batch

@@ -1,0 +1,1 @@
+"""What to run: environment variables to a command line. Pure."""

@@ -1,0 +1,44 @@
+"""A chat template given as text, handed over in the form that the engine understands. Pure.
+
+vLLM takes a template as a file or as one line of text. A version whose parser does not say so may
+take a file only, and one line is decoded with Python's `unicode_escape`, which spoils every letter
+outside ASCII. In these two cases the text goes into a file, which every version reads as it is.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePath
+
+from ..catalog import Catalog
+from .legacy import Origin, Rewritten
+
+_FLAG = "--chat-template"
+_JINJA = re.compile(r"\{[{%#]")
+_ESCAPE = re.compile(r"\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
+
+
+def as_file(
+    rewritten: Rewritten, catalog: Catalog, env: Mapping[str, str], files: dict[str, str]
+) -> None:
+    """Replace a template by the path of a file, added to `files`, where the text would not do."""
+    option = catalog.option(_FLAG)
+    text = rewritten.env.get(option.env, "") if option else ""
+    if option is None or not _JINJA.search(text):
+        return
+    if text.isascii() and "single-line" in option.help:
+        return
+    content = _ESCAPE.sub(lambda found: codecs.decode(found[0], "unicode_escape"), text)
+    name = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:12]
+    folder = env.get("TMPDIR") or tempfile.gettempdir()
+    path = str(PurePath(folder, "vllm-supervisor", f"chat-template-{name}.jinja"))
+    files[path] = content
+    origin = rewritten.origins.get(option.env, Origin((option.env,), "option"))
+    note = "the template is written to this file at the start"
+    rewritten.env[option.env] = path
+    rewritten.origins[option.env] = replace(origin, note=note)

@@ -1,0 +1,1 @@
+"""What another interpreter runs. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The contract of our two processes, both ends of it."""

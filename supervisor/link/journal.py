@@ -1,0 +1,104 @@
+"""The supervisor's end of the report pipe: which jobs are in the proxy's hands, and its figures.
+
+The proxy writes one line for each report (`report`), its kind in the first character::
+
+    +ID {"id": ID, "input": ...}   a job was taken; the JSON is all of it
+    *ID                            something of its answer has gone to the platform
+    -ID                            it has ended: answered, failed or cancelled
+    ={"jobs": 3, ...}              figures, once a second; see `figures`
+    !TEXT                          why the proxy is about to end
+
+The jobs are kept here because the proxy may be killed: the next one is handed those that are left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+
+from .figures import Figures
+
+_PIECE = 1 << 20  # bytes in one read
+#: Bytes of jobs that are kept. Of a job beyond it only the id is: it is told of, not run again.
+KEPT_MOST = 256 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class _InHand:
+    line: bytes | None  # the job as JSON; None: too much to keep
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class Journal:
+    """The jobs in hand and the figures of all proxies so far; of this one, what it says."""
+
+    cause: str | None = None
+    works: bool = False  # this proxy: its checks are done, and it hears signals
+    _jobs: dict[str, _InHand] = field(default_factory=dict)
+    _kept: int = 0
+    _before: Figures = field(default_factory=Figures)  # of proxies that have ended
+    _now: Figures = field(default_factory=Figures)
+    _rest: list[bytes] = field(default_factory=list)
+
+    @property
+    def figures(self) -> Figures:
+        """The totals of every proxy so far, and the jobs in hand as they are known here."""
+        return replace(self._before.plus(self._now), jobs=len(self._jobs))
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes of the pipe; a line may come in pieces."""
+        *complete, rest = data.split(b"\n")
+        if complete:
+            complete[0] = b"".join((*self._rest, complete[0]))
+            self._rest.clear()
+        if rest:
+            self._rest.append(rest)
+        for line in complete:
+            self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        kind, said = line[:1], line[1:]
+        if kind == b"+":
+            name, _, job = said.partition(b" ")
+            fits = self._kept + len(job) <= KEPT_MOST
+            self._kept += len(job) if fits else 0
+            self._jobs[name.decode()] = _InHand(job if fits else None)
+        elif kind == b"*":
+            if (found := self._jobs.get(said.decode())) is not None:
+                found.begun = True
+        elif kind == b"-":
+            if (ended := self._jobs.pop(said.decode(), None)) is not None:
+                self._kept -= len(ended.line or b"")
+        elif kind == b"=":
+            self._now = Figures(**json.loads(said))
+            self.works = True
+        elif kind == b"!":
+            self.cause = said.decode(errors="replace")
+
+    def proxy_ended(self) -> None:
+        """What it was in the middle of saying is lost; its totals stay."""
+        self._rest.clear()
+        self._before = replace(self._before.plus(self._now), jobs=0)
+        self._now = Figures()
+        self.cause = None
+        self.works = False
+
+    def left(self) -> bytes:
+        """The jobs in hand as lines for the next proxy: `+JSON` to be run, `*ID` to be told of."""
+        lines = [
+            b"*" + name.encode() if job.begun or job.line is None else b"+" + job.line
+            for name, job in self._jobs.items()
+        ]
+        return b"".join(line + b"\n" for line in lines)
+
+
+def read_some(fd: int, journal: Journal) -> bool:
+    """Read what is in the pipe `fd`, which does not block. Whether it goes on."""
+    try:
+        data = os.read(fd, _PIECE)
+    except BlockingIOError:
+        return True
+    journal.feed(data)
+    return bool(data)

@@ -1,0 +1,1 @@
+"""Running it: the loop, the engine, the proxy process."""

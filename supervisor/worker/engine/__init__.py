@@ -1,0 +1,1 @@
+"""One engine: its run, its health, its start."""

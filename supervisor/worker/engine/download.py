@@ -1,0 +1,92 @@
+"""How far vLLM's own download of a model is: it prints nothing of it, so its cache is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from ...foreign.download import wanted
+from ...models.placement import Name
+from .phases import Start
+
+_LOOK_EVERY = 1.0  # seconds
+_RATE_OVER = 5  # looks
+_HUB = "https://huggingface.co"
+_ASK_WITHIN = 10.0  # seconds
+
+
+async def watch(
+    start: Start, model: Name, revision: str, cache: Path, env: Mapping[str, str]
+) -> None:
+    """Tell `start` of the download of `model` while it lasts, until the engine is ready.
+
+    Args:
+        start: is told.
+        model: the repository.
+        revision: may be empty.
+        cache: the folder of the hub's client with `models--ORG--NAME`.
+        env: the engine's, with HF_ENDPOINT and HF_TOKEN.
+    """
+    blobs = cache / f"models--{model.repository.replace('/', '--')}" / "blobs"
+    total: int | None = None
+    asked = False
+    first, left_over = await asyncio.to_thread(_seen, blobs)  # by a download that was killed
+    looks = deque([(time.monotonic(), first)], maxlen=_RATE_OVER)
+    while not start.over:
+        await asyncio.sleep(_LOOK_EVERY)
+        size, parts = await asyncio.to_thread(_seen, blobs)
+        looks.append((time.monotonic(), size))
+        (then, before), (now, _) = looks[0], looks[-1]
+        if not parts - left_over:
+            start.downloaded()
+            continue
+        if not asked:
+            asked = True
+            total = await _total(model.repository, revision, env)
+        start.downloading(
+            _words(size - first, (total or 0) - first, (size - before) / (now - then))
+        )
+
+
+def _words(done: int, of: int, rate: float) -> str:
+    """How far it is; `of` is 0 or less where nobody says how much there is."""
+    share = f"{min(99, 100 * done // of)} %" if of > 0 else f"{done / 1e9:.2f} GB"
+    return f"{share}, {rate / 1e6:.1f} MB/s"
+
+
+def _seen(blobs: Path) -> tuple[int, set[tuple[str, int]]]:
+    """Bytes that are there, and the files that are not whole yet, each with its last change."""
+    try:
+        paths = list(blobs.iterdir())
+    except OSError:  # not there yet
+        return 0, set()
+    size = 0
+    parts = set()
+    for path in paths:
+        with contextlib.suppress(OSError):  # renamed just then
+            found = path.stat()
+            # A file that is written in several places at once is as long as it will be.
+            size += min(found.st_size, found.st_blocks * 512)
+            if path.suffix == ".incomplete":
+                parts.add((path.name, found.st_mtime_ns))
+    return size, parts
+
+
+async def _total(repository: str, revision: str, env: Mapping[str, str]) -> int | None:
+    """Bytes of the files that are fetched, as the hub tells; None where it does not."""
+    url = f"{env.get('HF_ENDPOINT') or _HUB}/api/models/{repository}/revision/{revision or 'main'}"
+    token = env.get("HF_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        async with httpx.AsyncClient(timeout=_ASK_WITHIN, follow_redirects=True) as hub:
+            answer = await hub.get(url, params={"blobs": "true"}, headers=headers)
+        sizes = {file["rfilename"]: file.get("size") or 0 for file in answer.json()["siblings"]}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError):
+        return None
+    return sum(sizes[file] for file in wanted(sizes, mistral_first=True)) or None

@@ -1,0 +1,151 @@
+"""What the worker tells of itself: kept by the loop, read by `/ping`, `/status` and `/metrics`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..link.figures import Figures
+from .lifecycle import Phase, State
+
+#: What may follow where nothing goes back to work.
+_ENDS = {
+    Phase.DRAINING: {Phase.STOPPED, Phase.FAILED},
+    Phase.STOPPED: set[Phase](),
+    Phase.FAILED: set[Phase](),
+}
+
+
+@dataclass(slots=True)
+class Status:
+    """The published view of the lifecycle. Written by the supervision loop alone."""
+
+    mode: str
+    model: str | None
+    versions: dict[str, str | None]
+    state: State = field(default_factory=State)
+    since: float = field(default_factory=time.time)
+    phases: dict[str, float] = field(default_factory=dict)
+    engine_pid: Callable[[], int | None] = lambda: None
+    doing: Callable[[], str | None] = lambda: None  # of an engine that starts
+    figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def publish(self, state: State) -> None:
+        """Show `state`, and wake those who wait for it."""
+        if state.phase is not self.state.phase:
+            self.since = time.time()
+        self.state = state
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_for(self, phase: Phase, timeout: float) -> bool:
+        """Whether `phase` was reached within `timeout` seconds.
+
+        False at once where it cannot be reached any more.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while self.state.phase is not phase:
+                    if self.state.phase in _ENDS and phase not in _ENDS[self.state.phase]:
+                        return False
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def ping(self) -> int:
+        """The platform's code: 204 starting, 200 ready, anything else takes the worker out."""
+        match self.state.phase:
+            case Phase.READY:
+                return 200
+            case Phase.STARTING:
+                return 204
+            case _:
+                return 503
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of `/status`; times in seconds, `since` as Unix time."""
+        figures = self.figures()
+        return {
+            "state": str(self.state.phase),
+            "since": round(self.since, 3),
+            "mode": self.mode,
+            "model": self.model,
+            "doing": self.doing(),
+            "engine_pid": self.engine_pid(),
+            "restarts": self.state.restarts,
+            "last_failure": self.state.last_failure,
+            "exit_code": self.state.exit_code,
+            "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
+            "jobs": None if figures is None else asdict(figures),
+            "versions": self.versions,
+        }
+
+    def as_prometheus(self) -> str:
+        """The body of `/metrics`."""
+        up = int(self.state.phase is Phase.READY)
+        lines = [
+            "# HELP vllm_supervisor_ready Whether the engine is ready.",
+            "# TYPE vllm_supervisor_ready gauge",
+            f"vllm_supervisor_ready {up}",
+            "# HELP vllm_supervisor_restarts_total Starts of the engine after the first one.",
+            "# TYPE vllm_supervisor_restarts_total counter",
+            f"vllm_supervisor_restarts_total {self.state.restarts}",
+            "# HELP vllm_supervisor_phase_seconds How long each phase of the start took.",
+            "# TYPE vllm_supervisor_phase_seconds gauge",
+        ]
+        lines += [
+            f'vllm_supervisor_phase_seconds{{phase="{name}"}} {seconds:.3f}'
+            for name, seconds in self.phases.items()
+        ]
+        if (figures := self.figures()) is not None:
+            for name, value in asdict(figures).items():
+                lines += _metric(*_OF_JOBS[name], value)
+        return "\n".join(lines) + "\n"
+
+
+#: Each of the proxy's figures as a metric: its name, its type, what it counts.
+_OF_JOBS = {
+    "jobs": ("jobs_in_hand", "gauge", "Jobs that were taken and have not ended."),
+    "taken": ("jobs_taken_total", "counter", "Jobs that were taken."),
+    "answered": ("jobs_answered_total", "counter", "Jobs that ended with an answer."),
+    "failed": ("jobs_failed_total", "counter", "Jobs that ended with an error."),
+    "cancelled": ("jobs_cancelled_total", "counter", "Jobs that were cancelled."),
+    "resent": ("jobs_resent_total", "counter", "Jobs sent to the engine a second time."),
+    "refused": ("jobs_refused_total", "counter", "Jobs that the engine answered with a 4xx."),
+    "engine_errors": ("engine_errors_total", "counter", "Answers of the engine with a 5xx."),
+    "tokens": ("tokens_total", "counter", "Tokens in the answers."),
+    "batches": ("batches_total", "counter", "Outputs handed to the platform."),
+    "bytes": ("bytes_total", "counter", "Bytes of streams read from the engine."),
+}
+
+
+def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:
+    full = f"vllm_supervisor_{name}"
+    return [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}", f"{full} {value}"]
+
+
+def as_text(found: Mapping[str, Any], now: float) -> str:
+    """The body of `/status` for a person; `now` in Unix time."""
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    rows = [
+        ("state", f"{found['state']} for {max(0.0, now - found['since']):.0f} s"),
+        ("doing", found["doing"]),
+        ("mode", found["mode"]),
+        ("model", found["model"]),
+        ("versions", versions),
+        ("engine", found["engine_pid"] and f"process {found['engine_pid']}"),
+        ("restarts", str(found["restarts"])),
+        ("last failure", found["last_failure"]),
+        ("start", ", ".join(f"{name} {took:.1f} s" for name, took in found["phases"].items())),
+    ]
+    if found["jobs"] is not None:
+        jobs = dict(found["jobs"])
+        rows.append(("jobs", f"{jobs.pop('jobs')} in hand"))
+        rows += [("", f"{count} {name.replace('_', ' ')}") for name, count in jobs.items()]
+    return "\n".join(f"{name:<13} {value}" for name, value in rows if value)

@@ -1,0 +1,149 @@
+"""Outputs reach a platform that falters: nothing is lost that can be delivered, nothing doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer as TestServer
+
+from proxy.platform import results
+from proxy.platform.results import Results
+
+
+class Platform:
+    """Takes outputs; what it is told to say comes first. 0 cuts the connection."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, list[int]] = {"stream": [], "done": []}
+        self.taken: dict[str, list[Any]] = {"stream": [], "done": []}
+        self.calls: list[web.BaseRequest] = []
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.calls.append(request)
+        kind = request.path.split("/")[1]
+        body = await request.read()
+        status = self.says[kind].pop(0) if self.says[kind] else 200
+        if status == 0:
+            assert request.transport is not None
+            request.transport.abort()
+        elif status == 200:
+            self.taken[kind].append(json.loads(body))
+        return web.Response(status=status or 200)
+
+
+class Worker:
+    """Runs jobs whose outputs are given."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.results = Results(f"{url}/stream/w/$ID?gpu=x", f"{url}/done/w/$ID?gpu=x")
+        self.session = session
+        self.closed = 0
+
+    async def run(self, *outputs: Any) -> None:
+        async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+            try:
+                for output in outputs:
+                    yield output
+            finally:
+                self.closed += 1
+
+        await self.results.run(self.session, handler, {"id": "job-1", "input": {}})
+
+
+@pytest.fixture
+async def platform() -> AsyncIterator[tuple[Platform, Worker]]:
+    one = Platform()
+    async with TestServer(one.handle) as server, aiohttp.ClientSession() as session:
+        yield one, Worker(f"http://127.0.0.1:{server.port}", session)
+
+
+Parts = tuple[Platform, Worker]
+
+
+async def test_pieces_and_then_the_whole(platform: Parts) -> None:
+    seen, worker = platform
+    await worker.run("a", "bü", {"c": 1})
+    assert seen.taken["stream"] == [{"output": "a"}, {"output": "bü"}, {"output": {"c": 1}}]
+    assert seen.taken["done"] == [{"output": ["a", "bü", {"c": 1}]}]
+    assert [call.path_qs for call in seen.calls] == [
+        *["/stream/w/job-1?gpu=x&isStream=false"] * 3,
+        "/done/w/job-1?gpu=x&isStream=true",
+    ]
+    assert {call.headers["X-Request-ID"] for call in seen.calls} == {"job-1"}
+    assert {call.headers["Content-Type"] for call in seen.calls} == {
+        "application/x-www-form-urlencoded"
+    }
+
+
+async def test_an_error_ends_the_job_and_its_generator(platform: Parts) -> None:
+    seen, worker = platform
+    await worker.run("a", {"error": '{"message": "no"}'}, "never")
+    assert seen.taken["stream"] == [{"output": "a"}]
+    assert seen.taken["done"] == [{"error": '{"message": "no"}'}]
+    assert worker.closed == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 429, 0])
+async def test_a_platform_that_falters_is_asked_again(platform: Parts, status: int) -> None:
+    """In order, each once, whatever went wrong and how often."""
+    seen, worker = platform
+    seen.says = {"stream": [status, 200, status, status], "done": [status, status]}
+    await worker.run("a", "b", "c")
+    assert seen.taken["stream"] == [{"output": "a"}, {"output": "b"}, {"output": "c"}]
+    assert seen.taken["done"] == [{"output": ["a", "b", "c"]}]
+
+
+async def test_a_refused_piece_ends_the_stream_and_the_result_has_it(
+    platform: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen, worker = platform
+    seen.says["stream"] = [200, 404]
+    with caplog.at_level(logging.WARNING):
+        await worker.run("a", "b", "c")
+    assert seen.taken["stream"] == [{"output": "a"}]
+    assert seen.taken["done"] == [{"output": ["a", "b", "c"]}]
+    assert len(seen.calls) == 3
+    assert "job job-1: an output is lost (status 404)" in caplog.text
+
+
+async def test_a_platform_that_stays_away_is_given_up(
+    platform: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, worker = platform
+    monkeypatch.setattr(results, "_PIECE_WITHIN", 0.3)
+    monkeypatch.setattr(results, "_RESULT_WITHIN", 0.3)
+    seen.says = {"stream": [503] * 100, "done": [503] * 100}
+    await worker.run("a", "b")
+    assert seen.taken == {"stream": [], "done": []}
+    assert len(seen.calls) < 20  # it backs off
+
+
+async def test_a_result_that_is_too_large_is_answered_with_its_size(platform: Parts) -> None:
+    seen, worker = platform
+    seen.says["done"] = [400]
+    await worker.run("x" * 400_000)
+    (result,) = seen.taken["done"]
+    error = json.loads(result["error"])
+    assert error["code"] == 413
+    assert "0.4 MB" in error["message"]
+    assert "20 MB" in error["message"]
+
+
+async def test_a_cancelled_job_closes_its_generator_at_once(platform: Parts) -> None:
+    seen, worker = platform
+    seen.says["stream"] = [503] * 100
+    task = asyncio.create_task(worker.run("a", "b"))
+    while not seen.calls:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert worker.closed == 1
+    assert seen.taken["done"] == []

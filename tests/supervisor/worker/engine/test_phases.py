@@ -1,0 +1,118 @@
+"""The phases of a start, from lines as vLLM 0.32 and 0.10 print them."""
+
+from __future__ import annotations
+
+from supervisor.worker.engine import phases
+from supervisor.worker.engine.phases import Start
+
+LINES = """\
+(APIServer pid=1) INFO 11-23 [utils.py:299] non-default args: {'model_tag': 'demo'}
+(EngineCore pid=7) INFO [core.py:134] Initializing a V1 LLM engine (v0.32.0) with config: 'mode': 3
+(Worker pid=9) INFO 11-23 [gpu_model_runner.py:5040] Starting to load model demo...
+Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:01<00:01,  1.02s/it]
+(Worker pid=9) INFO 11-23 [default_loader.py:502] Loading weights took 2.00 seconds
+(Worker pid=9) INFO [backends.py:1] Dynamo bytecode transform time: 3.21 s
+(Worker pid=9) INFO [gpu_worker.py:760] Available KV cache memory: 10.1 GiB
+Capturing CUDA graphs (mixed prefill-decode, PIECEWISE):  10%|#  | 1/10 [00:00<00:03, 2.9it/s]
+(EngineCore pid=7) INFO [core.py:386] init engine (profile, create kv cache, warmup model) took 9 s
+(APIServer pid=1) INFO:     Started server process [1]
+""".splitlines()
+PHASES = ["imports", "weights", "compile", "memory", "graphs", "server"]
+
+
+def test_the_phases_follow_each_other_and_add_up() -> None:
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
+    start = Start(clock)
+    seen = []
+    for line in LINES:
+        now += 1.0
+        start.feed(line.encode() + b"\n")
+        seen.append(start.phase)
+    start.ended()
+    assert list(dict.fromkeys(seen)) == PHASES
+    assert list(start.seconds) == PHASES
+    assert sum(start.seconds.values()) == now
+
+
+def test_a_line_that_comes_again_changes_nothing() -> None:
+    start = Start()
+    for line in (*LINES, *LINES):
+        start.feed(line.encode() + b"\n")
+    assert start.phase == "server"
+
+
+def test_progress_is_read_from_bars_also_in_pieces() -> None:
+    start = Start()
+    start.feed(b"Fetching 4 files:   0%|          | 0/4 [00:00<?, ?it/s]\n")
+    assert start.phase == "download"
+    bar = b"\rmodel.safetensors:  45%|####      | 1.2G/2.5G [00:10<00:12, 120MB/s]\r"
+    start.feed(bar[:30])
+    start.feed(bar[30:])
+    assert start.words == "downloading the model (45 %, 120MB/s)"
+    start.feed(LINES[2].encode() + b"\n" + LINES[3].encode() + b"\r")
+    assert start.words == "loading the weights (50 %, 1.02s/it)"
+
+
+def test_a_download_comes_in_between_and_ends() -> None:
+    """Before the imports where it is ours, after "Starting to load model" where it is vLLM's."""
+    now = 0.0
+    start = Start(lambda: now)
+    for seconds, line in (
+        (1.0, b"downloading org/many/fp8\n"),
+        (5.0, b"org/many: 45 % of 2.50 GB, 120.0 MB/s\n"),
+        (5.0, b"downloaded org/many/fp8, commit 0123abc\n"),
+        (2.0, LINES[2].encode() + b"\n"),
+    ):
+        now += seconds
+        start.feed(line)
+        if b"45 %" in line:
+            assert start.words == "downloading the model (45 %, 120.0 MB/s)"
+    now += 1.0
+    start.downloading("0 %, 1.0 MB/s")
+    start.feed(LINES[2].encode() + b"\n")  # another of its processes says the same
+    assert start.words == "downloading the model (0 %, 1.0 MB/s)"
+    now += 7.0
+    start.downloaded()
+    start.downloaded()
+    assert start.phase == "weights"
+    now += 3.0
+    start.feed(LINES[-1].encode() + b"\n")
+    start.downloading("99 %, 1.0 MB/s")  # of something else
+    start.ended()
+    assert start.seconds == {
+        "imports": 3.0, "download": 17.0, "weights": 4.0, "server": 0.0
+    }  # fmt: skip
+    assert list(start.seconds)[:2] == ["imports", "download"]
+
+
+def test_whatever_is_printed_is_taken() -> None:
+    start = Start()
+    start.feed(b"\xff\xfe \x00" * 100_000)
+    start.feed(b"\n")
+    assert start.phase == "imports"
+
+
+def test_the_table_shows_where_the_time_went() -> None:
+    lines = phases.table({"imports": 9.0, "weights": 3.0, "server": 0.01})
+    assert lines == [
+        "imports        9.0 s  " + "#" * 22,
+        "weights        3.0 s  #######",
+        "server         0.0 s",
+        "in all        12.0 s",
+    ]
+    assert phases.table({}) == ["in all         0.0 s"]
+
+
+def test_how_long_this_process_has_been_running() -> None:
+    assert 0.0 < phases.own_seconds() < 86400
+
+
+def test_the_cpu_build_compiles_too() -> None:
+    start = Start()
+    start.feed(b"INFO [gpu_model_runner.py:5040] Starting to load model demo...\n")
+    start.feed(b"INFO [cpu_model_runner.py:87] Warming up model for the compilation...\n")
+    assert start.phase == "compile"
