@@ -22,7 +22,8 @@ import psutil
 from tests import client
 
 ROOT = Path(__file__).parent.parent
-FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
+FAKE_VLLM = ROOT / "tests" / "fake_vllm"
+FAKE = f"{sys.executable} {FAKE_VLLM}"
 CATALOG = ROOT / "catalogs" / "vllm-0.32.0.json"
 
 T = TypeVar("T")

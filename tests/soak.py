@@ -273,7 +273,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             left = len(worker.left())
             # The stand-in may print its own, where a client has gone.
             _, *traces = worker.text().split("Traceback")
-            tracebacks = sum("fake_vllm.py" not in trace[:4000] for trace in traces)
+            tracebacks = sum("/fake_vllm/" not in trace[:4000] for trace in traces)
             print(f"exit code {code}, processes left {left}, tracebacks in the log {tracebacks}")
             bad = bool(outcome.lost or outcome.doubled or outcome.without_reason or in_hand)
             # A proxy that is killed when the engine has answered, and the platform has not been

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-FAKE = Path(__file__).with_name("fake_vllm.py")
+FAKE = Path(__file__).with_name("fake_vllm")
 
 
 class Process:

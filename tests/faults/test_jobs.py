@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from tests import client
 from tests.conftest import Start
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
-from tests.processes import ROOT, Worker, until
+from tests.processes import FAKE_VLLM, Worker, until
 
 
 def asked(user: str, *, stream: bool = True, **fake: Any) -> dict[str, Any]:
@@ -72,14 +73,14 @@ def test_jobs_in_hand_across_a_restart(platform: Platform, serve: Start, tmp_pat
 def test_the_wait_for_an_engine_is_bounded_and_the_error_has_the_cause(
     platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
-    command = tmp_path / "vllm.py"
-    command.write_text((ROOT / "tests" / "fake_vllm.py").read_text())
+    command = tmp_path / "vllm"
+    shutil.copytree(FAKE_VLLM, command)
     worker = serve(
         VLLM_COMMAND=f"{sys.executable} {command}", ENGINE_WAIT_TIMEOUT="3", MAX_RESTARTS="50"
     )
     job = platform.submit(asked("a", tokens=3, first_token_s=60))
     until(lambda: client.running(worker.engine_url) == 1, what="the job at work")
-    command.unlink()
+    shutil.rmtree(command)
     psutil.Process(worker.engine_pid()).kill()
     meanwhile = platform.submit(asked("b", tokens=3))
     for one in (job, meanwhile):
