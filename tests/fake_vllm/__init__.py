@@ -26,7 +26,8 @@ The process behaves as the words in the environment variable FAKE_VLLM say, part
 FAKE_VLLM_DONE names a file that gets one line, the request's field "user", for each request that
 was answered to its end.
 
-`POST /fake` with such words as its body replaces health, slow-health and stall while it runs.
+`POST /fake` with such words as its body replaces health, slow-health and stall while it runs, and
+`exit-after` ends it. `GET /fake` says how often each path was asked for.
 Unknown routes get `{"detail": "Not Found"}` and a missing key `{"error": "Unauthorized"}`, which is
 what vLLM 0.32 answers; VLLM_API_KEY makes it ask for the key on `/v1`. Without
 `--shutdown-timeout=SECONDS` SIGTERM ends it at once, with 0; with it, running requests are finished
@@ -37,6 +38,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     tokens: N             how many; else the pieces of `text`, else `max_tokens`, else 16
     rate: N               tokens/s; 0, the default, is as fast as possible
     first_token_s: S      delay before the first event; the HTTP headers come at once
+    wait_for: PATH        the same, until there is a file of that name
     text: "..."           the answer, a token per word
     half_character: true  tokens end in a character of several bytes, cut over two TCP writes
     split_events: true    events torn over TCP writes, also inside the line ends

@@ -14,6 +14,7 @@ from .wire import Wire, json_text
 from .words import Words
 
 TEAR_S = 0.005  # between two TCP writes that are to arrive apart
+LOOK_S = 0.05  # between two looks at what it waits for
 _CORE_DIED = "EngineCore encountered an issue."
 
 
@@ -32,6 +33,8 @@ async def in_one_piece(
     """Make the tokens, then answer; or fail on the way as the request says."""
     fake = generation.fake
     await asyncio.sleep(fake.first_token_s)
+    while not fake.may_begin:
+        await asyncio.sleep(LOOK_S)
     for number in range(len(generation.texts) + 1):
         if number == fake.hang_after:
             await asyncio.Event().wait()
@@ -88,6 +91,8 @@ class Stream:
         """Write the events up to `[DONE]`. Returns False if the socket is to be cut."""
         generation, fake = self._generation, self._fake
         await self._pause(fake.first_token_s)
+        while not fake.may_begin:
+            await self._pause(LOOK_S)
         for index in range(generation.choices) if generation.chat else ():
             await self._event(generation.role(index))
         began, done, count = time.monotonic(), 0, max(1, len(generation.texts))
@@ -104,7 +109,7 @@ class Stream:
             if fake.rate:
                 await self._pause(began + number / fake.rate - time.monotonic())
             while self._words.stall:
-                await self._pause(0.05)
+                await self._pause(LOOK_S)
             done += await self._tokens(number)
         if generation.stream_option("include_usage"):
             await self._write(self._wire.event(generation.chunk([], done)))

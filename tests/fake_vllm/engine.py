@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,26 @@ class Engine:
         api_key: what `/v1` asks for; empty: nothing.
         version: of vLLM.
         done: the file that gets a line for each request that was answered to its end; or empty.
+        end_after: ends the process that many seconds later.
     """
 
     def __init__(
-        self, names: Sequence[str], words: Words, api_key: str, version: str, done: str = ""
+        self,
+        names: Sequence[str],
+        words: Words,
+        api_key: str,
+        version: str,
+        done: str,
+        end_after: Callable[[float], object],
     ) -> None:
         self._names = names
         self._words = words
         self._api_key = api_key
         self._version = version
         self._done = done
+        self._end_after = end_after
         self._figures = Figures()
+        self._asked: Counter[str] = Counter()
         self._draining = False
 
     def app(self) -> web.Application:
@@ -59,6 +69,7 @@ class Engine:
         route("POST", "/tokenize", self._tokenize)
         route("*", "/echo-request", self._echo)
         route("POST", "/fake", self._change)
+        route("GET", "/fake", self._tell_asked)
         return app
 
     async def drain(self, timeout_s: float) -> None:
@@ -69,6 +80,7 @@ class Engine:
             await asyncio.sleep(0.01)
 
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._asked[request.path] += 1
         key = f"Bearer {self._api_key}"
         guarded = self._api_key and request.path.startswith("/v1")
         if guarded and request.headers.get("Authorization") != key:
@@ -138,7 +150,12 @@ class Engine:
         told = Words.parse(await request.text())
         self._words.health, self._words.slow_health = told.health, told.slow_health
         self._words.stall = told.stall
+        if told.exit_after is not None:
+            self._end_after(told.exit_after)
         return web.json_response({})
+
+    async def _tell_asked(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(self._asked)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         return await self._generate(request, chat=True)

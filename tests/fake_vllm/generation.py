@@ -6,6 +6,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 ERROR_TYPES = {
@@ -25,6 +26,7 @@ class Fake:
     tokens: int | None = None
     rate: float = 0
     first_token_s: float = 0
+    wait_for: str = ""
     text: str = ""
     half_character: bool = False
     split_events: bool = False
@@ -42,6 +44,11 @@ class Fake:
     message: str = "as the test wished"
     body: str | None = None
     location: str = ""
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return not self.wait_for or Path(self.wait_for).exists()
 
     def pieces(self, max_tokens: int) -> list[str]:
         """The texts of the answer's tokens."""

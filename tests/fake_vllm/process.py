@@ -79,12 +79,22 @@ async def _serve(
 
     from .engine import Engine
 
-    done = environment.get("FAKE_VLLM_DONE", "")
-    engine = Engine(command.names, words, environment.get("VLLM_API_KEY", ""), VERSION, done)
-    runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
-    await runner.setup()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+
+    def end_after(seconds: float) -> None:
+        loop.call_later(seconds, leave, last_lines, 1)
+
+    engine = Engine(
+        command.names,
+        words,
+        environment.get("VLLM_API_KEY", ""),
+        VERSION,
+        environment.get("FAKE_VLLM_DONE", ""),
+        end_after,
+    )
+    runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
+    await runner.setup()
     if not words.ignore_term:
         loop.add_signal_handler(signal.SIGTERM, stop.set)
     # vLLM sets SO_REUSEPORT, too: a second server on the same port gives no error.
@@ -93,7 +103,7 @@ async def _serve(
     port = runner.addresses[0][1]
     say(f"INFO:     Uvicorn running on http://{command.host}:{port} (Press CTRL+C to quit)")
     if words.exit_after is not None:
-        loop.call_later(words.exit_after, leave, last_lines, 1)
+        end_after(words.exit_after)
     await stop.wait()
     await asyncio.sleep(words.stop_time)
     await engine.drain(command.shutdown_timeout_s)
