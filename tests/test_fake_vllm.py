@@ -282,6 +282,13 @@ def test_ends_during_its_start(start: Callable[..., Process], tmp_path: Path) ->
     assert again.popen.wait(PATIENCE) == 1
 
 
+def test_a_start_waits_for_a_file(start: Callable[..., Process], tmp_path: Path) -> None:
+    process = start(f"log=1 wait-for={tmp_path}/go")
+    assert process.line("(line 0)")
+    (tmp_path / "go").touch()
+    assert process.url()
+
+
 def test_sigterm_ends_it_at_once(start: Callable[..., Process]) -> None:
     loading, ready, deaf = start("hang-start log=1"), start(), start("ignore-term")
     loading.line("(line 0)")

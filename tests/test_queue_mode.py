@@ -79,9 +79,8 @@ def test_a_proxy_that_dies_is_started_again(platform: Platform, worker: Worker) 
     proxies = [p for p in worker.left() if p.cmdline()[1:] == ["-m", "proxy"]]
     for process in proxies:
         process.kill()
-        process.wait(
-            PATIENCE
-        )  # until then the platform may hand a job to the dying one; nobody has it
+        # Until then the platform may hand a job to the dying one; nobody has it.
+        process.wait(PATIENCE)
     platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
     assert worker.engine_pid() == engine
     assert worker.status()["restarts"] == 0

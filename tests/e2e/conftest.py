@@ -37,7 +37,7 @@ SETTINGS = {
 }
 
 
-PATIENT = ["--worker-lost-seconds", "600"]
+PATIENT = ["--worker-lost-seconds", "3600"]
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         with _client(f"{url}/v1") as direct, _client(f"{platform.url}/openai/v1") as through:
             yield Endpoint(worker, url, platform.url, direct, through)
         proxy.send_signal(signal.SIGTERM)
-        assert proxy.wait(30) == 0, (folder / "proxy.log").read_text()
-        assert worker.stop(seconds=90) == 0, worker.text()
-        until(lambda: worker.left() == [], 10, "the end of every process")
+        assert proxy.wait(client.PATIENCE) == 0, (folder / "proxy.log").read_text()
+        assert worker.stop() == 0, worker.text()
+        until(lambda: worker.left() == [], what="the end of every process")
     finally:
         if proxy is not None:
             proxy.kill()

@@ -19,11 +19,12 @@ from supervisor.command import plan
 from supervisor.models import bake as bake_module
 from supervisor.models.disk import look
 from tests import client
+from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment
 from tests.hub.serving import hub
 from tests.processes import CATALOG, ROOT, Worker, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_abcdefghijklmnop1234"
@@ -57,7 +58,7 @@ def bake(url: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]
         env=variables,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
     assert "Traceback" not in done.stderr
     assert TOKEN not in done.stdout + done.stderr
@@ -148,7 +149,7 @@ def test_a_full_disk_is_said_with_its_folder(repository: Path, tmp_path: Path) -
             },
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
         )
     assert done.returncode == 1
     assert f"no space is left in {tmp_path}/models/org--demo for org/demo" in done.stderr
@@ -171,11 +172,11 @@ def test_two_workers_on_one_volume_do_not_break_each_others_download(
             )
 
         killed = start()
-        until(lambda: list(tmp_path.rglob("*.incomplete")), 60, "a download under way")
+        until(lambda: list(tmp_path.rglob("*.incomplete")), what="a download under way")
         killed.kill()
-        killed.communicate(timeout=10)
+        killed.communicate(timeout=PATIENCE)
         both = [start() for _ in range(2)]
-        answers = [one.communicate(timeout=120)[0].strip() for one in both]
+        answers = [one.communicate(timeout=600)[0].strip() for one in both]
     assert [one.returncode for one in both] == [0, 0]
     assert len(set(answers)) == 1
     got = Path(answers[0]) / "model.safetensors"
@@ -241,7 +242,7 @@ def test_a_folder_of_a_repository_is_downloaded_before_the_engine_starts(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert "Traceback" not in done.stdout
@@ -293,11 +294,11 @@ def test_how_far_a_download_is_can_be_seen_while_it_lasts(
         try:
             until(
                 lambda: worker.ping() and "downloading the model (" in worker.status()["doing"],
-                200,
+                600,
                 f"a download in\n{worker.text()}\n",
             )
             assert worker.ping() == 204
-            worker.until_ready(280)
+            worker.until_ready(600)
             phases = worker.status()["phases"]
             assert phases["download"] > 6, phases
             assert re.search(
@@ -306,7 +307,7 @@ def test_how_far_a_download_is_can_be_seen_while_it_lasts(
             body = {"model": model, "prompt": "one", "max_tokens": 3}
             answer = client.post(f"{worker.engine_url}/v1/completions", json=body)
             assert answer.status_code == 200, answer.text
-            assert worker.stop(seconds=90) == 0
+            assert worker.stop() == 0
         finally:
             worker.end()
 
@@ -323,9 +324,7 @@ def test_a_baked_model_is_served_offline_under_both_names(repository: Path, tmp_
         env.pop(name, None)
     worker = Worker(tmp_path / "log", {**env, "MODEL_NAME": "", "HF_ENDPOINT": url})
     try:
-        began = time.monotonic()
-        worker.until_ready(280)
-        assert time.monotonic() - began < 280
+        worker.until_ready(600)
         for name in ("short", "org/demo"):
             body = {"model": name, "prompt": "one", "max_tokens": 3}
             answer = client.post(f"{worker.engine_url}/v1/completions", json=body)
@@ -333,6 +332,6 @@ def test_a_baked_model_is_served_offline_under_both_names(repository: Path, tmp_
         phases = worker.status()["phases"]
         assert {"spawn", "imports", "weights", "engine_start"} <= set(phases)
         assert "start: in all" in worker.text()
-        assert worker.stop(seconds=90) == 0
+        assert worker.stop() == 0
     finally:
         worker.end()

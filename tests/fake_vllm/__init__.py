@@ -7,6 +7,7 @@ Token i is the text f" w{i}" with the id i, one token per event, so order and co
 The process behaves as the words in the environment variable FAKE_VLLM say, parted by blanks:
 
     start=SECONDS         delay before it listens
+    wait-for=PATH         the same, until there is a file of that name
     hang-start            never listens, after the lines of FAKE_VLLM_LINES on stderr
     exit=CODE             ends during its start, after the lines of FAKE_VLLM_LINES on stderr
     fail-starts=N         only the first N starts end so (with 1 without `exit`); FAKE_VLLM_STATE

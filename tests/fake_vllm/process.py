@@ -38,6 +38,8 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     if words.log_flood:
         threading.Thread(target=_flood, daemon=True).start()
     time.sleep(words.start)
+    while words.wait_for and not Path(words.wait_for).exists():
+        time.sleep(0.02)
     if words.ends_at_start(started):
         leave(last_lines, words.exit if words.exit is not None else 1)
     if words.hang_start and last_lines:

@@ -46,6 +46,7 @@ class Words:
     """The words of FAKE_VLLM, times in seconds."""
 
     start: float = 0
+    wait_for: str = ""
     hang_start: bool = False
     exit: int | None = None
     fail_starts: int | None = None
@@ -75,6 +76,8 @@ class Words:
                 told[name] = True
             elif known[name].startswith("int"):
                 told[name] = int(value)
+            elif known[name] == "str":
+                told[name] = value
             else:
                 told[name] = float(value if equals else 30)
         return cls(**told)

@@ -177,10 +177,10 @@ def test_nothing_outlives_a_worker_in_queue_mode(serve: Start) -> None:
     until(lambda: worker.left() == [], what="the end of all of them")
 
 
-def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
+def test_status_says_it_to_persons_and_to_programs(start: Start, tmp_path: Path) -> None:
     import json
 
-    worker = start(FAKE_VLLM="start=2")
+    worker = start(FAKE_VLLM=f"wait-for={tmp_path}/go")
 
     def status(*arguments: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -195,6 +195,7 @@ def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
 
     until(worker.ping)
     assert status()[0] == 3
+    (tmp_path / "go").touch()
     code, text = status("--wait", "ready")
     assert code == 0
     assert "READY" in text
