@@ -27,6 +27,8 @@ emulate: ## the same as a serverless worker, behind a RunPod endpoint on http://
 setup: ## make the worker's environment alone
 	@$(python) && exec "$$python" -m tools.environments worker
 
+# Processes that run tests: one for the real engines, one for images, two for all the others.
+AT_ONCE := 4
 test: tested =
 test: ## run every test, also against the real vLLM and in containers (some: ARGS="-k sse")
 test-image: tested = -m image tests/image
@@ -36,7 +38,7 @@ test test-image:
 	engine=$$("$$python" -m tools.environments engine --print) && \
 	older=$$("$$python" -m tools.environments older --print | tail -n 1) && \
 	VLLM_COMMAND="$$engine/bin/vllm" OLDER_VLLM_COMMAND="$$older/bin/vllm" \
-	$(venv)/python -m pytest $(tested) $(ARGS)
+	$(venv)/python -m pytest -n $(AT_ONCE) $(tested) $(ARGS)
 
 image: ## build the worker's image (VLLM_VERSION=... MODEL_NAME=...; docs/image.md)
 	@$(python) && exec "$$python" -m tools.image build

@@ -67,11 +67,6 @@ def engine_environment(**more: str) -> dict[str, str]:
     return {"ENGINE_CATALOG": "", **run.settings(more, ROOT, Path(command), cpu=True)}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start an engine of their own come first: one engine at a time."""
-    items.sort(key=lambda item: item.get_closest_marker("own_engine") is None)
-
-
 def give_way(worker: Worker) -> None:
     """Let every other process go before the engine, whose threads spin while a request runs.
 
