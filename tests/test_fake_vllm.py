@@ -193,6 +193,8 @@ def test_ends_of_a_stream(client: httpx.Client) -> None:
     _, cut = stream(client, {"tokens": 5, "cut_after": 2})
     assert text_of(cut) == " w0 w1"
     assert b"[DONE]" not in cut
+    _, later = stream(client, {"tokens": 5, "cut_after": 2, "cut_when": str(FAKE)})
+    assert text_of(later) == " w0 w1"
     _, no_done = stream(client, {"tokens": 5, "no_done": True})
     assert len(data_of(no_done)) == 6
     _, error = stream(client, {"tokens": 5, "error_after": 5})

@@ -50,6 +50,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     big: BYTES            one event (the first token's) that large
     error_after: N        after N tokens `data: {"error": ...}`, then `[DONE]`
     cut_after: N          after N tokens the socket closes, in the middle of the HTTP body
+    cut_when: PATH        and not before there is a file of that name
     hang_after: N         silence after N tokens (with `keepalive`: comments)
     hang: true            never answers, not even with headers
     no_done: true         the body ends in order, without `[DONE]`

@@ -98,6 +98,8 @@ class Stream:
         began, done, count = time.monotonic(), 0, max(1, len(generation.texts))
         for number in range(count + 1):
             if number == fake.cut_after:
+                while not fake.may_cut:
+                    await self._pause(LOOK_S)
                 return False
             if number == fake.error_after:
                 await self._write(self._wire.event(error_body(500, _CORE_DIED)))

@@ -37,6 +37,7 @@ class Fake:
     big: int = 0
     error_after: int | None = None
     cut_after: int | None = None
+    cut_when: str = ""
     hang_after: int | None = None
     hang: bool = False
     no_done: bool = False
@@ -49,6 +50,11 @@ class Fake:
     def may_begin(self) -> bool:
         """Whether nothing is waited for any more."""
         return not self.wait_for or Path(self.wait_for).exists()
+
+    @property
+    def may_cut(self) -> bool:
+        """Whether the socket may be closed where it is to be."""
+        return not self.cut_when or Path(self.cut_when).exists()
 
     def pieces(self, max_tokens: int) -> list[str]:
         """The texts of the answer's tokens."""

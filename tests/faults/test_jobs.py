@@ -177,13 +177,19 @@ def test_a_connection_cut_before_the_first_token_is_made_again_once(
 
 
 def test_a_connection_cut_after_the_first_token_is_never_made_again(
-    platform: Platform, serve: Start
+    platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
     worker = serve()
-    job = platform.submit(asked("a", tokens=30, rate=20, cut_after=10))
+    job = platform.submit(asked("a", tokens=30, cut_after=10, cut_when=str(tmp_path / "go")))
+
+    def told() -> int:
+        return "".join(post["output"] for post in platform.job(job)["posts"]).count('"text"')
+
+    until(lambda: told() == 10, what="the tokens before the cut")
+    (tmp_path / "go").touch()
     found = platform.until(job, "FAILED")
     assert json.loads(found["error"])["code"] == 502
-    assert "".join(post["output"] for post in found["posts"]).count('"text"') == 10
+    assert told() == 10
     until(lambda: worker.status()["jobs"]["failed"] == 1, what="the figures")
     assert worker.status()["jobs"]["resent"] == 0
 
