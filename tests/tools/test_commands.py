@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import until
 from tools import commands
 
 STARTER = """
@@ -45,7 +46,7 @@ def test_ctrl_c_ends_the_command(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         commands.run([sys.executable, "-c", code], tmp_path / "log", on_line=interrupt)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50  # it would have run for 60
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the tie is Linux's")
@@ -57,10 +58,7 @@ def test_kill_9_of_the_starter_ends_the_command_too(tmp_path: Path) -> None:
         assert starter.stdout is not None
         child = int(starter.stdout.readline())
         starter.kill()
-    deadline = time.monotonic() + 5
-    while running(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not running(child)
+    until(lambda: not running(child), what="its end")
 
 
 def running(pid: int) -> bool:

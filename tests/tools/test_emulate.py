@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.client import PATIENCE
+from tests.processes import until
 from tools import emulate
 from tools.errors import SetupError
 
@@ -56,11 +57,9 @@ def test_ctrl_c_ends_the_worker_and_then_the_endpoint(tmp_path: Path, number: in
     command = [sys.executable, "-c", BOTH, str(ends), str(record)]
     checkout = Path(emulate.__file__).parent.parent
     with subprocess.Popen(command, cwd=checkout) as running:
-        deadline = time.monotonic() + 10
-        while record.read_text().count("up") < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: record.read_text().count("up") == 2, what="both of them")
         running.send_signal(number)
-        assert running.wait(10) == 0
+        assert running.wait(PATIENCE) == 0
     assert record.read_text().split()[2:] == ["worker", "endpoint"]
 
 

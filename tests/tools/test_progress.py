@@ -1,8 +1,8 @@
 """Plain lines for a log, a live line for a terminal."""
 
 import io
-import time
 
+from tests.processes import until
 from tools.progress import Progress, span
 
 
@@ -25,10 +25,7 @@ def test_a_long_step_shows_that_it_goes_on() -> None:
     progress = Progress(1, out, interval=0.01)
     with progress.step("engine: installing"):
         progress.note("package 7: numpy")
-        deadline = time.monotonic() + 5
-        while "package 7" not in out.getvalue() and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert "    0 s, package 7: numpy\n" in out.getvalue()
+        until(lambda: "s, package 7: numpy\n" in out.getvalue(), what="the line")
 
 
 def test_a_terminal_keeps_one_line_a_step() -> None:
