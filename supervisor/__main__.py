@@ -22,13 +22,13 @@ from .catalog import Catalog, options, store
 from .command import explain, plan
 from .command.plan import Plan
 from .errors import BadArgument, ConfigurationError, SupervisorError
+from .executable import executable
 from .files import write_whole
 from .findings import Remark
 from .models.disk import look
 from .models.placement import Download
 from .settings.config import Settings
 from .worker.logs import LogSink, SinkHandler
-from .worker.process import executable
 
 log = logging.getLogger("supervisor")
 
@@ -79,7 +79,8 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
     made = replace(made, command=(executable(made.command, env.get("PATH")), *made.command[1:]))
     if made.download is not None:
         made = replace(made, before=_download_first(made, made.download, env))
-    from .worker.loop import Worker, check_model
+    from .worker.loop import Worker
+    from .worker.preflight import check_model
 
     check_model(made.model)
     _check_ports(made.settings)

@@ -101,7 +101,7 @@ class LogSink:
             return  # the reader is gone or the disk is full: supervision goes on without a log
 
 
-class Relay:
+class ChildLog:
     """A pipe for a child's output: read by a thread, its tail kept, handed on unchanged."""
 
     def __init__(self, sink: LogSink, observe: Callable[[bytes], None] | None = None) -> None:

@@ -5,94 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import CommandNotExecutable, CommandNotFound, SupervisorError
-from ..foreign import guardian
-from .logs import LogSink, Relay
+from .guardian import Guardian
+from .logs import ChildLog, LogSink
+from .orphans import descendants
 
 #: Seconds that a killed group may take, less than the lifecycle's `kill_grace`; a process in a
 #: driver's uninterruptible sleep takes long.
 GONE_WITHIN = 45.0
 _POLL = 0.02
 _END_FIRST = "500"  # of 1000: how much sooner than others
-_PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
-
-#: Spawns under way.
-_births: set[Relay] = set()
-
-
-def executable(command: Sequence[str], search_path: str | None) -> str:
-    """The file that `command` starts.
-
-    Raises:
-        CommandNotFound: there is no such file.
-        CommandNotExecutable: there is, and it may not be run.
-    """
-    name = command[0] if command else ""
-    if found := shutil.which(name, path=search_path):
-        return os.path.abspath(found)  # noqa: PTH100 - resolving links would leave a virtual env
-    if name and os.sep in name and Path(name).is_file():
-        raise CommandNotExecutable(
-            f"VLLM_COMMAND={name} is not executable; chmod +x it or name another command"
-        )
-    raise CommandNotFound(
-        f"the engine's command {name!r} was not found; install vLLM or set VLLM_COMMAND to its path"
-    )
-
-
-class Guardian:
-    """The process that kills our groups if we end without doing so; see `guardian`.
-
-    `pid` is its own.
-    """
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(guardian.__file__)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            env={},
-        )
-        self.pid = self._process.pid
-
-    def add(self, group: int) -> None:
-        """Kill this group when we are gone."""
-        self._say(f"+{group}\n")
-
-    def remove(self, group: int) -> None:
-        """This group is gone; its number may be used again by somebody else."""
-        self._say(f"-{group}\n")
-
-    def close(self) -> None:
-        """End it: what it still knows is killed."""
-        stdin = self._process.stdin
-        if stdin is not None:
-            with contextlib.suppress(OSError):
-                stdin.close()
-        self._process.wait()
-
-    def _say(self, line: str) -> None:
-        stdin = self._process.stdin
-        if stdin is not None:
-            # Without its guardian the worker still works; only the protection is lost.
-            with contextlib.suppress(OSError):
-                stdin.write(line.encode())
-                stdin.flush()
 
 
 class Child:
     """One running child, its process group and its output."""
 
-    def __init__(self, process: asyncio.subprocess.Process, relay: Relay, guard: Guardian) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: ChildLog, guard: Guardian) -> None:
         self._process = process
-        self._relay = relay
+        self._log = log
         self._guard = guard
         self.pid = process.pid
         self._ended = False  # whether the child itself has ended and is reaped
@@ -126,17 +62,16 @@ class Child:
             SupervisorError: the system could not start it.
         """
         try:
-            relay = Relay(sink, observe)
+            log = ChildLog(sink, observe)
         except OSError as reason:
             raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
-        _births.add(relay)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 env=dict(env),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
-                stdout=relay.write_fd,
+                stdout=log.write_fd,
                 stderr=subprocess.STDOUT,
                 process_group=0,
                 pass_fds=pass_fds,
@@ -148,11 +83,10 @@ class Child:
         except OSError as reason:
             raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
         finally:
-            relay.spawned()
-            _births.discard(relay)
+            log.spawned()
         guard.add(process.pid)
         _end_first_for_memory(process.pid)
-        return cls(process, relay, guard)
+        return cls(process, log, guard)
 
     async def ended(self) -> int:
         """Until the child itself ends; others of its group may go on.
@@ -181,7 +115,7 @@ class Child:
         if self._gone:
             # From here on the number may belong to somebody else's group.
             self._guard.remove(self.pid)
-        self._relay.join(1.0)
+        self._log.join(1.0)
         return code
 
     @property
@@ -224,7 +158,7 @@ class Child:
     def tell_of_deaths(self, told: Callable[[], None]) -> None:
         """Call `told` whenever one of the processes that it has now ends, until `wait` returns."""
         loop = asyncio.get_running_loop()
-        for pid in _descendants(self.pid):
+        for pid in descendants(self.pid):
             with contextlib.suppress(OSError):  # it is gone, or no descriptor is left
                 self._watched.append(descriptor := os.pidfd_open(pid))
                 loop.add_reader(descriptor, self._tell_of_death, descriptor, told)
@@ -241,66 +175,14 @@ class Child:
 
     def unobserved(self) -> None:
         """Nobody wants to see the output any more."""
-        self._relay.observe = None
+        self._log.observe = None
 
     def last_lines(self) -> list[str]:
         """The last lines that the child and its descendants printed."""
-        return self._relay.tail.lines()
+        return self._log.tail.lines()
 
 
 def _end_first_for_memory(pid: int) -> None:
     """Let the kernel choose this process and its children where memory runs out, not us."""
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text(_END_FIRST)
-
-
-# --- orphans ---
-
-
-def adopt_orphans() -> None:
-    """Become the parent of what our descendants leave behind, as PID 1 is.
-
-    A process that has left its group (a daemon of Ray) would outlive the engine otherwise.
-    """
-    import ctypes  # costs 2 ms, which are to be spent after the engine's spawn
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def reap_orphans(ours: Collection[int], *, kill: bool) -> int:
-    """Reap orphans that have ended and, with `kill`, end the others.
-
-    Args:
-        ours: our own children, which others wait for.
-        kill: whether nothing may be left.
-
-    Returns:
-        How many are left; 0 while a child of ours is being born, whose number nobody knows yet.
-    """
-    left = 0
-    if _births:
-        return left
-    for pid in _children(os.getpid()):
-        if pid in ours:
-            continue
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if kill:
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            left += os.waitpid(pid, os.WNOHANG)[0] == 0
-    return left
-
-
-def _children(parent: int) -> list[int]:
-    found: list[int] = []
-    # Without a descriptor to read with, nobody is found until the next time.
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            found += [int(pid) for pid in (task / "children").read_text().split()]
-    return found
-
-
-def _descendants(parent: int) -> list[int]:
-    children = _children(parent)
-    return children + [pid for child in children for pid in _descendants(child)]

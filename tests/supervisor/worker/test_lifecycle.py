@@ -12,20 +12,30 @@ from hypothesis import strategies as st
 from supervisor.worker import lifecycle
 from supervisor.worker.lifecycle import (
     Action,
+    BackingOff,
     Due,
+    Ended,
     Event,
     ExitCode,
     Exited,
     JobsDone,
+    Killed,
+    NoProxy,
     Phase,
     Policy,
     Probed,
     ProxyExited,
+    ProxyKilled,
+    ProxyRunning,
+    ProxyWaiting,
     Ready,
+    Serving,
     Stalled,
+    Starting,
     State,
     Stop,
 )
+from supervisor.worker.lifecycle.state import Process
 
 POLICY = Policy(startup_timeout=100, drain_timeout=60, max_restarts=2)
 CRASH = Exited("it broke")
@@ -37,32 +47,33 @@ def after(
     *events: Event, proxy: bool = False, policy: Policy = POLICY
 ) -> tuple[State, list[Action]]:
     """The state after these events, one second apart, and the actions of the last one."""
-    state, actions = lifecycle.begin(policy, 0.0, proxy=proxy)
+    now = 0.0
+    state, actions = lifecycle.begin(policy, now, proxy=proxy)
     for number, event in enumerate(events, start=1):
-        if isinstance(event, Due):
-            now = state.due if state.due is not None else float(number)
-        else:
-            now = max(float(number), state.since)
+        now = max(now, float(number))
+        if isinstance(event, Due) and state.due is not None:
+            now = max(now, state.due)
         state, actions = lifecycle.step(state, event, policy, now)
     return state, list(actions)
 
 
 def test_begins_with_the_engine_and_in_queue_mode_the_proxy() -> None:
-    assert after() == (State(deadline=100.0, engine=True), [Action.SPAWN_ENGINE])
+    assert after() == (State(engine=Starting(100.0)), [Action.SPAWN_ENGINE])
     assert after(proxy=True)[1] == [Action.SPAWN_ENGINE, Action.SPAWN_PROXY]
 
 
 def test_ready() -> None:
     state, actions = after(Ready())
-    assert (state.phase, state.deadline, actions) == (Phase.READY, None, [])
+    assert (state.phase, state.due, actions) == (Phase.READY, None, [])
 
 
 def test_a_crash_is_followed_by_a_start_after_the_back_off() -> None:
     state, actions = after(Ready(), CRASH)
-    assert (state.phase, state.engine, actions) == (Phase.RESTARTING, False, [])
-    assert state.last_failure == "it broke"
+    assert (state.phase, state.engine, actions) == (Phase.RESTARTING, BackingOff(3.0), [])
+    assert state.history.last_failure == "it broke"
     state, actions = after(Ready(), CRASH, Due())
-    assert (state.phase, state.engine, actions) == (Phase.RESTARTING, True, [Action.SPAWN_ENGINE])
+    assert (state.phase, actions) == (Phase.RESTARTING, [Action.SPAWN_ENGINE])
+    assert isinstance(state.engine, Starting)
     assert after(Ready(), CRASH, Due(), Ready())[0].phase is Phase.READY
 
 
@@ -72,9 +83,11 @@ def test_a_configuration_error_at_the_first_start_is_not_tried_again() -> None:
     assert actions == [Action.EXIT]
 
 
-@pytest.mark.parametrize("code", [126, 127])
-def test_a_command_that_cannot_be_spawned_ends_with_its_code(code: int) -> None:
-    missing = Exited("no such file", final=True, exit_code=ExitCode(code))
+@pytest.mark.parametrize(
+    ("kind", "code"), [("command-not-executable", 126), ("command-not-found", 127)]
+)
+def test_a_command_that_cannot_be_spawned_ends_with_its_code(kind: str, code: int) -> None:
+    missing = Exited("no such file", kind, final=True)
     assert after(missing)[0].exit_code == code
 
 
@@ -90,18 +103,18 @@ def test_the_same_words_later_are_a_crash() -> None:
 def test_gives_up_after_the_last_restart() -> None:
     state, _ = after(CRASH, Due(), CRASH, Due(), CRASH)
     assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.RESTARTS_USED_UP)
-    assert state.restarts == 2
+    assert state.history.restarts == 2
 
 
 def test_a_start_that_takes_too_long_is_killed() -> None:
     state, actions = after(Due())
     assert actions == [Action.KILL_ENGINE]
     killed = after(Due(), KILLED)[0]
-    assert killed.last_failure == "the engine was not ready after 100 s"
+    assert killed.history.last_failure == "the engine was not ready after 100 s"
     none_left = replace(POLICY, max_restarts=0)
     failed = after(Due(), KILLED, policy=none_left)[0]
     assert failed.exit_code == ExitCode.NOT_READY_IN_TIME
-    assert state.engine
+    assert isinstance(state.engine, Killed)
 
 
 def test_three_failed_probes_in_a_row_are_a_hang() -> None:
@@ -113,10 +126,13 @@ def test_three_failed_probes_in_a_row_are_a_hang() -> None:
 
 def test_ten_healthy_minutes_forgive() -> None:
     state, _ = after(CRASH, Due(), Ready())
-    assert state.failures == 1
-    late = state.since + 601
-    assert lifecycle.step(state, CRASH, POLICY, late)[0].failures == 1
-    assert lifecycle.step(state, Probed(healthy=True), POLICY, late)[0].failures == 0
+    assert state.history.failures == 1
+    assert isinstance(state.engine, Serving)
+    late = state.engine.since + 601
+    assert lifecycle.step(state, CRASH, POLICY, late)[0].history.failures == 1
+    assert lifecycle.step(state, Probed(healthy=True), POLICY, late)[0].history.failures == 0
+    leaving = lifecycle.step(state, Ended(), POLICY, late)[0]
+    assert lifecycle.step(leaving, CRASH, POLICY, late + 1)[0].history.failures == 1
 
 
 def test_back_off_doubles_to_its_most() -> None:
@@ -136,7 +152,7 @@ def test_an_engine_that_drains_itself_is_told_at_once() -> None:
     policy = replace(POLICY, engine_drains_itself=True)
     state, actions = after(Ready(), Stop(), policy=policy)
     assert actions == [Action.TERMINATE_ENGINE]
-    assert state.deadline == 2.0 + 60 + 10
+    assert state.due == 2.0 + 60 + 10
 
 
 def test_stop_in_queue_mode_ends_the_proxy_first() -> None:
@@ -154,7 +170,7 @@ def test_jobs_that_take_too_long_end_with_an_error() -> None:
 def test_an_engine_that_is_lost_in_a_drain_leaves_the_proxy_time_to_say_so() -> None:
     state, actions = after(Ready(), Stop(), CRASH, proxy=True)
     assert (state.phase, actions) == (Phase.DRAINING, [])
-    assert state.deadline == 3.0 + 10.0
+    assert state.due == 3.0 + 10.0
     assert after(Ready(), Stop(), CRASH, ProxyExited(0), proxy=True)[1] == [Action.EXIT]
 
 
@@ -162,7 +178,7 @@ def test_what_cannot_be_killed_does_not_hold_the_worker_for_ever() -> None:
     state, actions = after(Ready(), Stop(), JobsDone(), Due(), Due())
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
     state, _ = after(Due(), Due())
-    assert (state.phase, state.last_failure) == (
+    assert (state.phase, state.history.last_failure) == (
         Phase.FAILED,
         "the engine's processes cannot be killed",
     )
@@ -185,23 +201,23 @@ def test_a_second_stop_skips_the_waiting() -> None:
 def test_a_proxy_that_cannot_work_ends_the_worker_with_its_code(code: int) -> None:
     state, actions = after(Ready(), ProxyExited(code, "no GPU"), proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, code, [Action.EXIT])
-    assert state.last_failure == "no GPU"
+    assert state.history.last_failure == "no GPU"
 
 
 def test_a_fault_of_the_proxys_costs_no_engine() -> None:
     """Python ends with 1 as well, as the SDK's checks do; but those say why."""
     state, actions = after(Ready(), ProxyExited(1), proxy=True)
-    assert (state.phase, state.engine, actions) == (Phase.READY, True, [])
+    assert (state.phase, actions) == (Phase.READY, [])
     assert after(Ready(), ProxyExited(1), Due(), proxy=True)[1] == [Action.SPAWN_PROXY]
 
 
-WITH_JOBS = ProxyExited(-9, jobs=True)
+WITH_JOBS = ProxyExited(-9, jobs=2)
 
 
 def test_jobs_that_a_dead_proxy_had_are_answered_before_the_worker_ends() -> None:
     state, actions = after(Ready(), WITH_JOBS, Stop(), proxy=True)
     assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
-    assert (state.proxy, state.jobs_left, state.deadline) == (True, False, 3.0 + 60)
+    assert (state.proxy, state.due) == (ProxyRunning(3.0), 3.0 + 60)
     assert after(Ready(), ProxyExited(-9), Stop(), proxy=True)[1] == [Action.DRAIN_JOBS]
     actions = after(CRASH, WITH_JOBS, Stop(), proxy=True)[1]
     assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
@@ -209,7 +225,8 @@ def test_jobs_that_a_dead_proxy_had_are_answered_before_the_worker_ends() -> Non
     actions = after(Ready(), Stop(), WITH_JOBS, proxy=True)[1]
     assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]
     state, actions = after(Ready(), WITH_JOBS, LEFT, proxy=True)
-    assert (state.phase, state.proxy, actions) == (Phase.FAILED, True, [Action.SPAWN_PROXY])
+    assert (state.phase, actions) == (Phase.FAILED, [Action.SPAWN_PROXY])
+    assert state.proxy == ProxyRunning(3.0)
     assert state.due == 3.0 + 10.0
     assert after(Ready(), WITH_JOBS, LEFT, ProxyExited(0), proxy=True)[1] == [Action.EXIT]
 
@@ -238,14 +255,17 @@ def test_a_worker_that_gives_up_ends_its_jobs_with_an_error_before_the_proxy() -
 def test_an_engine_that_had_ended_by_itself_has_its_own_cause() -> None:
     """Its group took long to go, so that we thought something else meanwhile."""
     dead = Probed(healthy=False, dead=True)
-    own = replace(CRASH, own=True)
-    assert after(Ready(), dead, Due(), own)[0].last_failure == "it broke"
-    assert "did not end" in str(after(Ready(), dead, Due(), CRASH)[0].last_failure)
+    for before in ((Ready(), Ended()), (Ready(), dead, Ended()), (Ended(),)):
+        assert after(*before, Due(), CRASH)[0].history.last_failure == "it broke"
+    assert "did not end" in str(after(Ready(), dead, Due(), CRASH)[0].history.last_failure)
+    out_of_memory = replace(CRASH, out_of_memory=True)
+    assert after(Ready(), dead, Due(), out_of_memory)[0].history.last_failure == "it broke"
+    assert "was not ready" in str(after(Due(), Ended(), CRASH)[0].history.last_failure)
 
 
 def test_a_killed_engine_has_its_time_also_in_a_stop() -> None:
     state, actions = after(Stop(), ProxyExited(-15), proxy=True)
-    assert (state.phase, actions, state.deadline) == (Phase.DRAINING, [], 2.0 + 60.0)
+    assert (state.phase, actions, state.due) == (Phase.DRAINING, [], 1.0 + 60.0)
     assert after(Stop(), ProxyExited(-15), KILLED, proxy=True)[0].exit_code == 0
     state, actions = after(Ready(), Stop(), ProxyExited(0), LEFT, proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
@@ -259,17 +279,18 @@ def test_a_configuration_error_is_final_until_some_engine_was_ready() -> None:
 
 def test_a_proxy_that_was_killed_is_started_again() -> None:
     state, actions = after(Ready(), ProxyExited(-9), proxy=True)
-    assert (state.phase, state.proxy, actions) == (Phase.READY, False, [])
+    assert (state.phase, state.proxy, actions) == (Phase.READY, ProxyWaiting(2.0 + 1.0), [])
     assert state.due == 2.0 + 1.0
     state, actions = after(Ready(), ProxyExited(-9), Due(), proxy=True)
-    assert (state.phase, state.proxy, actions) == (Phase.READY, True, [Action.SPAWN_PROXY])
+    assert (state.phase, actions) == (Phase.READY, [Action.SPAWN_PROXY])
+    assert state.proxy == ProxyRunning(3.0)
 
 
 def test_a_proxy_that_dies_again_and_again_is_given_up() -> None:
     dies = (ProxyExited(-9, "it says why"), Due())
     state, _ = after(Ready(), *dies, *dies, ProxyExited(-9, "it says why"), proxy=True)
     assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.RESTARTS_USED_UP)
-    assert state.last_failure == "it says why"
+    assert state.history.last_failure == "it says why"
 
 
 def test_a_worker_that_gives_up_waits_for_the_proxy_to_say_why() -> None:
@@ -283,29 +304,33 @@ def test_a_worker_that_gives_up_waits_for_the_proxy_to_say_why() -> None:
 
 
 def test_an_engine_that_says_it_is_dead_is_not_ready_and_may_end_by_itself() -> None:
-    dead = Probed(healthy=False, dead=True)
-    state, actions = after(Ready(), dead)
-    assert (state.phase, state.engine, actions) == (Phase.RESTARTING, True, [])
-    assert after(Ready(), dead, Ready())[0].phase is Phase.RESTARTING
-    state, actions = after(Ready(), dead, CRASH)
-    assert (state.last_failure, actions) == ("it broke", [])
-    assert after(Ready(), dead, Due())[1] == [Action.KILL_ENGINE]
+    for dead in (Probed(healthy=False, dead=True), Ended()):
+        state, actions = after(Ready(), dead)
+        assert (state.phase, actions) == (Phase.RESTARTING, [])
+        assert after(Ready(), dead, Ready())[0].phase is Phase.RESTARTING
+        state, actions = after(Ready(), dead, CRASH)
+        assert (state.history.last_failure, actions) == ("it broke", [])
+        assert after(Ready(), dead, Due())[1] == [Action.KILL_ENGINE]
 
 
 def test_an_engine_that_stalls_is_killed() -> None:
     state, actions = after(Ready(), Stalled(300.0))
     assert (state.phase, actions) == (Phase.RESTARTING, [Action.KILL_ENGINE])
-    assert "for 300 s" in str(state.reason)
+    assert isinstance(state.engine, Killed)
+    assert "for 300 s" in str(state.engine.why)
     assert after(Stalled(300.0))[1] == []
 
 
 def test_a_killed_start_says_what_it_was_doing() -> None:
-    state, _ = after(Due(), Exited("killed", at="still loading the weights"))
-    assert state.last_failure == "the engine was not ready after 100 s, still loading the weights"
+    state, _ = after(Due(), Exited("killed", doing="loading the weights"))
+    assert (
+        state.history.last_failure
+        == "the engine was not ready after 100 s, still loading the weights"
+    )
 
 
 def test_memory_that_runs_out_again_and_again_has_its_own_code() -> None:
-    killed = Exited("memory", exit_code=ExitCode.OUT_OF_MEMORY)
+    killed = Exited("memory", "out-of-memory")
     assert after(killed, Due(), killed, Due(), killed)[0].exit_code == 137
     assert after(killed, Due(), killed, Due(), CRASH)[0].exit_code == 70
 
@@ -313,7 +338,16 @@ def test_memory_that_runs_out_again_and_again_has_its_own_code() -> None:
 def test_nothing_happens_after_the_end() -> None:
     ended = after(Stop(), KILLED)[0]
     assert ended.phase is Phase.STOPPED
-    for event in (Ready(), CRASH, Stop(), Due(), JobsDone(), ProxyExited(0), Probed(healthy=True)):
+    for event in (
+        Ready(),
+        CRASH,
+        Stop(),
+        Due(),
+        JobsDone(),
+        ProxyExited(0),
+        Probed(healthy=True),
+        Ended(),
+    ):
         assert lifecycle.step(ended, event, POLICY, 99.0) == (ended, ())
 
 
@@ -321,7 +355,7 @@ DEAD = Probed(healthy=False, dead=True)
 LEFT = Exited("killed", left=True)
 EVENTS: list[Event] = [
     Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobsDone(), ProxyExited(0), ProxyExited(-9),
-    ProxyExited(1, "unfit"), ProxyExited(-9, jobs=True), Probed(healthy=True),
+    ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(), Probed(healthy=True),
     Probed(healthy=False), DEAD, Stalled(300.0),
 ]  # fmt: skip
 
@@ -338,7 +372,10 @@ LEADS_TO: dict[Phase, dict[type[Event], Phase]] = {
     Phase.STARTING: {
         Ready: Phase.READY, Exited: Phase.RESTARTING, Stop: Phase.DRAINING, Due: Phase.STARTING,
     },
-    Phase.READY: {Exited: Phase.RESTARTING, Stop: Phase.DRAINING, Stalled: Phase.RESTARTING},
+    Phase.READY: {
+        Ended: Phase.RESTARTING, Exited: Phase.RESTARTING, Stop: Phase.DRAINING,
+        Stalled: Phase.RESTARTING,
+    },
     Phase.RESTARTING: {Ready: Phase.READY, Stop: Phase.DRAINING},
     Phase.DRAINING: {},
     Phase.STOPPED: {},
@@ -367,10 +404,11 @@ def test_every_state_has_an_answer_to_every_event(phase: Phase, event: Event, pr
     elif phase is Phase.DRAINING and isinstance(event, Exited) and not proxy:
         expected = Phase.STOPPED
     assert then.phase is expected
-    if then.phase in {Phase.STOPPED, Phase.FAILED} and not then.proxy and state.exit_code is None:
+    over = then.phase in {Phase.STOPPED, Phase.FAILED} and isinstance(then.proxy, NoProxy)
+    if over and state.exit_code is None:
         assert actions[-1] is Action.EXIT
     if working and then.phase is not Phase.READY and not actions:
-        assert then.due is not None or then.engine is False, "nobody would ever wake it"
+        assert then.due is not None, "nobody would ever wake it"
 
 
 class World:
@@ -378,7 +416,7 @@ class World:
 
     def __init__(self, *, proxy: bool) -> None:
         self.now = 0.0
-        self.engines = self.proxies = self.stops = 0
+        self.engines = self.proxies = self.stops = self.proxies_at_the_end = 0
         self.over = self.jobs_left = self.aborted = False
         self.state, actions = lifecycle.begin(POLICY, 0.0, proxy=proxy)
         self.act(actions)
@@ -391,11 +429,12 @@ class World:
                 assert not ends, "a start of the engine in the end"
             if action is Action.SPAWN_PROXY:
                 assert not ends or self.jobs_left, "a start of the proxy in the end, for no job"
+                self.proxies_at_the_end += ends
                 self.jobs_left = False
             if action is Action.KILL_PROXY:
                 assert self.aborted, "a proxy is killed before its jobs were ended with an error"
             if action is Action.EXIT and self.jobs_left:
-                given_up = self.aborted or self.state.last_proxies == POLICY.last_proxies
+                given_up = self.aborted or self.proxies_at_the_end == POLICY.last_proxies
                 assert given_up, "jobs were left, and no proxy to tell them"
             self.aborted = self.aborted or action is Action.ABORT_JOBS
             self.engines += action is Action.SPAWN_ENGINE
@@ -406,8 +445,8 @@ class World:
 
     def deliver(self, event: Event) -> None:
         possible = {
-            Ready: self.engines == 1,
             Exited: self.engines == 1,
+            Ended: self.engines == 1,
             Probed: self.engines == 1,
             Stalled: self.engines == 1,
             ProxyExited: self.proxies == 1,
@@ -421,9 +460,19 @@ class World:
         self.proxies -= isinstance(event, ProxyExited)
         self.stops += isinstance(event, Stop)
         if isinstance(event, ProxyExited):
-            self.jobs_left = event.jobs
+            self.jobs_left = event.jobs > 0
         self.state, actions = lifecycle.step(self.state, event, POLICY, self.now)
         self.act(actions)
+        self.see_that_the_state_is_true()
+
+    def see_that_the_state_is_true(self) -> None:
+        engine = isinstance(self.state.engine, Process)
+        proxy = isinstance(self.state.proxy, ProxyRunning | ProxyKilled)
+        assert self.engines == 1 or not engine, "an engine that is not there"
+        assert self.proxies == 1 or not proxy or self.over, "a proxy that is not there"
+        if self.state.end is None:
+            assert engine == (self.engines == 1), "an engine that nobody knows of"
+            assert proxy == (self.proxies == 1), "a proxy that nobody knows of"
         if self.state.phase is Phase.READY:
             assert self.engines == 1, "ready without an engine"
         if self.state.phase in {Phase.STOPPED, Phase.FAILED}:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.worker.logs import LogSink, Relay, SinkHandler, Tail
+from supervisor.worker.logs import ChildLog, LogSink, SinkHandler, Tail
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_reader_that_sleeps_makes_nobody_wait(pipe: tuple[int, int]) -> None:
 
 def test_a_relay_keeps_the_tail_and_passes_everything_on(pipe: tuple[int, int]) -> None:
     sink = LogSink(pipe[1])
-    relay = Relay(sink)
+    relay = ChildLog(sink)
     os.write(relay.write_fd, b"\xff raw\nlast")
     relay.spawned()
     relay.join(5)
