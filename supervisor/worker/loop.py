@@ -26,7 +26,8 @@ from ..command import plan
 from ..command.plan import Plan
 from ..errors import CommandNotExecutable, CommandNotFound, ConfigurationError, SupervisorError
 from ..link.journal import Journal, read_some
-from ..settings.config import Mode
+from ..settings import table
+from ..settings.mode import Mode
 from . import lifecycle
 from .engine import phases
 from .engine.memory import MemoryWatch
@@ -56,9 +57,9 @@ class Worker:
         self._env = env
         self._sink = sink
         self._policy = Policy(
-            startup_timeout=self._settings.startup_timeout,
-            drain_timeout=self._settings.drain_timeout,
-            max_restarts=self._settings.max_restarts,
+            startup_timeout=self._settings[table.STARTUP_TIMEOUT],
+            drain_timeout=self._settings[table.DRAIN_TIMEOUT],
+            max_restarts=self._settings[table.MAX_RESTARTS],
             engine_drains_itself=any(
                 token.startswith("--shutdown-timeout") for token in wanted.command
             ),
@@ -278,7 +279,7 @@ class Worker:
             alarm = asyncio.Event()
             self._engine_is_ready(start, alarm)
             await self._events.put(lifecycle.Ready())
-            if self._settings.stall_timeout:
+            if self._settings[table.ENGINE_STALL_TIMEOUT]:
                 self._watches.add(self._task(self._watch_stall()))
             if self._settings.mode is Mode.PLAIN and self._state.restarts == 0:
                 self._say_how_to_use(await health.served_model(engine))
@@ -308,7 +309,7 @@ class Worker:
         async with health.client(self._settings.engine_url, self._key()) as engine:
             await stall.watch(
                 engine,
-                self._settings.stall_timeout,
+                self._settings[table.ENGINE_STALL_TIMEOUT],
                 waiting=lambda: (
                     self._reports.figures.jobs if in_queue_mode else ports.connections(port)
                 ),
