@@ -27,7 +27,8 @@ from .files import write_whole
 from .findings import Remark
 from .models.disk import look
 from .models.placement import Download
-from .settings.config import Settings
+from .settings import table
+from .settings.read import Settings
 from .worker.logs import LogSink, SinkHandler
 
 log = logging.getLogger("supervisor")
@@ -100,7 +101,7 @@ def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
         made = plan.make(env, store.common(), disk)
         message = f"{reason}\nOnly the options that every known vLLM has are taken from variables"
         suggestion = "VLLM_EXTRA_ARGS and VLLM_CONFIG_FILE set the others"
-        at_fault = "ENGINE_CATALOG" if settings.engine_catalog else "VLLM_COMMAND"
+        at_fault = "ENGINE_CATALOG" if settings[table.ENGINE_CATALOG] else "VLLM_COMMAND"
         made.findings.warnings.insert(0, Remark(at_fault, message, suggestion))
         return made
 
@@ -109,7 +110,7 @@ def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tup
     """What fetches `wanted` by the engine's interpreter and then becomes the engine."""
     from .models import bake
 
-    interpreter = store.installed(made.settings.vllm_command, env).interpreter
+    interpreter = store.installed(made.settings[table.VLLM_COMMAND], env).interpreter
     folder = Path(wanted.folder)
     return (*bake.download(interpreter, wanted.name, wanted.revision, folder, "model"), "--")
 
@@ -117,9 +118,9 @@ def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tup
 def _catalog(
     settings: Settings, env: Mapping[str, str], announce: Callable[[str], None]
 ) -> Catalog:
-    if settings.engine_catalog:
-        return options.load(Path(settings.engine_catalog))
-    return store.find(settings.vllm_command, env, announce)[0]
+    if file := settings[table.ENGINE_CATALOG]:
+        return options.load(Path(file))
+    return store.find(settings[table.VLLM_COMMAND], env, announce)[0]
 
 
 def _write(files: Mapping[str, str]) -> None:
@@ -206,7 +207,7 @@ def catalog(asked: argparse.Namespace) -> int:
     """Make the catalogue of the installed engine, and keep it."""
     settings = plan.make(dict(os.environ), None).settings
     found, path = store.find(
-        settings.vllm_command,
+        settings[table.VLLM_COMMAND],
         dict(os.environ),
         lambda line: print(line, file=sys.stderr),
         anew=asked.anew,
@@ -220,7 +221,7 @@ def bake_command(_asked: argparse.Namespace) -> int:
     from .models import bake
 
     env = dict(os.environ)
-    bake.announce(bake.bake(env, plan.make(env, None).settings.vllm_command))
+    bake.announce(bake.bake(env, plan.make(env, None).settings[table.VLLM_COMMAND]))
     return 0
 
 

@@ -18,7 +18,7 @@ from ..catalog import Catalog, Option
 from ..catalog.options import variable
 from ..findings import Fault, Findings, Ignored, Remark, Source, unsayable
 from ..secrets import masked
-from ..settings.config import boolean
+from ..settings.parsers import boolean
 
 #: Early workers took 0 for "not set" in these, and templates still carry it. Nowhere else: 0 is 0.
 ZERO_IS_UNSET = frozenset(

@@ -14,8 +14,10 @@ from ..findings import Fault, Findings, Remark, Setting
 from ..models import placement
 from ..models.placement import Download, OnDisk
 from ..secrets import MASK, masked
-from ..settings import config
-from ..settings.config import WORKER_VARIABLES, Mode, Settings
+from ..settings import parsers, table
+from ..settings.mode import Mode
+from ..settings.read import Settings, read
+from ..settings.table import WORKER_VARIABLES
 from . import chat_template, legacy, spelling, translate
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
@@ -58,8 +60,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         catalog: what the engine accepts; with None only what is the worker's own is read.
         disk: where the model is, and where caches go.
     """
-    findings = Findings()
-    settings = config.read(given, findings)
+    settings, findings = read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
     env = dict(effect.env)
@@ -77,7 +78,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     files: dict[str, str] = {}
     tokens = _options(env, settings, catalog, findings, files) if catalog else []
     command = [
-        *shlex.split(settings.vllm_command),
+        *shlex.split(settings[table.VLLM_COMMAND]),
         "serve",
         *([served] if served else []),
         f"--host={settings.engine_host}",
@@ -108,11 +109,12 @@ def _options(
     findings: Findings,
     files: dict[str, str],
 ) -> list[str]:
-    _misspelt(env, catalog, findings, strict=settings.strict)
+    strict = settings[table.STRICT_ENV]
+    _misspelt(env, catalog, findings, strict=strict)
     rewritten = legacy.rewrite(env, catalog, findings)
     chat_template.as_file(rewritten, catalog, env, files)
     return translate.translate(
-        rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES, strict=settings.strict
+        rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES, strict=strict
     )
 
 
@@ -281,7 +283,7 @@ def _listening(
     text = said.get("--port")
     if text is not None:
         try:
-            settings = replace(settings, engine_port=config.port(text))
+            settings = replace(settings, engine_port=parsers.port(text))
         except ValueError as reason:
             message = f"--port {text} in VLLM_EXTRA_ARGS {reason}"
             findings.errors.append(Fault("VLLM_EXTRA_ARGS", f"--port {text}", message))
@@ -322,7 +324,7 @@ def _drain(
     own = env.get("DRAIN_TIMEOUT", "").strip()
     if env.get("VLLM_CONFIG_FILE", "").strip() and not own:
         return []  # the file may say it, and a default is not to win over it
-    value = f"{settings.drain_timeout:.0f}"
+    value = f"{settings[table.DRAIN_TIMEOUT]:.0f}"
     note = "the engine finishes what runs before it stops"
     findings.settings[:] = [row for row in findings.settings if row.env != "DRAIN_TIMEOUT"]
     findings.settings.append(Setting("DRAIN_TIMEOUT", value, flag, "worker", note))

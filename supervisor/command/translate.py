@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..catalog import Catalog, Kind, Option
 from ..findings import Fault, Findings, Ignored, Remark, Setting, unsayable
 from ..secrets import is_secret, masked
-from ..settings.config import boolean
+from ..settings.parsers import boolean
 from . import values
 from .legacy import Origin, Rewritten
 

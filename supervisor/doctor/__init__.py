@@ -19,6 +19,7 @@ from ..catalog import store
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..secrets import masked
+from ..settings import table
 from .checks import Line, Verdict, judge
 
 __all__ = ["Line", "Verdict", "examine", "report"]
@@ -32,7 +33,7 @@ def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     settings = made.settings
     facts: dict[str, Any] = {}
     try:
-        engine = store.installed(settings.vllm_command, env)
+        engine = store.installed(settings[table.VLLM_COMMAND], env)
     except SupervisorError as reason:
         lines = [Line("engine", Verdict.BAD, str(reason))]
     else:

@@ -13,10 +13,10 @@ from typing import Any
 from ..catalog import store
 from ..errors import ConfigurationError, SupervisorError
 from ..files import write_whole
+from ..settings import table
 from .placement import MANIFEST, Name, baked_folder
 
 _DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download.py"
-_TOKEN_FILE = "/run/secrets/HF_TOKEN"
 _SCHEMA = 1
 
 
@@ -112,7 +112,7 @@ def _token(env: Mapping[str, str]) -> dict[str, str]:
     """The token of the hub, from the variable or from a file; it is written nowhere."""
     if env.get("HF_TOKEN", "").strip():
         return {}
-    path = Path(env.get("HF_TOKEN_FILE", "").strip() or _TOKEN_FILE)
+    path = Path(table.HF_TOKEN_FILE.of(env))
     try:
         token = path.read_text(encoding="utf-8").strip()
     except OSError as reason:

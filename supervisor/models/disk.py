@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ..settings import table
 from .placement import MANIFEST, Download, Name, OnDisk, baked_folder
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
@@ -34,7 +35,7 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
         return OnDisk(volume=volume, device=device)
     found = _baked(env, text, revision)
     if found is None and name is not None:
-        base = Path(env.get("BASE_PATH", "").strip() or _BASE)
+        base = Path(table.BASE_PATH.of(env))
         if (path := cached(base / "huggingface-cache" / "hub", name, revision)) is not None:
             found = OnDisk(text, str(path), None, "kept by the platform", _other_code(path))
     if found is None and name is not None and name.subfolder:
@@ -43,7 +44,6 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
     return replace(found or OnDisk(), named=named, volume=volume, device=device)
 
 
-_BASE = "/runpod-volume"
 _NAMES = re.compile(r"^\s*served[-_]model[-_]name\s*:", re.MULTILINE)
 
 
@@ -56,7 +56,7 @@ def _names_it(config_file: str) -> bool:
 
 def _volume(env: Mapping[str, str]) -> Path | None:
     """BASE_PATH, where it is a folder that can be written: without a volume it is not there."""
-    base = Path(env.get("BASE_PATH", "").strip() or _BASE)
+    base = Path(table.BASE_PATH.of(env))
     return base if base.is_dir() and os.access(base, os.W_OK) else None
 
 

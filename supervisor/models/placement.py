@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..findings import Ignored, Setting
+from ..settings import table
 
 MANIFEST = "baked.json"
 _SERVED = ("OPENAI_SERVED_MODEL_NAME_OVERRIDE", "SERVED_MODEL_NAME")
@@ -84,7 +85,7 @@ class Effect:
 
 def baked_folder(env: Mapping[str, str]) -> Path:
     """Where `bake` puts models; BAKED_MODELS."""
-    return Path(env.get("BAKED_MODELS", "").strip() or "/models")
+    return Path(table.BAKED_MODELS.of(env))
 
 
 def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:

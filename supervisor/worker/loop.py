@@ -19,7 +19,8 @@ from ..command.plan import Plan
 from ..errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from ..link import handover
 from ..link.journal import Journal
-from ..settings.config import Mode
+from ..settings import table
+from ..settings.mode import Mode
 from . import announce, lifecycle, orphans
 from .engine.run import Demand, EngineRun
 from .launcher import Launcher
@@ -49,9 +50,9 @@ class Worker:
         self._env = env
         self._queue_mode = self._settings.mode is Mode.QUEUE
         self._policy = Policy(
-            startup_timeout=self._settings.startup_timeout,
-            drain_timeout=self._settings.drain_timeout,
-            max_restarts=self._settings.max_restarts,
+            startup_timeout=self._settings[table.STARTUP_TIMEOUT],
+            drain_timeout=self._settings[table.DRAIN_TIMEOUT],
+            max_restarts=self._settings[table.MAX_RESTARTS],
             engine_drains_itself=any(
                 token.startswith("--shutdown-timeout") for token in plan.command
             ),

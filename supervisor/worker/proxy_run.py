@@ -20,6 +20,7 @@ from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..link import handover
 from ..link.journal import Journal, read_some
+from ..settings import table
 from . import lifecycle
 from .launcher import Launcher
 from .process import Child
@@ -148,8 +149,8 @@ class ProxyRun:
         return {
             **self._env,
             **self._plan.engine_env,  # a key that was moved from the command line
-            "ENGINE_URL": settings.engine_url,
-            "CONTROL_URL": settings.control_url,
+            table.ENGINE_URL.name: settings.engine_url,
+            table.CONTROL_URL.name: settings.control_url,
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or "none",
         }
 

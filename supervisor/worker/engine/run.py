@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from ... import diagnosis
 from ...command import plan as planned
 from ...command.plan import Plan
-from ...settings.config import Mode
+from ...settings import table
+from ...settings.mode import Mode
 from .. import lifecycle
 from ..launcher import Launcher
 from ..process import Child
@@ -181,7 +182,7 @@ class EngineRun:
             child.tell_of_deaths(alarm.set)
             self._is_ready()
             async with asyncio.TaskGroup() as beside:
-                if self._settings.stall_timeout:
+                if self._settings[table.ENGINE_STALL_TIMEOUT]:
                     beside.create_task(self._watch_stall())
                 if self._settings.mode is Mode.PLAIN and self._first:
                     self._say_how_to_use(await health.served_model(engine))
@@ -222,7 +223,7 @@ class EngineRun:
         async with health.client(self._settings.engine_url, self._key()) as engine:
             await stall.watch(
                 engine,
-                self._settings.stall_timeout,
+                self._settings[table.ENGINE_STALL_TIMEOUT],
                 waiting=self._demand.waiting,
                 tokens=self._demand.tokens,
                 report=report,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...settings import table
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Times in seconds; every figure has its reason beside it."""
 
-    startup_timeout: float = 1200.0
-    drain_timeout: float = 60.0
-    max_restarts: int = 5
+    startup_timeout: float = table.STARTUP_TIMEOUT.default
+    drain_timeout: float = table.DRAIN_TIMEOUT.default
+    max_restarts: int = table.MAX_RESTARTS.default
     engine_drains_itself: bool = False
     backoff_first: float = 1.0
     backoff_most: float = 60.0

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy import settings as proxy_config
 from supervisor.__main__ import _env_file
 from supervisor.catalog import Catalog, store
 from supervisor.command import explain, legacy, plan
-from supervisor.settings import config
-from supervisor.settings.config import Mode
+from supervisor.settings.mode import Mode
+from supervisor.settings.table import WORKER_VARIABLES
 from tests.supervisor.command.test_translate import catalog
 
 CURRENT = catalog("0.32.0")
@@ -227,20 +226,6 @@ def test_certificates_in_extra_arguments_are_followed() -> None:
     assert [error.env for error in queue.findings.errors] == ["VLLM_EXTRA_ARGS"]
 
 
-@pytest.mark.parametrize("name", sorted(config._OF_THE_PROXY))
-@pytest.mark.parametrize("value", ["0", "1", "-1", "0.5", "1e3", "auto", "true", "nan", "word"])
-def test_supervisor_and_proxy_accept_the_same(name: str, value: str) -> None:
-    """What one takes and the other refuses would end the worker after the model is loaded."""
-    try:
-        proxy_config.read({name: value})
-    except proxy_config.ProxyConfigurationError:
-        accepted = False
-    else:
-        accepted = True
-    errors = made({"MODEL_NAME": "m", name: value}).findings.errors
-    assert (not errors) is accepted
-
-
 @pytest.mark.parametrize(
     "name", ["HF_TOKEN", "VLLM_API_KEY", "MY_SECRET", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD"]
 )
@@ -262,9 +247,7 @@ def test_no_secret_is_shown(name: str) -> None:
 
 # --- what must never happen, whatever is set ---
 
-_NAMES = sorted(
-    {*config.WORKER_VARIABLES, *legacy.names(), *CURRENT.by_variable, *CURRENT.elsewhere}
-)
+_NAMES = sorted({*WORKER_VARIABLES, *legacy.names(), *CURRENT.by_variable, *CURRENT.elsewhere})
 _VALUES = st.one_of(
     st.sampled_from(
         [
