@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.catalog import Kind, options, store
+from supervisor.catalog import Kind, options, store, versions
 from supervisor.command import plan
 from supervisor.command.translate import GUARDED
 from supervisor.errors import CatalogError
 from supervisor.secrets import is_secret
 from tests.supervisor.command.test_legacy import OLD_NAMES
-from tests.supervisor.command.test_translate import CATALOGS, VERSIONS, catalog
+from tests.supervisor.command.test_translate import VERSIONS, catalog
 
-KNOWN = CATALOGS / "vllm-0.32.0.json"
+KNOWN = versions.FOLDER / "vllm-0.32.0.json"
 
 
 @pytest.fixture(autouse=True)
