@@ -15,7 +15,7 @@ from ..errors import ConfigurationError, SupervisorError
 from ..files import write_whole
 from .placement import MANIFEST, Name, baked_folder
 
-_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download.py"
+_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download"
 _TOKEN_FILE = "/run/secrets/HF_TOKEN"
 _SCHEMA = 1
 
