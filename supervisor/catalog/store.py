@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CatalogError
+from ..executable import executable
 from ..files import write_whole
-from ..worker.process import executable
 from . import options
 from .options import Catalog
 

@@ -24,7 +24,7 @@ from typing import Any
 from .. import __version__, diagnosis
 from ..command import plan
 from ..command.plan import Plan
-from ..errors import CommandNotExecutable, CommandNotFound, ConfigurationError, SupervisorError
+from ..errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from ..link.journal import Journal, read_some
 from ..settings.config import Mode
 from . import lifecycle
@@ -549,16 +549,3 @@ def _readable(fd: int) -> bool:
 def _say_fault(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
     """One line for what the event loop could not do, such as to accept a connection."""
     log.warning("%s (%s)", context.get("message"), context.get("exception"))
-
-
-def check_model(model: str | None) -> None:
-    """Refuse a path that does not exist before a GPU is paid for.
-
-    Raises:
-        ConfigurationError: the path is not there.
-    """
-    if model is not None and model.startswith("/") and not Path(model).exists():
-        raise ConfigurationError(
-            f"MODEL_NAME={model} does not exist on this machine; give the path of a model's folder"
-            " or the name of a repository"
-        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,25 +25,6 @@ _PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 
 #: Spawns under way.
 _births: set[Relay] = set()
-
-
-def executable(command: Sequence[str], search_path: str | None) -> str:
-    """The file that `command` starts.
-
-    Raises:
-        CommandNotFound: there is no such file.
-        CommandNotExecutable: there is, and it may not be run.
-    """
-    name = command[0] if command else ""
-    if found := shutil.which(name, path=search_path):
-        return os.path.abspath(found)  # noqa: PTH100 - resolving links would leave a virtual env
-    if name and os.sep in name and Path(name).is_file():
-        raise CommandNotExecutable(
-            f"VLLM_COMMAND={name} is not executable; chmod +x it or name another command"
-        )
-    raise CommandNotFound(
-        f"the engine's command {name!r} was not found; install vLLM or set VLLM_COMMAND to its path"
-    )
 
 
 class Guardian:
