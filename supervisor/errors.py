@@ -23,7 +23,7 @@ class SupervisorError(Exception):
 
 
 class ConfigurationError(SupervisorError):
-    """The configuration cannot be carried out as it stands."""
+    """The configuration cannot be used as it stands."""
 
     exit_code = 78
 

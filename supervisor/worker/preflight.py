@@ -48,5 +48,7 @@ def write(files: Mapping[str, str]) -> None:
         try:
             write_whole(Path(path), text)
         except OSError as reason:
-            message = f"{path}, which the engine is to read, cannot be written: {reason.strerror}"
-            raise ConfigurationError(f"{message}; set TMPDIR to a folder that can") from None
+            raise ConfigurationError(
+                f"{path}, which the engine reads, cannot be written: {reason.strerror};"
+                " set TMPDIR to a writable folder"
+            ) from None

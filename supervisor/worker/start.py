@@ -69,7 +69,7 @@ def _tell_findings(made: Plan) -> None:
         log.error("%s", explain.sentence(error))
     if made.findings.errors:
         raise ConfigurationError(
-            f"{len(made.findings.errors)} setting(s) cannot be carried out; nothing was started"
+            f"{len(made.findings.errors)} setting(s) cannot be used; nothing was started"
         )
 
 

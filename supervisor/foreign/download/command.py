@@ -74,7 +74,7 @@ def _fetch(asked: Asked) -> None:
     except DownloadError as reason:
         if not reason.again or record.commit is None:
             raise
-        line(f"{reason}. What is there is served, of commit {record.commit}")
+        line(f"{reason}. Serving what is there, of commit {record.commit}")
         return
     record.end(done)
     line(f"downloaded {name}, commit {done['commit']}")

@@ -17,7 +17,7 @@ from .progress import Progress, line, size_of
 
 TRIES = 5
 _PAUSE = 2.0  # seconds before the second try; doubled before each other
-_ROOM = 50_000_000  # bytes that are to be left
+_ROOM = 50_000_000  # bytes that stay free
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,6 @@ def _see_that_it_fits(folder: Path, total: int, repository: str) -> None:
     missing = total - size_of(folder)
     if missing + _ROOM > free:
         raise DownloadError(
-            f"{repository} needs {missing / 1e9:.2f} GB more in {folder}, and"
-            f" {free / 1e9:.2f} GB are free there; give it more disk"
+            f"{repository} needs {missing / 1e9:.2f} GB more in {folder}, and only"
+            f" {free / 1e9:.2f} GB is free there; give it more disk"
         )

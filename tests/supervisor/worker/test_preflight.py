@@ -35,5 +35,5 @@ def test_ports() -> None:
 def test_files(tmp_path: Path) -> None:
     preflight.write({str(tmp_path / "a" / "template"): "{{ messages }}"})
     assert (tmp_path / "a" / "template").read_text() == "{{ messages }}"
-    with pytest.raises(ConfigurationError, match="set TMPDIR to a folder that can"):
+    with pytest.raises(ConfigurationError, match="set TMPDIR to a writable folder"):
         preflight.write({"/proc/nowhere/template": ""})

@@ -94,7 +94,7 @@ def test_without_the_hub_what_is_there_is_served(packages: Path, tmp_path: Path)
     done = download(packages, tmp_path / "m", "--", "echo", "served", HUB="away")
     assert (done.returncode, done.stdout) == (0, "served\n")
     assert "(ConnectionError: nobody); check the network" in done.stderr
-    assert "What is there is served, of commit c1" in done.stderr
+    assert "Serving what is there, of commit c1" in done.stderr
     offline = download(packages, tmp_path / "m", "--", "echo", "served", HF_HUB_OFFLINE="1")
     assert (offline.returncode, offline.stdout, offline.stderr) == (0, "served\n", "")
 
