@@ -19,11 +19,12 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from supervisor.catalog import versions
 from tests import client
 
 ROOT = Path(__file__).parent.parent
 FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
-CATALOG = ROOT / "catalogs" / "vllm-0.32.0.json"
+CATALOG = versions.FOLDER / "vllm-0.32.0.json"
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from ..files import write_whole
 from ..settings import table
 from .placement import MANIFEST, Name, baked_folder
 
-_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download.py"
+_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download"
 _SCHEMA = 1
 
 

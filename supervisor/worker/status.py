@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -140,24 +140,3 @@ _OF_JOBS = {
 def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:
     full = f"vllm_supervisor_{name}"
     return [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}", f"{full} {value}"]
-
-
-def as_text(found: Mapping[str, Any], now: float) -> str:
-    """The body of `/status` for a person; `now` in Unix time."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    rows = [
-        ("state", f"{found['state']} for {max(0.0, now - found['since']):.0f} s"),
-        ("doing", found["doing"]),
-        ("mode", found["mode"]),
-        ("model", found["model"]),
-        ("versions", versions),
-        ("engine", found["engine_pid"] and f"process {found['engine_pid']}"),
-        ("restarts", str(found["restarts"])),
-        ("last failure", found["last_failure"]),
-        ("start", ", ".join(f"{name} {took:.1f} s" for name, took in found["phases"].items())),
-    ]
-    if found["jobs"] is not None:
-        jobs = dict(found["jobs"])
-        rows.append(("jobs", f"{jobs.pop('jobs')} in hand"))
-        rows += [("", f"{count} {name.replace('_', ' ')}") for name, count in jobs.items()]
-    return "\n".join(f"{name:<13} {value}" for name, value in rows if value)

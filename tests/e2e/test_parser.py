@@ -75,9 +75,9 @@ def real(request: pytest.FixtureRequest) -> Iterator[Real]:
     records = json.loads(path.read_text())["options"]
     interpreter = store.installed(command, _environment()).interpreter
     script = str(Path(__file__).with_name("parse.py"))
-    introspect = str(CHECKOUT / "supervisor" / "foreign" / "introspect.py")
+    foreign = str(CHECKOUT / "supervisor" / "foreign")
     with subprocess.Popen(
-        [*interpreter, script, introspect],
+        [*interpreter, script, foreign],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

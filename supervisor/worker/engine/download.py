@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from ...foreign.download import wanted
+from ...foreign.download.choice import wanted
 from ...models.placement import Name
 from .phases import Start
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from supervisor.__main__ import _env_file
 from supervisor.catalog import Catalog, store
 from supervisor.command import explain, legacy, plan
 from supervisor.settings.mode import Mode
@@ -409,10 +407,3 @@ def test_a_port_that_does_not_count_is_named() -> None:
     assert of_kubernetes.findings.errors == []
     balanced = made({"MODEL_NAME": "m", "WORKER_MODE": "load-balancer", "VLLM_PORT": "9"})
     assert [ignored.env for ignored in balanced.findings.ignored] == ["VLLM_PORT"]
-
-
-def test_an_env_file_is_read_as_docker_reads_it(tmp_path: Path) -> None:
-    """Lines end at line feeds and nowhere else; bytes that are no text are no traceback."""
-    file = tmp_path / "env"
-    file.write_bytes("A=b\u2028C=d \n# no\n  E=f=g\r\nH=\n".encode() + b"I=\xff\n")
-    assert _env_file(file) == {"A": "b\u2028C=d ", "E": "f=g", "H": "", "I": "\udcff"}

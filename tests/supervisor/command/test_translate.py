@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from supervisor.catalog import Catalog, Kind, Option, options, store
+from supervisor.catalog import Catalog, Kind, Option, store, versions
 from supervisor.command import translate
 from supervisor.command.legacy import Rewritten
 from supervisor.findings import Findings
 
-CATALOGS = Path(__file__).parents[3] / "catalogs"
-VERSIONS = sorted(path.stem.removeprefix("vllm-") for path in CATALOGS.glob("*.json"))
+VERSIONS = sorted(versions.known())
 
 
 def catalog(version: str) -> Catalog:
-    return store.with_elsewhere(options.load(CATALOGS / f"vllm-{version}.json"))
+    return store.with_elsewhere(versions.load(version))
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.catalog import Kind, options, store
+from supervisor.catalog import Kind, options, store, versions
 from supervisor.command import plan
 from supervisor.command.translate import GUARDED
 from supervisor.errors import CatalogError
 from supervisor.secrets import is_secret
 from tests.supervisor.command.test_legacy import OLD_NAMES
-from tests.supervisor.command.test_translate import CATALOGS, VERSIONS, catalog
+from tests.supervisor.command.test_translate import VERSIONS, catalog
 
-KNOWN = CATALOGS / "vllm-0.32.0.json"
+KNOWN = versions.FOLDER / "vllm-0.32.0.json"
 
 
 @pytest.fixture(autouse=True)
@@ -164,22 +164,3 @@ def test_an_off_that_cannot_be_said_is_named() -> None:
     found = plan.make(env, store.common())
     assert [warning.env for warning in found.findings.warnings] == ["ENABLE_PREFIX_CACHING"]
     assert "--max-model-len=4k" in found.command
-
-
-def test_a_start_without_a_catalogue_goes_on(tmp_path: Path) -> None:
-    """`explain` with an engine that cannot be asked: a warning first, then the rest."""
-    from supervisor.__main__ import _plan
-
-    engine = Engine(tmp_path, "echo 'ImportError: no torch' >&2; exit 3")
-    env = {
-        **engine.env,
-        "VLLM_COMMAND": engine.command,
-        "MODEL_NAME": "m",
-        "MAX_MODEL_LEN": "4096",
-        "VLLM_CONFIG_FILE": "/c.yaml",
-        "VLLM_EXTRA_ARGS": "--seed 7",
-    }
-    found = _plan(env, lambda _line: None)
-    assert not found.findings.errors
-    assert found.command[-5:] == ("--max-model-len=4096", "--config", "/c.yaml", "--seed", "7")
-    assert "ImportError: no torch" in found.findings.warnings[0].message
