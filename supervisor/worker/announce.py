@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 from .lifecycle import (
@@ -37,6 +38,18 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
     return end + _engine(before, event, after, policy, now) + _proxy(event, after, now)
+
+
+def how_to_use(port: int, model: str | None) -> str:
+    """A command to try the engine with; None: it asks for a key, or serves no model by name."""
+    url = f"http://localhost:{port}/v1"
+    if model is None:
+        return f"try: curl {url}/models"
+    body = {"model": model, "messages": [{"role": "user", "content": "What is this?"}]}
+    return (
+        f"try: curl {url}/chat/completions -H 'Content-Type: application/json'"
+        f" -d '{json.dumps(body)}'"
+    )
 
 
 def _engine(before: State, event: Event, after: State, policy: Policy, now: float) -> list[Line]:

@@ -21,11 +21,12 @@ from ..link import handover
 from ..link.journal import Journal
 from ..settings import table
 from ..settings.mode import Mode
-from . import announce, lifecycle, orphans
+from . import announce, lifecycle
 from .engine.run import Demand, EngineRun
-from .launcher import Launcher
 from .lifecycle import Action, Event, ExitCode, Policy, ProxyRunning, State
 from .logs import LogSink
+from .process import orphans
+from .process.launcher import Launcher
 from .proxy_run import ProxyRun
 from .status import Status
 from .tasks import Tasks

@@ -22,8 +22,8 @@ from ..link import handover
 from ..link.journal import Journal, read_some
 from ..settings import table
 from . import lifecycle
-from .launcher import Launcher
-from .process import Child
+from .process.child import Child
+from .process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
 

@@ -7,13 +7,11 @@ lifecycle's business.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import diagnosis
@@ -21,9 +19,9 @@ from ...command import plan as planned
 from ...command.plan import Plan
 from ...settings import table
 from ...settings.mode import Mode
-from .. import lifecycle
-from ..launcher import Launcher
-from ..process import Child
+from .. import announce, lifecycle
+from ..process.child import Child
+from ..process.launcher import Launcher
 from . import phases
 from .memory import MemoryWatch
 from .phases import Start
@@ -156,7 +154,11 @@ class EngineRun:
         async with asyncio.TaskGroup() as group:
             watches = [
                 group.create_task(watch)
-                for watch in (self._watch_memory(), self._watch_health(child), self._see_download())
+                for watch in (
+                    self._watch_memory(),
+                    self._watch_health(child),
+                    self._watch_download(),
+                )
             ]
             code = await child.ended()
             out_of_memory = self._killed.killed_lately()
@@ -185,7 +187,8 @@ class EngineRun:
                 if self._settings[table.ENGINE_STALL_TIMEOUT]:
                     beside.create_task(self._watch_stall())
                 if self._settings.mode is Mode.PLAIN and self._first:
-                    self._say_how_to_use(await health.served_model(engine))
+                    model = await health.served_model(engine)
+                    log.info("%s", announce.how_to_use(self._settings.engine_port, model))
                 await health.watch(engine, self._probed, alarm)
 
     async def _until_ready(self, engine: httpx.AsyncClient) -> None:
@@ -229,18 +232,10 @@ class EngineRun:
                 report=report,
             )
 
-    async def _see_download(self) -> None:
-        from ...models import disk
-        from ...models.placement import Name
+    async def _watch_download(self) -> None:
         from . import download
 
-        model = Name.parse(self._plan.model or "")
-        if model is None or self._plan.model_path is not None:
-            return
-        folder = self._plan.value("--download-dir")
-        cache = Path(folder) if folder else disk.hub_cache(self._env)
-        revision = self._plan.value("--revision") or ""
-        await download.watch(self._start, model, revision, cache, self._env)
+        await download.watch_plan(self._start, self._plan, self._env)
 
     def _key(self) -> str:
         return self._env.get("VLLM_API_KEY", "")
@@ -252,15 +247,3 @@ class EngineRun:
             await asyncio.sleep(_PROGRESS_EVERY)
             took = time.monotonic() - self._start.began
             log.info("engine is %s, %.0f s so far", self._start.words, took)
-
-    def _say_how_to_use(self, model: str | None) -> None:
-        url = f"http://localhost:{self._settings.engine_port}/v1"
-        if model is None:  # it asks for a key, or serves no model by name
-            log.info("try: curl %s/models", url)
-            return
-        body = {"model": model, "messages": [{"role": "user", "content": "What is this?"}]}
-        log.info(
-            "try: curl %s/chat/completions -H 'Content-Type: application/json' -d '%s'",
-            url,
-            json.dumps(body),
-        )

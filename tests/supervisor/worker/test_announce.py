@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+
 import pytest
 
 from supervisor.worker import announce, lifecycle
@@ -105,3 +108,12 @@ def test_the_proxys_end_is_told_with_its_jobs() -> None:
 def test_an_end_as_it_should_be_is_no_line() -> None:
     said = log(Ready(1.0), Stop(), ProxyExited(0), Exited("ended"), proxy=True)
     assert said == ["ready after 1.0 s", "stopping: jobs in hand have 60 s", "stopped"]
+
+
+def test_a_user_is_told_what_to_try() -> None:
+    line = announce.how_to_use(8000, "tiny")
+    curl, header, body = shlex.split(line.removeprefix("try: "))[1::2]
+    assert curl == "http://localhost:8000/v1/chat/completions"
+    assert header == "Content-Type: application/json"
+    assert json.loads(body)["model"] == "tiny"
+    assert announce.how_to_use(8000, None) == "try: curl http://localhost:8000/v1/models"

@@ -10,9 +10,9 @@ import pytest
 
 from supervisor.command import plan
 from supervisor.link.journal import Journal
-from supervisor.worker.launcher import Launcher
 from supervisor.worker.lifecycle import Event, ProxyExited
 from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
 from supervisor.worker.proxy_run import ProxyRun
 
 

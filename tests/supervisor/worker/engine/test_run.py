@@ -14,9 +14,9 @@ from supervisor.command import plan
 from supervisor.errors import CommandNotFound
 from supervisor.worker import lifecycle
 from supervisor.worker.engine.run import Demand, EngineRun
-from supervisor.worker.launcher import Launcher
 from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready
 from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
 from tests.processes import CATALOG, FAKE, free_port
 
 

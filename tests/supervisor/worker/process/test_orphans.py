@@ -10,7 +10,7 @@ from tests.processes import ROOT
 #: A daemon in a session of its own, whose parent ends at once; and a child that is claimed.
 CODE = """
 import asyncio, subprocess, time
-from supervisor.worker import orphans
+from supervisor.worker.process import orphans
 
 daemon = "import os, time; os.fork() and os._exit(0); os.setsid(); time.sleep(300)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from supervisor.worker.guardian import Guardian
+from supervisor.worker.process.guardian import Guardian
 from tests.processes import until
 
 

@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 
-from ..foreign import guardian
+from ...foreign import guardian
 
 
 class Guardian:

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from ...errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from ..logs import LogSink
 from .guardian import Guardian
-from .logs import ChildLog, LogSink
 from .orphans import descendants
+from .output import Output
 
 #: Seconds that a killed group may take, less than the lifecycle's `kill_grace`; a process in a
 #: driver's uninterruptible sleep takes long.
@@ -26,7 +27,7 @@ _END_FIRST = "500"  # of 1000: how much sooner than others
 class Child:
     """One running child, its process group and its output."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: ChildLog, guard: Guardian) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: Output, guard: Guardian) -> None:
         self._process = process
         self._log = log
         self._guard = guard
@@ -62,7 +63,7 @@ class Child:
             SupervisorError: the system could not start it.
         """
         try:
-            log = ChildLog(sink, observe)
+            log = Output(sink, observe)
         except OSError as reason:
             raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
         try:

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from supervisor.errors import CommandNotFound
-from supervisor.worker.launcher import Launcher
 from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
 
 
 async def test_children_are_known_until_they_are_released() -> None:

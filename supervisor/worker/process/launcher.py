@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from ..logs import LogSink
+from .child import Child
 from .guardian import Guardian
-from .logs import LogSink
 from .orphans import Orphans
-from .process import Child
 
 
 class Launcher:

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from supervisor.errors import CommandNotExecutable, CommandNotFound
-from supervisor.worker.guardian import Guardian
 from supervisor.worker.logs import LogSink
-from supervisor.worker.process import Child
+from supervisor.worker.process.child import Child
+from supervisor.worker.process.guardian import Guardian
 
 #: Prints the number of a child in the same group that ignores SIGTERM, then waits.
 PARENT = """
