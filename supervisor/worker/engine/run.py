@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ... import diagnosis
 from ...command import plan as planned
 from ...command.plan import Plan
 from ...settings import table
@@ -119,6 +118,8 @@ class EngineRun:
 
     async def run(self) -> None:
         """Watch it until its whole group is gone, and put `Exited`."""
+        from ... import diagnosis  # its patterns take 8 ms to compile: after the spawn, not before
+
         child = self._child
         if child is None:
             return
