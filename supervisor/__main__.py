@@ -23,7 +23,7 @@ from .command import explain, plan
 from .command.plan import Plan
 from .errors import BadArgument, ConfigurationError, SupervisorError
 from .files import write_whole
-from .findings import Remark
+from .findings import Findings, Remark
 from .models.disk import look
 from .models.placement import Download
 from .settings.config import Settings
@@ -100,8 +100,8 @@ def _plan(env: Mapping[str, str], announce: Callable[[str], None]) -> Plan:
         message = f"{reason}\nOnly the options that every known vLLM has are taken from variables"
         suggestion = "VLLM_EXTRA_ARGS and VLLM_CONFIG_FILE set the others"
         at_fault = "ENGINE_CATALOG" if settings.engine_catalog else "VLLM_COMMAND"
-        made.findings.warnings.insert(0, Remark(at_fault, message, suggestion))
-        return made
+        remark = Findings.of(Remark(at_fault, message, suggestion))
+        return replace(made, findings=remark + made.findings)
 
 
 def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+
+from ..findings import Fault, Finding, Findings, Remark
+from ..secrets import MASK
 
 #: Names that others set: shells, containers, clusters, drivers and the libraries under vLLM.
 _OTHERS = re.compile(
@@ -23,6 +26,27 @@ _OTHERS = re.compile(
 _SHORTEST = 7  # characters: below, everything resembles something
 _ALIKE = 0.86  # difflib's ratio without underscores; MAX_MODEL_LENGTH to MAX_MODEL_LEN has 0.88
 _EDGE = 3  # characters of the beginning or the end that a misspelling keeps
+
+
+def misspelt(
+    env: Mapping[str, str], known: Collection[str], version: str, *, strict: bool
+) -> Findings:
+    """Names that resemble a setting: a warning each, under STRICT_ENV an error each.
+
+    Args:
+        env: the variables that are set.
+        known: every name that means something.
+        version: vLLM's, for the sentence.
+        strict: STRICT_ENV.
+    """
+    found: list[Finding] = []
+    for name, meant in suspects(env, known).items():
+        message = f"{name} is not a setting of the worker or of vLLM {version}"
+        remedy = f"did you mean {meant}?"
+        # The value says nothing here, and may be a secret under a misspelt name.
+        wrong = Fault(name, MASK, message, remedy) if strict else Remark(name, message, remedy)
+        found.append(wrong)
+    return Findings.of(*found)
 
 
 def suspects(names: Iterable[str], known: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from ..findings import Fault, Findings, Ignored, Remark, Setting
+from ..findings import Applied, Fault, Finding, Findings, Ignored, Remark
 from ..secrets import masked
 
 T = TypeVar("T")
@@ -86,15 +86,16 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def read(env: Mapping[str, str], findings: Findings) -> Settings:
-    """The worker's settings in `env`; what is wrong with them goes to `findings`."""
-    reader = _Reader(env, findings)
+def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
+    """The worker's settings in `env`, and what was found while they were read."""
+    found: list[Finding] = []
+    reader = _Reader(env, found)
     mode = _mode(reader)
     defaults = Settings()
     if mode is Mode.LOAD_BALANCER:
         engine_port = reader.get("PORT", port, 80)
         if not reader.is_set("PORT_HEALTH"):
-            findings.warnings.append(
+            found.append(
                 Remark(
                     "PORT_HEALTH",
                     "PORT_HEALTH is not set, so the platform pings the engine's own port, which"
@@ -104,7 +105,7 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
             )
     elif env.get("VLLM_PORT", "").startswith("tcp://"):
         reason = "Kubernetes sets it for a Service named vllm; it is no setting of this worker"
-        findings.ignored.append(Ignored("VLLM_PORT", reason))
+        found.append(Ignored("VLLM_PORT", reason))
         engine_port = defaults.engine_port
     else:
         engine_port = reader.get("VLLM_PORT", port, defaults.engine_port)
@@ -129,13 +130,13 @@ def read(env: Mapping[str, str], findings: Findings) -> Settings:
     idle, used = ("VLLM_PORT", "PORT") if mode is Mode.LOAD_BALANCER else ("PORT", "VLLM_PORT")
     if reader.is_set(idle):
         reason = f"in mode {mode} it is {used} that sets the engine's port"
-        findings.ignored.append(Ignored(idle, reason))
-    findings.ignored += [
+        found.append(Ignored(idle, reason))
+    found += [
         Ignored(name, "the worker knows its own; it counts for python -m proxy alone")
         for name in ("ENGINE_URL", "CONTROL_URL")
         if reader.is_set(name)
     ]
-    return settings
+    return settings, Findings.of(*found)
 
 
 def _mode(reader: _Reader) -> Mode:
@@ -265,7 +266,7 @@ def _integer(text: str) -> int | None:
 @dataclass(slots=True)
 class _Reader:
     env: Mapping[str, str]
-    findings: Findings
+    found: list[Finding]
 
     def is_set(self, name: str) -> bool:
         return bool(self.env.get(name, "").strip())
@@ -279,7 +280,7 @@ class _Reader:
         try:
             value = parse(text)
         except ValueError as reason:
-            self.findings.errors.append(Fault(name, shown, f"{name}={shown} {reason}"))
+            self.found.append(Fault(name, shown, f"{name}={shown} {reason}"))
             return default
-        self.findings.settings.append(Setting(name, shown, None, "worker"))
+        self.found.append(Applied(name, shown, None, "worker"))
         return value

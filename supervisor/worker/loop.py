@@ -59,9 +59,7 @@ class Worker:
             startup_timeout=self._settings.startup_timeout,
             drain_timeout=self._settings.drain_timeout,
             max_restarts=self._settings.max_restarts,
-            engine_drains_itself=any(
-                token.startswith("--shutdown-timeout") for token in wanted.command
-            ),
+            engine_drains_itself=wanted.engine_drains_itself,
         )
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._state = State()
