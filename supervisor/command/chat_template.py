@@ -8,7 +8,6 @@ outside ASCII. In these two cases the text goes into a file, which every version
 from __future__ import annotations
 
 import codecs
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,6 +40,8 @@ def as_file(
         return rewritten, {}
     if text.isascii() and "single-line" in option.help:
         return rewritten, {}
+    import hashlib  # few have such a template, and every start would pay for the import
+
     content = _ESCAPE.sub(lambda match: codecs.decode(match[0], "unicode_escape"), text)
     name = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:12]
     path = str(PurePath(folder, "vllm-supervisor", f"chat-template-{name}.jinja"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from ..catalog import Catalog
 from ..findings import Applied, Fault, Finding, Findings, Remark
@@ -15,36 +14,29 @@ from .arguments import SECRETS, Argument, Arguments
 NAME = "VLLM_EXTRA_ARGS"
 
 
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """The options that go on the command line, and the secrets that go into the environment."""
-
-    options: Arguments = field(default_factory=Arguments)
-    engine_env: Mapping[str, str] = field(default_factory=dict)
-
-
-def read(env: Mapping[str, str], catalog: Catalog | None) -> tuple[Extra, Findings]:
+def read(
+    env: Mapping[str, str], catalog: Catalog | None
+) -> tuple[Arguments, Mapping[str, str], Findings]:
     """The extra arguments in `env`.
 
-    Secrets are moved to the variables in which the engine reads them: every process of the machine
-    can read a command line.
+    Returns:
+        The options that go on the command line; the secrets among them, which go into the engine's
+        environment, for every process of the machine can read a command line; what was found.
     """
     try:
         tokens = shlex.split(env.get(NAME, "").strip())
     except ValueError as reason:
         # Not its text: what is a secret in it cannot be told before it is split.
         message = f"{NAME} cannot be split as a shell would: {str(reason).lower()}"
-        return Extra(), Findings.of(Fault(NAME, MASK, message, "close the quote"))
-    kept: list[Argument] = []
-    secrets: list[Argument] = []
-    for argument in arguments.parse(tokens, catalog).given:
-        (secrets if argument.flag in SECRETS else kept).append(argument)
+        return Arguments(), {}, Findings.of(Fault(NAME, MASK, message, "close the quote"))
+    given = arguments.parse(tokens, catalog).given
+    secrets = [each for each in given if each.flag in SECRETS]
+    kept = Arguments(tuple(each for each in given if each.flag not in SECRETS))
     moved = {SECRETS[each.flag]: each.values[0] for each in secrets if any(each.values[:1])}
-    rest = Arguments(tuple(kept))
-    return Extra(rest, moved), Findings.of(*_moved(secrets), *_shown(rest))
+    return kept, moved, Findings.of(*_moved(secrets), *_shown(kept))
 
 
-def _moved(secrets: list[Argument]) -> list[Finding]:
+def _moved(secrets: Sequence[Argument]) -> list[Finding]:
     found: list[Finding] = []
     for argument in secrets:
         flag, count, variable = argument.flag, len(argument.values), SECRETS[argument.flag]

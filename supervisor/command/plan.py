@@ -70,17 +70,17 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     settings, of_settings = config.read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
-    extra, of_extra = extra_arguments.read(given, catalog)
-    settings, of_listening = listening.follow(settings, extra.options)
+    extra, secrets, of_extra = extra_arguments.read(given, catalog)
+    settings, of_listening = listening.follow(settings, extra)
     model, of_model = (effect.name, Findings()) if effect.path else served.model(given, catalog)
-    env, said = served.under(effect.name, given, effect.env, extra.options)
-    passed = _passed_on(env, settings, catalog, disk.temporary)
+    env, said = served.under(effect.name, given, effect.env, extra)
+    tokens, files, of_options = _passed_on(env, settings, catalog, disk.temporary)
     config_file, of_file = served.config_file(given)
-    behind = arguments.parse((*passed.tokens, *config_file), catalog) + said
+    behind = arguments.parse((*tokens, *config_file), catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain), catalog) + behind
-    found = (of_settings, effect.findings, of_extra, of_listening, of_model, passed.findings)
+    found = (of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
         version,
@@ -89,8 +89,8 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         model,
         effect.path,
         disk.download,
-        engine_env={**effect.engine_env, **extra.engine_env},
-        files=passed.files,
+        engine_env={**effect.engine_env, **secrets},
+        files=files,
         findings=sum((*found, of_drain, of_file), Findings()),
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
     )
@@ -101,20 +101,12 @@ def _command(settings: Settings, model: str | None, options: Arguments) -> tuple
     return (*shlex.split(settings.vllm_command), "serve", *first, *options.tokens)
 
 
-@dataclass(frozen=True, slots=True)
-class _PassedOn:
-    """What becomes of the variables that are options of the engine."""
-
-    tokens: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
-    findings: Findings = field(default_factory=Findings)
-
-
 def _passed_on(
     env: Mapping[str, str], settings: Settings, catalog: Catalog | None, temporary: str
-) -> _PassedOn:
+) -> tuple[tuple[str, ...], Mapping[str, str], Findings]:
+    """The variables that are options of the engine: tokens, files to write, what was found."""
     if catalog is None:
-        return _PassedOn()
+        return (), {}, Findings()
     known = {*catalog.by_variable, *catalog.elsewhere, *legacy.names(), *WORKER_VARIABLES}
     strict = settings.strict
     of_spelling = spelling.misspelt(env, known, catalog.version, strict=strict)
@@ -123,7 +115,7 @@ def _passed_on(
     tokens, of_translation = translate.translate(
         rewritten, catalog, given=env, taken=WORKER_VARIABLES, strict=strict
     )
-    return _PassedOn(tokens, files, of_spelling + of_rewriting + of_translation)
+    return tokens, files, of_spelling + of_rewriting + of_translation
 
 
 def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:

@@ -7,7 +7,6 @@ beginning or end is the same, and where it differs by little.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -67,7 +66,7 @@ def suspects(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
 
 
 class _Index:
-    """Known names by their edges, so that one look costs little."""
+    """Known names by their edges, so that a look is cheap."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._by_edge: dict[str, list[tuple[str, str]]] = {}
@@ -85,6 +84,10 @@ class _Index:
             for known, original in self._by_edge.get(edge, ())
             if abs(len(known) - len(squeezed)) <= _EDGE
         }
+        if not candidates:
+            return None
+        import difflib  # only now: most starts have nothing to compare, and need not wait for it
+
         alike = difflib.get_close_matches(squeezed, candidates, n=1, cutoff=_ALIKE)
         return candidates[alike[0]] if alike else None
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...catalog import Catalog
@@ -15,29 +14,22 @@ from .rewritten import Origin, Rewritten
 from .table import MEANINGS, SPECULATIVE, Field, carrier, is_an_option
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What one old name says: its value as the JSON object that holds nothing else."""
-
-    name: str
-    flag: str
-    value: Mapping[str, Any]
-
-
 def merge(before: Rewritten, catalog: Catalog) -> tuple[Rewritten, Findings]:
     """`before` with one value for each JSON option; what the user wrote of it himself wins."""
-    names = [name for name, _, _ in _fields(before, catalog)]
-    done, found = before.without(*names), Findings()
-    said: list[_Said] = []
-    for name, meaning, flag in _fields(before, catalog):
+    named = list(_fields(before, catalog))
+    done, found = before.without(*(name for name, _, _ in named)), Findings()
+    said: dict[str, dict[str, Mapping[str, Any]]] = {}  # option -> old name -> its field alone
+    for name, meaning, flag in named:
         try:
-            said.append(_Said(name, flag, _nested(meaning, before.text(name))))
+            value = _nested(meaning, before.text(name))
         except ValueError:
             shown = masked(name, before.text(name))
             message = f"{name}={shown} is not {meaning.parser.wanted}"
             found += Findings.of(Fault(name, shown, message))
-    for flag in dict.fromkeys(each.flag for each in said):
-        done, more = _merge_into(flag, [each for each in said if each.flag == flag], done)
+        else:
+            said.setdefault(flag, {})[name] = value
+    for flag, values in said.items():
+        done, more = _merge_into(flag, values, done)
         found += more
     return done, found
 
@@ -62,12 +54,12 @@ def _nested(meaning: Field, text: str) -> Mapping[str, Any]:
 
 
 def _merge_into(
-    flag: str, said: Sequence[_Said], rewritten: Rewritten
+    flag: str, values: Mapping[str, Mapping[str, Any]], rewritten: Rewritten
 ) -> tuple[Rewritten, Findings]:
     fields: Mapping[str, Any] = {}
-    for each in said:
-        fields = _deep(fields, each.value)
-    sources = tuple(each.name for each in said)
+    for value in values.values():
+        fields = _deep(fields, value)
+    sources = tuple(values)
     names = ", ".join(sources)
     merged = _speculative(fields) if flag == SPECULATIVE else fields
     target = variable(flag)
