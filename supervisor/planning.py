@@ -10,7 +10,7 @@ from .catalog import Catalog, options, store
 from .command import plan
 from .command.plan import Plan
 from .errors import SupervisorError
-from .findings import Remark
+from .findings import Findings, Remark
 from .models.disk import look
 from .settings import table
 from .settings.read import Settings
@@ -43,8 +43,8 @@ def by_engine(
         remedy = "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE"
         remedy += f", or {or_else}" if or_else else ""
         at_fault = "ENGINE_CATALOG" if own[table.ENGINE_CATALOG] else "VLLM_COMMAND"
-        warnings = [Remark(at_fault, message, remedy), *made.findings.warnings]
-        return replace(made, findings=replace(made.findings, warnings=warnings))
+        first = Findings.of(Remark(at_fault, message, remedy))
+        return replace(made, findings=first + made.findings)
 
 
 def by_catalog(env: Mapping[str, str], catalog: Catalog) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..findings import Findings, Ignored, Remark, Setting
+from ..findings import Applied, Findings, Ignored, Remark
 from ..secrets import masked
 from . import table
 from .mode import Mode, of_platform
@@ -73,7 +73,7 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
     values, faults = take(env, rows)
     refused = {fault.env for fault in faults}
     listed = [
-        Setting(row.name, masked(row.name, row.written(env)), None, "worker")
+        Applied(row.name, masked(row.name, row.written(env)), None, "worker")
         for row in rows
         if row.listed and row.written(env) and row.name not in refused
     ]
@@ -83,7 +83,7 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
         engine_port=values[_engine_port(mode)],
         values=values,
     )
-    return settings, Findings(listed, ignored, list(_warnings(env, mode)), list(faults))
+    return settings, Findings.of(*listed, *ignored, *_warnings(env, mode), *faults)
 
 
 def _mode(env: Mapping[str, str]) -> Mode:

@@ -54,9 +54,7 @@ class Worker:
             startup_timeout=self._settings[table.STARTUP_TIMEOUT],
             drain_timeout=self._settings[table.DRAIN_TIMEOUT],
             max_restarts=self._settings[table.MAX_RESTARTS],
-            engine_drains_itself=any(
-                token.startswith("--shutdown-timeout") for token in plan.command
-            ),
+            engine_drains_itself=plan.engine_drains_itself,
         )
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._state = State()

@@ -18,7 +18,7 @@ import pytest
 from supervisor.catalog import Catalog, Kind, Option, store
 from supervisor.command import explain, plan, translate
 from supervisor.settings.table import WORKER_VARIABLES
-from tests.supervisor.command.test_legacy import OLD_NAMES
+from tests.supervisor.command.legacy.old_names import OLD_NAMES
 from tools import engine
 from tools.worker import CHECKOUT
 

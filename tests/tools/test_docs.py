@@ -122,7 +122,7 @@ def test_no_setting_of_a_form_is_dead() -> None:
             del env["SPECULATIVE_MODEL"]
         before = plan.make(env, catalog(version))
         after = plan.make({**env, name: _other(entry)}, catalog(version))
-        took = {setting.env for setting in after.findings.settings}
+        took = {setting.env for setting in after.findings.applied}
         same = after.command == before.command and after.settings == before.settings
         of_the_proxy = name in table.WORKER_VARIABLES
         wrong = [*after.findings.errors, *after.findings.warnings]

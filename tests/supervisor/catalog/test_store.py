@@ -15,7 +15,7 @@ from supervisor.command import plan
 from supervisor.command.translate import GUARDED
 from supervisor.errors import CatalogError
 from supervisor.secrets import is_secret
-from tests.supervisor.command.test_legacy import OLD_NAMES
+from tests.supervisor.command.legacy.old_names import OLD_NAMES
 from tests.supervisor.command.test_translate import VERSIONS, catalog
 
 KNOWN = versions.FOLDER / "vllm-0.32.0.json"
@@ -148,7 +148,7 @@ def test_what_the_fallback_says_is_what_the_version_takes(version: str) -> None:
 def test_the_fallback_names_what_it_cannot_pass_on() -> None:
     """Every old name is passed on or named, with the way to say it."""
     found = plan.make(OLD_NAMES, store.common())
-    took = {setting.env for setting in found.findings.settings}
+    took = {setting.env for setting in found.findings.applied}
     warned = {w.env: w for w in found.findings.warnings}
     hidden = {name for name in OLD_NAMES if name in GUARDED or is_secret(name)}
     assert set(OLD_NAMES) <= took | set(warned) | hidden

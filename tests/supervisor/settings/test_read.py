@@ -17,7 +17,7 @@ def test_without_any_everything_has_its_default_and_nothing_is_said() -> None:
     assert settings == Settings()
     assert settings[table.STARTUP_TIMEOUT] == table.STARTUP_TIMEOUT.default
     assert (settings.engine_port, settings.control_port) == (8000, 8001)
-    assert not [*findings.settings, *findings.ignored, *findings.warnings, *findings.errors]
+    assert not [*findings.applied, *findings.ignored, *findings.warnings, *findings.errors]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_mode_decides_where_the_engine_listens(
 def test_what_is_set_is_listed_in_the_order_of_the_table() -> None:
     env = {"MAX_RESTARTS": "2", "LOG_CONTENT": "1", "WORKER_MODE": "plain", "BAKED_MODELS": " /m "}
     settings, findings = read(env)
-    assert [(row.env, row.value, row.source) for row in findings.settings] == [
+    assert [(row.env, row.value, row.source) for row in findings.applied] == [
         ("WORKER_MODE", "plain", "worker"),
         ("MAX_RESTARTS", "2", "worker"),
         ("LOG_CONTENT", "1", "worker"),
@@ -53,7 +53,7 @@ def test_what_is_set_is_listed_in_the_order_of_the_table() -> None:
 def test_what_becomes_something_else_is_listed_by_whoever_makes_it() -> None:
     env = {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "'", "VLLM_CONFIG_FILE": "/c", "BASE_PATH": "/b"}
     _, findings = read(env)
-    assert not [*findings.settings, *findings.ignored, *findings.errors]
+    assert not [*findings.applied, *findings.ignored, *findings.errors]
 
 
 @pytest.mark.parametrize("row", [row for row in table.TABLE if row.unit], ids=lambda row: row.name)
@@ -63,7 +63,7 @@ def test_every_wrong_value_is_an_error_and_none_takes_effect(row: table.Setting[
     settings, findings = read(env)
     (error,) = findings.errors
     assert error.message.startswith(f"{row.name}=-1 is ")
-    assert row.name not in {each.env for each in findings.settings}
+    assert row.name not in {each.env for each in findings.applied}
     assert settings[row] == row.default
 
 

@@ -1,4 +1,4 @@
-"""What the doctor says of each fact, and that it goes on without an engine, a GPU or a network."""
+"""The doctor goes on without an engine, a GPU or a network, and looks where the start would."""
 
 from __future__ import annotations
 
@@ -7,61 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from supervisor.doctor import Verdict
-from supervisor.doctor.checks import judge
+from supervisor.catalog import options
+from supervisor.command import plan
+from supervisor.doctor.machine import models_folder
 from tests.e2e.conftest import engine_environment
 from tests.processes import CATALOG, FAKE, ROOT, free_port
-
-GPU: dict[str, Any] = {"torch": "2.14.0", "cuda": "12.9", "driver": "575.1", "devices": [
-    {"name": "NVIDIA L4", "free": 22_000_000_000, "total": 24_000_000_000}]}  # fmt: skip
-CPU: dict[str, Any] = {"torch": "2.13.0+cpu", "cuda": None, "devices": []}
-ROOMY = ("/cache", 100_000_000_000)
-
-
-def lines(facts: dict[str, Any], model: str = "org/m", disk: tuple[str, int] = ROOMY) -> Any:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for line in judge(facts, model, disk):
-        assert line.verdict is Verdict.GOOD or line.remedy, line
-        found.setdefault(line.name, []).append((str(line.verdict), line.text))
-    return found
-
-
-def test_a_gpu_with_its_memory_and_driver() -> None:
-    found = lines(GPU)
-    assert found["torch"] == [("good", "2.14.0, built for CUDA 12.9")]
-    assert found["device"] == [("good", "NVIDIA L4, 22.0 of 24.0 GB free")]
-    assert found["driver"] == [("good", "NVIDIA 575.1")]
-
-
-def test_a_gpu_build_without_a_gpu_is_bad_and_a_cpu_build_is_not() -> None:
-    assert lines({**GPU, "devices": []})["device"][0][0] == "bad"
-    fault = lines({**GPU, "devices": [], "device_fault": "driver too old"})
-    assert fault["device"] == [("bad", "driver too old")]
-    assert lines(CPU)["device"][0][0] == "good"
-
-
-@pytest.mark.parametrize(
-    ("state", "verdict"),
-    [
-        ("on disk", "good"), ("readable", "good"), ("gated", "bad"), ("refused", "bad"),
-        ("missing", "bad"), ("offline", "unknown"),
-    ],
-)  # fmt: skip
-def test_the_model(state: str, verdict: str) -> None:
-    ((found, text),) = lines({**CPU, "model": {"state": state}})["model"]
-    assert found == verdict
-    assert "org/m" in text
-
-
-def test_a_disk_that_is_too_small_for_the_model() -> None:
-    facts = {**CPU, "model": {"state": "readable", "bytes": 50_000_000_000}}
-    assert lines(facts)["disk"][0][0] == "good"
-    assert lines(facts, disk=("/c", 40_000_000_000))["disk"][0][0] == "bad"
-    assert lines(CPU, disk=("/c", 1_000_000))["disk"][0][0] == "bad"
 
 
 def doctor(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -106,7 +59,7 @@ def test_the_real_engine_is_asked() -> None:
     assert done.returncode == 0, done.stdout
     assert "vLLM 0.32.0+cpu" in done.stdout
     assert "built for CPUs" in done.stdout
-    assert "lies on this disk" in done.stdout
+    assert "is on this disk" in done.stdout
 
 
 def test_the_disk_is_that_of_the_start_and_wrong_settings_are_bad(tmp_path: Path) -> None:
@@ -122,3 +75,22 @@ def test_the_disk_is_that_of_the_start_and_wrong_settings_are_bad(tmp_path: Path
     assert f"free in {folder}" in done.stdout
     squeezed = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert any(line.startswith("bad settings MAX_MODEL_LEN=many is not") for line in squeezed)
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        ({}, "/home/u/.cache/huggingface/hub"),
+        ({"XDG_CACHE_HOME": "/cache"}, "/cache/huggingface/hub"),
+        ({"HF_HOME": "/hf"}, "/hf/hub"),
+        ({"HUGGINGFACE_HUB_CACHE": "/old"}, "/old"),
+        ({"HF_HUB_CACHE": "/new"}, "/new"),
+        ({"HF_HUB_CACHE": "/new", "DOWNLOAD_DIR": "/d"}, "/d"),
+        ({"HF_HUB_CACHE": "/new", "VLLM_EXTRA_ARGS": "--download_d /d"}, "/d"),
+    ],
+)
+def test_the_folder_of_a_download(env: dict[str, str], folder: str) -> None:
+    """The one that the command names, else the hub's cache as every other reader finds it."""
+    given = {"HOME": "/home/u", "MODEL_NAME": "org/m", **env}
+    made = plan.make(given, options.load(CATALOG))
+    assert models_folder(made, given) == Path(folder)
