@@ -112,20 +112,6 @@ MODEL_NAME = Setting(
     form="text",
     listed=False,
 )
-WORKER_MODE = Setting(
-    "WORKER_MODE",
-    mode,
-    None,
-    "How requests come; found out from the platform's variables if it is not set.",
-    Reader.SUPERVISOR,
-)
-VLLM_COMMAND = Setting(
-    "VLLM_COMMAND",
-    command,
-    "vllm",
-    "The engine's command.",
-    Reader.SUPERVISOR,
-)
 VLLM_EXTRA_ARGS = Setting(
     "VLLM_EXTRA_ARGS",
     text,
@@ -144,14 +130,22 @@ VLLM_CONFIG_FILE = Setting(
     form="text",
     listed=False,
 )
-VLLM_PORT = Setting(
-    "VLLM_PORT",
-    port,
-    8000,
-    "Port of the engine, in queue and plain mode.",
-    Reader.BOTH,
-    unit="TCP port",
-    foreign="tcp://",  # Kubernetes writes that for a Service named vllm
+BASE_PATH = Setting(
+    "BASE_PATH",
+    text,
+    "/runpod-volume",
+    "Folder of the network volume. Where it can be written, models (HF_HOME) and what vLLM,"
+    " Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
+    " found.",
+    Reader.SUPERVISOR,
+    listed=False,
+)
+WORKER_MODE = Setting(
+    "WORKER_MODE",
+    mode,
+    None,
+    "How requests come; found out from the platform's variables if it is not set.",
+    Reader.SUPERVISOR,
 )
 PORT = Setting(
     "PORT",
@@ -161,13 +155,21 @@ PORT = Setting(
     Reader.SUPERVISOR,
     unit="TCP port",
 )
-PORT_HEALTH = Setting(
-    "PORT_HEALTH",
+VLLM_PORT = Setting(
+    "VLLM_PORT",
     port,
-    8001,
-    "Port of /ping, /status and /metrics.",
+    8000,
+    "Port of the engine, in queue and plain mode.",
     Reader.BOTH,
     unit="TCP port",
+    foreign="tcp://",  # Kubernetes writes that for a Service named vllm
+)
+VLLM_COMMAND = Setting(
+    "VLLM_COMMAND",
+    command,
+    "vllm",
+    "The engine's command.",
+    Reader.SUPERVISOR,
 )
 CONTROL_HOST = Setting(
     "CONTROL_HOST",
@@ -175,6 +177,14 @@ CONTROL_HOST = Setting(
     "127.0.0.1",
     "Address of that port; in load-balancer mode all of them.",
     Reader.SUPERVISOR,
+)
+PORT_HEALTH = Setting(
+    "PORT_HEALTH",
+    port,
+    8001,
+    "Port of /ping, /status and /metrics.",
+    Reader.BOTH,
+    unit="TCP port",
 )
 ENGINE_CATALOG = Setting(
     "ENGINE_CATALOG",
@@ -210,24 +220,6 @@ ENGINE_STALL_TIMEOUT = Setting(
     Reader.SUPERVISOR,
     unit="s",
 )
-ENGINE_WAIT_TIMEOUT = Setting(
-    "ENGINE_WAIT_TIMEOUT",
-    seconds,
-    600.0,
-    "Seconds that a job waits for an engine.",
-    Reader.PROXY,
-    unit="s",
-    form="number",
-)
-REQUEST_IDLE_TIMEOUT = Setting(
-    "REQUEST_IDLE_TIMEOUT",
-    some_seconds,
-    600.0,
-    "Seconds of silence after which a request to the engine is given up.",
-    Reader.PROXY,
-    unit="s",
-    form="number",
-)
 MAX_RESTARTS = Setting(
     "MAX_RESTARTS",
     count,
@@ -235,15 +227,6 @@ MAX_RESTARTS = Setting(
     "Restarts of the engine in a row before the worker gives up.",
     Reader.SUPERVISOR,
     unit="restarts",
-    form="number",
-)
-MAX_CONCURRENCY = Setting(
-    "MAX_CONCURRENCY",
-    positive,
-    300,
-    "Jobs that one worker has in hand at the same time.",
-    Reader.PROXY,
-    unit="jobs",
     form="number",
 )
 STRICT_ENV = Setting(
@@ -254,13 +237,28 @@ STRICT_ENV = Setting(
     Reader.SUPERVISOR,
     form="toggle",
 )
-ALLOWED_ROUTES = Setting(
-    "ALLOWED_ROUTES",
+BAKED_MODELS = Setting(
+    "BAKED_MODELS",
     text,
-    "",
-    "Routes that jobs may use beside the inference routes, parted by commas.",
+    "/models",
+    "Folder into which `bake` puts models, and where they are found.",
+    Reader.SUPERVISOR,
+)
+HF_TOKEN_FILE = Setting(
+    "HF_TOKEN_FILE",
+    text,
+    "/run/secrets/HF_TOKEN",
+    "File with the token, for `bake` alone.",
+    Reader.BAKE,
+)
+MAX_CONCURRENCY = Setting(
+    "MAX_CONCURRENCY",
+    positive,
+    300,
+    "Jobs that one worker has in hand at the same time.",
     Reader.PROXY,
-    form="text",
+    unit="jobs",
+    form="number",
 )
 DEFAULT_BATCH_SIZE = Setting(
     "DEFAULT_BATCH_SIZE",
@@ -316,29 +314,31 @@ LOG_CONTENT = Setting(
     Reader.PROXY,
     form="toggle",
 )
-BASE_PATH = Setting(
-    "BASE_PATH",
-    text,
-    "/runpod-volume",
-    "Folder of the network volume. Where it can be written, models (HF_HOME) and what vLLM,"
-    " Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
-    " found.",
-    Reader.SUPERVISOR,
-    listed=False,
+REQUEST_IDLE_TIMEOUT = Setting(
+    "REQUEST_IDLE_TIMEOUT",
+    some_seconds,
+    600.0,
+    "Seconds of silence after which a request to the engine is given up.",
+    Reader.PROXY,
+    unit="s",
+    form="number",
 )
-BAKED_MODELS = Setting(
-    "BAKED_MODELS",
-    text,
-    "/models",
-    "Folder into which `bake` puts models, and where they are found.",
-    Reader.SUPERVISOR,
+ENGINE_WAIT_TIMEOUT = Setting(
+    "ENGINE_WAIT_TIMEOUT",
+    seconds,
+    600.0,
+    "Seconds that a job waits for an engine.",
+    Reader.PROXY,
+    unit="s",
+    form="number",
 )
-HF_TOKEN_FILE = Setting(
-    "HF_TOKEN_FILE",
+ALLOWED_ROUTES = Setting(
+    "ALLOWED_ROUTES",
     text,
-    "/run/secrets/HF_TOKEN",
-    "File with the token, for `bake` alone.",
-    Reader.BAKE,
+    "",
+    "Routes that jobs may use beside the inference routes, parted by commas.",
+    Reader.PROXY,
+    form="text",
 )
 ENGINE_URL = Setting(
     "ENGINE_URL",

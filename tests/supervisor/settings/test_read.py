@@ -44,8 +44,8 @@ def test_what_is_set_is_listed_in_the_order_of_the_table() -> None:
     assert [(row.env, row.value, row.source) for row in findings.applied] == [
         ("WORKER_MODE", "plain", "worker"),
         ("MAX_RESTARTS", "2", "worker"),
-        ("LOG_CONTENT", "1", "worker"),
         ("BAKED_MODELS", "/m", "worker"),
+        ("LOG_CONTENT", "1", "worker"),
     ]
     assert settings[table.MAX_RESTARTS] == 2
 
