@@ -27,6 +27,8 @@ emulate: ## the same as a serverless worker, behind a RunPod endpoint on http://
 setup: ## make the worker's environment alone
 	@$(python) && exec "$$python" -m tools.environments worker
 
+# Processes that run tests: one for the real engines, one for images, two for all the others.
+AT_ONCE := 4
 test: tested =
 test: ## run every test, also against the real vLLM and in containers (some: ARGS="-k sse")
 test-image: tested = -m image tests/image
@@ -36,7 +38,7 @@ test test-image:
 	engine=$$("$$python" -m tools.environments engine --print) && \
 	older=$$("$$python" -m tools.environments older --print | tail -n 1) && \
 	VLLM_COMMAND="$$engine/bin/vllm" OLDER_VLLM_COMMAND="$$older/bin/vllm" \
-	$(venv)/python -m pytest $(tested) $(ARGS)
+	$(venv)/python -m pytest -n $(AT_ONCE) $(tested) $(ARGS)
 
 image: ## build the worker's image (VLLM_VERSION=... MODEL_NAME=...; docs/image.md)
 	@$(python) && exec "$$python" -m tools.image build
@@ -45,11 +47,13 @@ wheel: ## build the command line alone as a package, in dist/
 	@$(python) && exec "$$python" -m tools.environments dev
 	$(venv)/python -m hatchling build --target wheel
 
+# Each has a cache of its own: once those are filled, all of them take two seconds.
+PYTHONS := 3.11 3.12 3.13 3.14
 check: ## linters and types of Python, shell scripts and the Dockerfile
 	@$(python) && exec "$$python" -m tools.environments dev
 	$(venv)/python -m ruff check .
 	$(venv)/python -m ruff format --check .
-	$(venv)/python -m mypy
+	@printf "%s\n" $(PYTHONS) | xargs -t -P 2 -I{} $(venv)/python -m mypy --python-version {}
 	$(venv)/shellcheck *.sh tools/*.sh image/*.sh .ci/run
 	@if [ -f Dockerfile ]; then echo $(venv)/hadolint Dockerfile; $(venv)/hadolint Dockerfile; fi
 

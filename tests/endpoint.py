@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from tests import client
+from tests.client import PATIENCE
 from tests.processes import ROOT, free_port, until
 
 
@@ -24,7 +25,7 @@ class Platform:
         )
 
     def __enter__(self) -> Platform:
-        until(lambda: client.answers(f"{self.url}/health"), 15, "the emulator")
+        until(lambda: client.answers(f"{self.url}/health"), what="the emulator")
         return self
 
     def __exit__(self, *_reason: object) -> None:
@@ -33,7 +34,7 @@ class Platform:
     def end(self) -> None:
         """End it."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def submit(self, given: Any) -> str:
         """Put a job into the queue; its id."""
@@ -45,7 +46,7 @@ class Platform:
         found: dict[str, Any] = client.get(f"{self.root}/_emulator/jobs/{job}").json()
         return found
 
-    def until(self, job: str, state: str, seconds: float = 30) -> dict[str, Any]:
+    def until(self, job: str, state: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait until the job has this state."""
         try:
             until(lambda: self.job(job)["status"] == state, seconds, f"{state} of job {job}")

@@ -21,16 +21,22 @@ import psutil
 
 from supervisor.catalog import versions
 from tests import client
+from tests.client import PATIENCE
 
 ROOT = Path(__file__).parent.parent
-FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
+FAKE_VLLM = ROOT / "tests" / "fake_vllm"
+FAKE = f"{sys.executable} {FAKE_VLLM}"
 CATALOG = versions.FOLDER / "vllm-0.32.0.json"
 
 T = TypeVar("T")
 
 
-#: Below the ports that the kernel gives to connections: none of those is to come in between.
-_PORTS = range(15_000, 32_000)
+#: Which of the processes that run tests beside each other this one is, and how many they are.
+_ONE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_OF = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+#: Below the ports that the kernel gives to connections: none of those is to come in between. Each
+#: process has its own of them, so that no two are given the same one.
+_PORTS = range(15_000 + _ONE, 32_000, _OF)
 _handed_out: set[int] = set()
 
 
@@ -47,9 +53,13 @@ def free_port() -> int:
 
 
 def until(
-    condition: Callable[[], T], seconds: float = 30.0, what: str = "it", pause: float = 0.02
+    condition: Callable[[], T], seconds: float = PATIENCE, what: str = "it", pause: float = 0.02
 ) -> T:
-    """Wait until `condition` is true, looking every `pause` seconds; what it then is."""
+    """Wait until `condition` is true, looking every `pause` seconds; what it then is.
+
+    `seconds` is for what may take longer than PATIENCE, which is the least.
+    """
+    seconds = max(seconds, PATIENCE)
     end = time.monotonic() + seconds
     while True:
         if found := condition():
@@ -118,7 +128,7 @@ class Worker:
         found: dict[str, Any] = client.get(url).json()
         return found
 
-    def until_ready(self, seconds: float = 30.0) -> None:
+    def until_ready(self, seconds: float = PATIENCE) -> None:
         """Wait until /ping says 200."""
 
         def ready() -> bool:
@@ -127,17 +137,19 @@ class Worker:
 
         until(ready, seconds, f"readiness of\n{self.text()}\n")
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30.0) -> int:
-        """Signal the worker and wait; its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = PATIENCE) -> int:
+        """Signal the worker and wait `seconds` at most; its exit code."""
         self.process.send_signal(number)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 30.0) -> int:
-        """Wait for the worker's end; its exit code."""
+    def wait(self, seconds: float = PATIENCE) -> int:
+        """Wait `seconds` at most for the worker's end; its exit code."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"the worker did not end:\n{self.text()}") from None
+            raise AssertionError(
+                f"the worker did not end within {seconds} s:\n{self.text()}"
+            ) from None
 
     def text(self) -> str:
         """What it has logged so far."""
@@ -164,6 +176,6 @@ class Worker:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -65,11 +65,11 @@ def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outco
     job = platform.submit({"openai_route": "/v1/completions", "openai_input": body})
     cancelled = dice.random() < 0.03
     if cancelled:
-        time.sleep(dice.random())
+        time.sleep(dice.random())  # wherever it then is
         platform.cancel(job)
-    end = time.monotonic() + _PATIENCE
-    while (found := platform.job(job))["status"] not in _ENDED and time.monotonic() < end:
-        time.sleep(0.2)
+    with contextlib.suppress(AssertionError):  # it is lost, then
+        until(lambda: platform.job(job)["status"] in _ENDED, _PATIENCE, pause=0.2)
+    found = platform.job(job)
     with outcome.lock:
         state = found["status"]
         outcome.states[state] += 1
@@ -110,7 +110,7 @@ def stop_under_load(worker: Worker, platform: Platform, count: int) -> tuple[int
     body = {"model": "tiny", "prompt": "x", "stream": True, "user": "stop", "fake": fake}
     given = {"openai_route": "/v1/completions", "openai_input": body}
     jobs = [platform.submit(given) for _ in range(3 * count)]
-    until(lambda: worker.status()["jobs"]["jobs"] >= count / 2, 30, "half of them at work")
+    until(lambda: worker.status()["jobs"]["jobs"] >= count / 2, what="half of them at work")
     code = worker.stop(seconds=120)
     states = {job: platform.job(job)["status"] for job in jobs}
     return code, [job for job, state in states.items() if state not in {"COMPLETED", "IN_QUEUE"}]
@@ -225,15 +225,14 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             },
         )
         try:
-            worker.until_ready(60)
+            worker.until_ready()
             faults = Faults(worker, platform, dice)
             with ThreadPoolExecutor(at_once) as pool, Readiness(worker) as readiness:
                 end = time.monotonic() + seconds
                 running = {pool.submit(run_job, platform, n, dice, outcome) for n in range(at_once)}
                 number, next_fault, began = at_once, time.monotonic() + every, None
                 while time.monotonic() < end:
-                    done = {one for one in running if one.done()}
-                    running -= done
+                    done, running = wait(running, 0.5, FIRST_COMPLETED)
                     if faulty := [fault for one in done if (fault := one.exception())]:
                         raise SystemExit(f"the soak itself is at fault: {faulty[0]!r}")
                     if began is None and number >= 2 * at_once and list(proxies(worker)):
@@ -244,12 +243,11 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
                     if time.monotonic() >= next_fault:
                         faults.one()
                         next_fault = time.monotonic() + every * dice.uniform(0.5, 1.5)
-                    time.sleep(0.05)
                 platform.no_faults()
                 for one in running:
                     one.result()
-            until(lambda: worker.ping() == 200, 120, "readiness at the end")
-            until(lambda: list(proxies(worker)), 60, "a proxy at the end")
+            until(lambda: worker.ping() == 200, what="readiness at the end")
+            until(lambda: list(proxies(worker)), what="a proxy at the end")
             status = worker.status()
             print(
                 f"jobs: {number}, {at_once} at a time, in {seconds / 60:.1f} minutes; seed {seed}"
@@ -273,7 +271,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             left = len(worker.left())
             # The stand-in may print its own, where a client has gone.
             _, *traces = worker.text().split("Traceback")
-            tracebacks = sum("fake_vllm.py" not in trace[:4000] for trace in traces)
+            tracebacks = sum("/fake_vllm/" not in trace[:4000] for trace in traces)
             print(f"exit code {code}, processes left {left}, tracebacks in the log {tracebacks}")
             bad = bool(outcome.lost or outcome.doubled or outcome.without_reason or in_hand)
             # A proxy that is killed when the engine has answered, and the platform has not been

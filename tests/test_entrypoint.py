@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.client import PATIENCE
 from tests.processes import CATALOG, FAKE, ROOT, free_port, until
 
 ENTRYPOINT = str(ROOT / "entrypoint.sh")
@@ -20,7 +21,7 @@ def test_arguments_go_to_the_supervisor(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert "vllm serve org/m \\\n  --host=0.0.0.0 \\\n  --port=8000" in done.stdout
@@ -42,7 +43,7 @@ def test_a_stop_reaches_the_supervisor(tmp_path: Path) -> None:
     try:
         until(lambda: "ready after" in (tmp_path / "log").read_text(), what="readiness")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         assert "stopped" in (tmp_path / "log").read_text()
     finally:
         process.kill()

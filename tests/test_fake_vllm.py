@@ -18,7 +18,10 @@ from typing import Any
 import httpx
 import pytest
 
-FAKE = Path(__file__).with_name("fake_vllm.py")
+from tests.client import PATIENCE
+from tests.processes import until
+
+FAKE = Path(__file__).with_name("fake_vllm")
 
 
 class Process:
@@ -49,7 +52,7 @@ class Process:
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.communicate(timeout=5)
+        self.popen.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def start() -> Iterator[Callable[..., Process]]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     process = Process("", "--served-model-name", "first", "second")
-    with httpx.Client(base_url=process.url(), timeout=5) as one:
+    with httpx.Client(base_url=process.url(), timeout=PATIENCE) as one:
         yield one
     process.end()
 
@@ -105,13 +108,6 @@ def running(client: httpx.Client) -> float:
     )
     assert found
     return float(found[1])
-
-
-def until(condition: Callable[[], bool], seconds: float = 3) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_stream_has_one_event_a_token_and_usage(client: httpx.Client) -> None:
@@ -218,7 +214,7 @@ def test_a_cut_breaks_the_http_body(client: httpx.Client) -> None:
 def test_rate_and_first_token(client: httpx.Client) -> None:
     began = time.monotonic()
     stream(client, {"tokens": 11, "rate": 50, "first_token_s": 0.1})
-    assert 0.29 < time.monotonic() - began < 0.6
+    assert 0.29 < time.monotonic() - began < 3
 
 
 def test_a_client_that_leaves_aborts_its_request(client: httpx.Client) -> None:
@@ -233,6 +229,29 @@ def test_a_client_that_leaves_aborts_its_request(client: httpx.Client) -> None:
     until(lambda: running(client) == 0)
 
 
+def test_an_answer_waits_for_a_file(client: httpx.Client, tmp_path: Path) -> None:
+    body = chat(stream=True, fake={"tokens": 2, "wait_for": str(tmp_path / "go")})
+    with client.stream("POST", "/v1/chat/completions", json=body) as response:
+        assert running(client) == 1
+        (tmp_path / "go").touch()
+        assert text_of(response.read()) == " w0 w1"
+
+
+def test_it_counts_what_it_is_asked(client: httpx.Client) -> None:
+    before = client.get("/fake").json()
+    client.get("/version")
+    after = client.get("/fake").json()
+    assert after["/version"] - before.get("/version", 0) == 1
+    assert after["/fake"] - before["/fake"] == 1
+
+
+def test_it_ends_when_it_is_told(start: Callable[..., Process]) -> None:
+    process = start("", FAKE_VLLM_LINES="last words")
+    httpx.post(f"{process.url()}/fake", content="exit-after=0", timeout=PATIENCE)
+    assert process.line("(last words)")
+    assert process.popen.wait(PATIENCE) == 1
+
+
 def test_health_and_stall_change_while_it_runs(client: httpx.Client) -> None:
     client.post("/fake", content="health=503 stall")
     assert client.get("/health").status_code == 503
@@ -245,21 +264,29 @@ def test_health_and_stall_change_while_it_runs(client: httpx.Client) -> None:
 
 def test_asks_for_the_key_on_v1_only(start: Callable[..., Process]) -> None:
     url = start("", VLLM_API_KEY="secret").url()
-    assert httpx.get(f"{url}/health").status_code == 200
-    assert httpx.get(f"{url}/v1/models").json() == {"error": "Unauthorized"}
-    allowed = httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer secret"})
+    assert httpx.get(f"{url}/health", timeout=PATIENCE).status_code == 200
+    assert httpx.get(f"{url}/v1/models", timeout=PATIENCE).json() == {"error": "Unauthorized"}
+    key = {"Authorization": "Bearer secret"}
+    allowed = httpx.get(f"{url}/v1/models", headers=key, timeout=PATIENCE)
     assert allowed.status_code == 200
 
 
 def test_ends_during_its_start(start: Callable[..., Process], tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     process = start("log=2 exit=3 fail-starts=1", FAKE_VLLM_LINES="bad\nend", FAKE_VLLM_STATE=state)
-    _, log = process.popen.communicate(timeout=5)
+    _, log = process.popen.communicate(timeout=PATIENCE)
     assert process.popen.returncode == 3
     assert log.splitlines()[-3:] == ["INFO 01-01 00:00:00 [core.py:1] line 1", "bad", "end"]
     again = start("exit=3 fail-starts=1 exit-after=0.1", FAKE_VLLM_STATE=state)
     assert again.url()
-    assert again.popen.wait(5) == 1
+    assert again.popen.wait(PATIENCE) == 1
+
+
+def test_a_start_waits_for_a_file(start: Callable[..., Process], tmp_path: Path) -> None:
+    process = start(f"log=1 wait-for={tmp_path}/go")
+    assert process.line("(line 0)")
+    (tmp_path / "go").touch()
+    assert process.url()
 
 
 def test_sigterm_ends_it_at_once(start: Callable[..., Process]) -> None:
@@ -269,18 +296,19 @@ def test_sigterm_ends_it_at_once(start: Callable[..., Process]) -> None:
     url = deaf.url()
     for process in (loading, ready, deaf):
         process.popen.terminate()
-    assert (loading.popen.wait(5), ready.popen.wait(5)) == (0, 0)
-    assert httpx.get(f"{url}/health").status_code == 200
+    assert (loading.popen.wait(PATIENCE), ready.popen.wait(PATIENCE)) == (0, 0)
+    assert httpx.get(f"{url}/health", timeout=PATIENCE).status_code == 200
 
 
 def test_shutdown_timeout_finishes_what_runs(start: Callable[..., Process]) -> None:
-    process = start("", "--shutdown-timeout=5")
+    process = start("", f"--shutdown-timeout={PATIENCE}")
     fake = {"tokens": 10, "rate": 50}
     body = {"prompt": "a", "stream": True, "fake": fake}
-    with httpx.stream("POST", f"{process.url()}/v1/completions", json=body) as response:
+    url = f"{process.url()}/v1/completions"
+    with httpx.stream("POST", url, json=body, timeout=PATIENCE) as response:
         process.popen.terminate()
         assert data_of(response.read())[-1] == "[DONE]"
-    assert process.popen.wait(5) == 0
+    assert process.popen.wait(PATIENCE) == 0
 
 
 def test_orphan_outlives_it(start: Callable[..., Process]) -> None:
@@ -288,7 +316,7 @@ def test_orphan_outlives_it(start: Callable[..., Process]) -> None:
     orphan = int(process.line(r"orphan (\d+)"))
     process.url()
     process.popen.terminate()
-    assert process.popen.wait(5) == 0
+    assert process.popen.wait(PATIENCE) == 0
     os.kill(orphan, 0)
     os.killpg(process.popen.pid, signal.SIGKILL)
 

@@ -37,7 +37,7 @@ SETTINGS = {
 }
 
 
-PATIENT = ["--worker-lost-seconds", "600"]
+PATIENT = ["--worker-lost-seconds", "3600"]
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,6 @@ def engine_environment(**more: str) -> dict[str, str]:
     if not command:
         pytest.fail("VLLM_COMMAND does not name the real vLLM; run the tests with `make test`")
     return {"ENGINE_CATALOG": "", **run.settings(more, ROOT, Path(command), cpu=True)}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start an engine of their own come first: one engine at a time."""
-    items.sort(key=lambda item: item.get_closest_marker("own_engine") is None)
 
 
 def give_way(worker: Worker) -> None:
@@ -106,9 +101,9 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         with _client(f"{url}/v1") as direct, _client(f"{platform.url}/openai/v1") as through:
             yield Endpoint(worker, url, platform.url, direct, through)
         proxy.send_signal(signal.SIGTERM)
-        assert proxy.wait(30) == 0, (folder / "proxy.log").read_text()
-        assert worker.stop(seconds=90) == 0, worker.text()
-        until(lambda: worker.left() == [], 10, "the end of every process")
+        assert proxy.wait(client.PATIENCE) == 0, (folder / "proxy.log").read_text()
+        assert worker.stop() == 0, worker.text()
+        until(lambda: worker.left() == [], what="the end of every process")
     finally:
         if proxy is not None:
             proxy.kill()

@@ -16,11 +16,12 @@ import openai
 import pytest
 import runpod
 
+from tests.client import PATIENCE
 from tests.e2e.conftest import Endpoint
 from tests.load import bench_serve
 from tests.processes import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 ASK: Any = [{"role": "user", "content": "Who are you?"}]
 KNOWN = "demonstration"
@@ -196,10 +197,10 @@ def _runpod(endpoint: Endpoint) -> runpod.Endpoint:
 def test_runpods_client(endpoint: Endpoint) -> None:
     client = _runpod(endpoint)
     given = {"input": {"messages": ASK, "sampling_params": {"temperature": 0, "max_tokens": 48}}}
-    (whole,) = client.run_sync(given, timeout=60)
+    (whole,) = client.run_sync(given, timeout=PATIENCE)
     assert KNOWN in whole["choices"][0]["tokens"][0].lower()
     job = client.run(given)
-    assert job.output(timeout=60) == [whole]
+    assert job.output(timeout=PATIENCE) == [whole]
     assert job.status() == "COMPLETED"
 
 
@@ -248,7 +249,7 @@ def test_the_examples_of_the_documentation(
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert re.search(prints, done.stdout, re.IGNORECASE)

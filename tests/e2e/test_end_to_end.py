@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.processes import Worker, until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+_ENDS_WITHIN = 600.0  # seconds for an engine that starts on a busy machine and fails
 
 ASK: Any = [{"role": "user", "content": "Who are you?"}]
 GREEDY: dict[str, Any] = {"model": "demo", "temperature": 0, "max_tokens": 48}
@@ -39,7 +40,7 @@ def finished(endpoint: Endpoint, job: str) -> dict[str, Any]:
         found = status(endpoint, job)
         return None if found["status"] in {"IN_QUEUE", "IN_PROGRESS"} else found
 
-    found = until(ended, 60, f"the end of job {job}")
+    found = until(ended, what=f"the end of job {job}")
     assert found is not None
     return found
 
@@ -129,10 +130,10 @@ def test_a_cancelled_job_frees_the_engine(endpoint: Endpoint) -> None:
     body = {"model": "demo", "messages": ASK, "stream": True, **LONG}
     job = submit(endpoint, {"openai_route": "/v1/chat/completions", "openai_input": body})
     stream = f"{endpoint.platform_url}/stream/{job}"
-    until(lambda: client.get(stream).json()["stream"], 30, "the first tokens")
+    until(lambda: client.get(stream).json()["stream"], what="the first tokens")
     assert endpoint.running() == 1
     client.post(f"{endpoint.platform_url}/cancel/{job}")
-    until(lambda: endpoint.running() == 0, 30, "the end of the request", pause=0.2)
+    until(lambda: endpoint.running() == 0, what="the end of the request", pause=0.2)
     assert status(endpoint, job)["status"] == "CANCELLED"
 
 
@@ -186,9 +187,7 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
     env = engine_environment(MODEL_NAME="nobody/there-is-no-such-model", HF_HUB_OFFLINE="1")
     worker = Worker(tmp_path / "log", {**env, "MAX_RESTARTS": "0"})
     try:
-        began = time.monotonic()
-        assert worker.wait(300) in {70, 78}
-        assert time.monotonic() - began < 300
+        assert worker.wait(_ENDS_WITHIN) in {70, 78}
         last = worker.text().strip().splitlines()[-1]
         assert "nobody/there-is-no-such-model" in last
         assert "MODEL_NAME" in last
@@ -223,7 +222,7 @@ def test_a_start_that_cannot_succeed_ends_at_once_with_cause_and_remedy(
 ) -> None:
     worker = Worker(tmp_path / "log", engine_environment(**settings))
     try:
-        assert worker.wait(300) == 78, cause
+        assert worker.wait(_ENDS_WITHIN) == 78, cause
         last = worker.text().strip().splitlines()[-1]
         for part in said:
             assert part in last
@@ -259,7 +258,7 @@ def test_embeddings_of_a_pooling_model_in_queue_mode(tmp_path: Path) -> None:
                 with pytest.raises(openai.APIStatusError) as refused:
                     user.chat.completions.create(model="demo", messages=ASK)
                 assert refused.value.status_code in {400, 404}
-            assert worker.stop(seconds=90) == 0
-            until(lambda: worker.left() == [], 10, "the end of every process")
+            assert worker.stop() == 0
+            until(lambda: worker.left() == [], what="the end of every process")
         finally:
             worker.end()

@@ -22,7 +22,7 @@ from tests.supervisor.command.legacy.old_names import OLD_NAMES
 from tools import engine
 from tools.worker import CHECKOUT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 #: Where the parser looks closer than the catalogue can say.
 _SAMPLES = {"--lora-modules": ["a=/b", '{"name": "a", "path": "/b"}']}

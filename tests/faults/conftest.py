@@ -15,7 +15,7 @@ from tests.processes import Worker
 
 @pytest.fixture(scope="package")
 def platform() -> Iterator[Platform]:
-    with Platform("--worker-lost-seconds", "600") as one:
+    with Platform("--worker-lost-seconds", "3600") as one:
         yield one
 
 
@@ -32,7 +32,7 @@ def serve(platform: Platform, start: Start, tmp_path: Path) -> Iterator[Start]:
                 **environment,
             }
         )
-        worker.until_ready(60)
+        worker.until_ready()
         return worker
 
     yield one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ from tests import client
 from tests.conftest import Start
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
-from tests.processes import ROOT, Worker, until
+from tests.processes import FAKE_VLLM, Worker, until
 
 
 def asked(user: str, *, stream: bool = True, **fake: Any) -> dict[str, Any]:
@@ -27,8 +28,12 @@ def asked(user: str, *, stream: bool = True, **fake: Any) -> dict[str, Any]:
     return {"openai_route": "/v1/completions", "openai_input": body}
 
 
+#: A job that goes on for as long as any of these tests.
+TALK: dict[str, Any] = {"tokens": 5000, "rate": 5}
+
+
 def begun(platform: Platform, job: str) -> None:
-    until(lambda: platform.job(job)["posts"], 30, "the first batch")
+    until(lambda: platform.job(job)["posts"], what="the first batch")
 
 
 def proxy_of(worker: Worker) -> psutil.Process:
@@ -41,14 +46,17 @@ def proxy_of(worker: Worker) -> psutil.Process:
 def test_jobs_in_hand_across_a_restart(platform: Platform, serve: Start, tmp_path: Path) -> None:
     """What had yielded nothing is answered, the rest says why; none hangs, is lost or doubled."""
     worker = serve()
-    talking = [platform.submit(asked(f"t{n}", tokens=500, rate=5)) for n in range(8)]
-    silent = [platform.submit(asked(f"s{n}", tokens=3, first_token_s=3)) for n in range(6)]
-    whole = [platform.submit(asked(f"w{n}", stream=False, tokens=6, rate=2)) for n in range(6)]
+    go = tmp_path / "go"
+    wait: dict[str, Any] = {"tokens": 3, "wait_for": str(go)}
+    talking = [platform.submit(asked(f"t{n}", **TALK)) for n in range(8)]
+    silent = [platform.submit(asked(f"s{n}", **wait)) for n in range(6)]
+    whole = [platform.submit(asked(f"w{n}", stream=False, **wait)) for n in range(6)]
     for job in talking:
         begun(platform, job)
-    until(lambda: client.running(worker.engine_url) == 20, 30, "all jobs at work")
+    until(lambda: client.running(worker.engine_url) == 20, what="all jobs at work")
     psutil.Process(worker.engine_pid()).kill()
     meanwhile = platform.submit(asked("m", tokens=2))
+    go.touch()
     for job in talking:
         failed = platform.until(job, "FAILED")
         error = json.loads(failed["error"])
@@ -72,14 +80,14 @@ def test_jobs_in_hand_across_a_restart(platform: Platform, serve: Start, tmp_pat
 def test_the_wait_for_an_engine_is_bounded_and_the_error_has_the_cause(
     platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
-    command = tmp_path / "vllm.py"
-    command.write_text((ROOT / "tests" / "fake_vllm.py").read_text())
+    command = tmp_path / "vllm"
+    shutil.copytree(FAKE_VLLM, command)
     worker = serve(
         VLLM_COMMAND=f"{sys.executable} {command}", ENGINE_WAIT_TIMEOUT="3", MAX_RESTARTS="50"
     )
-    job = platform.submit(asked("a", tokens=3, first_token_s=60))
+    job = platform.submit(asked("a", hang_after=0))
     until(lambda: client.running(worker.engine_url) == 1, what="the job at work")
-    command.unlink()
+    shutil.rmtree(command)
     psutil.Process(worker.engine_pid()).kill()
     meanwhile = platform.submit(asked("b", tokens=3))
     for one in (job, meanwhile):
@@ -93,11 +101,11 @@ def test_the_wait_for_an_engine_is_bounded_and_the_error_has_the_cause(
 def test_a_worker_that_gives_up_says_why_to_its_jobs_and_to_the_platform(
     platform: Platform, serve: Start
 ) -> None:
-    worker = serve(
-        FAKE_VLLM="exit-after=6", FAKE_VLLM_LINES="RuntimeError: boom 7", MAX_RESTARTS="0"
-    )
-    job = platform.submit(asked("a", tokens=3, first_token_s=60))
-    error = json.loads(platform.until(job, "FAILED", 60)["error"])
+    worker = serve(FAKE_VLLM_LINES="RuntimeError: boom 7", MAX_RESTARTS="0")
+    job = platform.submit(asked("a", hang_after=0))
+    until(lambda: client.running(worker.engine_url) == 1, what="the job at work")
+    assert client.post(f"{worker.engine_url}/fake", content="exit-after=0").status_code == 200
+    error = json.loads(platform.until(job, "FAILED")["error"])
     assert "given up" in error["message"]
     assert "RuntimeError: boom 7" in error["message"]
     assert worker.wait() == 70
@@ -114,7 +122,7 @@ def test_a_start_that_fails_is_reported_with_its_cause(platform: Platform, start
         FAKE_VLLM="exit=2",
         FAKE_VLLM_LINES="vllm serve: error: argument --max-model-len: invalid value: 'x'",
     )
-    assert worker.wait(60) == 78
+    assert worker.wait() == 78
     reported = platform.workers()["unfit-1"]["unhealthy"]
     assert [one["check"] for one in reported] == ["engine"]
     assert "argument --max-model-len" in reported[0]["reason"]
@@ -129,7 +137,7 @@ def test_a_machine_that_is_not_fit_is_reported_while_the_engine_starts(
         FAKE_VLLM="hang-start",
         RUNPOD_MIN_MEMORY_GB="100000",
     )
-    assert worker.wait(60) == 1
+    assert worker.wait() == 1
     (reported,) = platform.workers()["unfit-2"]["unhealthy"]
     assert reported["check"] == "memory"
     assert "100000" in reported["reason"]
@@ -150,7 +158,7 @@ def test_a_gpu_whose_driver_does_not_answer_is_reported(
         PATH=f"{tmp_path}:{os.environ['PATH']}",
         NVIDIA_VISIBLE_DEVICES="all",
     )
-    assert worker.wait(60) == 1
+    assert worker.wait() == 1
     (reported,) = platform.workers()["unfit-3"]["unhealthy"]
     assert (reported["check"], "GPU is lost" in reported["reason"]) == ("gpu", True)
 
@@ -181,20 +189,22 @@ def test_a_connection_cut_after_the_first_token_is_never_made_again(
 
 
 def test_a_proxy_that_is_killed_leaves_its_jobs_to_the_next(
-    platform: Platform, serve: Start
+    platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
     worker = serve()
     engine = worker.engine_pid()
-    talking = [platform.submit(asked(f"t{n}", tokens=500, rate=5)) for n in range(3)]
-    silent = [platform.submit(asked(f"s{n}", tokens=3, first_token_s=4)) for n in range(3)]
+    go = tmp_path / "go"
+    talking = [platform.submit(asked(f"t{n}", **TALK)) for n in range(3)]
+    silent = [platform.submit(asked(f"s{n}", tokens=3, wait_for=str(go))) for n in range(3)]
     for job in talking:
         begun(platform, job)
     until(lambda: client.running(worker.engine_url) == 6, what="all at work")
     proxy_of(worker).kill()
+    go.touch()
     for job in silent:
-        assert platform.until(job, "COMPLETED", 60)["done"] == 1
+        assert platform.until(job, "COMPLETED")["done"] == 1
     for job in talking:
-        error = json.loads(platform.until(job, "FAILED", 60)["error"])
+        error = json.loads(platform.until(job, "FAILED")["error"])
         assert "relay ended in the middle" in error["message"]
     assert platform.until(platform.submit(asked("n", tokens=2)), "COMPLETED")["done"] == 1
     assert worker.engine_pid() == engine
@@ -221,22 +231,27 @@ def test_a_platform_that_refuses_is_not_asked_without_a_pause(
 ) -> None:
     worker = serve()
     platform.fault(path="job-take", status=503, times=1000)
-    time.sleep(4)
-    polls = platform.count("job-take")
-    time.sleep(3)
-    assert platform.count("job-take") - polls < 30
+
+    def refused() -> list[float]:
+        takes = [call for call in platform.log() if call["kind"].startswith("job-take")]
+        return [call["time"] for call in takes if call["status"] == 503]
+
+    before = len(refused())
+    until(lambda: len(refused()) >= before + 6, what="six refusals")
+    polls = refused()[before:]
+    assert polls[5] - polls[0] > 0.5  # ten a second would be many; without a pause it is hundreds
     assert worker.ping() == 200
     platform.no_faults()
-    assert platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED", 60)["done"] == 1
+    assert platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")["done"] == 1
 
 
 def test_a_drain_that_takes_too_long_ends_its_jobs_with_an_error(
     platform: Platform, serve: Start
 ) -> None:
     worker = serve(DRAIN_TIMEOUT="1")
-    talking = platform.submit(asked("t", tokens=500, rate=5))
+    talking = platform.submit(asked("t", **TALK))
     begun(platform, talking)
-    assert worker.stop(seconds=60) == 0
+    assert worker.stop() == 0
     error = json.loads(platform.until(talking, "FAILED")["error"])
     assert "worker was stopped" in error["message"]
     assert worker.left() == []
@@ -251,7 +266,7 @@ def test_a_stop_while_jobs_wait_leaves_them_to_the_next_worker(
     polls = platform.count("job-take")
     jobs = [platform.submit(asked("q", tokens=20, rate=20)) for _ in range(150)]
     until(lambda: platform.count("job-take") > polls + 2, what="a poll among others")
-    assert worker.stop(seconds=60) == 0
+    assert worker.stop() == 0
     states = Counter(platform.job(job)["status"] for job in jobs)
     assert set(states) == {"COMPLETED", "IN_QUEUE"}, states
     for job in jobs:
@@ -260,11 +275,11 @@ def test_a_stop_while_jobs_wait_leaves_them_to_the_next_worker(
 
 def test_a_second_signal_ends_jobs_with_an_error(platform: Platform, serve: Start) -> None:
     worker = serve()
-    talking = platform.submit(asked("t", tokens=500, rate=5))
+    talking = platform.submit(asked("t", **TALK))
     begun(platform, talking)
     worker.process.send_signal(signal.SIGTERM)
     until(lambda: worker.ping() == 503, what="the drain")
-    assert worker.stop(seconds=60) == 0
+    assert worker.stop() == 0
     error = json.loads(platform.until(talking, "FAILED")["error"])
     assert error["code"] in {502, 503}
     assert worker.left() == []
@@ -280,7 +295,7 @@ def test_a_slow_platform_costs_no_memory(platform: Platform, serve: Start) -> No
     platform.fault(path="job-stream", delay_ms=200, times=100_000)
     jobs = [platform.submit(asked(f"a{n}", tokens=100_000)) for n in range(50)]
     most = before
-    end = time.monotonic() + 12
+    end = time.monotonic() + 6  # nothing is to happen; output that is kept would show by then
     while time.monotonic() < end:
         most = max(most, proxy.memory_info().rss / 1e6)
         time.sleep(0.1)
@@ -299,10 +314,10 @@ def without_a_proxy(worker: Worker) -> None:
     until(lambda: "restarting the proxy" in worker.text(), what="the end of the proxy")
 
 
-def at_work(platform: Platform, worker: Worker) -> tuple[str, str]:
-    """A job that has yielded and one that has not."""
-    talking = platform.submit(asked("t", tokens=500, rate=5))
-    silent = platform.submit(asked("s", tokens=3, first_token_s=4))
+def at_work(platform: Platform, worker: Worker, go: Path) -> tuple[str, str]:
+    """A job that has yielded and one that has not, and does not before there is the file `go`."""
+    talking = platform.submit(asked("t", **TALK))
+    silent = platform.submit(asked("s", tokens=3, wait_for=str(go)))
     begun(platform, talking)
     until(lambda: client.running(worker.engine_url) == 2, what="both at work")
     return talking, silent
@@ -312,31 +327,33 @@ def test_a_stop_between_two_lives_of_an_idle_proxy(platform: Platform, serve: St
     worker = serve(DRAIN_TIMEOUT="600")
     platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")
     without_a_proxy(worker)
-    assert worker.stop(seconds=60) == 0
+    assert worker.stop() == 0
     assert worker.left() == []
 
 
 def test_a_stop_between_two_lives_of_the_proxy_answers_its_jobs(
-    platform: Platform, serve: Start
+    platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
     worker = serve()
-    talking, silent = at_work(platform, worker)
+    talking, silent = at_work(platform, worker, tmp_path / "go")
     without_a_proxy(worker)
-    assert worker.stop(seconds=60) == 0
+    (tmp_path / "go").touch()
+    assert worker.stop() == 0
     assert platform.job(silent)["status"] == "COMPLETED"
     assert "middle of this answer" in json.loads(platform.job(talking)["error"])["message"]
     assert worker.left() == []
 
 
 def test_a_proxy_that_dies_while_it_drains_leaves_its_jobs_to_the_next(
-    platform: Platform, serve: Start
+    platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
     worker = serve()
-    talking, silent = at_work(platform, worker)
+    talking, silent = at_work(platform, worker, tmp_path / "go")
     worker.process.send_signal(signal.SIGTERM)
     until(lambda: worker.ping() == 503, what="the drain")
     without_a_proxy(worker)
-    assert worker.wait(60) == 0
+    (tmp_path / "go").touch()
+    assert worker.wait() == 0
     assert platform.job(silent)["status"] == "COMPLETED"
     assert "middle of this answer" in json.loads(platform.job(talking)["error"])["message"]
     assert worker.left() == []
@@ -344,19 +361,19 @@ def test_a_proxy_that_dies_while_it_drains_leaves_its_jobs_to_the_next(
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_stop_without_proxy_and_engine_tells_each_job(
-    platform: Platform, serve: Start, signals: int
+    platform: Platform, serve: Start, tmp_path: Path, signals: int
 ) -> None:
     worker = serve()
-    jobs = at_work(platform, worker)
+    jobs = at_work(platform, worker, tmp_path / "never")
     engine = psutil.Process(worker.engine_pid())
     without_a_proxy(worker)
     engine.kill()
     until(lambda: worker.ping() == 503, what="the loss")
     platform.fault(path="job-done", delay_ms=300, times=1000)  # told, and perhaps cut off
-    for _ in range(signals):
+    for number in range(signals):
         worker.process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
-    assert worker.wait(60) == 0
+        until(lambda: worker.text().count("SIGTERM received") > number, what="its arrival")  # noqa: B023
+    assert worker.wait() == 0
     for job in jobs:
         found = platform.job(job)
         assert found["status"] == "FAILED"
@@ -365,17 +382,17 @@ def test_a_stop_without_proxy_and_engine_tells_each_job(
 
 
 def test_a_worker_that_gives_up_without_a_proxy_tells_each_job_and_the_platform(
-    platform: Platform, serve: Start
+    platform: Platform, serve: Start, tmp_path: Path
 ) -> None:
     worker = serve(MAX_RESTARTS="1")
     psutil.Process(worker.engine_pid()).kill()
     until(lambda: worker.status()["restarts"] == 1, what="the restart")
     worker.until_ready()
-    jobs = at_work(platform, worker)
+    jobs = at_work(platform, worker, tmp_path / "never")
     engine = psutil.Process(worker.engine_pid())
     without_a_proxy(worker)
     engine.kill()
-    assert worker.wait(60) == 70
+    assert worker.wait() == 70
     messages = [json.loads(platform.job(job)["error"])["message"] for job in jobs]
     assert "middle of this answer" in messages[0]
     assert "SIGKILL" in messages[1]

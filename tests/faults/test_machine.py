@@ -7,7 +7,6 @@ import re
 import resource
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,14 +23,15 @@ from tests.processes import Worker, until
 def test_a_flood_of_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
     worker = Worker(tmp_path / "log", {"FAKE_VLLM": "log-flood"}, unread=True)
     try:
-        worker.until_ready(60)
+        worker.until_ready()
         engine = worker.status()["engine_pid"]
-        before = psutil.Process(worker.process.pid).memory_info().rss
-        time.sleep(3)
+        process = psutil.Process(worker.process.pid)
+        before, read = process.memory_info().rss, process.io_counters().read_chars
+        until(lambda: process.io_counters().read_chars > read + 10e6, what="10 MB of log")
         assert worker.ping() == 200
         assert worker.status()["engine_pid"] == engine
-        assert psutil.Process(worker.process.pid).memory_info().rss - before < 50e6
-        assert worker.stop(seconds=60) == 0
+        assert process.memory_info().rss - before < 50e6
+        assert worker.stop() == 0
         assert worker.left() == []
     finally:
         worker.end()
@@ -42,10 +42,10 @@ def test_a_full_disk_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("/dev/full")
     worker = Worker(tmp_path / "log", {"FAKE_VLLM": "log=100"})
     try:
-        until(lambda: worker.ping() == 200, 60, "readiness")
+        until(lambda: worker.ping() == 200, what="readiness")
         psutil.Process(worker.status()["engine_pid"]).kill()
-        until(lambda: worker.status()["restarts"] == 1, 30, "the restart")
-        until(lambda: worker.ping() == 200, 30, "readiness again")
+        until(lambda: worker.status()["restarts"] == 1, what="the restart")
+        until(lambda: worker.ping() == 200, what="readiness again")
         assert worker.stop() == 0
         assert worker.left() == []
     finally:
@@ -63,11 +63,18 @@ time.time = wild
 """
 
 
+def probes(worker: Worker) -> int:
+    """How often the worker has asked the engine for its health."""
+    counts: dict[str, int] = client.get(f"{worker.engine_url}/fake").json()
+    return counts["/health"]
+
+
 def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WILD_CLOCK)
-    worker = start(PYTHONPATH=str(tmp_path), ENGINE_STALL_TIMEOUT="60", STARTUP_TIMEOUT="60")
+    worker = start(PYTHONPATH=str(tmp_path), ENGINE_STALL_TIMEOUT="60", STARTUP_TIMEOUT="600")
     worker.until_ready()
-    time.sleep(4)
+    asked = probes(worker)
+    until(lambda: probes(worker) > asked, what="a probe of the ready engine")
     status = worker.status()
     assert (status["state"], status["restarts"]) == ("READY", 0)
     psutil.Process(worker.engine_pid()).kill()
@@ -93,15 +100,15 @@ def test_without_descriptors_it_backs_off_and_recovers(start: Start) -> None:
     engine = worker.engine_pid()
     process = psutil.Process(worker.process.pid)
     process.rlimit(resource.RLIMIT_NOFILE, (5, 4096))  # all below it are open
-    until(lambda: "no file descriptor left" in worker.text(), 60, "the warning")
-    time.sleep(6)
+    warning = "no file descriptor left"
+    until(lambda: worker.text().count(warning) >= 3, what="as many probes as a hung engine has")
     assert "ended" not in worker.text()
     psutil.Process(engine).kill()
-    until(lambda: "Too many open files" in worker.text(), 30, "the sentence")
-    until(lambda: worker.text().count("restarting the engine in") >= 2, 30, "the back-off")
+    until(lambda: "Too many open files" in worker.text(), what="the sentence")
+    until(lambda: worker.text().count("restarting the engine in") >= 2, what="the back-off")
     assert worker.process.poll() is None
     process.rlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-    until(lambda: worker.ping() == 200, 60, "the recovery")
+    until(lambda: worker.ping() == 200, what="the recovery")
     assert worker.engine_pid() != engine
     assert "Traceback" not in worker.text()
     assert worker.stop() == 0
@@ -125,7 +132,7 @@ def small_memory() -> Iterator[str]:
             raise
         pytest.skip(f"no control group can be made here: {reason}")
     yield str(group)
-    until(lambda: not (group / "cgroup.procs").read_text(), 10, "the end of the group")
+    until(lambda: not (group / "cgroup.procs").read_text(), what="the end of the group")
     group.rmdir()
 
 
@@ -140,7 +147,7 @@ def test_an_engine_that_is_killed_for_memory_is_reported_as_that(
         before=["sh", "-c", inside, "sh"],
     )
     try:
-        assert worker.wait(60) == 137
+        assert worker.wait() == 137
         text = worker.text()
         assert re.search(
             "giving up with exit code 137: the engine was killed because.*memory", text
@@ -157,7 +164,7 @@ def test_nothing_outlives_a_worker_whose_children_are_frozen(start: Start) -> No
     psutil.Process(worker.engine_pid()).suspend()
     worker.process.kill()
     worker.wait()
-    until(lambda: worker.left() == [], 10, "the end of the engine")
+    until(lambda: worker.left() == [], what="the end of the engine")
 
 
 def test_nothing_outlives_a_worker_in_queue_mode(serve: Start) -> None:
@@ -167,13 +174,13 @@ def test_nothing_outlives_a_worker_in_queue_mode(serve: Start) -> None:
     assert proxies
     worker.process.kill()
     worker.wait()
-    until(lambda: worker.left() == [], 10, "the end of all of them")
+    until(lambda: worker.left() == [], what="the end of all of them")
 
 
-def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
+def test_status_says_it_to_persons_and_to_programs(start: Start, tmp_path: Path) -> None:
     import json
 
-    worker = start(FAKE_VLLM="start=2")
+    worker = start(FAKE_VLLM=f"wait-for={tmp_path}/go")
 
     def status(*arguments: str) -> tuple[int, str]:
         done = subprocess.run(
@@ -181,13 +188,14 @@ def test_status_says_it_to_persons_and_to_programs(start: Start) -> None:
             env=worker.env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=client.PATIENCE,
         )
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout + done.stderr
 
     until(worker.ping)
     assert status()[0] == 3
+    (tmp_path / "go").touch()
     code, text = status("--wait", "ready")
     assert code == 0
     assert "READY" in text
@@ -212,7 +220,7 @@ def test_status_of_another_program(start: Start) -> None:
         env={**worker.env, "PORT_HEALTH": str(worker.engine_port), "VLLM_PORT": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=client.PATIENCE,
     )
     assert done.returncode == 1
     assert "no worker answers" in done.stderr

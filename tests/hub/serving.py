@@ -21,8 +21,8 @@ def hub(*options: str, **repositories: Path) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: client.answers(f"{url}/_hub/log"), 30, "the hub")
+        until(lambda: client.answers(f"{url}/_hub/log"), what="the hub")
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(client.PATIENCE)

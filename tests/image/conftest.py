@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.containers import Container
-from tests.processes import CATALOG, ROOT
+from tests.processes import CATALOG, FAKE_VLLM
 from tools import container, folder, image
 from tools.container import Tool
 from tools.errors import SetupError
@@ -64,13 +65,14 @@ def images(tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Images:
         image.build(tool, names[version], arguments, local=True, log=log)
     fake = "localhost/vllm-supervisor-test:stand-in"
     context = tmp_path_factory.mktemp("stand-in")
-    for file in (ROOT / "tests" / "fake_vllm.py", CATALOG):
-        (context / file.name).write_bytes(file.read_bytes())
+    (context / CATALOG.name).write_bytes(CATALOG.read_bytes())
+    shutil.copytree(FAKE_VLLM, context / "fake_vllm", ignore=shutil.ignore_patterns("__pycache__"))
     python = "/opt/vllm-supervisor/.venv/bin/python"
     (context / "Dockerfile").write_text(
         f"FROM {names[NEWER]}\n"
-        f"COPY --chmod=644 fake_vllm.py {CATALOG.name} /opt/stand-in/\n"
-        f'ENV VLLM_COMMAND="{python} /opt/stand-in/fake_vllm.py" \\\n'
+        f"COPY --chmod=755 fake_vllm /opt/stand-in/fake_vllm\n"
+        f"COPY --chmod=644 {CATALOG.name} /opt/stand-in/\n"
+        f'ENV VLLM_COMMAND="{python} /opt/stand-in/fake_vllm" \\\n'
         f"    ENGINE_CATALOG=/opt/stand-in/{CATALOG.name} MODEL_NAME=tiny\n"
     )
     only = ["--format", "docker", "--pull=never"] if tool.is_podman else []

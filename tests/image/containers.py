@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests import client
+from tests.client import PATIENCE
 from tests.processes import free_port, until
 from tools.container import Tool
 
@@ -17,7 +18,7 @@ HOME = "/opt/vllm-supervisor"
 PYTHON = f"{HOME}/.venv/bin/python"
 #: The name under which a container finds this machine; podman gives it by itself.
 HOST = "host.containers.internal"
-READY_WITHIN = 400.0  # seconds: a real engine on a busy machine
+READY_WITHIN = 600.0  # seconds: a real engine on a busy machine
 
 
 class Container:
@@ -81,7 +82,7 @@ class Container:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    def until_logged(self, pattern: str, seconds: float = 30.0) -> None:
+    def until_logged(self, pattern: str, seconds: float = PATIENCE) -> None:
         """Wait for a line of its log."""
 
         def logged() -> bool:
@@ -101,7 +102,7 @@ class Container:
         self.tool.run("stop", "-t", str(patience), self.id)
         return self.wait()
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Wait for its end; the exit code."""
         until(lambda: not self.state()["Running"], seconds, f"the end of\n{self.log()}\n", 0.2)
         code: int = self.state()["ExitCode"]

@@ -16,7 +16,7 @@ from tests.image.conftest import Images, Start
 from tests.image.containers import HOST
 from tests.processes import until
 
-pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 MEMORY = 256  # MiB: several times what the worker itself needs
 
@@ -24,12 +24,12 @@ MEMORY = 256  # MiB: several times what the worker itself needs
 def test_a_stop_finishes_the_jobs_in_hand(images: Images, start: Start) -> None:
     with Platform("--host", "0.0.0.0") as platform:  # noqa: S104
         one = start(images.fake, env=worker_environment(f"http://{HOST}:{platform.port}"))
-        one.until_ready(60)
+        one.until_ready()
         body = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 60, "rate": 20}}
         given = {"openai_route": "/v1/completions", "openai_input": body}
         jobs = [platform.submit(given) for _ in range(3)]
         for job in jobs:
-            until(lambda job=job: platform.job(job)["posts"], 20, "the first batch")  # type: ignore[misc]
+            until(lambda job=job: platform.job(job)["posts"], what="the first batch")  # type: ignore[misc]
         assert one.stop() == 0, one.log()
         for job in jobs:
             found = platform.job(job)
@@ -41,7 +41,7 @@ def test_a_stop_finishes_the_jobs_in_hand(images: Images, start: Start) -> None:
 def test_a_stop_finishes_the_requests_in_hand(images: Images, start: Start) -> None:
     """Plain mode: the clients talk to the engine, so the engine drains itself."""
     one = start(images.fake, "--read-only", "--user=1000:1000", engine=8000)
-    one.until_ready(60)
+    one.until_ready()
     body = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 60, "rate": 20}}
     code = []
     with client.stream("POST", f"{one.url()}/v1/completions", json=body) as answer:
@@ -50,14 +50,14 @@ def test_a_stop_finishes_the_requests_in_hand(images: Images, start: Start) -> N
         stop = threading.Thread(target=lambda: code.append(one.stop()))
         stop.start()
         rest = list(lines)
-    stop.join(90)
+    stop.join(client.PATIENCE)
     assert rest[-2:] == ["data: [DONE]", ""] or "data: [DONE]" in rest
     assert code == [0], one.log()
 
 
 def test_a_key_is_asked_for(images: Images, start: Start) -> None:
     one = start(images.fake, env={"VLLM_API_KEY": "sesame"}, engine=8000)
-    one.until_ready(60)
+    one.until_ready()
     url = f"{one.url()}/v1/models"
     assert client.get(url).status_code == 401
     assert client.get(url, headers={"Authorization": "Bearer sesame"}).status_code == 200
@@ -66,7 +66,7 @@ def test_a_key_is_asked_for(images: Images, start: Start) -> None:
 
 def test_a_kill_is_137(images: Images, start: Start) -> None:
     one = start(images.fake, "--network=none")
-    one.until_ready(60)
+    one.until_ready()
     images.tool.run("kill", one.id)
     assert one.wait() == 137
 
@@ -79,12 +79,13 @@ def test_a_configuration_error_is_said_and_ends_with_78(images: Images, start: S
 
 def test_the_load_balancers_ping(images: Images, start: Start) -> None:
     env = {"WORKER_MODE": "load-balancer", "PORT": "8080", "PORT_HEALTH": "8001"}
-    one = start(images.fake, env={**env, "FAKE_VLLM": "start=5"}, engine=8080, control=8001)
-    until(lambda: one.ping() == 204, 20, "/ping saying 204")
-    until(lambda: one.ping() == 200, 30, "/ping saying 200")
+    one = start(images.fake, env={**env, "FAKE_VLLM": "wait-for=/go"}, engine=8080, control=8001)
+    until(lambda: one.ping() == 204, what="/ping saying 204")
+    one.inside("touch", "/go")
+    until(lambda: one.ping() == 200, what="/ping saying 200")
     with contextlib.suppress(httpx.HTTPError):
         client.post(f"{one.url()}/fake", content="health=500")
-    until(lambda: one.ping() == 503, 60, "/ping saying 503")
+    until(lambda: one.ping() == 503, what="/ping saying 503")
     assert one.stop() == 0, one.log()
 
 
@@ -92,7 +93,7 @@ def test_a_memory_limit_is_named(images: Images, start: Start) -> None:
     """The kernel kills the engine. The worker lives, says so, tries again, and gives up at last."""
     limit = [f"--memory={MEMORY}m", f"--memory-swap={MEMORY}m", "--network=none"]
     one = start(images.fake, *limit, env={"FAKE_VLLM": "eat", "MAX_RESTARTS": "1"})
-    assert one.wait(120) == 137, one.log()
+    assert one.wait() == 137, one.log()
     log = one.log()
     assert len(re.findall("engine spawned", log)) == 2, log
     assert re.search(r"giving up with exit code 137: .* memory ran out", log), log

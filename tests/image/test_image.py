@@ -19,7 +19,7 @@ from tests.image.containers import HOME, PYTHON
 from tests.processes import ROOT
 from tools import image, run
 
-pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 DISTRIBUTIONS = """
 import importlib.metadata
@@ -176,10 +176,11 @@ def test_a_baked_model_is_served_without_a_network(
 
 
 def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
-    one = start(images.fake, "--network=none", env={"FAKE_VLLM": "start=4"})
+    one = start(images.fake, "--network=none", env={"FAKE_VLLM": "wait-for=/go"})
     one.until_logged("engine spawned")
     assert one.healthcheck() == "/ping says 204"
-    one.until_ready(60)
+    one.inside("touch", "/go")
+    one.until_ready()
     assert one.healthcheck() == "/ping says 200"
     if images.tool.is_podman:
         images.tool.run("healthcheck", "run", one.id)
@@ -192,7 +193,7 @@ def test_the_health_check_asks_where_the_worker_listens(
     images: Images, start: Start, host: str
 ) -> None:
     one = start(images.fake, "--network=none", env={"CONTROL_HOST": host})
-    one.until_ready(60)
+    one.until_ready()
     assert one.healthcheck() == "/ping says 200"
 
 
@@ -219,7 +220,7 @@ def test_a_mounted_cache_stays_in_use_on_a_read_only_file_system(
     tmp_path.chmod(0o777)
     mounted = ["-v", f"{tmp_path}:/root/.cache/huggingface"]
     one = start(images.fake, "--network=none", "--read-only", "--tmpfs=/tmp", *mounted)
-    one.until_ready(60)
+    one.until_ready()
     engine = (
         "import psutil\n"
         "(p,) = [p for p in psutil.process_iter() if 'serve' in p.cmdline()]\n"

@@ -12,7 +12,7 @@ from tests import client
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.image.conftest import OLDER, Images, Start
-from tests.image.containers import HOST, Container
+from tests.image.containers import HOST, READY_WITHIN, Container
 from tests.processes import ROOT, until
 from tools import run
 
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.image,
     pytest.mark.slow,
     pytest.mark.own_engine,
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(2400),
 ]
 
 ASK: Any = [{"role": "user", "content": "Who are you?"}]
@@ -50,7 +50,7 @@ for p in found:
 @pytest.fixture
 def platform() -> Iterator[Platform]:
     """RunPod's side, where a container reaches it."""
-    with Platform("--host", "0.0.0.0", "--worker-lost-seconds", "600") as one:  # noqa: S104
+    with Platform("--host", "0.0.0.0", "--worker-lost-seconds", "3600") as one:  # noqa: S104
         yield one
 
 
@@ -104,7 +104,7 @@ def test_queue(images: Images, start: Start, platform: Platform) -> None:
     given = {"messages": ASK, "sampling_params": {"temperature": 0, "max_tokens": 24}}
     early = platform.submit(given)  # taken when the engine is ready
     one.until_ready()
-    until(lambda: platform.job(early)["status"] == "COMPLETED", 60, "the first job", pause=0.2)
+    until(lambda: platform.job(early)["status"] == "COMPLETED", what="the first job", pause=0.2)
     with openai.OpenAI(
         base_url=f"{platform.url}/openai/v1", api_key="none", max_retries=0
     ) as through:
@@ -127,10 +127,10 @@ def test_load_balancer(images: Images, start: Start) -> None:
         "PORT_HEALTH": "8001",
     }
     one = start(images.newer, *MODEL, *HARDENED, env=env, engine=8080, control=8001)
-    until(lambda: one.ping() == 204, 30, "/ping saying 204")
-    until(lambda: one.ping() == 200, 400, f"/ping saying 200\n{one.log()}", pause=0.5)
+    until(lambda: one.ping() == 204, what="/ping saying 204")
+    until(lambda: one.ping() == 200, READY_WITHIN, f"/ping saying 200\n{one.log()}", pause=0.5)
     assert asked(one)
     assert client.get(f"{one.url('control')}/status").status_code == 404
     assert int(one.python(KILL_CORE)) >= 1
-    until(lambda: one.ping() == 503, 30, "/ping saying 503", pause=0.1)
+    until(lambda: one.ping() == 503, what="/ping saying 503", pause=0.1)
     assert one.stop() == 0, one.log()

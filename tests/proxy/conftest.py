@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import client
-from tests.processes import ROOT, free_port, until
+from tests.processes import FAKE_VLLM, free_port, until
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def fake_engine() -> Iterator[str]:
     """The URL of a stand-in that serves the model `tiny`."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, str(ROOT / "tests" / "fake_vllm.py"), "serve", "tiny"]
+    command = [sys.executable, str(FAKE_VLLM), "serve", "tiny"]
     with subprocess.Popen(
         [*command, "--host=127.0.0.1", f"--port={port}"],
         stdout=subprocess.DEVNULL,

@@ -1,0 +1,51 @@
+"""The demonstration model as a repository of the hub, and its download into an image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKEN = "hf_abcdefghijklmnop1234"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration model with what repositories have beside it."""
+    folder = tmp_path_factory.mktemp("repository") / "demo"
+    shutil.copytree(ROOT / "demo" / "model", folder)
+    (folder / "README.md").write_text("for people")
+    (folder / "pytorch_model.bin").write_bytes(b"the same again" * 100_000)
+    (folder / "original").mkdir()
+    (folder / "original" / "consolidated.00.pth").write_bytes(b"and again" * 100_000)
+    return folder
+
+
+def bake(url: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder.parent),
+        "VLLM_COMMAND": os.environ["VLLM_COMMAND"],
+        "HF_ENDPOINT": url,
+        "BAKED_MODELS": str(folder),
+        "MODEL_NAME": "org/demo",
+        **env,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor", "bake"],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert "Traceback" not in done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+    return done

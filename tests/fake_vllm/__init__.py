@@ -1,0 +1,62 @@
+"""A stand-in for `vllm`, for tests of what the real one cannot do on demand.
+
+Started as `python tests/fake_vllm serve MODEL --host=... --port=... [any other flags]`. It reads
+`--host`, `--port` (0: any; the log says which), `--served-model-name` and `--shutdown-timeout`.
+Token i is the text f" w{i}" with the id i, one token per event, so order and completeness show.
+
+The process behaves as the words in the environment variable FAKE_VLLM say, parted by blanks:
+
+    start=SECONDS         delay before it listens
+    wait-for=PATH         the same, until there is a file of that name
+    hang-start            never listens, after the lines of FAKE_VLLM_LINES on stderr
+    exit=CODE             ends during its start, after the lines of FAKE_VLLM_LINES on stderr
+    fail-starts=N         only the first N starts end so (with 1 without `exit`); FAKE_VLLM_STATE
+                          names the file that counts the starts
+    exit-after=SECONDS    ends with 1 that long after it was ready, after the same lines
+    ignore-term           SIGTERM does nothing
+    stop-time=SECONDS     goes on that long after SIGTERM
+    orphan                starts a child in its process group that ignores SIGTERM, as EngineCore
+                          might; the log says `orphan PID`. It ends by itself after five minutes
+    daemon                the same, in a session of its own, as Ray starts its own
+    eat                   takes memory until there is no more
+    log=N, log-flood      N log lines before it listens; lines without end
+    health=CODE           what `/health` answers
+    slow-health[=SECONDS] `/health` takes that long (30)
+    stall                 no request gets a token, while `/health` answers: a hung EngineCore
+
+FAKE_VLLM_DONE names a file that gets one line, the request's field "user", for each request that
+was answered to its end.
+
+`POST /fake` with such words as its body replaces health, slow-health and stall while it runs, and
+`exit-after` ends it. `GET /fake` says how often each path was asked for.
+Unknown routes get `{"detail": "Not Found"}` and a missing key `{"error": "Unauthorized"}`, which is
+what vLLM 0.32 answers; VLLM_API_KEY makes it ask for the key on `/v1`. Without
+`--shutdown-timeout=SECONDS` SIGTERM ends it at once, with 0; with it, running requests are finished
+first and new ones get 503.
+
+A request behaves as its body's field "fake" says (an unknown name in it is a 400):
+
+    tokens: N             how many; else the pieces of `text`, else `max_tokens`, else 16
+    rate: N               tokens/s; 0, the default, is as fast as possible
+    first_token_s: S      delay before the first event; the HTTP headers come at once
+    wait_for: PATH        the same, until there is a file of that name
+    text: "..."           the answer, a token per word
+    half_character: true  tokens end in a character of several bytes, cut over two TCP writes
+    split_events: true    events torn over TCP writes, also inside the line ends
+    merge_events: N       N events to one TCP write
+    crlf: true            lines end in CRLF
+    keepalive: true       a comment `: ping` before each event, and every 0.1 s of a pause
+    event_names: true     an `event:` line before each `data:` line
+    big: BYTES            one event (the first token's) that large
+    error_after: N        after N tokens `data: {"error": ...}`, then `[DONE]`
+    cut_after: N          after N tokens the socket closes, in the middle of the HTTP body
+    hang_after: N         silence after N tokens (with `keepalive`: comments)
+    hang: true            never answers, not even with headers
+    no_done: true         the body ends in order, without `[DONE]`
+    status: CODE          that status with vLLM's error body; `message` is its text, `body`
+                          replaces it as it is, `location` is the header of a redirect
+
+`process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
+has the routes, `answers` writes the answers, `generation` says what is in them, `wire` how they are
+cut into TCP writes. The folder runs wherever it is copied to; it needs aiohttp and nothing of ours.
+"""
