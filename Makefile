@@ -2,7 +2,7 @@
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
 #   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run explain doctor emulate setup test test-image image check fmt docs bench soak train clean
+.PHONY: help run explain doctor emulate setup test test-image image wheel check fmt docs bench soak train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -42,6 +42,10 @@ test test-image:
 
 image: ## build the worker's image (VLLM_VERSION=... MODEL_NAME=...; docs/image.md)
 	@$(python) && exec "$$python" -m tools.image build
+
+wheel: ## build the command line alone as a package, in dist/
+	@$(python) && exec "$$python" -m tools.environments dev
+	$(venv)/python -m hatchling build --target wheel
 
 # Each has a cache of its own: once those are filled, all of them take two seconds.
 PYTHONS := 3.11 3.12 3.13 3.14

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.processes import ROOT, ProcessEndedError
-from supervisor.catalog import options
+from supervisor.catalog import versions
 from supervisor.command import plan
 from tests.processes import free_port
 from tools.engine import name_vllm
@@ -71,7 +71,7 @@ def _environment(folder: Path) -> dict[str, str]:
     command.chmod(0o755)
     kept = folder / "cache" / "vllm-supervisor" / "catalogs"
     kept.mkdir(parents=True)
-    known = ROOT / "catalogs" / f"vllm-{VERSION}.json"
+    known = versions.FOLDER / f"vllm-{VERSION}.json"
     shutil.copyfile(known, kept / f"vllm-{VERSION}-{platform.machine()}.json")
     return {
         "PATH": os.environ["PATH"],
@@ -88,7 +88,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _translation(env: dict[str, str]) -> float:
-    catalog = options.load(ROOT / "catalogs" / f"vllm-{VERSION}.json")  # anew: it keeps its indexes
+    catalog = versions.load(VERSION)  # anew: it keeps its indexes
     began = time.perf_counter()
     plan.make(env, catalog)
     return (time.perf_counter() - began) * 1000

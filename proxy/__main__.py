@@ -14,9 +14,10 @@ import uvloop
 
 from proxy.engine import Engine
 from proxy.handler import Handler
-from proxy.settings import ProxyConfigurationError, Settings, read
+from proxy.settings import JOBS_FD, REPORT_FD, ProxyConfigurationError, Settings, read
 from supervisor.link.figures import Figures
 from supervisor.link.report import Report, left
+from supervisor.settings.table import MAX_CONCURRENCY
 
 log = logging.getLogger("proxy")
 
@@ -42,11 +43,11 @@ def main() -> int:
     _quiet_sdk()
     from proxy.platform import fitness, sdk
 
-    report = Report(settings.REPORT_FD)
+    report = Report(settings[REPORT_FD])
     fitness.register(settings, report.cause)
     _tune()
     try:
-        sdk.serve(_Relay(settings), settings.MAX_CONCURRENCY, report, left(settings.JOBS_FD))
+        sdk.serve(_Relay(settings), settings[MAX_CONCURRENCY], report, left(settings[JOBS_FD]))
     except KeyboardInterrupt:
         return 130
     return 0

@@ -29,8 +29,9 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.request.forms import Request
-from proxy.settings import Settings
+from proxy.settings import API_KEY, Settings
 from proxy.supervision import Supervision
+from supervisor.settings import table
 
 _CONNECT_TIMEOUT = 5.0  # seconds; the engine is on this machine
 _HEALTH_TIMEOUT = 3.0  # seconds
@@ -126,8 +127,8 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._headers = {"Content-Type": "application/json"}
-        if settings.VLLM_API_KEY:
-            self._headers["Authorization"] = f"Bearer {settings.VLLM_API_KEY}"
+        if key := settings[API_KEY]:
+            self._headers["Authorization"] = f"Bearer {key}"
         pooled = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE)
         self._session = self._new_session(pooled)
         # Never an old connection: where one was lost, all that were idle beside it may be.
@@ -142,14 +143,14 @@ class Engine:
         timeout = aiohttp.ClientTimeout(
             total=None,
             sock_connect=_CONNECT_TIMEOUT,
-            sock_read=self._settings.REQUEST_IDLE_TIMEOUT,
+            sock_read=self._settings[table.REQUEST_IDLE_TIMEOUT],
         )
         return aiohttp.ClientSession(
             connector=connector, timeout=timeout, auto_decompress=False, trust_env=False
         )
 
     def _new_client(self, session: aiohttp.ClientSession) -> httpx.AsyncClient:
-        silence = self._settings.REQUEST_IDLE_TIMEOUT
+        silence = self._settings[table.REQUEST_IDLE_TIMEOUT]
         return httpx.AsyncClient(
             base_url=self._settings.engine_url,
             transport=AiohttpTransport(client=session),
@@ -220,7 +221,7 @@ class Engine:
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(EngineUnavailable),
             wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=0.5, jitter=0.05),
-            stop=tenacity.stop_after_delay(self._settings.ENGINE_WAIT_TIMEOUT),
+            stop=tenacity.stop_after_delay(self._settings[table.ENGINE_WAIT_TIMEOUT]),
             before_sleep=self._see_that_it_comes,
             retry_error_callback=self._waited_too_long,
         )
@@ -233,7 +234,7 @@ class Engine:
     async def _waited_too_long(self, _state: tenacity.RetryCallState) -> None:
         found = await self._supervision.standing()
         why = "" if found is None else f"; {found.words}"
-        limit = self._settings.ENGINE_WAIT_TIMEOUT
+        limit = self._settings[table.ENGINE_WAIT_TIMEOUT]
         raise EngineUnavailable(f"no engine was ready within {limit:.0f} s{why}")
 
     # --- requests ---

@@ -19,6 +19,7 @@ from proxy.stream import batches, native, sse
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import MOST_BYTES, Batches
 from supervisor.link.figures import Figures
+from supervisor.settings import table
 
 log = logging.getLogger("proxy")
 
@@ -37,7 +38,7 @@ class Handler:
         self._settings = settings
         self._engine = engine
         self._clock = clock
-        self._pace = Pace(settings.BATCH_MAX_LATENCY_MS)
+        self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
 
     async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """Yield the job's answer: one object, or batches of a stream.
@@ -45,7 +46,7 @@ class Handler:
         A failure is the last yield, `{"error": JSON}`: the SDK then marks the job as failed. A
         caller who reads a stream of events gets it as an event first.
         """
-        record = Record(str(job.get("id")), self._clock, keep=self._settings.LOG_CONTENT)
+        record = Record(str(job.get("id")), self._clock, keep=self._settings[table.LOG_CONTENT])
         request = None
         self.figures.jobs += 1
         self.figures.taken += 1
@@ -78,11 +79,11 @@ class Handler:
         finally:
             self.figures.jobs -= 1
             log.info("%s", record)
-            if self._settings.LOG_CONTENT:
+            if self._settings[table.LOG_CONTENT]:
                 log.info("%s", record.content())
 
     def _reads_events(self, request: Request) -> bool:
-        return request.stream and not request.native and self._settings.RAW_OPENAI_OUTPUT
+        return request.stream and not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
 
     async def _outputs(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
         """The answer; asked for once more where the engine was lost before any of it came.
@@ -158,7 +159,7 @@ class Handler:
         if request.native:
             native_stream = native.Stream()
             return lambda events, _text: native_stream.batch(events)
-        if self._settings.RAW_OPENAI_OUTPUT:
+        if self._settings[table.RAW_OPENAI_OUTPUT]:
             return lambda _events, text: text.decode()
         return lambda events, _text: [found for event in events if (found := sse.parsed(event))]
 

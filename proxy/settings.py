@@ -1,11 +1,36 @@
-"""The proxy's settings, read from a mapping of environment variables. Pure."""
+"""The proxy's settings: its rows of the table, and what the supervisor hands over. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from supervisor.link import handover
+from supervisor.settings import table
+from supervisor.settings.parsers import count, text
+from supervisor.settings.table import Reader, Setting
+from supervisor.settings.values import Values, take
+
+T = TypeVar("T")
+
+#: Variables that are no settings of a user's: the supervisor writes them (`supervisor.link`).
+REPORT_FD = Setting(
+    handover.REPORT_FD, count, None, "The pipe to the supervisor, a descriptor.", Reader.PROXY
+)
+JOBS_FD = Setting(
+    handover.JOBS_FD, count, None, "The file of jobs that were left, a descriptor.", Reader.PROXY
+)
+FITNESS_CHECKS = Setting(
+    handover.FITNESS_CHECKS, text, "memory,disk,gpu,engine", "Those of `fitness`.", Reader.PROXY
+)
+#: The engine's own variable: whoever asks it has to give the key.
+API_KEY = Setting("VLLM_API_KEY", text, None, "The key that the engine asks for.", Reader.PROXY)
+
+_ROWS: tuple[Setting[Any], ...] = (
+    *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),
+    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, API_KEY),
+)
 
 
 class ProxyConfigurationError(Exception):
@@ -16,65 +41,47 @@ class ProxyConfigurationError(Exception):
 class Ramp:
     """How many tokens a stream's batches hold: `first`, then `growth` times more, up to `most`."""
 
-    first: int = 1
-    growth: float = 3.0
-    most: int = 50
+    first: int = table.DEFAULT_MIN_BATCH_SIZE.default
+    growth: float = table.DEFAULT_BATCH_SIZE_GROWTH_FACTOR.default
+    most: int = table.DEFAULT_BATCH_SIZE.default
 
 
-class Settings(BaseModel):
-    """The variables by their names; times in seconds, BATCH_MAX_LATENCY_MS in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings, `settings[table.MAX_CONCURRENCY]`, and what follows from them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    values: Values = field(default_factory=Values)
 
-    VLLM_PORT: int = Field(8000, ge=1, le=65535)
-    PORT_HEALTH: int = Field(8001, ge=1, le=65535)
-    ENGINE_URL: str = ""
-    CONTROL_URL: str = ""
-    VLLM_API_KEY: str = Field("", repr=False)
-    MAX_CONCURRENCY: int = Field(300, ge=1)
-    DEFAULT_BATCH_SIZE: int = Field(50, ge=1)
-    DEFAULT_MIN_BATCH_SIZE: int = Field(1, ge=1)
-    DEFAULT_BATCH_SIZE_GROWTH_FACTOR: float = Field(3.0, ge=1)
-    BATCH_MAX_LATENCY_MS: float | None = Field(None, ge=0)
-    RAW_OPENAI_OUTPUT: bool = True
-    ALLOWED_ROUTES: str = ""
-    LOG_CONTENT: bool = False
-    REQUEST_IDLE_TIMEOUT: float = Field(600.0, gt=0)
-    ENGINE_WAIT_TIMEOUT: float = Field(600.0, ge=0)
-    REPORT_FD: int | None = None  # set by the supervisor: the pipe for `report`
-    JOBS_FD: int | None = None  # and the file with the jobs that were left
-    FITNESS_CHECKS: str = "memory,disk,gpu,engine"  # set by the supervisor: those of `fitness`
-
-    @field_validator("BATCH_MAX_LATENCY_MS", mode="before")
-    @classmethod
-    def _adaptive(cls, value: object) -> object:
-        return None if value == "auto" else value
+    def __getitem__(self, setting: Setting[T]) -> T:
+        return self.values[setting]
 
     @property
     def engine_url(self) -> str:
         """Where the engine is, without a slash at the end."""
-        return (self.ENGINE_URL or f"http://127.0.0.1:{self.VLLM_PORT}").rstrip("/")
+        named = self[table.ENGINE_URL]
+        return (named or f"http://127.0.0.1:{self[table.VLLM_PORT]}").rstrip("/")
 
     @property
     def control_url(self) -> str | None:
         """Where the supervisor is; None where an engine was named and no supervisor."""
-        if self.ENGINE_URL and not self.CONTROL_URL:
+        named = self[table.CONTROL_URL]
+        if self[table.ENGINE_URL] and not named:
             return None
-        return (self.CONTROL_URL or f"http://127.0.0.1:{self.PORT_HEALTH}").rstrip("/")
+        return (named or f"http://127.0.0.1:{self[table.PORT_HEALTH]}").rstrip("/")
 
     @property
     def ramp(self) -> Ramp:
         """The default ramp of a stream's batches."""
         return Ramp(
-            first=self.DEFAULT_MIN_BATCH_SIZE,
-            growth=self.DEFAULT_BATCH_SIZE_GROWTH_FACTOR,
-            most=self.DEFAULT_BATCH_SIZE,
+            first=self[table.DEFAULT_MIN_BATCH_SIZE],
+            growth=self[table.DEFAULT_BATCH_SIZE_GROWTH_FACTOR],
+            most=self[table.DEFAULT_BATCH_SIZE],
         )
 
     @property
     def allowed_routes(self) -> frozenset[str]:
         """Routes that are offered beyond the default ones."""
-        return frozenset(self.ALLOWED_ROUTES.replace(",", " ").split())
+        return frozenset(self[table.ALLOWED_ROUTES].replace(",", " ").split())
 
 
 def read(env: Mapping[str, str]) -> Settings:
@@ -83,10 +90,7 @@ def read(env: Mapping[str, str]) -> Settings:
     Raises:
         ProxyConfigurationError: a value is not accepted; names the variable and what is.
     """
-    given = {name: env[name].strip() for name in Settings.model_fields if env.get(name, "").strip()}
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as reason:
-        fault = reason.errors()[0]
-        name = str(fault["loc"][0])
-        raise ProxyConfigurationError(f"{name}={given.get(name)}: {fault['msg']}") from None
+    values, faults = take(env, _ROWS)
+    if faults:
+        raise ProxyConfigurationError(faults[0].message)
+    return Settings(values)

@@ -1,8 +1,7 @@
-"""Turns environment variables into a `vllm serve` command line and keeps its processes in order.
+"""Turns environment variables into a `vllm serve` command line, and supervises what it starts.
 
-How data flows: `__main__` reads the environment once; `config` (the worker's own settings) and
-`flags` (the engine's options, by `catalog`) are joined in `plan`; `worker` carries the plan out
-with `process`, `health`, `control`, and asks `lifecycle`, a pure function, what to do next.
+`settings`, `catalog` and `command` decide what to run, `worker` runs it, `diagnosis` and `doctor`
+say what is wrong. Installed as a package (`vllm_supervisor`) it is the command line alone.
 """
 
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@
     SupervisorError                  1    anything that is not one of the below
     ├── ConfigurationError          78    refused by us, or by the engine during its first start
     ├── BadArgument                  2    an argument of a command that is not understood
+    ├── NoWorker                     2    the installed command line was told to run the worker
     ├── CatalogError                 1    the engine's options cannot be read
     ├── CommandNotFound            127    no such command
     └── CommandNotExecutable       126    a file without the right to run it
@@ -22,13 +23,19 @@ class SupervisorError(Exception):
 
 
 class ConfigurationError(SupervisorError):
-    """The configuration cannot be carried out as it stands."""
+    """The configuration cannot be used as it stands."""
 
     exit_code = 78
 
 
 class BadArgument(SupervisorError):
     """An argument of a command is not understood."""
+
+    exit_code = 2
+
+
+class NoWorker(SupervisorError):
+    """The worker is not part of the installed package."""
 
     exit_code = 2
 

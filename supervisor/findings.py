@@ -1,15 +1,15 @@
-"""What a reading of the environment found: the vocabulary of `config`, `flags` and `explain`."""
+"""What a reading of the environment found: the words that each pass of it answers in. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Source = Literal["option", "alias", "legacy", "config-file", "extra-args", "worker"]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Applied:
     """One variable that took effect: what it was and what it became."""
 
     env: str
@@ -38,7 +38,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value that cannot be carried out; any of these ends the start with code 78."""
+    """A value that cannot be used; any of these ends the start with code 78."""
 
     env: str
     value: str
@@ -46,17 +46,40 @@ class Fault:
     suggestion: str | None = None
 
 
-def unsayable(name: str) -> Remark:
-    """The warning of a variable that cannot be carried over while the options are not known."""
+Finding = Applied | Ignored | Remark | Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one pass found, or several added together; each kind in the order of the reading."""
+
+    applied: tuple[Applied, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    warnings: tuple[Remark, ...] = ()
+    errors: tuple[Fault, ...] = ()
+
+    @classmethod
+    def of(cls, *found: Finding) -> Findings:
+        """Single findings, sorted by their kind."""
+        return cls(
+            tuple(each for each in found if isinstance(each, Applied)),
+            tuple(each for each in found if isinstance(each, Ignored)),
+            tuple(each for each in found if isinstance(each, Remark)),
+            tuple(each for each in found if isinstance(each, Fault)),
+        )
+
+    def __add__(self, later: Findings) -> Findings:
+        """Both, `later` behind. What a later pass made of a variable is what became of it."""
+        again = {row.env for row in later.applied}
+        return Findings(
+            (*(row for row in self.applied if row.env not in again), *later.applied),
+            self.ignored + later.ignored,
+            self.warnings + later.warnings,
+            self.errors + later.errors,
+        )
+
+
+def not_passed_on(name: str) -> Remark:
+    """The warning for a variable that cannot be carried over while the options are not known."""
     message = f"{name} is not passed on: this vLLM did not say which options it takes"
     return Remark(name, message, "set the option in VLLM_EXTRA_ARGS")
-
-
-@dataclass(slots=True)
-class Findings:
-    """Collects while reading; everything wrong is reported together."""
-
-    settings: list[Setting] = field(default_factory=list)
-    ignored: list[Ignored] = field(default_factory=list)
-    warnings: list[Remark] = field(default_factory=list)
-    errors: list[Fault] = field(default_factory=list)

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 _ESTABLISHED = "01"  # in the kernel's tables
+_UNKNOWN = "another process"
 
 
 def is_free(host: str, port: int) -> bool:
@@ -38,9 +39,11 @@ def connections(port: int) -> int:
 
 
 def owner(port: int) -> str:
-    """Who listens on `port`: `process NAME (pid N)`, or `another process` if that is hidden."""
-    import psutil
-
+    """Who listens on `port`: `process NAME (pid N)`, or `another process` where nobody can tell."""
+    try:
+        import psutil
+    except ImportError:  # the command line alone is installed, without dependencies
+        return _UNKNOWN
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             if connection.status != psutil.CONN_LISTEN or not connection.laddr:
@@ -48,4 +51,4 @@ def owner(port: int) -> str:
             if connection.laddr.port == port and connection.pid is not None:
                 name = psutil.Process(connection.pid).name()
                 return f"process {name} (pid {connection.pid})"
-    return "another process"
+    return _UNKNOWN

@@ -19,13 +19,14 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from supervisor.catalog import versions
 from tests import client
 from tests.client import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 FAKE_VLLM = ROOT / "tests" / "fake_vllm"
 FAKE = f"{sys.executable} {FAKE_VLLM}"
-CATALOG = ROOT / "catalogs" / "vllm-0.32.0.json"
+CATALOG = versions.FOLDER / "vllm-0.32.0.json"
 
 T = TypeVar("T")
 

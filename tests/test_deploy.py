@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from supervisor.command import plan
-from supervisor.settings.config import WORKER_VARIABLES
+from supervisor.settings import table
+from supervisor.settings.table import WORKER_VARIABLES
 from supervisor.worker.lifecycle import Policy
 from tests.processes import ROOT
 from tools import tags
@@ -36,7 +37,7 @@ def test_every_image_is_the_one_that_is_published() -> None:
 
 def test_the_manifest_gives_time_to_stop_and_reaches_the_ports() -> None:
     pod = manifests()[0]["spec"]["template"]["spec"]
-    needed = DEFAULTS.drain_timeout + Policy().stop_grace
+    needed = DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
     assert pod["terminationGracePeriodSeconds"] > needed
     ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
     assert ports == {"http": DEFAULTS.engine_port, "control": DEFAULTS.control_port}
@@ -74,7 +75,7 @@ def test_the_manifest_is_all_there() -> None:
 
 def test_liveness_waits_longer_than_the_restarts_take() -> None:
     probe = container()["livenessProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] > DEFAULTS.startup_timeout
+    assert probe["periodSeconds"] * probe["failureThreshold"] > DEFAULTS[table.STARTUP_TIMEOUT]
 
 
 def test_its_settings_are_settings() -> None:
@@ -93,7 +94,7 @@ def test_compose_gives_time_to_stop_and_serves_this_machine_alone() -> None:
     assert images == f"${{IMAGE:-{tags.image(tags.DEFAULT_VLLM)}}}"
     assert worker["build"]["args"]["VLLM_VERSION"] == f"${{VLLM_VERSION:-{tags.DEFAULT_VLLM}}}"
     seconds = float(worker["stop_grace_period"].removesuffix("s"))
-    assert seconds > DEFAULTS.drain_timeout + Policy().stop_grace
+    assert seconds > DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
     assert worker["ports"] == [f"127.0.0.1:8000:{DEFAULTS.engine_port}"]
 
 

@@ -19,8 +19,9 @@ import httpx
 import psutil
 from runpod.serverless.modules import rp_fitness
 
-from proxy.settings import Settings
+from proxy.settings import FITNESS_CHECKS, Settings
 from supervisor.link.standing import Standing
+from supervisor.settings.table import MAX_CONCURRENCY
 
 log = logging.getLogger("proxy")
 
@@ -43,7 +44,7 @@ def register(settings: Settings, tell: Callable[[str], None]) -> None:
         settings: the proxy's.
         tell: is told why a check fails, before the SDK ends the process.
     """
-    wanted = settings.FITNESS_CHECKS.split(",")
+    wanted = settings[FITNESS_CHECKS].split(",")
     if "gpu" not in wanted:  # nor the SDK's own once more
         os.environ |= {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true"}
     _tell_of_the_sdks_own(tell)
@@ -68,7 +69,7 @@ def register(settings: Settings, tell: Callable[[str], None]) -> None:
 
     def engine() -> None:
         until_ready(settings)
-        log.info("taking jobs, %d at once at most", settings.MAX_CONCURRENCY)
+        log.info("taking jobs, %d at once at most", settings[MAX_CONCURRENCY])
 
     if "engine" in wanted:
         rp_fitness.register_fitness_check(told(engine))

@@ -137,7 +137,7 @@ def load(path: Path) -> Catalog:
     except OSError as reason:
         raise CatalogError(f"the catalogue {path} cannot be read: {reason.strerror}") from None
     except UnicodeError:
-        raise CatalogError(f"{path} is not an option catalogue: it is no text") from None
+        raise CatalogError(f"{path} is not an option catalogue: it is not text") from None
     return loads(text, str(path))
 
 

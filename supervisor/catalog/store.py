@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CatalogError
+from ..executable import executable
 from ..files import write_whole
-from ..worker.process import executable
 from . import options
 from .options import Catalog
 
@@ -23,7 +23,7 @@ _ASKING = 30.0  # seconds for a version: a cold disk, not a slow answer
 _MAKING = 600.0  # seconds: without compiled bytecode the imports alone take 42
 _SHEBANG_MOST = 4096
 
-_INTROSPECT = Path(__file__).parents[1] / "foreign" / "introspect.py"
+_INTROSPECT = Path(__file__).parents[1] / "foreign" / "introspect"
 _COMMON = Path(__file__).with_name("common.json")
 _ASK_VERSION = "from importlib.metadata import version; print(version('vllm'))"
 

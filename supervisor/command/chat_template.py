@@ -8,9 +8,7 @@ outside ASCII. In these two cases the text goes into a file, which every version
 from __future__ import annotations
 
 import codecs
-import hashlib
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
@@ -24,21 +22,29 @@ _ESCAPE = re.compile(r"\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9
 
 
 def as_file(
-    rewritten: Rewritten, catalog: Catalog, env: Mapping[str, str], files: dict[str, str]
-) -> None:
-    """Replace a template by the path of a file, added to `files`, where the text would not do."""
+    rewritten: Rewritten, catalog: Catalog, folder: str
+) -> tuple[Rewritten, Mapping[str, str]]:
+    """`rewritten` with a template that must be a file replaced by a path.
+
+    Args:
+        rewritten: the environment in the names that the catalogue has.
+        catalog: what this version accepts.
+        folder: for temporary files.
+
+    Returns:
+        The environment, and the files to write: path -> text.
+    """
     option = catalog.option(_FLAG)
     text = rewritten.env.get(option.env, "") if option else ""
     if option is None or not _JINJA.search(text):
-        return
+        return rewritten, {}
     if text.isascii() and "single-line" in option.help:
-        return
-    content = _ESCAPE.sub(lambda found: codecs.decode(found[0], "unicode_escape"), text)
+        return rewritten, {}
+    import hashlib  # few have such a template, and every start would pay for the import
+
+    content = _ESCAPE.sub(lambda match: codecs.decode(match[0], "unicode_escape"), text)
     name = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:12]
-    folder = env.get("TMPDIR") or tempfile.gettempdir()
     path = str(PurePath(folder, "vllm-supervisor", f"chat-template-{name}.jinja"))
-    files[path] = content
     origin = rewritten.origins.get(option.env, Origin((option.env,), "option"))
     note = "the template is written to this file at the start"
-    rewritten.env[option.env] = path
-    rewritten.origins[option.env] = replace(origin, note=note)
+    return rewritten.saying(option.env, path, replace(origin, note=note)), {path: content}

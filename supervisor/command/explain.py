@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..findings import Applied, Fault, Finding, Remark
 from ..secrets import masked
 from .plan import Plan
 
@@ -23,14 +24,14 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "vllm_version": plan.vllm_version,
         "command": shown_command(plan),
         "engine_env": {name: masked(name, value) for name, value in plan.engine_env.items()},
-        "settings": [_shown(setting) for setting in found.settings],
+        "settings": [_shown(applied) for applied in found.applied],
         "ignored": [_shown(ignored) for ignored in found.ignored],
         "warnings": [_shown(warning) for warning in found.warnings],
         "errors": [_shown(error) for error in found.errors],
     }
 
 
-def _shown(finding: Any) -> dict[str, Any]:
+def _shown(finding: Finding) -> dict[str, Any]:
     """A finding's fields, whatever looks like a secret masked, wherever it got in."""
     return {
         name: masked("", text) if isinstance(text, str) else text
@@ -48,34 +49,43 @@ def as_text(plan: Plan, *, colour: bool = False) -> str:
     paint = _Paint(colour=colour)
     found = plan.findings
     version = plan.vllm_version or "of unknown version"
-    parts = [paint(_BOLD, f"mode {plan.settings.mode}, vLLM {version}")]
-    if found.settings:
-        rows = [
-            (s.env, _shortened(s.value), s.flag or f"({s.source})", s.note or _SOURCES[s.source])
-            for s in found.settings
-        ]
-        parts.append(_table(("variable", "value", "became", "remarks"), rows, paint))
-    parts.append(paint(_BOLD, "command") + "\n" + _pasteable(shown_command(plan)))
-    if plan.engine_env:
-        lines = [f"{name}={masked(name, value)}" for name, value in plan.engine_env.items()]
-        parts.append("\n".join([paint(_BOLD, "environment of the engine, changed"), *lines]))
-    if found.ignored:
-        lines = [f"{ignored.env}: {ignored.reason}" for ignored in found.ignored]
-        parts.append("\n".join([paint(_BOLD, "ignored"), *lines]))
-    lines = [paint(_YELLOW, f"warning: {sentence(w)}") for w in found.warnings]
-    lines += [paint(_RED, f"error: {sentence(e)}") for e in found.errors]
-    if lines:
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    parts = [
+        [paint(_BOLD, f"mode {plan.settings.mode}, vLLM {version}")],
+        _became(found.applied, paint),
+        [paint(_BOLD, "command"), _pasteable(shown_command(plan))],
+        _titled(
+            paint(_BOLD, "environment of the engine, changed"),
+            [f"{name}={masked(name, value)}" for name, value in plan.engine_env.items()],
+        ),
+        _titled(paint(_BOLD, "ignored"), [f"{row.env}: {row.reason}" for row in found.ignored]),
+        [paint(_YELLOW, f"warning: {sentence(warning)}") for warning in found.warnings]
+        + [paint(_RED, f"error: {sentence(error)}") for error in found.errors],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
-def sentence(finding: Any) -> str:
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return [title, *lines] if lines else []
+
+
+def _became(applied: Sequence[Applied], paint: _Paint) -> list[str]:
+    if not applied:
+        return []
+    rows = [
+        (row.env, _shortened(row.value), row.flag or f"({row.source})",
+         row.note or _SOURCES[row.source])
+        for row in applied
+    ]  # fmt: skip
+    return [_table(("variable", "value", "became", "remarks"), rows, paint)]
+
+
+def sentence(finding: Remark | Fault) -> str:
     """A warning or an error as one sentence with its remedy."""
     text = f"{finding.message}; {finding.suggestion}" if finding.suggestion else finding.message
     return masked("", text)
 
 
-#: What is said of a setting that has no note of its own.
+#: What is said of a variable that has no note of its own.
 _SOURCES = {
     "option": "",
     "alias": "another name of the option",

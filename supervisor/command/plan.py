@@ -1,42 +1,51 @@
 """The whole configuration, read once: what to run, with which environment, and what was found.
 
-Pure: environment and catalogue in, `Plan` out.
+Pure: environment and catalogue in, `Plan` out. Each pass takes values and returns its tokens and
+its findings; `make` puts them together.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..catalog import Catalog
-from ..findings import Fault, Findings, Remark, Setting
+from ..findings import Findings
 from ..models import placement
 from ..models.placement import Download, OnDisk
-from ..secrets import MASK, masked
-from ..settings import config
-from ..settings.config import WORKER_VARIABLES, Mode, Settings
-from . import chat_template, legacy, spelling, translate
+from ..settings import read, table
+from ..settings.read import Settings
+from ..settings.table import WORKER_VARIABLES
+from . import (
+    arguments,
+    chat_template,
+    extra_arguments,
+    legacy,
+    listening,
+    served,
+    spelling,
+    translate,
+)
+from .arguments import Arguments
 
-#: Options whose value is a secret -> the variable in which the engine reads it.
-_SECRET_OPTIONS = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}
 NOTHING_ON_DISK = OnDisk()
-_SHORTEST_PREFIX = 5  # characters of such an option, however it is cut short
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What will be run.
 
-    `model` is what it is called, `model_path` where it lies if that is another thing.
-    `download` is what the engine's process does before it becomes the command, by `before`.
-    `engine_env` holds only what differs from the worker's own environment. `files` are to be
-    written before the start: path -> text.
+    `options` is what the command says behind the model. `model` is what the model is called,
+    `model_path` where it lies if that is another thing. `download` is what the engine's process
+    does before it becomes the command, by `before`. `engine_env` holds only what differs from the
+    worker's own environment. `files` are to be written before the start: path -> text.
     """
 
     settings: Settings
     vllm_version: str | None
     command: tuple[str, ...]
+    options: Arguments = field(default_factory=Arguments)
     model: str | None = None
     model_path: str | None = None
     download: Download | None = None
@@ -44,10 +53,11 @@ class Plan:
     engine_env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
+    engine_drains_itself: bool = False
 
     def value(self, flag: str) -> str | None:
         """What the command says for an option; None where it says nothing."""
-        return _values(self.command, None).get(flag)
+        return self.options.value(flag)
 
 
 def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHING_ON_DISK) -> Plan:
@@ -56,79 +66,57 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     Args:
         given: the worker's environment.
         catalog: what the engine accepts; with None only what is the worker's own is read.
-        disk: where the model is, and where caches go.
+        disk: where the model is, and where caches and temporary files go.
     """
-    findings = Findings()
-    settings = config.read(given, findings)
+    settings, of_settings = read.read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
-    env = dict(effect.env)
-    findings.settings += effect.settings
-    findings.ignored += effect.ignored
-    extra = _extra_arguments(env, findings)
-    extra, engine_env = _without_secrets(extra, catalog, findings)
-    if effect.model is not None and "--served-model-name" in _values(extra, catalog):
-        extra = _served_too(extra, env["MODEL_NAME"], catalog)
-        if not given.get("SERVED_MODEL_NAME", "").strip():
-            env.pop("SERVED_MODEL_NAME", None)
-    settings = _listening(settings, extra, catalog, findings)
-    model = _model(env, catalog, findings) if effect.model is None else env["MODEL_NAME"]
-    served = effect.model or model
-    files: dict[str, str] = {}
-    tokens = _options(env, settings, catalog, findings, files) if catalog else []
-    command = [
-        *shlex.split(settings.vllm_command),
-        "serve",
-        *([served] if served else []),
-        f"--host={settings.engine_host}",
-        f"--port={settings.engine_port}",
-        *_drain(env, settings, catalog, [*tokens, *extra], findings),
-        *tokens,
-        *_config_file(env, findings),
-        *extra,
-    ]
-    engine_env = {**effect.engine_env, **engine_env}
+    extra, secrets, of_extra = extra_arguments.read(given, catalog)
+    settings, of_listening = listening.follow(settings, extra)
+    model, of_model = (effect.name, Findings()) if effect.path else served.model(given, catalog)
+    env, said = served.under(effect.name, given, effect.env, extra)
+    tokens, files, of_options = _passed_on(env, settings, catalog, disk.temporary)
+    config_file, of_file = served.config_file(given)
+    behind = arguments.parse((*tokens, *config_file), catalog) + said
+    drain, of_drain = listening.drain(given, settings, catalog, behind)
+    where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
+    options = arguments.parse((*where, *drain), catalog) + behind
+    found = (of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
         version,
-        tuple(command),
+        _command(settings, effect.path or model, options),
+        options,
         model,
-        effect.model,
+        effect.path,
         disk.download,
-        engine_env=engine_env,
+        engine_env={**effect.engine_env, **secrets},
         files=files,
-        findings=findings,
+        findings=sum((*found, of_drain, of_file), Findings()),
+        engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
     )
 
 
-def _options(
-    env: Mapping[str, str],
-    settings: Settings,
-    catalog: Catalog,
-    findings: Findings,
-    files: dict[str, str],
-) -> list[str]:
-    _misspelt(env, catalog, findings, strict=settings.strict)
-    rewritten = legacy.rewrite(env, catalog, findings)
-    chat_template.as_file(rewritten, catalog, env, files)
-    return translate.translate(
-        rewritten, catalog, findings, given=env, taken=WORKER_VARIABLES, strict=settings.strict
-    )
+def _command(settings: Settings, model: str | None, options: Arguments) -> tuple[str, ...]:
+    first = () if model is None else (model,)
+    return (*shlex.split(settings[table.VLLM_COMMAND]), "serve", *first, *options.tokens)
 
 
-def _misspelt(
-    env: Mapping[str, str], catalog: Catalog, findings: Findings, *, strict: bool
-) -> None:
-    """Names that resemble a setting: a warning each, under STRICT_ENV an error each."""
+def _passed_on(
+    env: Mapping[str, str], settings: Settings, catalog: Catalog | None, temporary: str
+) -> tuple[tuple[str, ...], Mapping[str, str], Findings]:
+    """The variables that are options of the engine: tokens, files to write, what was found."""
+    if catalog is None:
+        return (), {}, Findings()
     known = {*catalog.by_variable, *catalog.elsewhere, *legacy.names(), *WORKER_VARIABLES}
-    for name, meant in spelling.suspects(env, known).items():
-        message = f"{name} is not a setting of the worker or of vLLM {catalog.version}"
-        suggestion = f"did you mean {meant}?"
-        if strict:
-            # The value says nothing here, and may be a secret under a misspelt name.
-            findings.errors.append(Fault(name, MASK, message, suggestion))
-        else:
-            findings.warnings.append(Remark(name, message, suggestion))
+    strict = settings[table.STRICT_ENV]
+    of_spelling = spelling.misspelt(env, known, catalog.version, strict=strict)
+    rewritten, of_rewriting = legacy.rewrite(env, catalog)
+    rewritten, files = chat_template.as_file(rewritten, catalog, temporary)
+    tokens, of_translation = translate.translate(
+        rewritten, catalog, given=env, taken=WORKER_VARIABLES, strict=strict
+    )
+    return tokens, files, of_spelling + of_rewriting + of_translation
 
 
 def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
@@ -147,183 +135,3 @@ def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
 
 def _is_platform_secret(name: str) -> bool:
     return name.startswith("RUNPOD_WEBHOOK_") or name in {"RUNPOD_AI_API_KEY", "RUNPOD_API_KEY"}
-
-
-def _model(env: Mapping[str, str], catalog: Catalog | None, findings: Findings) -> str | None:
-    model = env.get("MODEL_NAME", "").strip()
-    if model.startswith(("./", "../", "~")) or model in {".", ".."}:
-        message = f"MODEL_NAME={model} is a relative path, and the engine runs in another folder"
-        findings.errors.append(Fault("MODEL_NAME", model, message, "give the whole path"))
-        return None
-    if model.startswith("-"):
-        message = f"MODEL_NAME={model} looks like an option, not like a model"
-        suggestion = "give a repository name or a path; options go into VLLM_EXTRA_ARGS"
-        findings.errors.append(Fault("MODEL_NAME", model, message, suggestion))
-        return None
-    if model:
-        setting = Setting("MODEL_NAME", model, None, "worker", "the model, as the first argument")
-        findings.settings.append(setting)
-        return model
-    if env.get("VLLM_CONFIG_FILE", "").strip():
-        return None
-    if catalog is not None and catalog.model_required:
-        message = (
-            f"MODEL_NAME is not set, and vLLM {catalog.version} does not start without a model"
-        )
-        findings.errors.append(Fault("MODEL_NAME", "", message, "set MODEL_NAME"))
-        return None
-    option = catalog.option("--model") if catalog else None
-    default = option.default if option else None
-    serves = f"vLLM serves its default, {default}" if default else "vLLM picks its default"
-    remark = Remark("MODEL_NAME", f"MODEL_NAME is not set: {serves}", "set MODEL_NAME")
-    findings.warnings.append(remark)
-    return None
-
-
-def _config_file(env: Mapping[str, str], findings: Findings) -> list[str]:
-    path = env.get("VLLM_CONFIG_FILE", "").strip()
-    if not path:
-        return []
-    findings.settings.append(Setting("VLLM_CONFIG_FILE", path, "--config", "config-file"))
-    return ["--config", path]  # two tokens: as --config=FILE vLLM does not read it, silently
-
-
-def _extra_arguments(env: Mapping[str, str], findings: Findings) -> list[str]:
-    text = env.get("VLLM_EXTRA_ARGS", "").strip()
-    if not text:
-        return []
-    try:
-        return shlex.split(text)
-    except ValueError as reason:
-        # Not its text: what is a secret in it cannot be told before it is split.
-        message = f"VLLM_EXTRA_ARGS cannot be split as a shell would: {str(reason).lower()}"
-        findings.errors.append(Fault("VLLM_EXTRA_ARGS", MASK, message, "close the quote"))
-        return []
-
-
-def _served_too(extra: Sequence[str], name: str, catalog: Catalog | None) -> list[str]:
-    """The extra arguments with `name` behind the names that they give: what comes last wins."""
-    kept = list(extra)
-    flags = [_option_of(token, catalog) for token in kept]
-    at = len(flags) - 1 - flags[::-1].index("--served-model-name")
-    flag, equals, value = kept[at].partition("=")
-    end = at + 1
-    while not equals and end < len(kept) and not kept[end].startswith("-"):
-        end += 1
-    names = [value] if equals else kept[at + 1 : end]
-    return [*kept[:at], flag, *dict.fromkeys((*names, name)), *kept[end:]]
-
-
-def _option_of(token: str, catalog: Catalog | None) -> str:
-    """The option that `token` begins, spelt in full: argparse takes `--api_k=...` for --api-key."""
-    name = token.partition("=")[0].replace("_", "-")
-    if not name.startswith("--") or (catalog and name in catalog.by_flag):
-        return name
-    known = catalog.by_flag if catalog else {}
-    meant = {option.flag for spelling, option in known.items() if spelling.startswith(name)}
-    if len(meant) == 1:
-        return meant.pop()
-    # Better too many than one on a command line that every process of the machine can read.
-    hidden = [flag for flag in _SECRET_OPTIONS if flag.startswith(name)]
-    return hidden[0] if hidden and len(name) >= _SHORTEST_PREFIX else name
-
-
-def _without_secrets(
-    extra: Sequence[str], catalog: Catalog | None, findings: Findings
-) -> tuple[list[str], dict[str, str]]:
-    """Move the values of --api-key and --hf-token to the variables in which the engine reads them:
-    on a command line every process of the machine could read them.
-    """
-    kept: list[str] = []
-    moved: dict[str, str] = {}
-    rest = list(extra)
-    while rest:
-        flag, (_, equals, value) = _option_of(rest[0], catalog), rest[0].partition("=")
-        variable = _SECRET_OPTIONS.get(flag)
-        if variable is None:
-            kept.append(rest.pop(0))
-            continue
-        rest.pop(0)
-        values = [value] if equals else []
-        while not equals and rest and not rest[0].startswith("-"):
-            values.append(rest.pop(0))
-        value = values[0] if values else ""
-        if len(values) > 1:  # vLLM's variable holds one key, and none may stay on the command line
-            message = f"{flag} in VLLM_EXTRA_ARGS has {len(values)} values; only the first is used"
-            findings.warnings.append(Remark("VLLM_EXTRA_ARGS", message, f"set {variable}"))
-        if value:
-            moved[variable] = value
-        message = f"the value of {flag} in VLLM_EXTRA_ARGS is handed over as {variable} instead"
-        findings.warnings.append(Remark("VLLM_EXTRA_ARGS", message, f"set {variable}"))
-    if kept:
-        shown = shlex.join(masked("VLLM_EXTRA_ARGS", token) for token in kept)
-        findings.settings.append(Setting("VLLM_EXTRA_ARGS", shown, None, "extra-args"))
-    return kept, moved
-
-
-def _listening(
-    settings: Settings, extra: Sequence[str], catalog: Catalog | None, findings: Findings
-) -> Settings:
-    """What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it."""
-    said = _values(extra, catalog)
-    if "--uds" in said:
-        message = "--uds in VLLM_EXTRA_ARGS takes the engine off TCP, where the worker looks for it"
-        findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--uds", message, "remove it"))
-    if said.get("--ssl-certfile") or said.get("--ssl-keyfile"):
-        if settings.mode is Mode.QUEUE:
-            message = "--ssl-... in VLLM_EXTRA_ARGS has no use in queue mode: only the worker talks"
-            message += " to the engine there"
-            suggestion = "remove it; the way to the platform is encrypted without"
-            findings.errors.append(Fault("VLLM_EXTRA_ARGS", "--ssl-...", message, suggestion))
-        settings = replace(settings, engine_tls=True)
-    if host := said.get("--host"):
-        settings = replace(settings, engine_host=host)
-    text = said.get("--port")
-    if text is not None:
-        try:
-            settings = replace(settings, engine_port=config.port(text))
-        except ValueError as reason:
-            message = f"--port {text} in VLLM_EXTRA_ARGS {reason}"
-            findings.errors.append(Fault("VLLM_EXTRA_ARGS", f"--port {text}", message))
-    if settings.control_port == settings.engine_port:
-        number = settings.control_port
-        message = f"PORT_HEALTH={number} is the engine's own port"
-        suggestion = "give the two different numbers, for example PORT_HEALTH=8001"
-        findings.errors.append(Fault("PORT_HEALTH", str(number), message, suggestion))
-    return settings
-
-
-def _values(tokens: Sequence[str], catalog: Catalog | None) -> dict[str, str]:
-    """Each option among `tokens`, spelt in full -> its first value; the last one counts."""
-    found = {}
-    for index, token in enumerate(tokens):
-        if token.startswith("--"):
-            _, equals, value = token.partition("=")
-            follows = next(iter(tokens[index + 1 :]), "")
-            found[_option_of(token, catalog)] = value if equals else follows
-    return found
-
-
-def _drain(
-    env: Mapping[str, str],
-    settings: Settings,
-    catalog: Catalog | None,
-    said: Sequence[str],
-    findings: Findings,
-) -> list[str]:
-    """Where clients talk to the engine directly it has to drain itself: by default vLLM aborts what
-    runs at SIGTERM. In queue mode the proxy has finished its jobs before the engine is told.
-    """
-    flag = "--shutdown-timeout"
-    if settings.mode is Mode.QUEUE or catalog is None or catalog.option(flag) is None:
-        return []
-    if flag in _values(said, catalog):
-        return []
-    own = env.get("DRAIN_TIMEOUT", "").strip()
-    if env.get("VLLM_CONFIG_FILE", "").strip() and not own:
-        return []  # the file may say it, and a default is not to win over it
-    value = f"{settings.drain_timeout:.0f}"
-    note = "the engine finishes what runs before it stops"
-    findings.settings[:] = [row for row in findings.settings if row.env != "DRAIN_TIMEOUT"]
-    findings.settings.append(Setting("DRAIN_TIMEOUT", value, flag, "worker", note))
-    return [f"{flag}={value}"]

@@ -7,9 +7,11 @@ beginning or end is the same, and where it differs by little.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+
+from ..findings import Fault, Finding, Findings, Remark
+from ..secrets import MASK
 
 #: Names that others set: shells, containers, clusters, drivers and the libraries under vLLM.
 _OTHERS = re.compile(
@@ -23,6 +25,27 @@ _OTHERS = re.compile(
 _SHORTEST = 7  # characters: below, everything resembles something
 _ALIKE = 0.86  # difflib's ratio without underscores; MAX_MODEL_LENGTH to MAX_MODEL_LEN has 0.88
 _EDGE = 3  # characters of the beginning or the end that a misspelling keeps
+
+
+def misspelt(
+    env: Mapping[str, str], known: Collection[str], version: str, *, strict: bool
+) -> Findings:
+    """Names that resemble a setting: a warning each, under STRICT_ENV an error each.
+
+    Args:
+        env: the variables that are set.
+        known: every name that means something.
+        version: vLLM's, for the sentence.
+        strict: STRICT_ENV.
+    """
+    found: list[Finding] = []
+    for name, meant in suspects(env, known).items():
+        message = f"{name} is not a setting of the worker or of vLLM {version}"
+        remedy = f"did you mean {meant}?"
+        # The value says nothing here, and may be a secret under a misspelt name.
+        wrong = Fault(name, MASK, message, remedy) if strict else Remark(name, message, remedy)
+        found.append(wrong)
+    return Findings.of(*found)
 
 
 def suspects(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
@@ -43,7 +66,7 @@ def suspects(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
 
 
 class _Index:
-    """Known names by their edges, so that one look costs little."""
+    """Known names by their edges, so that a look is cheap."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._by_edge: dict[str, list[tuple[str, str]]] = {}
@@ -61,6 +84,10 @@ class _Index:
             for known, original in self._by_edge.get(edge, ())
             if abs(len(known) - len(squeezed)) <= _EDGE
         }
+        if not candidates:
+            return None
+        import difflib  # only now: most starts have nothing to compare, and need not wait for it
+
         alike = difflib.get_close_matches(squeezed, candidates, n=1, cutoff=_ALIKE)
         return candidates[alike[0]] if alike else None
 

@@ -1,7 +1,8 @@
 """Environment variables -> options of `vllm serve`, by the generic rule.
 
-Pure: a mapping and a catalogue in, arguments out. Every variable that is the upper-case name of an
-option of the catalogue becomes that option, unless its name is guarded. No list of flags is here.
+Pure: a mapping and a catalogue in, tokens and findings out. Every variable that is the upper-case
+name of an option of the catalogue becomes that option, unless its name is guarded. No list of
+options is here.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog import Catalog, Kind, Option
-from ..findings import Fault, Findings, Ignored, Remark, Setting, unsayable
+from ..findings import Applied, Fault, Finding, Findings, Ignored, Remark, not_passed_on
 from ..secrets import is_secret, masked
-from ..settings.config import boolean
+from ..settings.parsers import boolean
 from . import values
 from .legacy import Origin, Rewritten
 
@@ -41,43 +42,40 @@ GUARDED: Mapping[str, str] = {
 def translate(
     rewritten: Rewritten,
     catalog: Catalog,
-    findings: Findings,
     *,
     given: Mapping[str, str],
     taken: Collection[str],
     strict: bool = False,
-) -> list[str]:
+) -> tuple[tuple[str, ...], Findings]:
     """The tokens that an environment stands for, in the order of the variables' names.
 
     Args:
         rewritten: the environment in the names that the catalogue has.
         catalog: what this version accepts.
-        findings: what was found is added here.
         given: the environment as the user wrote it, for what is shown.
         taken: names that mean something else to the worker.
         strict: whether an option of other versions is an error.
     """
     said: dict[str, list[_Said]] = {}
+    found: list[Finding] = []
     for name in sorted(rewritten.env):
-        text = rewritten.env[name]
-        if name in taken or not text.strip():
+        if name in taken or not rewritten.text(name):
             continue
-        known = catalog.by_variable.get(name)
-        origin = rewritten.origins.get(name, Origin((name,), "option"))
-        reason = guard(name, known and known[0]) if origin.source == "option" else None
-        if reason is not None and (known is not None or name in GUARDED):
-            findings.ignored.append(Ignored(name, reason))
-        elif known is not None:
-            option, spelling = known
-            try:
-                tokens = spell(option, spelling, text)
-            except ValueError as refusal:
-                findings.errors.append(_fault(origin, given, str(refusal)))
-                continue
-            said.setdefault(option.flag, []).append(_Said(name, option, origin, tokens))
-        elif name in catalog.elsewhere:
-            _not_here(name, text, catalog, findings, strict=strict)
-    return [token for same in said.values() for token in _one(same, catalog, findings, given)]
+        read = _read(name, rewritten, catalog, given, strict=strict)
+        if isinstance(read, _Said):
+            said.setdefault(read.option.flag, []).append(read)
+        elif read is not None:
+            found.append(read)
+    tokens: tuple[str, ...] = ()
+    for same in said.values():
+        first, *others = sorted(same, key=lambda each: each.rank)
+        found += _contradictions(first, others)
+        if not first.tokens and not catalog.complete:
+            found += [not_passed_on(variable) for variable in first.origin.variables]
+            continue
+        tokens += first.tokens
+        found += _applied(first, others, given)
+    return tokens, Findings.of(*found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,47 +93,60 @@ class _Said:
         return self.origin.source == "option", self.name != self.option.env
 
 
-def _one(
-    same: Sequence[_Said], catalog: Catalog, findings: Findings, given: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The tokens of an option of which one variable or several speak: one of them counts."""
-    first, *others = sorted(same, key=lambda said: said.rank)
+def _read(
+    name: str, rewritten: Rewritten, catalog: Catalog, given: Mapping[str, str], *, strict: bool
+) -> _Said | Finding | None:
+    """One variable: what it says of an option, or why it does not; None if it is none of ours."""
+    known = catalog.by_variable.get(name)
+    origin = rewritten.origins.get(name, Origin((name,), "option"))
+    reason = guard(name, known and known[0]) if origin.source == "option" else None
+    if reason is not None and (known is not None or name in GUARDED):
+        return Ignored(name, reason)
+    text = rewritten.env[name]
+    if known is not None:
+        option, spelling = known
+        try:
+            return _Said(name, option, origin, spell(option, spelling, text))
+        except ValueError as refusal:
+            variable = origin.variables[-1]
+            shown = masked(variable, given.get(variable, ""))
+            return Fault(variable, shown, f"{variable}={shown} {refusal}")
+    return _not_here(name, text, catalog, strict=strict) if name in catalog.elsewhere else None
+
+
+def _not_here(name: str, text: str, catalog: Catalog, *, strict: bool) -> Finding | None:
+    """A variable that is an option of other versions. Short names mean too many other things."""
+    if not catalog.complete:
+        return not_passed_on(name)
+    if "_" not in name:
+        return None
+    message = f"{name} has no effect: vLLM {catalog.version} has no such option"
+    remedy = "unset it, or use a version that has it"
+    if strict:
+        return Fault(name, masked(name, text), message, remedy)
+    return Remark(name, message, remedy)
+
+
+def _contradictions(first: _Said, others: Sequence[_Said]) -> list[Finding]:
+    """Of several variables that speak of one option, the first one counts."""
     winner = first.origin.variables[-1]
-    for other in others:
-        if other.tokens != first.tokens:
-            name = other.origin.variables[-1]
-            message = f"{winner} and {name} differ; {winner} is used"
-            findings.warnings.append(Remark(name, message, f"set only {winner}"))
-    if not first.tokens and not catalog.complete:
-        findings.warnings += [unsayable(variable) for variable in first.origin.variables]
-        return ()
+    names = [other.origin.variables[-1] for other in others if other.tokens != first.tokens]
+    return [
+        Remark(name, f"{winner} and {name} differ; {winner} is used", f"set only {winner}")
+        for name in names
+    ]
+
+
+def _applied(first: _Said, others: Sequence[_Said], given: Mapping[str, str]) -> list[Finding]:
+    """A row for each variable that says what counts."""
+    found: list[Finding] = []
     for said in (first, *(other for other in others if other.tokens == first.tokens)):
         flag = said.tokens[0].partition("=")[0] if said.tokens else said.option.flag
         note = said.origin.note if said.tokens else "the engine's default; no option is needed"
-        findings.settings += [
-            Setting(name, masked(name, given.get(name, "")), flag, said.origin.source, note)
-            for name in said.origin.variables
-        ]
-    return first.tokens
-
-
-def _not_here(name: str, text: str, catalog: Catalog, findings: Findings, *, strict: bool) -> None:
-    """A variable that is an option of other versions. Short names mean too many other things."""
-    if not catalog.complete:
-        findings.warnings.append(unsayable(name))
-    elif "_" in name:
-        message = f"{name} has no effect: vLLM {catalog.version} has no such option"
-        remedy = "unset it, or use a version that has it"
-        if strict:
-            findings.errors.append(Fault(name, masked(name, text), message, remedy))
-        else:
-            findings.warnings.append(Remark(name, message, remedy))
-
-
-def _fault(origin: Origin, given: Mapping[str, str], refusal: str) -> Fault:
-    name = origin.variables[-1]
-    shown = masked(name, given.get(name, ""))
-    return Fault(name, shown, f"{name}={shown} {refusal}")
+        for name in said.origin.variables:
+            shown = masked(name, given.get(name, ""))
+            found.append(Applied(name, shown, flag, said.origin.source, note))
+    return found
 
 
 def guard(name: str, option: Option | None = None) -> str | None:
@@ -147,7 +158,7 @@ def guard(name: str, option: Option | None = None) -> str | None:
     reason = GUARDED.get(name) or (_SECRET if text and is_secret(name) else None)
     if reason is None or reason == _SECRET:
         return reason
-    return f"{reason}; to set the option all the same, use VLLM_EXTRA_ARGS"
+    return f"{reason}; to set the option anyway, use VLLM_EXTRA_ARGS"
 
 
 def spell(option: Option, spelling: str, text: str) -> tuple[str, ...]:

@@ -41,10 +41,10 @@ def items(option: Option, text: str) -> list[str]:
     else:
         words = [word for word in re.split(r"[,\s]+", stripped) if word]
     if not words:
-        raise ValueError("is an empty list; leave it unset for none")
+        raise ValueError("is an empty list; unset it instead")
     for word in words:
         if word.startswith("-") and not re.fullmatch(r"-\d+(\.\d+)?", word):
-            raise ValueError(f"has the item {word}, which the engine would take for an option")
+            raise ValueError(f"contains {word}, which the engine would read as an option")
         check(option, word)
     return words
 

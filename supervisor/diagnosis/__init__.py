@@ -64,13 +64,15 @@ _OUT_OF_MEMORY = Diagnosis(
 )
 
 _LOST = Diagnosis(
-    "a process of the engine ended without a word, as one does that is killed",
+    "a process of the engine died without an error message, as a killed process does",
     "most often the machine's or container's memory ran out: give the worker more memory or use a"
     " smaller model",
     kind="process-lost",
 )
 
 _SEE_ABOVE = "see the engine's lines above"
+
+_ASKED = "somebody outside the worker asked it to end; no setting is at fault"
 
 _SHELL = 128  # what a shell adds to the number of the signal that ended its command
 
@@ -83,8 +85,8 @@ _SIGNALS: dict[int, tuple[str, str]] = {
             " use a smaller model, unless somebody killed it by hand"
         ),
     ),
-    signal.SIGTERM: ("terminated", "somebody else asked it to end; nothing is to be corrected"),
-    signal.SIGINT: ("terminated", "somebody else asked it to end; nothing is to be corrected"),
+    signal.SIGTERM: ("terminated", _ASKED),
+    signal.SIGINT: ("terminated", _ASKED),
     signal.SIGBUS: (
         "bus-error",
         (
@@ -157,7 +159,7 @@ def diagnose(
 
 
 def _errors(lines: Sequence[str]) -> tuple[str, bool]:
-    """What may tell of an error, without the prefixes, and whether the engine had been ready."""
+    """The lines that may tell of an error, without their prefixes; whether it had been ready."""
     kept: list[str] = []
     ready = False
     for whole in lines:

@@ -57,7 +57,7 @@ def _rule(
 _EXPLAIN = "`explain` shows what each variable became"
 _SMALLER = (
     "use a quantised or smaller model, or more GPUs with TENSOR_PARALLEL_SIZE; lower MAX_MODEL_LEN"
-    " and MAX_NUM_SEQS need less, too"
+    " or MAX_NUM_SEQS"
 )
 _FETCH_AGAIN = (
     "delete the model's folder and fetch it again; a file of a few hundred bytes is a pointer of"
@@ -204,7 +204,7 @@ _HUB = (
     _rule(
         "rate-limited",
         ("429 Client Error", "429 Too Many Requests", "We had to rate limit"),
-        "the model's host turned requests down because there were too many",
+        "the model's host refuses requests, because there were too many",
         "set HF_TOKEN, keep models on a volume (HF_HOME), or wait",
         final=False,
     ),
@@ -253,7 +253,7 @@ _MODEL = (
             "trust_remote_code=True",
             "--trust-remote-code",
         ),
-        "the model {model} brings code of its own, which the engine does not run unasked",
+        "the model {model} needs code of its own, which the engine runs only where that is allowed",
         "set TRUST_REMOTE_CODE=true if you trust its author",
         details=r"contains custom code|execute the (?:configuration|tokenizer|model) file|custom"
         r" (?:model|tokenizer) not yet available|Failed to load the (?:model config|tokenizer)"
@@ -356,8 +356,7 @@ _FIT = (
     _rule(
         "context-memory",
         ("To serve at least one request with the model", "larger than the available KV cache"),
-        "the memory that is left holds a context of {most} tokens, and the model is to serve"
-        " {asked}",
+        "the remaining memory holds a context of {most} tokens, but {asked} are configured",
         "set MAX_MODEL_LEN to {most} or less, or raise GPU_MEMORY_UTILIZATION",
         details=r"max seq len \((?P<asked>\d+)\).{0,400}?estimated maximum model length is"
         r" (?P<most>\d+)",
@@ -366,30 +365,29 @@ _FIT = (
     _rule(
         "context-memory",
         ("is larger than the maximum number of tokens that can be stored in KV cache",),
-        "the memory that is left holds a context of {most} tokens, and the model is to serve"
-        " {asked}",
+        "the remaining memory holds a context of {most} tokens, but {asked} are configured",
         "set MAX_MODEL_LEN to {most} or less, or raise GPU_MEMORY_UTILIZATION",
         details=r"max seq len \((?P<asked>\d+)\)[^\n]{0,120}KV cache \((?P<most>\d+)\)",
     ),
     _rule(
         "context-memory",
         ("To serve at least one request with the model", "larger than the available KV cache"),
-        "the memory that is left is too small for a context of {asked} tokens",
+        "the remaining memory is too small for a context of {asked} tokens",
         "set MAX_MODEL_LEN lower or raise GPU_MEMORY_UTILIZATION",
         details=r"max seq len \((?P<asked>\d+)\)",
     ),
     _rule(
         "no-cache-memory",
         ("No available memory for the cache blocks",),
-        "after the model no memory is left for its context",
+        "no memory is left for the context beside the model's weights",
         "raise GPU_MEMORY_UTILIZATION, lower MAX_NUM_BATCHED_TOKENS, use a quantised model, or more"
         " GPUs with TENSOR_PARALLEL_SIZE",
     ),
     _rule(
         "gpu-memory-taken",
         ("is less than desired GPU memory utilization",),
-        "the GPU's memory is in use already: {free} of {all} GiB are free",
-        "end what else uses the GPU, or lower GPU_MEMORY_UTILIZATION",
+        "something else uses the GPU's memory: {free} of {all} GiB are free",
+        "end the other process, or lower GPU_MEMORY_UTILIZATION",
         details=r"\((?P<free>[\d.]+)/(?P<all>[\d.]+) GiB\)",
         final=False,
     ),
@@ -417,7 +415,7 @@ _FIT = (
     _rule(
         "host-memory",
         ("on startup is less than desired CPU memory", "less than requested memory for kv"),
-        "the machine has {free} GiB of memory free, too little for what the engine is to reserve",
+        "the machine has {free} GiB of memory free, less than the engine reserves",
         "set VLLM_CPU_KVCACHE_SPACE (GiB) or GPU_MEMORY_UTILIZATION lower, or give it more memory",
         details=r"\((?P<free>[\d.]+)/[\d.]+ GiB\)",
         final=False,
@@ -433,21 +431,21 @@ _FIT = (
     _rule(
         "heads-not-divisible",
         ("must be divisible by tensor parallel size", "must be divisible by tensor_parallel_size"),
-        "the model's {heads} attention heads cannot be parted among {ranks} GPUs",
+        "the model's {heads} attention heads cannot be split across {ranks} GPUs",
         "set TENSOR_PARALLEL_SIZE to a divisor of {heads}",
         details=r"attention heads \((?P<heads>\d+)\)[^\n]{0,80}\((?P<ranks>\d+)\)",
     ),
     _rule(
         "not-divisible",
         ("is not divisible by", "must be divisible by"),
-        "the model cannot be parted as TENSOR_PARALLEL_SIZE asks: {why}",
+        "the model cannot be split as TENSOR_PARALLEL_SIZE asks: {why}",
         "set TENSOR_PARALLEL_SIZE to a smaller power of two, or to 1",
         details=r"AssertionError: (?P<why>[^\n]{0,80}\d[^\n]{0,40}divisible by [^\n]{1,60})",
     ),
     _rule(
         "too-few-gpus",
         ("is larger than the number of available GPUs",),
-        "the engine is to use {asked} GPUs, and this machine has {have}",
+        "the engine is configured for {asked} GPUs, and this machine has {have}",
         "set TENSOR_PARALLEL_SIZE (times PIPELINE_PARALLEL_SIZE) to {have} or less, or take a"
         " machine with more GPUs",
         details=r"World size \((?P<asked>\d+)\)[^\n]{0,80}GPUs \((?P<have>\d+)\)",
@@ -463,7 +461,7 @@ _FIT = (
             "is out of bounds for assigned_physical_gpu_ids",
             "DP adjusted local rank ",
         ),
-        "the engine is to use more GPUs than this machine has",
+        "the engine is configured for more GPUs than this machine has",
         "set TENSOR_PARALLEL_SIZE, PIPELINE_PARALLEL_SIZE and DATA_PARALLEL_SIZE so that their"
         " product is the number of GPUs",
     ),
@@ -559,7 +557,7 @@ _DEVICE = (
         "gpu-fault",
         ("CUDA error: ", "uncorrectable ECC error", "CUDA driver error: "),
         "the GPU or its driver failed: {why}",
-        "it is tried again; if it comes back, replace the worker (its GPU may be damaged) or try"
+        "the worker tries again; if it recurs, replace the worker (its GPU may be damaged) or try"
         " ENFORCE_EAGER=true",
         details=r"(?P<why>(?:CUDA (?:driver )?error: |uncorrectable ECC)[^\n]{0,160})",
         final=False,
@@ -587,7 +585,7 @@ _REST = (
         "inner-port-in-use",
         ("The server socket has failed to listen",),
         "a port over which the engine's processes talk to each other is taken",
-        "it is tried again; if it comes back, end the other engine on this machine",
+        "the worker tries again; if it recurs, end the other engine on this machine",
         details=r"failed to listen[^\n]{0,200}(?:EADDRINUSE|errno: 98)",
         final=False,
     ),

@@ -43,7 +43,7 @@ def judge(facts: Mapping[str, Any], model: str, disk: tuple[str, int]) -> list[L
 def _torch(facts: Mapping[str, Any]) -> Line:
     if not facts.get("torch"):
         why = facts.get("torch_fault") or "not asked: there is no engine to ask"
-        return Line("torch", Verdict.UNKNOWN, why, "mend the lines above first")
+        return Line("torch", Verdict.UNKNOWN, why, "fix the lines above first")
     cuda = f", built for CUDA {facts['cuda']}" if facts.get("cuda") else ", built for CPUs"
     return Line("torch", Verdict.GOOD, f"{facts['torch']}{cuda}")
 
@@ -69,24 +69,23 @@ def _devices(facts: Mapping[str, Any]) -> list[Line]:
         return [*lines, Line("device", Verdict.BAD, why, remedy)]
     if facts:
         return [*lines, Line("device", Verdict.GOOD, "no GPU, and this vLLM is built for CPUs")]
-    return [Line("device", Verdict.UNKNOWN, "not asked", "mend the lines above first")]
+    return [Line("device", Verdict.UNKNOWN, "not asked", "fix the lines above first")]
 
 
 def _model(facts: Mapping[str, Any], model: str) -> Line:
     if not model:
         why = "MODEL_NAME is not set"
-        return Line("model", Verdict.UNKNOWN, why, "set it, or vLLM serves its own default")
-    found = facts.get("model") or {}
-    state = found.get("state")
-    size = f", {found['bytes'] / _GB:.1f} GB" if found.get("bytes") else ""
-    match state:
+        return Line("model", Verdict.UNKNOWN, why, "set it; otherwise vLLM serves its own default")
+    access = facts.get("model") or {}
+    size = f", {access['bytes'] / _GB:.1f} GB" if access.get("bytes") else ""
+    match access.get("state"):
         case "on disk":
-            return Line("model", Verdict.GOOD, f"{model} lies on this disk{size}")
+            return Line("model", Verdict.GOOD, f"{model} is on this disk{size}")
         case "readable":
             return Line("model", Verdict.GOOD, f"{model} can be read from its host{size}")
         case "gated":
-            why = f"{model} is gated, and the token given may not read it"
-            remedy = "accept its licence and set HF_TOKEN to a token of that account"
+            why = f"{model} is gated, and the given token has no access to it"
+            remedy = "accept its licence and set HF_TOKEN to a token of the same account"
             return Line("model", Verdict.BAD, why, remedy)
         case "refused":
             why = f"the host refused the token for {model}"
@@ -99,18 +98,22 @@ def _model(facts: Mapping[str, Any], model: str) -> Line:
             why = f"{model} is not on this disk, and its host cannot be reached"
             return Line("model", Verdict.UNKNOWN, why, "check the network, or HF_HUB_OFFLINE")
         case _:
-            return Line("model", Verdict.UNKNOWN, "not asked", "mend the lines above first")
+            return Line("model", Verdict.UNKNOWN, "not asked", "fix the lines above first")
 
 
 def _disk(facts: Mapping[str, Any], disk: tuple[str, int]) -> Line:
     folder, free = disk
-    found = facts.get("model") or {}
+    access = facts.get("model") or {}
     text = f"{free / _GB:.1f} GB free in {folder}"
-    size = found.get("bytes")
-    if found.get("state") != "readable" or not size:
+    size = access.get("bytes")
+    if access.get("state") != "readable" or not size:
         verdict = Verdict.GOOD if free > _ROOM else Verdict.BAD
     else:
         text += f", the model needs {size / _GB:.1f}"
         verdict = Verdict.GOOD if free > size + _ROOM else Verdict.BAD
-    remedy = "" if verdict is Verdict.GOOD else "free some space or set HF_HOME to a larger disk"
-    return Line("disk", verdict, text, remedy)
+    remedy = (
+        ""
+        if verdict is Verdict.GOOD
+        else "free some space, or set HF_HOME to a folder on a larger disk"
+    )
+    return Line("disk", verdict, text, "" if verdict is Verdict.GOOD else remedy)

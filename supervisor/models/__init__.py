@@ -2,8 +2,8 @@
 
 ::
 
-    bake.py      `python -m supervisor bake`: downloads a model into a folder, with a manifest
-    download.py  the download itself; a script for the engine's interpreter, imports nothing of ours
-    look.py      what of MODEL_NAME is on this machine already
-    found.py     what follows from that for the command and the engine's environment. Pure
+    bake.py       `python -m supervisor bake`: downloads a model into a folder, with a manifest
+    hub.py        the cache of the hub's client: where it is, and what in it is whole
+    disk.py       what of MODEL_NAME is on this machine already
+    placement.py  what follows from that for the command and the engine's environment. Pure
 """

@@ -1,4 +1,4 @@
-"""`python -m supervisor bake`: puts a model into a folder, as a rule of an image that is built."""
+"""`python -m supervisor bake`: puts a model into a folder, usually while an image is built."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from ..catalog import store
 from ..errors import ConfigurationError, SupervisorError
 from ..files import write_whole
+from ..settings import table
 from .placement import MANIFEST, Name, baked_folder
 
-_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download.py"
-_TOKEN_FILE = "/run/secrets/HF_TOKEN"
+_DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download"
 _SCHEMA = 1
 
 
@@ -48,7 +48,7 @@ def bake(env: Mapping[str, str], command: str) -> Path:
     def fetch(name: Name, revision: str, kind: str) -> dict[str, Any]:
         folder = target / name.repository.replace("/", "--")
         done = run(interpreter, name, revision, folder, kind, with_token)
-        # What a download that broke off would go on with has no use in an image.
+        # Only a broken-off download would need it, to resume; an image does not.
         shutil.rmtree(folder / ".cache", ignore_errors=True)
         place = folder / name.subfolder if name.subfolder else folder
         return {"repository": str(name), "revision": revision or None, "folder": str(place), **done}
@@ -67,7 +67,7 @@ def bake(env: Mapping[str, str], command: str) -> Path:
 def download(
     interpreter: tuple[str, ...], name: Name, revision: str, folder: Path, kind: str
 ) -> list[str]:
-    """The command that downloads. With `--` and another command behind it, it then becomes that."""
+    """The command that downloads; with `--` and another command behind it, it becomes that one."""
     wanted = (name.repository, revision, str(folder), name.subfolder, kind)
     return [*interpreter, str(_DOWNLOAD), *wanted]
 
@@ -80,7 +80,7 @@ def run(
     kind: str,
     env: Mapping[str, str],
 ) -> dict[str, Any]:
-    """One download by the engine's interpreter; its progress goes to our standard error.
+    """Download once, by the engine's interpreter; its progress goes to our standard error.
 
     Raises:
         SupervisorError: it failed, and why.
@@ -99,20 +99,20 @@ def run(
     except OSError as reason:
         raise SupervisorError(f"{interpreter[0]} does not start: {reason.strerror}") from None
     try:
-        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        message = f"the download of {name} ended with code {done.returncode}; see the lines above"
+        message = f"the download of {name} failed with code {done.returncode}; see the lines above"
         raise SupervisorError(message) from None
-    if "error" in found:
-        raise SupervisorError(found["error"])
-    return found
+    if "error" in answer:
+        raise SupervisorError(answer["error"])
+    return answer
 
 
 def _token(env: Mapping[str, str]) -> dict[str, str]:
     """The token of the hub, from the variable or from a file; it is written nowhere."""
     if env.get("HF_TOKEN", "").strip():
         return {}
-    path = Path(env.get("HF_TOKEN_FILE", "").strip() or _TOKEN_FILE)
+    path = Path(table.HF_TOKEN_FILE.of(env))
     try:
         token = path.read_text(encoding="utf-8").strip()
     except OSError as reason:

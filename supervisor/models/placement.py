@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..findings import Ignored, Setting
+from ..findings import Applied, Findings, Ignored
+from ..settings import table
 
 MANIFEST = "baked.json"
+TEMPORARY = "/tmp"  # noqa: S108 - only a folder of ours in it is written to
 _SERVED = ("OPENAI_SERVED_MODEL_NAME_OVERRIDE", "SERVED_MODEL_NAME")
 _TOKENIZERS = ("TOKENIZER_NAME", "TOKENIZER")
 _REVISIONS = ("MODEL_REVISION", "REVISION")
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 #: What may name another repository, for which the hub is still needed.
 _OTHERS = (
     "SPECULATIVE_MODEL", "SPECULATIVE_CONFIG", "LORA_MODULES", "HF_CONFIG_PATH", "HF_OVERRIDES",
@@ -35,8 +38,8 @@ class Name:
     @classmethod
     def parse(cls, text: str) -> Name | None:
         """`name`, `org/name` or `org/name/folder`; None for a path, a URL or anything else."""
-        found = _REPOSITORY.fullmatch(text.strip())
-        return None if found is None else cls(found["repository"], found["sub"] or "")
+        match = _REPOSITORY.fullmatch(text.strip())
+        return None if match is None else cls(match["repository"], match["sub"] or "")
 
     def __str__(self) -> str:
         return f"{self.repository}/{self.subfolder}" if self.subfolder else self.repository
@@ -57,7 +60,7 @@ class OnDisk:
 
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
     model comes from the hub (code of another repository). `named` says that VLLM_CONFIG_FILE gives
-    it the names under which it is served.
+    it the names under which it is served. `temporary` is the folder for temporary files.
     """
 
     name: str | None = None
@@ -69,22 +72,26 @@ class OnDisk:
     named: bool = False
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
+    temporary: str = TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What the plan is made of in its place, and what is said about it."""
+    """What the plan is made of in its place, and what is said about it.
+
+    `name` and `path` are what the model is called and where it lies, if it is on this machine.
+    """
 
     env: Mapping[str, str]
-    model: str | None = None  # the path to serve
+    name: str | None = None
+    path: str | None = None
     engine_env: Mapping[str, str] = field(default_factory=dict)
-    settings: tuple[Setting, ...] = ()
-    ignored: tuple[Ignored, ...] = ()
+    findings: Findings = field(default_factory=Findings)
 
 
 def baked_folder(env: Mapping[str, str]) -> Path:
     """Where `bake` puts models; BAKED_MODELS."""
-    return Path(env.get("BAKED_MODELS", "").strip() or "/models")
+    return Path(table.BAKED_MODELS.of(env))
 
 
 def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
@@ -95,57 +102,66 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
         disk: what was found.
         version: vLLM's, for caches that fit no other.
     """
-    changed = dict(env)
-    engine_env = _caches(env, disk, version)
-    settings = []
-    ignored = []
+    of_volume = _volume(env, disk)
+    caches = _caches(env, disk, version)
+    if disk.path is None or disk.name is None:
+        return Effect(env, engine_env=caches, findings=of_volume)
+    changed = _in_its_place(env, disk, disk.name)
+    row = Applied("MODEL_NAME", disk.name, None, "worker", f"{disk.where}: {disk.path}")
+    offline, of_hub = _offline(env, changed, disk)
+    findings = of_volume + Findings.of(row) + of_hub
+    return Effect(changed, disk.name, disk.path, {**caches, **offline}, findings)
+
+
+def _volume(env: Mapping[str, str], disk: OnDisk) -> Findings:
     if disk.volume is not None:
         note = "models and compile caches are kept there"
-        settings.append(Setting("BASE_PATH", str(disk.volume), None, "worker", note))
-    elif base := env.get("BASE_PATH", "").strip():
-        reason = f"{base} is no folder that can be written: models go to the container's disk"
-        ignored.append(Ignored("BASE_PATH", reason))
-    if disk.path is None or disk.name is None:
-        return Effect(changed, None, engine_env, tuple(settings), tuple(ignored))
-    changed["MODEL_NAME"] = disk.name
+        return Findings.of(Applied("BASE_PATH", str(disk.volume), None, "worker", note))
+    base = env.get("BASE_PATH", "").strip()
+    reason = f"{base} is not a writable folder: models go to the container's disk"
+    return Findings.of(Ignored("BASE_PATH", reason)) if base else Findings()
+
+
+def _in_its_place(env: Mapping[str, str], disk: OnDisk, name: str) -> dict[str, str]:
+    """`env` for the model's folder in place of its repository."""
+    changed = {**env, "MODEL_NAME": name}
     if not disk.named:  # on the command line ours would win over them
-        _serve_under(changed, disk.name)
-    for name in _REVISIONS:
-        changed.pop(name, None)  # the folder is of that revision
+        changed |= _names(env, name)
+    gone = list(_REVISIONS)  # the folder is of that revision
     if disk.tokenizer is not None:
-        for name in _TOKENIZERS:
-            changed.pop(name, None)
-        changed["TOKENIZER"] = disk.tokenizer
-        changed.pop("TOKENIZER_REVISION", None)
-    settings.append(Setting("MODEL_NAME", disk.name, None, "worker", f"{disk.where}: {disk.path}"))
-    others = _remote(changed)
-    if disk.download is not None:
-        pass  # of which the hub is asked whether there is anything new
-    elif not others and not disk.needs_hub:
-        offline = {
-            name: "1" for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if name not in env
-        }
-        engine_env = {**engine_env, **offline}
-    elif others:
+        gone += [*_TOKENIZERS, "TOKENIZER_REVISION"]
+    kept = {key: text for key, text in changed.items() if key not in gone}
+    return kept if disk.tokenizer is None else {**kept, "TOKENIZER": disk.tokenizer}
+
+
+def _offline(
+    env: Mapping[str, str], changed: Mapping[str, str], disk: OnDisk
+) -> tuple[Mapping[str, str], Findings]:
+    """The engine's variables that keep it off the hub, where nothing of the model is there."""
+    if disk.download is not None:  # the hub is asked whether there is anything new of it
+        return {}, Findings()
+    if others := _remote(changed):
         note = f"not offline: {', '.join(others)} may need the hub"
-        settings.append(Setting("HF_HUB_OFFLINE", "0", None, "worker", note))
-    return Effect(changed, disk.path, engine_env, tuple(settings), tuple(ignored))
+        return {}, Findings.of(Applied("HF_HUB_OFFLINE", "0", None, "worker", note))
+    if disk.needs_hub:
+        return {}, Findings()
+    return {name: "1" for name in _OFFLINE if name not in env}, Findings()
 
 
-def _serve_under(env: dict[str, str], name: str) -> None:
+def _names(env: Mapping[str, str], name: str) -> dict[str, str]:
     """Serve a folder under the repository's name, behind any name that the user gave."""
     override, given = (env.get(variable, "").strip() for variable in _SERVED)
     if override:
-        return  # its meaning has the model's own name behind it
+        return {}  # its meaning has the model's own name behind it
     if not given:
-        env["SERVED_MODEL_NAME"] = json.dumps([name])
-        return
+        return {"SERVED_MODEL_NAME": json.dumps([name])}
     try:
         names = json.loads(given)
     except ValueError:
         names = re.split(r"[,\s]+", given)
     if isinstance(names, list) and name not in names:
-        env["SERVED_MODEL_NAME"] = json.dumps([*names, name])
+        return {"SERVED_MODEL_NAME": json.dumps([*names, name])}
+    return {}
 
 
 def _remote(env: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,8 @@ import math
 
 from aiohttp import web
 
-from ..settings.config import Mode, Settings
+from ..settings.mode import Mode
+from ..settings.read import Settings
 from .lifecycle import Phase
 from .status import Status
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ..link.figures import Figures
 from .lifecycle import Phase, State
@@ -19,6 +19,18 @@ _ENDS = {
 }
 
 
+class Engine(Protocol):
+    """What is told of an engine; see `engine.run.EngineRun`."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process; None while there is none."""
+
+    @property
+    def doing(self) -> str | None:
+        """What its start is doing; None where none is under way."""
+
+
 @dataclass(slots=True)
 class Status:
     """The published view of the lifecycle. Written by the supervision loop alone."""
@@ -26,12 +38,11 @@ class Status:
     mode: str
     model: str | None
     versions: dict[str, str | None]
+    engine: Callable[[], Engine | None] = lambda: None  # that runs now
+    figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
     state: State = field(default_factory=State)
     since: float = field(default_factory=time.time)
     phases: dict[str, float] = field(default_factory=dict)
-    engine_pid: Callable[[], int | None] = lambda: None
-    doing: Callable[[], str | None] = lambda: None  # of an engine that starts
-    figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(self, state: State) -> None:
@@ -70,16 +81,17 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """The body of `/status`; times in seconds, `since` as Unix time."""
-        figures = self.figures()
+        figures, engine, history = self.figures(), self.engine(), self.state.history
+        starts = self.state.phase in {Phase.STARTING, Phase.RESTARTING}
         return {
             "state": str(self.state.phase),
             "since": round(self.since, 3),
             "mode": self.mode,
             "model": self.model,
-            "doing": self.doing(),
-            "engine_pid": self.engine_pid(),
-            "restarts": self.state.restarts,
-            "last_failure": self.state.last_failure,
+            "doing": engine.doing if engine is not None and starts else None,
+            "engine_pid": None if engine is None else engine.pid,
+            "restarts": history.restarts,
+            "last_failure": history.last_failure,
             "exit_code": self.state.exit_code,
             "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
             "jobs": None if figures is None else asdict(figures),
@@ -95,7 +107,7 @@ class Status:
             f"vllm_supervisor_ready {up}",
             "# HELP vllm_supervisor_restarts_total Starts of the engine after the first one.",
             "# TYPE vllm_supervisor_restarts_total counter",
-            f"vllm_supervisor_restarts_total {self.state.restarts}",
+            f"vllm_supervisor_restarts_total {self.state.history.restarts}",
             "# HELP vllm_supervisor_phase_seconds How long each phase of the start took.",
             "# TYPE vllm_supervisor_phase_seconds gauge",
         ]
@@ -128,24 +140,3 @@ _OF_JOBS = {
 def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:
     full = f"vllm_supervisor_{name}"
     return [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}", f"{full} {value}"]
-
-
-def as_text(found: Mapping[str, Any], now: float) -> str:
-    """The body of `/status` for a person; `now` in Unix time."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    rows = [
-        ("state", f"{found['state']} for {max(0.0, now - found['since']):.0f} s"),
-        ("doing", found["doing"]),
-        ("mode", found["mode"]),
-        ("model", found["model"]),
-        ("versions", versions),
-        ("engine", found["engine_pid"] and f"process {found['engine_pid']}"),
-        ("restarts", str(found["restarts"])),
-        ("last failure", found["last_failure"]),
-        ("start", ", ".join(f"{name} {took:.1f} s" for name, took in found["phases"].items())),
-    ]
-    if found["jobs"] is not None:
-        jobs = dict(found["jobs"])
-        rows.append(("jobs", f"{jobs.pop('jobs')} in hand"))
-        rows += [("", f"{count} {name.replace('_', ' ')}") for name, count in jobs.items()]
-    return "\n".join(f"{name:<13} {value}" for name, value in rows if value)

@@ -1,6 +1,6 @@
 """Parses command lines with the parser of the installed vLLM. Run by the engine's interpreter.
 
-    ENGINE_PYTHON parse.py INTROSPECT_PY
+    ENGINE_PYTHON parse.py FOLDER_OF_INTROSPECT
 
 Each line of its input is a JSON list of argument lists, each of them from `serve` on. The line that
 answers it says, for each, what the parser made of it, `{"values": {dest: value}}`, or with which
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import importlib.metadata
-import importlib.util
 import io
 import json
 import os
@@ -24,21 +24,19 @@ from typing import Any
 def main() -> None:
     output = os.dup(1)
     os.dup2(2, 1)  # libraries print to stdout while they are imported
-    spec = importlib.util.spec_from_file_location("introspect", sys.argv[1])
-    assert spec is not None
-    assert spec.loader is not None
-    introspect = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(introspect)
-    os.environ.update(introspect._QUIET)
+    sys.path.insert(0, sys.argv[1])
+    catalogue, entry, plain = (
+        importlib.import_module(f"introspect.{name}") for name in ("catalogue", "entry", "plain")
+    )
+    del sys.path[0]
+    os.environ.update(catalogue.QUIET)
     sys.argv = ["vllm", "serve"]
     points = importlib.metadata.entry_points(group="console_scripts")
     point = next(point for point in points if point.name == "vllm")
-    parser = introspect._trap_entry_point(point)
+    parser = entry.trapped(point)
     with os.fdopen(output, "w", encoding="utf-8") as stdout:
         for line in sys.stdin:
-            results = [
-                parse(parser, arguments, introspect._plain) for arguments in json.loads(line)
-            ]
+            results = [parse(parser, arguments, plain.plain) for arguments in json.loads(line)]
             print(json.dumps(results), file=stdout, flush=True)
     os._exit(0)
 

@@ -228,7 +228,7 @@ def test_a_folder_of_a_repository_is_downloaded_before_the_engine_starts(
         assert not (folder / "pytorch_model.bin").exists()
     code, said = start(url)
     assert (code, said.splitlines()[-1]) == (0, "the engine, ")
-    assert f"What is there is served, of commit {COMMIT}" in said
+    assert f"Serving what is there, of commit {COMMIT}" in said
     assert start(url, HF_HUB_OFFLINE="1") == (0, "the engine, \n")
     # Another commit, whose weights have another name.
     (whole / "small" / "v1" / "model.safetensors").rename(whole / "small" / "v1" / "a.safetensors")

@@ -213,7 +213,7 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
         (
             "a context that the memory does not hold",
             {"MAX_MODEL_LEN": "900000", "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"},
-            ("the model is to serve 900000", "set MAX_MODEL_LEN to 262"),
+            ("but 900000 are configured", "set MAX_MODEL_LEN to 262"),
         ),
     ],
 )

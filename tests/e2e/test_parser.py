@@ -17,8 +17,8 @@ import pytest
 
 from supervisor.catalog import Catalog, Kind, Option, store
 from supervisor.command import explain, plan, translate
-from supervisor.settings.config import WORKER_VARIABLES
-from tests.supervisor.command.test_legacy import OLD_NAMES
+from supervisor.settings.table import WORKER_VARIABLES
+from tests.supervisor.command.legacy.old_names import OLD_NAMES
 from tools import engine
 from tools.worker import CHECKOUT
 
@@ -75,9 +75,9 @@ def real(request: pytest.FixtureRequest) -> Iterator[Real]:
     records = json.loads(path.read_text())["options"]
     interpreter = store.installed(command, _environment()).interpreter
     script = str(Path(__file__).with_name("parse.py"))
-    introspect = str(CHECKOUT / "supervisor" / "foreign" / "introspect.py")
+    foreign = str(CHECKOUT / "supervisor" / "foreign")
     with subprocess.Popen(
-        [*interpreter, script, introspect],
+        [*interpreter, script, foreign],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

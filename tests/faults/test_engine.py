@@ -161,7 +161,7 @@ def test_a_crash_storm_is_met_with_growing_pauses_and_given_up(start: Start) -> 
     worker = start(FAKE_VLLM="exit=1", FAKE_VLLM_LINES="RuntimeError: boom", MAX_RESTARTS="3")
     assert worker.wait() == 70
     text = worker.text()
-    waits = [float(wait) for wait in re.findall(r"started again in ([\d.]+) s", text)]
+    waits = [float(wait) for wait in re.findall(r"restarting the engine in ([\d.]+) s", text)]
     assert len(waits) == 3
     assert waits[2] > waits[1] > waits[0] * 0.99
     assert "giving up with exit code 70: the engine ended with code 1" in text

@@ -317,7 +317,7 @@ def test_a_slow_platform_costs_no_memory(platform: Platform, serve: Start) -> No
 def without_a_proxy(worker: Worker) -> None:
     """Kill the proxy; return between its two lives."""
     proxy_of(worker).kill()
-    until(lambda: "proxy ended" in worker.text(), what="the end of the proxy")
+    until(lambda: "restarting the proxy" in worker.text(), what="the end of the proxy")
 
 
 def at_work(platform: Platform, worker: Worker, go: Path) -> tuple[str, str]:
@@ -421,5 +421,5 @@ def test_a_proxy_that_ends_by_a_fault_of_its_own_is_started_again(
     )
     worker = serve(PYTHONPATH=str(tmp_path))
     assert platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")["done"] == 1
-    assert "proxy ended with code 1" in worker.text()
+    assert "it ended with code 1 and" in worker.text()
     assert worker.status()["restarts"] == 0

@@ -105,7 +105,7 @@ def test_without_descriptors_it_backs_off_and_recovers(start: Start) -> None:
     assert "ended" not in worker.text()
     psutil.Process(engine).kill()
     until(lambda: "Too many open files" in worker.text(), what="the sentence")
-    until(lambda: worker.text().count("engine is started again") >= 2, what="the back-off")
+    until(lambda: worker.text().count("restarting the engine in") >= 2, what="the back-off")
     assert worker.process.poll() is None
     process.rlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     until(lambda: worker.ping() == 200, what="the recovery")

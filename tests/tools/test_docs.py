@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from supervisor.command import plan
-from supervisor.settings.config import WORKER_VARIABLES
+from supervisor.settings import table
 from tests.supervisor.command.test_translate import catalog
 from tools.docs import __main__ as docs
 from tools.docs import common, known, settings
@@ -121,9 +122,9 @@ def test_no_setting_of_a_form_is_dead() -> None:
             del env["SPECULATIVE_MODEL"]
         before = plan.make(env, catalog(version))
         after = plan.make({**env, name: _other(entry)}, catalog(version))
-        took = {setting.env for setting in after.findings.settings}
+        took = {setting.env for setting in after.findings.applied}
         same = after.command == before.command and after.settings == before.settings
-        of_the_proxy = name in WORKER_VARIABLES
+        of_the_proxy = name in table.WORKER_VARIABLES
         wrong = [*after.findings.errors, *after.findings.warnings]
         if wrong or name not in took or (same and not of_the_proxy):
             dead.append((version, name, _other(entry), wrong))
@@ -161,23 +162,20 @@ def test_what_the_hub_tries_is_a_sound_environment() -> None:
     assert not made.findings.warnings
 
 
-def test_every_setting_of_the_worker_is_described() -> None:
-    assert set(settings.OWN) == set(WORKER_VARIABLES)
+def test_the_forms_offer_every_setting_that_has_a_field() -> None:
+    """Each version's form, and no other setting of the worker's."""
+    wanted = {row.name for row in table.TABLE if row.form}
+    for version in CONSOLE["versions"]:
+        offered = {entry["env_var_name"] for of, entry in _offered() if of == version}
+        assert offered & table.WORKER_VARIABLES == wanted
 
 
-def test_the_defaults_in_the_docs_are_those_of_the_code() -> None:
-    read = plan.make({}, None).settings
-    for name, value in {
-        "VLLM_COMMAND": read.vllm_command,
-        "VLLM_PORT": read.engine_port,
-        "PORT_HEALTH": read.control_port,
-        "CONTROL_HOST": read.control_host,
-        "STARTUP_TIMEOUT": read.startup_timeout,
-        "DRAIN_TIMEOUT": read.drain_timeout,
-        "MAX_RESTARTS": read.max_restarts,
-        "STRICT_ENV": read.strict,
-    }.items():
-        assert settings.OWN[name].default == value
+def test_a_setting_without_a_place_stands_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that one row in the table is all that a new setting needs."""
+    new = replace(table.MAX_RESTARTS, name="NEW_LIMIT")
+    monkeypatch.setattr(settings, "TABLE", (*table.TABLE, new))
+    last = list(settings.form().values())[-1]
+    assert list(last.items())[-1] == ("NEW_LIMIT", "")
 
 
 def test_common_options_are_said_in_a_way_that_every_version_takes() -> None:

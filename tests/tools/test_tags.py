@@ -33,8 +33,20 @@ def test_the_dockerfiles_defaults() -> None:
     assert argument("WORKER_VERSION") == __version__
     base = argument("BASE_IMAGE").replace("${VLLM_VERSION}", "0.33.0")
     assert base.partition("${")[0] == tags.base("0.33.0")
+
+
+def test_the_package_takes_its_version_from_the_supervisor() -> None:
+    """The only place that says it. Others have a copy, and the tests here compare them."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    assert project["project"]["version"] == __version__
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "supervisor/__init__.py"
+
+
+def test_the_default_image_of_compose() -> None:
+    text = (CHECKOUT / "docker-compose.yml").read_text()
+    default = f"${{VLLM_VERSION:-{tags.DEFAULT_VLLM}}}"
+    assert f"image: ${{IMAGE:-{tags.image(default)}}}" in text
+    assert f"VLLM_VERSION: {default}" in text
 
 
 def test_every_image_of_the_form_is_built() -> None:
@@ -57,10 +69,16 @@ def test_every_target_is_in_the_group() -> None:
     assert len(targets) > len(known.CUDA)
 
 
-def test_the_default_image_elsewhere() -> None:
-    text = (CHECKOUT / "docs" / "image.md").read_text()
-    named = set(re.findall(rf"{tags.REPOSITORY}:(v[0-9][^\s}}]*)", text))
+@pytest.mark.parametrize("name", ["README.md", "docs/image.md", "docs/deploy.md"])
+def test_the_default_image_elsewhere(name: str) -> None:
+    text = (CHECKOUT / name).read_text()
+    named = set(re.findall(rf"{tags.REPOSITORY}:(v[0-9][\w.-]*)", text))
     assert named == {tags.image(tags.DEFAULT_VLLM).partition(":")[2]}
+
+
+def test_the_wheel_is_named_as_it_is_built() -> None:
+    text = (CHECKOUT / "README.md").read_text()
+    assert set(re.findall(r"vllm_supervisor-([\d.]+)-py3", text)) == {__version__}
 
 
 @pytest.mark.parametrize("cuda", ["129", "12.9", "12.9.1"])

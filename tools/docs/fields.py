@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.catalog.options import variable
 from supervisor.command import legacy, translate
+from supervisor.settings import table
 from tools.docs import settings
 
 Default = str | int | float | bool
@@ -24,7 +27,7 @@ class Field:
     """One field. `default` is what the form sends if it is left alone; "" is not set."""
 
     name: str
-    kind: settings.Kind
+    kind: table.Form
     default: Default
     sentence: str
     options: tuple[str, ...] = ()
@@ -39,11 +42,12 @@ class Field:
 
 def form(catalog: Catalog) -> dict[str, list[Field]]:
     """Category -> its fields, without those that do nothing in this version."""
+    own = {row.name: _own(row, row.form) for row in table.TABLE if row.form}
     found: dict[str, list[Field]] = {}
     taken: set[str] = set()
-    for title, names in settings.FORM.items():
+    for title, names in settings.form().items():
         for name, sentence in names.items():
-            field = _own(name) if name in settings.OWN else _option(name, sentence, catalog)
+            field = own[name] if name in own else _option(name, sentence, catalog)
             means = _flag(name, catalog)
             if field is not None and means not in taken:
                 found.setdefault(title, []).append(field)
@@ -60,10 +64,11 @@ def _flag(name: str, catalog: Catalog) -> str:
     return known[0].flag if known else name
 
 
-def _own(name: str) -> Field:
-    own = settings.OWN[name]
-    default = "" if own.default is None else own.default
-    return Field(name, own.kind, default, own.sentence, own.options)
+def _own(row: table.Setting[Any], kind: table.Form) -> Field:
+    default: Default = row.default_text
+    if default and kind in {"number", "toggle"}:
+        default = json.loads(row.default_text)
+    return Field(row.name, kind, default, row.sentence, row.options)
 
 
 def _option(name: str, sentence: str, catalog: Catalog) -> Field | None:

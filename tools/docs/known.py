@@ -1,14 +1,13 @@
-"""The versions of vLLM whose catalogues are in `catalogs/`."""
+"""The versions of vLLM whose catalogues come with the supervisor."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from supervisor.catalog import Catalog, options
+from supervisor.catalog import Catalog, versions
 from tools import tags
-from tools.worker import CHECKOUT
 
-FOLDER = CHECKOUT / "catalogs"
+FOLDER = versions.FOLDER
 
 #: Version -> the CUDA that the official image of that version asks of the driver.
 CUDA = {
@@ -28,4 +27,4 @@ DEFAULT = tags.DEFAULT_VLLM
 @cache
 def catalogs() -> dict[str, Catalog]:
     """Version -> its catalogue, the newest first."""
-    return {version: options.load(FOLDER / f"vllm-{version}.json") for version in CUDA}
+    return {version: versions.load(version) for version in CUDA}

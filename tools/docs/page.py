@@ -10,7 +10,8 @@ from pathlib import Path
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.command import legacy, translate
 from supervisor.command.legacy import Alias, Field, Gone, Inverse, WhenTrue
-from tools.docs import common, known, settings
+from supervisor.settings.table import TABLE
+from tools.docs import common, known
 
 _LONG = 12  # choices: more than these do not help in a table
 
@@ -45,10 +46,15 @@ def _default(catalog: Catalog, flag: str) -> object:
 
 def _own() -> str:
     rows = [
-        (f"`{name}`", "" if own.default is None else f"`{_shown(own.default)}`", own.sentence)
-        for name, own in settings.OWN.items()
+        (
+            f"`{row.name}`",
+            f"`{default}`" if (default := row.default_text) else "",
+            row.unit,
+            row.sentence,
+        )
+        for row in TABLE
     ]
-    return _table(("setting", "default", ""), rows)
+    return _table(("setting", "default", "unit", ""), rows)
 
 
 def _old_names() -> str:

@@ -1,109 +1,16 @@
-"""What the forms offer and in which order, and the worker's own settings with their defaults.
+"""What the forms offer and in which order.
 
-A name that a version cannot carry out is left out of that version's form; see `fields`.
+The worker's own settings have their sentences in supervisor/settings/table.py, the engine's options
+have them here. A name that a version cannot carry out is left out of that version's form; see
+`fields`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from supervisor.settings.table import TABLE
 
-Kind = Literal["text", "number", "toggle", "select"]
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """A setting of the worker. `default` is what counts where it is not set, None for nothing."""
-
-    kind: Kind
-    default: str | int | float | bool | None
-    sentence: str
-    options: tuple[str, ...] = ()
-    form: bool = True  # offered in RunPod's forms; the others are for other places
-
-
-#: Every setting of the worker itself.
-OWN: dict[str, Own] = {
-    "MODEL_NAME": Own("text", None, "Repository or absolute path of the model."),
-    "WORKER_MODE": Own(
-        "select",
-        None,
-        "How requests come; found out from the platform's variables if it is not set.",
-        ("queue", "load-balancer", "plain"),
-        form=False,
-    ),
-    "VLLM_COMMAND": Own("text", "vllm", "The engine's command.", form=False),
-    "VLLM_EXTRA_ARGS": Own(
-        "text", None, "More arguments for vllm serve, split as a shell would, put at the end."
-    ),
-    "VLLM_CONFIG_FILE": Own("text", None, "A YAML file of options, handed to --config."),
-    "VLLM_PORT": Own("number", 8000, "Port of the engine, in queue and plain mode.", form=False),
-    "PORT": Own("number", 80, "Port of the engine, in load-balancer mode only.", form=False),
-    "PORT_HEALTH": Own("number", 8001, "Port of /ping, /status and /metrics.", form=False),
-    "CONTROL_HOST": Own(
-        "text", "127.0.0.1", "Address of that port; in load-balancer mode all of them.", form=False
-    ),
-    "ENGINE_CATALOG": Own(
-        "text", None, "A catalogue file to use as it is, instead of the engine's own.", form=False
-    ),
-    "STARTUP_TIMEOUT": Own("number", 1200, "Seconds that a start of the engine may take."),
-    "DRAIN_TIMEOUT": Own("number", 60, "Seconds that jobs in hand have at a stop."),
-    "ENGINE_STALL_TIMEOUT": Own(
-        "number",
-        300,
-        "Seconds for which an engine that is asked for tokens may give none to anybody. If it then"
-        " leaves a request of one token without an answer, too, it is restarted. 0: never.",
-        form=False,
-    ),
-    "ENGINE_WAIT_TIMEOUT": Own("number", 600, "Seconds that a job waits for an engine."),
-    "REQUEST_IDLE_TIMEOUT": Own(
-        "number", 600, "Seconds of silence after which a request to the engine is given up."
-    ),
-    "MAX_RESTARTS": Own("number", 5, "Restarts of the engine in a row before the worker gives up."),
-    "MAX_CONCURRENCY": Own("number", 300, "Jobs that one worker has in hand at the same time."),
-    "STRICT_ENV": Own("toggle", False, "A name that looks misspelt is an error, not a warning."),
-    "ALLOWED_ROUTES": Own(
-        "text", None, "Routes that jobs may use beside the inference routes, parted by commas."
-    ),
-    "DEFAULT_BATCH_SIZE": Own("number", 50, "Most tokens in one batch of a stream."),
-    "DEFAULT_MIN_BATCH_SIZE": Own("number", 1, "Tokens in the first batch of a stream."),
-    "DEFAULT_BATCH_SIZE_GROWTH_FACTOR": Own("number", 3, "How fast batches grow: 1, 3, 9, 27."),
-    "BATCH_MAX_LATENCY_MS": Own(
-        "text",
-        "auto",
-        "Milliseconds that a token may wait for its batch; auto follows the load, 0: only full"
-        " batches.",
-    ),
-    "RAW_OPENAI_OUTPUT": Own(
-        "toggle", True, "Streams as server-sent events, which OpenAI clients need; off: as lists."
-    ),
-    "LOG_CONTENT": Own(
-        "toggle", False, "Log what every job asks and is answered; never log it otherwise."
-    ),
-    "BASE_PATH": Own(
-        "text",
-        "/runpod-volume",
-        "Folder of the network volume. Where it can be written, models (HF_HOME) and what vLLM,"
-        " Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
-        " found.",
-        form=False,
-    ),
-    "BAKED_MODELS": Own(
-        "text",
-        "/models",
-        "Folder into which `bake` puts models, and where they are found.",
-        form=False,
-    ),
-    "HF_TOKEN_FILE": Own(
-        "text", "/run/secrets/HF_TOKEN", "File with the token, for `bake` alone.", form=False
-    ),
-    "ENGINE_URL": Own("text", None, "For the proxy alone: the engine to relay to.", form=False),
-    "CONTROL_URL": Own("text", None, "For the proxy alone: its supervisor.", form=False),
-}
-
-#: The forms: title of a category -> the names in it, each with its sentence. "" is the sentence of
-#: `OWN`.
-FORM: dict[str, dict[str, str]] = {
+#: Title of a category -> the names in it, each with its sentence; "" for the worker's own settings.
+_PLACES: dict[str, dict[str, str]] = {
     "Model": {
         "MODEL_NAME": "",
         "MODEL_REVISION": "Branch, tag or commit of the model's repository.",
@@ -219,3 +126,11 @@ FORM: dict[str, dict[str, str]] = {
         "VLLM_EXTRA_ARGS": "",
     },
 }
+
+
+def form() -> dict[str, dict[str, str]]:
+    """Title of a category -> its names with their sentences; what has no place comes last."""
+    placed = {name for names in _PLACES.values() for name in names}
+    rest = {row.name: "" for row in TABLE if row.form and row.name not in placed}
+    *_, last = _PLACES
+    return {**_PLACES, last: {**_PLACES[last], **rest}}

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import httpx
 
-from ...foreign.download import wanted
+from ...command.plan import Plan
+from ...foreign.download.choice import wanted
+from ...models.disk import hub_cache
 from ...models.placement import Name
 from .phases import Start
 
@@ -19,6 +21,22 @@ _LOOK_EVERY = 1.0  # seconds
 _RATE_OVER = 5  # looks
 _HUB = "https://huggingface.co"
 _ASK_WITHIN = 10.0  # seconds
+
+
+async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str]) -> None:
+    """Tell `start` of the download of a plan's model, where vLLM itself will fetch it.
+
+    Args:
+        start: is told.
+        plan: with the model, its revision and --download-dir.
+        env: the engine's.
+    """
+    model = Name.parse(plan.model or "")
+    if model is None or plan.model_path is not None:
+        return
+    folder = plan.value("--download-dir")
+    cache = Path(folder) if folder else hub_cache(env)
+    await watch(start, model, plan.value("--revision") or "", cache, env)
 
 
 async def watch(

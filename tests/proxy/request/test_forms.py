@@ -9,7 +9,7 @@ import pytest
 from proxy import settings
 from proxy.errors import InvalidInput, RouteRefused
 from proxy.request import forms
-from proxy.settings import ProxyConfigurationError, Ramp
+from proxy.settings import Ramp
 
 SETTINGS = settings.read({})
 
@@ -88,20 +88,3 @@ def test_what_is_wrong_is_named(given: Any, param: str) -> None:
 def test_a_route_that_is_no_path() -> None:
     with pytest.raises(RouteRefused):
         read({"openai_route": "http://evil.example/v1/models"})
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("MAX_CONCURRENCY", "0"), ("DEFAULT_BATCH_SIZE", "x"), ("VLLM_PORT", "-1")]
-)
-def test_a_wrong_setting_is_named(name: str, value: str) -> None:
-    with pytest.raises(ProxyConfigurationError, match=f"{name}={value}"):
-        settings.read({name: value})
-
-
-def test_settings_by_name() -> None:
-    read = settings.read({"BATCH_MAX_LATENCY_MS": "0", "RAW_OPENAI_OUTPUT": "0", "ENGINE_URL": ""})
-    assert read.BATCH_MAX_LATENCY_MS == 0
-    assert not read.RAW_OPENAI_OUTPUT
-    assert read.engine_url == "http://127.0.0.1:8000"
-    assert read.control_url == "http://127.0.0.1:8001"
-    assert settings.read({"ENGINE_URL": "http://x:1/"}).control_url is None

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.catalog import store
 from supervisor.command import plan
+from supervisor.models.placement import OnDisk
 from tests.supervisor.command.test_translate import VERSIONS, catalog
 
 ONE_LINE = r"{% for m in messages %}{{ m.content }}\n{% endfor %}"
@@ -29,7 +30,7 @@ def test_one_line(version: str, name: str) -> None:
         assert not found.files
     else:
         assert found.files == {template(found): ONE_LINE.replace("\\n", "\n")}
-    assert {s.env: s.flag for s in found.findings.settings}[name] == "--chat-template"
+    assert {s.env: s.flag for s in found.findings.applied}[name] == "--chat-template"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -40,14 +41,14 @@ def test_a_path_stays_a_path(version: str) -> None:
 
 
 def test_letters_that_the_engine_would_spoil_go_into_a_file() -> None:
-    env = {"MODEL_NAME": "m", "CUSTOM_CHAT_TEMPLATE": "Grüße: {{ messages }}", "TMPDIR": "/scratch"}
-    found = plan.make(env, catalog("0.32.0"))
+    env = {"MODEL_NAME": "m", "CUSTOM_CHAT_TEMPLATE": "Grüße: {{ messages }}"}
+    found = plan.make(env, catalog("0.32.0"), OnDisk(temporary="/scratch"))
     path = template(found)
     assert PurePath(path).parent == PurePath("/scratch/vllm-supervisor")
     assert found.files == {path: "Grüße: {{ messages }}"}
-    (setting,) = [s for s in found.findings.settings if s.env == "CUSTOM_CHAT_TEMPLATE"]
-    assert setting.note is not None
-    assert "file" in setting.note
+    (row,) = [row for row in found.findings.applied if row.env == "CUSTOM_CHAT_TEMPLATE"]
+    assert row.note is not None
+    assert "file" in row.note
 
 
 def test_an_engine_that_could_not_be_asked_gets_a_file() -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from supervisor.catalog import Catalog, Kind, Option, options, store
+from supervisor.catalog import Catalog, Kind, Option, store, versions
 from supervisor.command import translate
 from supervisor.command.legacy import Rewritten
-from supervisor.findings import Findings
 
-CATALOGS = Path(__file__).parents[3] / "catalogs"
-VERSIONS = sorted(path.stem.removeprefix("vllm-") for path in CATALOGS.glob("*.json"))
+VERSIONS = sorted(versions.known())
 
 
 def catalog(version: str) -> Catalog:
-    return store.with_elsewhere(options.load(CATALOGS / f"vllm-{version}.json"))
+    return store.with_elsewhere(versions.load(version))
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +21,14 @@ def current() -> Catalog:
 
 
 def tokens(env: dict[str, str], of: Catalog) -> list[str]:
-    findings = Findings()
-    said = translate.translate(Rewritten(env), of, findings, given=env, taken=())
+    said, findings = translate.translate(Rewritten(env), of, given=env, taken=())
     assert not findings.errors
-    return said
+    return list(said)
 
 
 def refusal(env: dict[str, str], of: Catalog) -> str:
-    findings = Findings()
-    assert translate.translate(Rewritten(env), of, findings, given=env, taken=()) == []
+    said, findings = translate.translate(Rewritten(env), of, given=env, taken=())
+    assert said == ()
     (fault,) = findings.errors
     return fault.message
 
@@ -97,7 +92,7 @@ def test_blank_is_not_set(current: Catalog, value: str) -> None:
         ("DTYPE", "int4", "is not one of auto, bfloat16"),
         ("ENFORCE_EAGER", "maybe", "is neither true nor false"),
         ("HF_OVERRIDES", "{a: 1}", "is not JSON"),
-        ("SERVED_MODEL_NAME", "--port", "would take for an option"),
+        ("SERVED_MODEL_NAME", "--port", "would read as an option"),
         ("SERVED_MODEL_NAME", "[]", "is an empty list"),
     ],
 )
@@ -109,8 +104,8 @@ def test_a_wrong_value_is_named(current: Catalog, name: str, value: str, sentenc
 
 def test_guarded_names_are_ignored_with_their_reason(current: Catalog) -> None:
     env = {"HOST": "box", "PORT": "1", "HF_TOKEN": "hf_secretsecret", "API_KEY": "k", "UDS": "/x"}
-    findings = Findings()
-    assert translate.translate(Rewritten(env), current, findings, given=env, taken=()) == []
+    said, findings = translate.translate(Rewritten(env), current, given=env, taken=())
+    assert said == ()
     assert {ignored.env for ignored in findings.ignored} == set(env)
     reasons = {ignored.env: ignored.reason for ignored in findings.ignored}
     assert "VLLM_EXTRA_ARGS" in reasons["HOST"]

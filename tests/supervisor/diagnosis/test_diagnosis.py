@@ -72,7 +72,7 @@ CASES = [
     ("lora_path", "lora-not-found", "No adapter found for /models/none", "LORA_MODULES", FINAL),
     ("lora_rank", "lora-rank", "rank 64, and the engine takes up to 16", "MAX_LORA_RANK", FINAL),
     # memory
-    ("context_memory", "context-memory", "to serve 900000", "MAX_MODEL_LEN to 5", FINAL),
+    ("context_memory", "context-memory", "but 900000 are configured", "MAX_MODEL_LEN to 5", FINAL),
     ("context_memory_0_2", "context-memory", "4096", "MAX_MODEL_LEN to 3664 or less", FINAL),
     ("context_memory_0_8", "context-memory", "1048576", "MAX_MODEL_LEN lower", FINAL),
     ("context_memory_0_15", "context-memory", "262144", "MAX_MODEL_LEN to 34736 or", FINAL),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.worker.logs import LogSink, Relay, SinkHandler, Tail
+from supervisor.worker.logs import LogSink, SinkHandler
 
 
 @pytest.fixture
@@ -18,13 +18,6 @@ def pipe() -> Iterator[tuple[int, int]]:
     yield read, write
     os.close(read)
     os.close(write)
-
-
-def test_the_tail_joins_pieces_and_forgets_the_oldest() -> None:
-    tail = Tail(lines=2)
-    for piece in (b"one\ntw", b"o\nthree", b"\r\nfo", b"ur"):
-        tail.feed(piece)
-    assert tail.lines() == ["two", "three", "four"]
 
 
 def test_our_lines_begin_a_line(pipe: tuple[int, int]) -> None:
@@ -49,14 +42,3 @@ def test_a_reader_that_sleeps_makes_nobody_wait(pipe: tuple[int, int]) -> None:
     while not sink.flush(0.001):
         read.append(os.read(pipe[0], 1 << 20))
     assert b"bytes of this log were dropped" in b"".join(read)
-
-
-def test_a_relay_keeps_the_tail_and_passes_everything_on(pipe: tuple[int, int]) -> None:
-    sink = LogSink(pipe[1])
-    relay = Relay(sink)
-    os.write(relay.write_fd, b"\xff raw\nlast")
-    relay.spawned()
-    relay.join(5)
-    sink.flush(5)
-    assert os.read(pipe[0], 100) == b"\xff raw\nlast"
-    assert relay.tail.lines() == ["\ufffd raw", "last"]

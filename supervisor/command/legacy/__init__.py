@@ -1,0 +1,41 @@
+"""What the variables of older workers mean today. Pure.
+
+An old name becomes the name of an option that the catalogue has, fields of one JSON option that
+come from several variables are merged, and what has no equivalent in this version is named in a
+warning with what to do. Where the catalogue has an option of the old name, the general rule of
+`translate` applies and nothing is rewritten.
+
+`table` holds the meanings, `rewriting` carries the names over one by one, `fields` merges those
+that are parts of one JSON object.
+"""
+
+from .rewriting import rewrite
+from .rewritten import Origin, Rewritten
+from .table import (
+    SERVED_NAME,
+    ZERO_IS_UNSET,
+    Alias,
+    Field,
+    Gone,
+    Inverse,
+    WhenTrue,
+    carrier,
+    is_number,
+    names,
+)
+
+__all__ = [
+    "SERVED_NAME",
+    "ZERO_IS_UNSET",
+    "Alias",
+    "Field",
+    "Gone",
+    "Inverse",
+    "Origin",
+    "Rewritten",
+    "WhenTrue",
+    "carrier",
+    "is_number",
+    "names",
+    "rewrite",
+]

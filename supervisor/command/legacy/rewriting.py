@@ -1,0 +1,139 @@
+"""Rewrites an environment: each old name becomes what this version has for it. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from ...catalog import Catalog, Option
+from ...catalog.options import variable
+from ...findings import Fault, Findings, Ignored, Remark, Source, not_passed_on
+from ...settings.parsers import boolean
+from . import fields
+from .rewritten import Origin, Rewritten
+from .table import (
+    MEANINGS,
+    SERVED_NAME,
+    UNSET,
+    ZERO_IS_UNSET,
+    Alias,
+    Field,
+    Gone,
+    Inverse,
+    WhenTrue,
+    carrier,
+    is_an_option,
+)
+
+_ZERO = re.compile(r"\s*0+(\.0*)?\s*")
+_Step = tuple[Rewritten, Findings]
+
+
+def rewrite(env: Mapping[str, str], catalog: Catalog) -> tuple[Rewritten, Findings]:
+    """`env` in the names that `catalog` has, and what could not be carried over."""
+    started, of_zeros = _without_zeros(env)
+    renamed, of_names = _renamed(started, catalog)
+    merged, of_fields = fields.merge(renamed, catalog)
+    served, of_served = _served_name(merged, catalog)
+    return served, of_zeros + of_names + of_fields + of_served
+
+
+def _without_zeros(env: Mapping[str, str]) -> _Step:
+    zeros = [name for name, text in env.items() if name in ZERO_IS_UNSET and _ZERO.fullmatch(text)]
+    reason = "0 means not set here, as it did for old workers"
+    return Rewritten(env).without(*zeros), Findings.of(*(Ignored(name, reason) for name in zeros))
+
+
+def _renamed(before: Rewritten, catalog: Catalog) -> _Step:
+    """All old names but those that are fields of a JSON option."""
+    done, found = before, Findings()
+    for name in MEANINGS:
+        text = done.text(name)
+        if not text or is_an_option(name, catalog) or isinstance(carrier(name, catalog), Field):
+            continue
+        done, more = _carry_over(done.without(name), name, text, catalog)
+        found += more
+    return done, found
+
+
+def _carry_over(rewritten: Rewritten, name: str, text: str, catalog: Catalog) -> _Step:
+    meaning = carrier(name, catalog)
+    option = None if meaning is None or isinstance(meaning, Gone) else catalog.option(meaning.flag)
+    match meaning:
+        case Alias(flag=flag):
+            return _alias(rewritten, name, variable(flag), text)
+        case Inverse() if option:
+            return _alias(rewritten, name, variable(option.off[0]), text, source="legacy")
+        case WhenTrue(value=value) if option:
+            return _when_true(rewritten, name, option, text, value)
+        case _ if not catalog.complete:
+            return rewritten, Findings.of(not_passed_on(name))
+        case Gone(reason=reason, remedy=remedy):
+            message = f"{name} has no effect with vLLM {catalog.version}: {reason}"
+            return rewritten, Findings.of(Remark(name, message, remedy))
+        case _:
+            return rewritten, _nothing(name, catalog)
+
+
+def _alias(
+    rewritten: Rewritten,
+    name: str,
+    target: str,
+    text: str,
+    note: str | None = None,
+    source: Source = "alias",
+) -> _Step:
+    """Another name of the variable `target`. Where both are set and differ, the alias wins."""
+    own = rewritten.text(target)
+    first = rewritten.origins.get(target)
+    if own and first is not None:  # another old name of it was there before
+        winner = first.variables[-1]
+        if own != text:
+            return rewritten, _differ(name, f"{winner} and {name}", winner, UNSET)
+        both = Origin((*first.variables, name), first.source, first.note)
+        return rewritten.saying(target, rewritten.env[target], both), Findings()
+    same = (target,) if own == text else ()
+    done = rewritten.saying(target, text, Origin((*same, name), source, note))
+    if own and own != text:
+        return done, _differ(name, f"{name} and {target}", name, f"set only {target}")
+    return done, Findings()
+
+
+def _when_true(rewritten: Rewritten, name: str, option: Option, text: str, value: str) -> _Step:
+    """A boolean that stands for one value of an option."""
+    try:
+        wanted = boolean(text)
+    except ValueError as reason:
+        return rewritten, Findings.of(Fault(name, text, f"{name}={text} {reason}"))
+    if not wanted:
+        return rewritten, Findings.of(Ignored(name, "false changes nothing"))
+    own = rewritten.text(option.env)
+    if own and own != value:
+        return rewritten, _differ(name, f"{name} and {option.env}", option.env, UNSET)
+    origin = Origin((option.env, name) if own else (name,), "legacy")
+    return rewritten.saying(option.env, value, origin), Findings()
+
+
+def _differ(name: str, both: str, winner: str, remedy: str) -> Findings:
+    return Findings.of(Remark(name, f"{both} differ; {winner} is used", remedy))
+
+
+def _nothing(name: str, catalog: Catalog) -> Findings:
+    message = f"{name} has no equivalent in vLLM {catalog.version}"
+    return Findings.of(Remark(name, message, UNSET))
+
+
+def _served_name(rewritten: Rewritten, catalog: Catalog) -> _Step:
+    """The override stands first, the model's own name behind it, so that both work."""
+    text = rewritten.text(SERVED_NAME)
+    done = rewritten.without(SERVED_NAME)
+    option = catalog.option("--served-model-name")
+    if not text:
+        return done, Findings()
+    if option is None:
+        return done, _nothing(SERVED_NAME, catalog)
+    model = rewritten.text("MODEL_NAME")
+    served = dict.fromkeys(name for name in (text, model) if name)
+    note = "the model's own name works beside it"
+    return _alias(done, SERVED_NAME, option.env, json.dumps(list(served)), note)

@@ -1,0 +1,212 @@
+"""The old names, and what carries the meaning of each. A table, and how it is read. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...catalog import Catalog
+
+#: Early workers took 0 for "not set" in these, and templates still carry it. Nowhere else: 0 is 0.
+ZERO_IS_UNSET = frozenset(
+    """
+    MAX_MODEL_LEN MAX_NUM_BATCHED_TOKENS MAX_PARALLEL_LOADING_WORKERS NUM_GPU_BLOCKS_OVERRIDE
+    ROPE_THETA MAX_CPU_LORAS MAX_CONTEXT_LEN_TO_CAPTURE NUM_SPECULATIVE_TOKENS
+    NGRAM_PROMPT_LOOKUP_MAX NGRAM_PROMPT_LOOKUP_MIN SPECULATIVE_MAX_MODEL_LEN
+    SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE SPECULATIVE_DISABLE_BY_BATCH_SIZE MAX_LOG_LEN
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name of an option."""
+
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """How the text of a field is read: `parse` raises ValueError where it is not `wanted`."""
+
+    parse: Callable[[str], Any]
+    wanted: str
+
+
+def _rope(text: str) -> dict[str, Any]:
+    """The key `type` of old configurations is called `rope_type` now."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(text)  # noqa: TRY004 - both are a value that is refused
+    if "type" in value:
+        value.setdefault("rope_type", value.pop("type"))
+    return value
+
+
+_TEXT = Parser(str, "a text")
+_WHOLE = Parser(int, "a whole number")
+_NUMBER = Parser(float, "a number")
+_ROPE = Parser(_rope, "a JSON object")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field inside the JSON value of an option; `until` is the last version that has it."""
+
+    flag: str
+    path: tuple[str, ...]
+    parser: Parser = _TEXT
+    until: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """True means the boolean option's negative."""
+
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class WhenTrue:
+    """True means this value of an option; false means nothing."""
+
+    flag: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """No equivalent."""
+
+    reason: str
+    remedy: str
+
+
+Carrier = Alias | Field | Inverse | WhenTrue
+Meaning = Carrier | Gone
+
+SPECULATIVE = "--speculative-config"
+_HF = "--hf-overrides"
+UNSET = "unset it"
+
+#: Old name -> what carries its meaning, the first one that this version has. Read from the parsers
+#: and configuration classes of vLLM 0.6.2 to 0.33.0.
+MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
+    "TOKENIZER_NAME": (Alias("--tokenizer"),),
+    "MODEL_REVISION": (Alias("--revision"),),
+    "CUSTOM_CHAT_TEMPLATE": (Alias("--chat-template"),),
+    "OPENAI_RESPONSE_ROLE": (Alias("--response-role"),),
+    "DISABLE_LOGGING_REQUEST": (
+        Inverse("--enable-log-requests"),
+        Alias("--disable-log-requests"),
+    ),
+    "DISABLE_LOG_REQUESTS": (Inverse("--enable-log-requests"),),
+    "WORKER_USE_RAY": (WhenTrue("--distributed-executor-backend", "ray"),),
+    "GUIDED_DECODING_BACKEND": (Field("--structured-outputs-config", ("backend",)),),
+    "ROPE_SCALING": (Field(_HF, ("rope_parameters",), _ROPE),),
+    "ROPE_THETA": (Field(_HF, ("rope_parameters", "rope_theta"), _NUMBER),),
+    "SPECULATIVE_MODEL": (Field(SPECULATIVE, ("model",)),),
+    "NUM_SPECULATIVE_TOKENS": (Field(SPECULATIVE, ("num_speculative_tokens",), _WHOLE),),
+    "SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE": (
+        Field(SPECULATIVE, ("draft_tensor_parallel_size",), _WHOLE),
+    ),
+    "SPECULATIVE_MAX_MODEL_LEN": (Field(SPECULATIVE, ("max_model_len",), _WHOLE),),
+    "NGRAM_PROMPT_LOOKUP_MAX": (Field(SPECULATIVE, ("prompt_lookup_max",), _WHOLE),),
+    "NGRAM_PROMPT_LOOKUP_MIN": (Field(SPECULATIVE, ("prompt_lookup_min",), _WHOLE),),
+    "SPECULATIVE_DISABLE_BY_BATCH_SIZE": (
+        Field(SPECULATIVE, ("disable_by_batch_size",), _WHOLE, until=(0, 14)),
+        Gone(
+            "vLLM dropped that field after 0.14",
+            "see num_speculative_tokens_per_batch_size in SPECULATIVE_CONFIG; its meaning differs",
+        ),
+    ),
+    "SPEC_DECODING_ACCEPTANCE_METHOD": (
+        Gone(
+            "since 0.10 vLLM has only one acceptance method, the old default rejection_sampler",
+            f"{UNSET}, or see rejection_sample_method in SPECULATIVE_CONFIG",
+        ),
+    ),
+    "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_THRESHOLD": (
+        Gone("the typical acceptance sampler left vLLM after 0.9", UNSET),
+    ),
+    "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_ALPHA": (
+        Gone("the typical acceptance sampler left vLLM after 0.9", UNSET),
+    ),
+    "QUANTIZATION_PARAM_PATH": (
+        Gone("the scales of the KV cache now come from the checkpoint", UNSET),
+    ),
+    "USE_V2_BLOCK_MANAGER": (Gone("vLLM now has only one block manager", UNSET),),
+    "NUM_LOOKAHEAD_SLOTS": (Gone("vLLM derives it from the number of speculative tokens", UNSET),),
+    "TOKENIZER_POOL_SIZE": (Gone("vLLM no longer has a tokenizer pool", UNSET),),
+    "TOKENIZER_POOL_TYPE": (Gone("vLLM no longer has a tokenizer pool", UNSET),),
+    "TOKENIZER_POOL_EXTRA_CONFIG": (Gone("vLLM no longer has a tokenizer pool", UNSET),),
+    "LORA_EXTRA_VOCAB_SIZE": (Gone("LoRA adapters can no longer add vocabulary", UNSET),),
+    "LONG_LORA_SCALING_FACTORS": (Gone("vLLM dropped long LoRA", UNSET),),
+    "SCHEDULER_DELAY_FACTOR": (Gone("the scheduler no longer has a delay", UNSET),),
+    "PREEMPTION_MODE": (Gone("since 0.11 vLLM only recomputes", UNSET),),
+    "PREEMPTION_CHECK_PERIOD": (Gone("vLLM never had this option", UNSET),),
+    "PREEMPTION_CPU_CAPACITY": (Gone("vLLM never had this option", UNSET),),
+    "SWAP_SPACE": (Gone("vLLM no longer swaps", "see KV_OFFLOADING_SIZE, a different feature"),),
+    "MAX_SEQ_LEN_TO_CAPTURE": (
+        Gone(
+            "CUDA graphs are now sized by the tokens of a step, not by the length of a sequence",
+            "see MAX_CUDAGRAPH_CAPTURE_SIZE",
+        ),
+    ),
+    "MAX_CONTEXT_LEN_TO_CAPTURE": (
+        Alias("--max-seq-len-to-capture"),
+        Gone(
+            "CUDA graphs are now sized by the tokens of a step, not by the length of a sequence",
+            "see MAX_CUDAGRAPH_CAPTURE_SIZE",
+        ),
+    ),
+}
+
+SERVED_NAME = "OPENAI_SERVED_MODEL_NAME_OVERRIDE"
+
+
+def names() -> frozenset[str]:
+    """Every old name that is known here."""
+    return frozenset(MEANINGS) | {SERVED_NAME}
+
+
+def is_number(name: str) -> bool:
+    """Whether the old name took a number, where it is a field of a JSON option now."""
+    return any(
+        isinstance(meaning, Field) and meaning.parser in (_WHOLE, _NUMBER)
+        for meaning in MEANINGS.get(name, ())
+    )
+
+
+def carrier(name: str, catalog: Catalog) -> Meaning | None:
+    """What carries the old name's meaning in this version; None where nothing is known to."""
+    for meaning in MEANINGS.get(name, ()):
+        if isinstance(meaning, Gone) or _has(catalog, meaning):
+            return meaning
+    return None
+
+
+def is_an_option(name: str, catalog: Catalog) -> bool:
+    """Whether the general rule does what the name means.
+
+    vLLM 0.10 to 0.14 keep --disable-log-requests beside --enable-log-requests and do not look at
+    it: the other one, inverted, has the meaning.
+    """
+    known = catalog.by_variable.get(name)
+    meant = carrier(name, catalog)
+    other = catalog.option(meant.flag) if isinstance(meant, Inverse) else None
+    return known is not None and (other is None or known[0] is other)
+
+
+def _has(catalog: Catalog, meaning: Carrier) -> bool:
+    option = catalog.option(meaning.flag)
+    if option is None or (isinstance(meaning, Inverse) and not option.off):
+        return False
+    until = meaning.until if isinstance(meaning, Field) else None
+    if until is None:
+        return True
+    version = tuple(int(part) for part in re.findall(r"\d+", catalog.version)[: len(until)])
+    return version <= until

@@ -1,0 +1,83 @@
+"""Where the engine listens, and how it stops listening. Pure.
+
+What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..catalog import Catalog
+from ..findings import Applied, Fault, Finding, Findings
+from ..settings import parsers, table
+from ..settings.mode import Mode
+from ..settings.read import Settings
+from .arguments import Arguments
+from .extra_arguments import NAME
+
+SHUTDOWN_TIMEOUT = "--shutdown-timeout"
+
+
+def follow(settings: Settings, extra: Arguments) -> tuple[Settings, Findings]:
+    """`settings` with the address, the port and the certificates that `extra` gives the engine."""
+    found: list[Finding] = []
+    if extra.last("--uds"):
+        message = f"--uds in {NAME} takes the engine off TCP, where the worker looks for it"
+        found.append(Fault(NAME, "--uds", message, "remove it"))
+    if extra.value("--ssl-certfile") or extra.value("--ssl-keyfile"):
+        found += _useless_certificates(settings)
+        settings = replace(settings, engine_tls=True)
+    if host := extra.value("--host"):
+        settings = replace(settings, engine_host=host)
+    text = extra.value("--port")
+    if text is not None:
+        try:
+            settings = replace(settings, engine_port=parsers.port(text))
+        except ValueError as reason:
+            shown = f"--port {text}".rstrip()
+            found.append(Fault(NAME, shown, f"{shown} in {NAME} {reason}"))
+    return settings, Findings.of(*found, *_same_port(settings))
+
+
+def _useless_certificates(settings: Settings) -> list[Finding]:
+    if settings.mode is not Mode.QUEUE:
+        return []
+    message = f"--ssl-... in {NAME} is useless in queue mode: only the worker talks to the engine"
+    remedy = "remove it; traffic to the platform is already encrypted"
+    return [Fault(NAME, "--ssl-...", message, remedy)]
+
+
+def _same_port(settings: Settings) -> list[Finding]:
+    if settings.control_port != settings.engine_port:
+        return []
+    number = settings.control_port
+    message = f"PORT_HEALTH={number} is the engine's own port"
+    remedy = "set two different ports, for example PORT_HEALTH=8001"
+    return [Fault("PORT_HEALTH", str(number), message, remedy)]
+
+
+def drain(
+    env: Mapping[str, str], settings: Settings, catalog: Catalog | None, said: Arguments
+) -> tuple[tuple[str, ...], Findings]:
+    """The option by which the engine drains itself, where clients talk to it directly.
+
+    By default vLLM aborts at SIGTERM what runs. In queue mode the proxy has finished its jobs
+    before the engine is told.
+
+    Args:
+        env: for what the user sets himself.
+        settings: the worker's.
+        catalog: what the engine accepts.
+        said: the options that are on the command line already.
+    """
+    known = catalog is not None and catalog.option(SHUTDOWN_TIMEOUT) is not None
+    if settings.mode is Mode.QUEUE or not known or said.last(SHUTDOWN_TIMEOUT):
+        return (), Findings()
+    own = env.get("DRAIN_TIMEOUT", "").strip()
+    if env.get("VLLM_CONFIG_FILE", "").strip() and not own:
+        return (), Findings()  # the file may say it, and a default is not to win over it
+    value = f"{settings[table.DRAIN_TIMEOUT]:.0f}"
+    note = "the engine finishes what runs before it stops"
+    row = Applied(table.DRAIN_TIMEOUT.name, value, SHUTDOWN_TIMEOUT, "worker", note)
+    return (f"{SHUTDOWN_TIMEOUT}={value}",), Findings.of(row)

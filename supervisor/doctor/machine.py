@@ -1,0 +1,103 @@
+"""Looks at this machine: its engine, the settings, the disk and the ports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import ports
+from ..catalog import store
+from ..command.plan import Plan
+from ..errors import SupervisorError
+from ..models.disk import hub_cache
+from ..secrets import masked
+from ..settings import table
+from .checks import Line, Verdict, judge
+
+_PROBE = Path(__file__).parents[1] / "foreign" / "probe.py"
+_PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does not answer
+
+
+def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
+    """Every line of the report on a start of `made`, in the order of a start."""
+    engine, facts = _engine(made, env)
+    folder = models_folder(made, {**env, **made.engine_env})
+    return [
+        *engine,
+        *_configuration(made),
+        *judge(facts, env.get("MODEL_NAME", "").strip(), disk=(str(folder), _free(folder))),
+        *(_port(name, host, number) for name, host, number in made.settings.listening),
+    ]
+
+
+def models_folder(made: Plan, env: Mapping[str, str]) -> Path:
+    """Where a download goes: the folder that the command names, else the hub's cache."""
+    folder = made.value("--download-dir")
+    return Path(folder) if folder else hub_cache(env)
+
+
+def _engine(made: Plan, env: Mapping[str, str]) -> tuple[list[Line], Mapping[str, Any]]:
+    """The lines about the engine and its interpreter, and what that one says of the machine."""
+    try:
+        engine = store.installed(made.settings[table.VLLM_COMMAND], env)
+    except SupervisorError as reason:
+        return [Line("engine", Verdict.BAD, str(reason))], {}
+    version = engine.version or "of unknown version"
+    text = f"vLLM {version}, run by {engine.interpreter[0]}"
+    lines = [Line("engine", Verdict.GOOD, text)]
+    facts = _facts(engine.interpreter, _as_the_engine_has_it(made, env))
+    if facts.get("fault"):
+        why = f"the engine's interpreter failed: {facts['fault']}"
+        lines.append(Line("interpreter", Verdict.BAD, why, "install the engine again"))
+    return lines, facts
+
+
+def _facts(interpreter: Sequence[str], env: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        done = store.ask(interpreter, [str(_PROBE)], env, _PATIENCE)
+        facts: Mapping[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"fault": f"no answer within {_PATIENCE:.0f} s"}
+    except OSError as reason:
+        return {"fault": str(reason.strerror)}
+    except (ValueError, IndexError):
+        last = done.stderr.strip().splitlines()[-1:]
+        return {"fault": last[0] if last else f"exit code {done.returncode}"}
+    return facts
+
+
+def _as_the_engine_has_it(made: Plan, env: Mapping[str, str]) -> dict[str, str]:
+    """With the model, token and revision that the start would use, wherever they are said."""
+    given = {**env, **made.engine_env}
+    if revision := made.value("--revision"):
+        given["MODEL_REVISION"] = revision
+    if made.model_path is not None:
+        given["MODEL_NAME"] = made.model_path
+    return given
+
+
+def _configuration(made: Plan) -> list[Line]:
+    """What is wrong with the settings; one good line where nothing is."""
+    bad = [
+        Line("settings", Verdict.BAD, masked("", fault.message), fault.suggestion or "")
+        for fault in made.findings.errors
+    ]
+    return bad or [Line("settings", Verdict.GOOD, "all of them are valid")]
+
+
+def _free(folder: Path) -> int:
+    """The bytes that are free where a folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _port(name: str, host: str, number: int) -> Line:
+    if ports.is_free(host, number):
+        return Line("port", Verdict.GOOD, f"{number} ({name}) is free")
+    why = f"{number} ({name}) is taken by {ports.owner(number)}"
+    return Line("port", Verdict.BAD, why, f"end it, or set {name} to a free port")

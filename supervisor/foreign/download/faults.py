@@ -1,0 +1,56 @@
+"""What can go wrong with a download, each as one sentence with its remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+_NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+_REFUSED = {401, 403}  # by the hub
+_SHOWN = 300  # characters of what the hub's client said
+
+
+class DownloadError(Exception):
+    """One sentence. `again`: another try may help."""
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
+
+
+def named(fault: Exception, repository: str, revision: str | None, folder: Path) -> DownloadError:
+    """What the hub's client raised, as one sentence with its remedy."""
+    from huggingface_hub import errors
+
+    if isinstance(fault, DownloadError):
+        return fault
+    status = getattr(getattr(fault, "response", None), "status_code", None)
+    if isinstance(fault, errors.GatedRepoError):
+        return DownloadError(
+            f"{repository} is gated; accept its licence on the model's page and give HF_TOKEN of"
+            " that account"
+        )
+    if isinstance(fault, errors.RevisionNotFoundError):
+        return DownloadError(f"{repository} has no revision {revision}; correct MODEL_REVISION")
+    if isinstance(fault, errors.RepositoryNotFoundError):
+        told = "HF_TOKEN has no access to it" if os.environ.get("HF_TOKEN") else "it is private"
+        return DownloadError(
+            f"{repository} was not found, or {told}; check MODEL_NAME and HF_TOKEN"
+        )
+    if isinstance(fault, errors.HFValidationError):
+        return DownloadError(f"{repository} is no repository's name; it looks like org/name")
+    if status in _REFUSED:
+        return DownloadError(
+            f"the hub refused HF_TOKEN for {repository} with status {status}; set one that may read"
+            " it"
+        )
+    no_space = isinstance(fault, OSError) and fault.errno in _NO_SPACE
+    if no_space:
+        return DownloadError(f"no space is left in {folder} for {repository}; give it more disk")
+    first = (str(fault).strip().splitlines() or [type(fault).__name__])[0][:_SHOWN]
+    return DownloadError(
+        f"the download of {repository} broke off ({type(fault).__name__}: {first}); check the"
+        " network and HF_ENDPOINT",
+        again=True,
+    )

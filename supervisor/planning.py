@@ -1,0 +1,58 @@
+"""Makes a plan of what is on this machine: the model on its disk, and the engine's catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from .catalog import Catalog, options, store
+from .command import plan
+from .command.plan import Plan
+from .errors import SupervisorError
+from .findings import Findings, Remark
+from .models.disk import look
+from .settings import table
+from .settings.read import Settings
+
+
+def settings(env: Mapping[str, str]) -> Settings:
+    """The worker's own settings in `env`; wrong ones count as unset."""
+    return plan.make(env, None).settings
+
+
+def by_engine(
+    env: Mapping[str, str], announce: Callable[[str], None], *, or_else: str = ""
+) -> Plan:
+    """The plan for `env`, by the options of the installed engine.
+
+    Where the engine cannot be asked, it is made by the options that every known version has, and
+    its first warning says so.
+
+    Args:
+        env: the worker's environment.
+        announce: is told before the engine is asked for its options, which takes long.
+        or_else: what else the caller offers to the user where it cannot be asked.
+    """
+    own = settings(env)
+    try:
+        return by_catalog(env, _catalog(own, env, announce))
+    except SupervisorError as reason:
+        made = plan.make(env, store.common(), look(env))
+        message = f"{reason}\nOnly options that every known vLLM has are taken from variables"
+        remedy = "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE"
+        remedy += f", or {or_else}" if or_else else ""
+        at_fault = "ENGINE_CATALOG" if own[table.ENGINE_CATALOG] else "VLLM_COMMAND"
+        first = Findings.of(Remark(at_fault, message, remedy))
+        return replace(made, findings=first + made.findings)
+
+
+def by_catalog(env: Mapping[str, str], catalog: Catalog) -> Plan:
+    """The plan for `env`, by the options in `catalog`."""
+    return plan.make(env, store.with_elsewhere(catalog), look(env))
+
+
+def _catalog(own: Settings, env: Mapping[str, str], announce: Callable[[str], None]) -> Catalog:
+    if file := own[table.ENGINE_CATALOG]:
+        return options.load(Path(file))
+    return store.find(own[table.VLLM_COMMAND], env, announce)[0]

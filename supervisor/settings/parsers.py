@@ -1,0 +1,124 @@
+"""What the text of a setting may say.
+
+Each parser takes the text without white space around it, never empty, and returns the value. It
+raises ValueError with the end of a sentence that begins with the name and the text.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+
+from .mode import Mode
+
+_TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
+_FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
+
+
+def text(written: str) -> str:
+    """Any text, as it is."""
+    return written
+
+
+def mode(written: str) -> Mode:
+    """One of the three modes, in any case."""
+    try:
+        return Mode(written.lower())
+    except ValueError:
+        raise ValueError(f"is not one of {', '.join(Mode)}") from None
+
+
+def command(written: str) -> str:
+    """A command line, as it is; a shell could split it."""
+    try:
+        words = shlex.split(written)
+    except ValueError:
+        words = []
+    if not words or not words[0]:
+        raise ValueError("is not a command; a quote may be open")
+    return written
+
+
+def boolean(written: str) -> bool:
+    """True or false in the spellings that users write."""
+    word = written.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("is neither true nor false (true, 1, yes, on / false, 0, no, off)")
+
+
+def port(written: str) -> int:
+    """A TCP port."""
+    number = _integer(written)
+    if number is None or not 1 <= number <= 65535:
+        raise ValueError("is not a port number from 1 to 65535")
+    return number
+
+
+def count(written: str) -> int:
+    """A whole number, 0 or more."""
+    return _whole(written, least=0)
+
+
+def positive(written: str) -> int:
+    """A whole number, 1 or more."""
+    return _whole(written, least=1)
+
+
+def seconds(written: str) -> float:
+    """A time, 0 or more."""
+    number = _number(written)
+    if not number >= 0:
+        raise ValueError("is not a number of 0 or more")
+    return number
+
+
+def some_seconds(written: str) -> float:
+    """A time, more than 0."""
+    number = _number(written)
+    if not number > 0:
+        raise ValueError("is not a number above 0")
+    return number
+
+
+def latency(written: str) -> float | None:
+    """Milliseconds, 0 or more; None for `auto`."""
+    if written == "auto":
+        return None
+    number = _number(written)
+    if not number >= 0:
+        raise ValueError("is neither auto nor a number of 0 or more")
+    return number
+
+
+def growth(written: str) -> float:
+    """A factor, 1 or more."""
+    number = _number(written)
+    if not number >= 1:
+        raise ValueError("is not a factor of 1 or more")
+    return number
+
+
+def _number(written: str) -> float:
+    """The number; for what is none, or infinite, NaN, which fails every comparison."""
+    try:
+        number = float(written)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _whole(written: str, *, least: int) -> int:
+    number = _integer(written)
+    if number is None or number < least:
+        raise ValueError(f"is not a whole number of {least} or more")
+    return number
+
+
+def _integer(written: str) -> int | None:
+    try:
+        return int(written)
+    except ValueError:
+        return None

@@ -1,0 +1,132 @@
+"""What the supervisor makes of its settings: `read` an environment, get `Settings` and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ..findings import Applied, Findings, Ignored, Remark
+from ..secrets import masked
+from . import table
+from .mode import Mode, of_platform
+from .values import Values, take
+
+T = TypeVar("T")
+
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - plain and load-balancer mode serve the outside
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings, `settings[table.DRAIN_TIMEOUT]`, and what follows from them."""
+
+    mode: Mode = Mode.PLAIN
+    engine_host: str = _EVERYWHERE
+    engine_port: int = table.VLLM_PORT.default
+    engine_tls: bool = False
+    values: Values = field(default_factory=Values)
+
+    def __getitem__(self, setting: table.Setting[T]) -> T:
+        return self.values[setting]
+
+    @property
+    def control_host(self) -> str:
+        """The address of the control port."""
+        return self[table.CONTROL_HOST]
+
+    @property
+    def control_port(self) -> int:
+        """The TCP port of `/ping`, `/status` and `/metrics`."""
+        return self[table.PORT_HEALTH]
+
+    @property
+    def listening(self) -> tuple[tuple[str, str, int], ...]:
+        """What will listen on this machine: the variable that sets the port, address, port."""
+        return (
+            (table.VLLM_PORT.name, self.engine_host, self.engine_port),
+            (table.PORT_HEALTH.name, self.control_host, self.control_port),
+        )
+
+    @property
+    def engine_url(self) -> str:
+        """Where this machine reaches the engine."""
+        scheme = "https" if self.engine_tls else "http"
+        return f"{scheme}://{_reachable(self.engine_host)}:{self.engine_port}"
+
+    @property
+    def control_url(self) -> str:
+        """Where this machine reaches `/ping` and `/status`."""
+        return f"http://{_reachable(self.control_host)}:{self.control_port}"
+
+
+def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
+    """The settings in `env`, and what was found: what is set, without effect, or wrong.
+
+    Everything wrong is among the findings; the setting then has its default.
+    """
+    mode = _mode(env)
+    ignored = list(_without_effect(env, mode))
+    idle = {each.env for each in ignored}
+    rows = [row for row in table.TABLE if row.name not in idle]
+    values, faults = take(env, rows)
+    refused = {fault.env for fault in faults}
+    listed = [
+        Applied(row.name, masked(row.name, row.written(env)), None, "worker")
+        for row in rows
+        if row.listed and row.written(env) and row.name not in refused
+    ]
+    settings = Settings(
+        mode,
+        engine_host=_LOOPBACK if mode is Mode.QUEUE else _EVERYWHERE,
+        engine_port=values[_engine_port(mode)],
+        values=values,
+    )
+    return settings, Findings.of(*listed, *ignored, *_warnings(env, mode), *faults)
+
+
+def _mode(env: Mapping[str, str]) -> Mode:
+    values, _ = take(env, [table.WORKER_MODE])
+    return values[table.WORKER_MODE] or of_platform(env)
+
+
+def _engine_port(mode: Mode) -> table.Setting[int]:
+    return table.PORT if mode is Mode.LOAD_BALANCER else table.VLLM_PORT
+
+
+def _without_effect(env: Mapping[str, str], mode: Mode) -> Iterator[Ignored]:
+    """What is set and does nothing here."""
+    used = _engine_port(mode)
+    idle = table.VLLM_PORT if used is table.PORT else table.PORT
+    if used.is_foreign(env):
+        reason = "Kubernetes sets it for a Service named vllm; it is no setting of this worker"
+        yield Ignored(used.name, reason)
+    if _is_set(env, idle.name):
+        yield Ignored(idle.name, f"in mode {mode} it is {used.name} that sets the engine's port")
+    for row in table.TABLE:
+        if row.reader is table.Reader.LONE_PROXY and _is_set(env, row.name):
+            reason = "the worker knows its own; it counts for python -m proxy alone"
+            yield Ignored(row.name, reason)
+
+
+def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:
+    name = table.PORT_HEALTH.name
+    if mode is Mode.LOAD_BALANCER and not _is_set(env, name):
+        yield Remark(
+            name,
+            f"{name} is not set, so the platform pings the engine's own port, which refuses while"
+            " the model loads",
+            f"set {name}={table.PORT_HEALTH.default} on the endpoint",
+        )
+
+
+def _is_set(env: Mapping[str, str], name: str) -> bool:
+    return bool(env.get(name, "").strip())
+
+
+def _reachable(host: str) -> str:
+    """Where this machine reaches what listens on `host`."""
+    if host in {_EVERYWHERE, "::", "localhost"}:
+        return _LOOPBACK
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,365 @@
+"""The table of the worker's own settings: one row is all that a setting needs.
+
+The supervisor and the proxy read their values by these rows, `explain` lists what is set, and
+`make docs` writes docs/configuration.md and RunPod's forms from them. The order is that of the
+docs. A row with a `form` that tools/docs/settings.py does not place stands at the end of the forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from .parsers import (
+    boolean,
+    command,
+    count,
+    growth,
+    latency,
+    mode,
+    port,
+    positive,
+    seconds,
+    some_seconds,
+    text,
+)
+
+T = TypeVar("T")
+Form = Literal["text", "number", "toggle", "select"]
+
+
+class Reader(StrEnum):
+    """Which process makes something of a setting.
+
+    The supervisor also checks those of its proxy, so that a wrong one is named before a model is
+    loaded. LONE_PROXY is one without a supervisor, which would tell it its addresses.
+    """
+
+    SUPERVISOR = "supervisor"
+    PROXY = "proxy"
+    BOTH = "supervisor and proxy"
+    LONE_PROXY = "proxy without a supervisor"
+    BAKE = "bake"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting.
+
+    Args:
+        name: of the variable.
+        parse: makes the value of its text, or raises ValueError with the end of a sentence.
+        default: the value where the variable is not set; None for nothing.
+        sentence: what it is for.
+        reader: which process makes something of it.
+        unit: of a number.
+        form: the kind of field that offers it in RunPod's forms; None where none does.
+        options: what a select offers.
+        none: the text that stands for a default of None, where there is one.
+        listed: whether `explain` lists its text; the others are listed as what is made of them.
+        foreign: a text that begins so was not written for us, and counts as not set.
+    """
+
+    name: str
+    parse: Callable[[str], T]
+    default: T
+    sentence: str
+    reader: Reader
+    unit: str = ""
+    form: Form | None = None
+    options: tuple[str, ...] = ()
+    none: str = ""
+    listed: bool = True
+    foreign: str = ""
+
+    @property
+    def default_text(self) -> str:
+        """The default as a user would write it; empty for nothing."""
+        if self.default is None:
+            return self.none
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        if isinstance(self.default, float) and self.default.is_integer():
+            return str(int(self.default))
+        return str(self.default)
+
+    def is_foreign(self, env: Mapping[str, str]) -> bool:
+        """Whether `env` holds a text under its name that was not written for us."""
+        return bool(self.foreign) and env.get(self.name, "").strip().startswith(self.foreign)
+
+    def written(self, env: Mapping[str, str]) -> str:
+        """What `env` says of it, without white space around it; empty where it is not set."""
+        return "" if self.is_foreign(env) else env.get(self.name, "").strip()
+
+    def of(self, env: Mapping[str, str]) -> T:
+        """Its value in `env`, the default where it is not set or blank.
+
+        Raises:
+            ValueError: the parser's, the end of a sentence.
+        """
+        written = self.written(env)
+        return self.parse(written) if written else self.default
+
+
+MODEL_NAME = Setting(
+    "MODEL_NAME",
+    text,
+    None,
+    "Repository or absolute path of the model.",
+    Reader.SUPERVISOR,
+    form="text",
+    listed=False,
+)
+VLLM_EXTRA_ARGS = Setting(
+    "VLLM_EXTRA_ARGS",
+    text,
+    None,
+    "More arguments for vllm serve, split as a shell would, put at the end.",
+    Reader.SUPERVISOR,
+    form="text",
+    listed=False,
+)
+VLLM_CONFIG_FILE = Setting(
+    "VLLM_CONFIG_FILE",
+    text,
+    None,
+    "A YAML file of options, handed to --config.",
+    Reader.SUPERVISOR,
+    form="text",
+    listed=False,
+)
+BASE_PATH = Setting(
+    "BASE_PATH",
+    text,
+    "/runpod-volume",
+    "Folder of the network volume. Where it can be written, models (HF_HOME) and what vLLM,"
+    " Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
+    " found.",
+    Reader.SUPERVISOR,
+    listed=False,
+)
+WORKER_MODE = Setting(
+    "WORKER_MODE",
+    mode,
+    None,
+    "How requests come; found out from the platform's variables if it is not set.",
+    Reader.SUPERVISOR,
+)
+PORT = Setting(
+    "PORT",
+    port,
+    80,
+    "Port of the engine, in load-balancer mode only.",
+    Reader.SUPERVISOR,
+    unit="TCP port",
+)
+VLLM_PORT = Setting(
+    "VLLM_PORT",
+    port,
+    8000,
+    "Port of the engine, in queue and plain mode.",
+    Reader.BOTH,
+    unit="TCP port",
+    foreign="tcp://",  # Kubernetes writes that for a Service named vllm
+)
+VLLM_COMMAND = Setting(
+    "VLLM_COMMAND",
+    command,
+    "vllm",
+    "The engine's command.",
+    Reader.SUPERVISOR,
+)
+CONTROL_HOST = Setting(
+    "CONTROL_HOST",
+    text,
+    "127.0.0.1",
+    "Address of that port; in load-balancer mode all of them.",
+    Reader.SUPERVISOR,
+)
+PORT_HEALTH = Setting(
+    "PORT_HEALTH",
+    port,
+    8001,
+    "Port of /ping, /status and /metrics.",
+    Reader.BOTH,
+    unit="TCP port",
+)
+ENGINE_CATALOG = Setting(
+    "ENGINE_CATALOG",
+    text,
+    None,
+    "A catalogue file to use as it is, instead of the engine's own.",
+    Reader.SUPERVISOR,
+)
+STARTUP_TIMEOUT = Setting(
+    "STARTUP_TIMEOUT",
+    seconds,
+    1200.0,
+    "Seconds that a start of the engine may take.",
+    Reader.SUPERVISOR,
+    unit="s",
+    form="number",
+)
+DRAIN_TIMEOUT = Setting(
+    "DRAIN_TIMEOUT",
+    seconds,
+    60.0,
+    "Seconds that jobs in hand have at a stop.",
+    Reader.SUPERVISOR,
+    unit="s",
+    form="number",
+)
+ENGINE_STALL_TIMEOUT = Setting(
+    "ENGINE_STALL_TIMEOUT",
+    seconds,
+    300.0,
+    "Seconds for which an engine that is asked for tokens may give none to anybody. If it then"
+    " leaves a request of one token without an answer, too, it is restarted. 0: never.",
+    Reader.SUPERVISOR,
+    unit="s",
+)
+MAX_RESTARTS = Setting(
+    "MAX_RESTARTS",
+    count,
+    5,
+    "Restarts of the engine in a row before the worker gives up.",
+    Reader.SUPERVISOR,
+    unit="restarts",
+    form="number",
+)
+STRICT_ENV = Setting(
+    "STRICT_ENV",
+    boolean,
+    False,
+    "A name that looks misspelt is an error, not a warning.",
+    Reader.SUPERVISOR,
+    form="toggle",
+)
+BAKED_MODELS = Setting(
+    "BAKED_MODELS",
+    text,
+    "/models",
+    "Folder into which `bake` puts models, and where they are found.",
+    Reader.SUPERVISOR,
+)
+HF_TOKEN_FILE = Setting(
+    "HF_TOKEN_FILE",
+    text,
+    "/run/secrets/HF_TOKEN",
+    "File with the token, for `bake` alone.",
+    Reader.BAKE,
+)
+MAX_CONCURRENCY = Setting(
+    "MAX_CONCURRENCY",
+    positive,
+    300,
+    "Jobs that one worker has in hand at the same time.",
+    Reader.PROXY,
+    unit="jobs",
+    form="number",
+)
+DEFAULT_BATCH_SIZE = Setting(
+    "DEFAULT_BATCH_SIZE",
+    positive,
+    50,
+    "Most tokens in one batch of a stream.",
+    Reader.PROXY,
+    unit="tokens",
+    form="number",
+)
+DEFAULT_MIN_BATCH_SIZE = Setting(
+    "DEFAULT_MIN_BATCH_SIZE",
+    positive,
+    1,
+    "Tokens in the first batch of a stream.",
+    Reader.PROXY,
+    unit="tokens",
+    form="number",
+)
+DEFAULT_BATCH_SIZE_GROWTH_FACTOR = Setting(
+    "DEFAULT_BATCH_SIZE_GROWTH_FACTOR",
+    growth,
+    3.0,
+    "How fast batches grow: 1, 3, 9, 27.",
+    Reader.PROXY,
+    unit="factor",
+    form="number",
+)
+BATCH_MAX_LATENCY_MS = Setting(
+    "BATCH_MAX_LATENCY_MS",
+    latency,
+    None,
+    "Milliseconds that a token may wait for its batch; auto follows the load, 0: only full"
+    " batches.",
+    Reader.PROXY,
+    unit="ms",
+    form="text",
+    none="auto",
+)
+RAW_OPENAI_OUTPUT = Setting(
+    "RAW_OPENAI_OUTPUT",
+    boolean,
+    True,
+    "Streams as server-sent events, which OpenAI clients need; off: as lists.",
+    Reader.PROXY,
+    form="toggle",
+)
+LOG_CONTENT = Setting(
+    "LOG_CONTENT",
+    boolean,
+    False,
+    "Log what every job asks and is answered; never log it otherwise.",
+    Reader.PROXY,
+    form="toggle",
+)
+REQUEST_IDLE_TIMEOUT = Setting(
+    "REQUEST_IDLE_TIMEOUT",
+    some_seconds,
+    600.0,
+    "Seconds of silence after which a request to the engine is given up.",
+    Reader.PROXY,
+    unit="s",
+    form="number",
+)
+ENGINE_WAIT_TIMEOUT = Setting(
+    "ENGINE_WAIT_TIMEOUT",
+    seconds,
+    600.0,
+    "Seconds that a job waits for an engine.",
+    Reader.PROXY,
+    unit="s",
+    form="number",
+)
+ALLOWED_ROUTES = Setting(
+    "ALLOWED_ROUTES",
+    text,
+    "",
+    "Routes that jobs may use beside the inference routes, parted by commas.",
+    Reader.PROXY,
+    form="text",
+)
+ENGINE_URL = Setting(
+    "ENGINE_URL",
+    text,
+    None,
+    "For the proxy alone: the engine to relay to.",
+    Reader.LONE_PROXY,
+)
+CONTROL_URL = Setting(
+    "CONTROL_URL",
+    text,
+    None,
+    "For the proxy alone: its supervisor.",
+    Reader.LONE_PROXY,
+)
+
+#: Every row above, in its order.
+TABLE: tuple[Setting[Any], ...] = tuple(
+    row for row in list(globals().values()) if isinstance(row, Setting)
+)
+
+#: Never handed to the engine: vLLM warns of unknown VLLM_ variables, and VLLM_PORT has another
+#: meaning there (its internal ports).
+WORKER_VARIABLES = frozenset(row.name for row in TABLE)

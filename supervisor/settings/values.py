@@ -1,0 +1,49 @@
+"""The values of settings in an environment, as every process takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from ..findings import Fault
+from ..secrets import masked
+from .table import Setting
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Settings to be looked up by their rows: `values[table.DRAIN_TIMEOUT]` is seconds."""
+
+    #: Only what differs from the defaults; not shown, because a key may be among it.
+    _changed: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        return cast("T", self._changed.get(setting.name, setting.default))
+
+
+def take(
+    env: Mapping[str, str], settings: Iterable[Setting[Any]]
+) -> tuple[Values, tuple[Fault, ...]]:
+    """The values of `settings` in `env`, and what is wrong with them.
+
+    A setting that is not set, blank or refused has its default.
+    """
+    changed: dict[str, object] = {}
+    faults = []
+    for setting in settings:
+        try:
+            value = setting.of(env)
+        except ValueError as reason:
+            faults.append(_fault(setting, env, reason))
+        else:
+            if value != setting.default:
+                changed[setting.name] = value
+    return Values(changed), tuple(faults)
+
+
+def _fault(setting: Setting[Any], env: Mapping[str, str], reason: ValueError) -> Fault:
+    shown = masked(setting.name, setting.written(env))
+    return Fault(setting.name, shown, f"{setting.name}={shown} {reason}")

@@ -1,0 +1,86 @@
+"""Asks the worker that runs on this machine how it stands, and says it to a person."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import BadArgument, SupervisorError
+
+_LONGEST_WAIT = 3600.0  # seconds that a worker waits for a state
+_GRACE = 5.0  # seconds for an answer that comes when the wait is over
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the worker said: `/status` as it is, and for a person.
+
+    `reached`: the state that was waited for came; without one, True.
+    """
+
+    body: Mapping[str, Any]
+    text: str
+    reached: bool
+
+
+def ask(control_url: str, wait: str | None, timeout: float) -> Answer:
+    """Ask for the state, or wait for one.
+
+    Args:
+        control_url: where the control port is, `http://HOST:PORT`.
+        wait: answer when this state is reached; None: at once.
+        timeout: seconds to wait at most.
+
+    Raises:
+        BadArgument: the worker does not know this state, or does not wait that long.
+        SupervisorError: no worker answers there.
+    """
+    url = f"{control_url}/status"
+    if wait:
+        url += "?" + urllib.parse.urlencode({"wait": wait, "timeout": timeout})
+    try:
+        code, body = _get(url, max(0.0, min(_LONGEST_WAIT, timeout)) + _GRACE)
+        if code == http.client.BAD_REQUEST:
+            raise BadArgument(body["error"])
+        text = as_text(body, time.time())
+    # The last three: the answer of another program, such as an engine.
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        raise SupervisorError(
+            f"no worker answers at {control_url}; start one or set PORT_HEALTH to its port"
+        ) from None
+    return Answer(body, text, reached=http.client.OK <= code < http.client.MULTIPLE_CHOICES)
+
+
+def _get(url: str, timeout: float) -> tuple[int, Any]:
+    """The status and the decoded JSON at `url`, which no proxy and no redirection leads away."""
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(urllib.request.HTTPHandler())
+    with opener.open(url, timeout=timeout) as answer:
+        return answer.status, json.load(answer)
+
+
+def as_text(found: Mapping[str, Any], now: float) -> str:
+    """The body of `/status` for a person; `now` in Unix time."""
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    rows = [
+        ("state", f"{found['state']} for {max(0.0, now - found['since']):.0f} s"),
+        ("doing", found["doing"]),
+        ("mode", found["mode"]),
+        ("model", found["model"]),
+        ("versions", versions),
+        ("engine", found["engine_pid"] and f"process {found['engine_pid']}"),
+        ("restarts", str(found["restarts"])),
+        ("last failure", found["last_failure"]),
+        ("start", ", ".join(f"{name} {took:.1f} s" for name, took in found["phases"].items())),
+    ]
+    if found["jobs"] is not None:
+        jobs = dict(found["jobs"])
+        rows.append(("jobs", f"{jobs.pop('jobs')} in hand"))
+        rows += [("", f"{count} {name.replace('_', ' ')}") for name, count in jobs.items()]
+    return "\n".join(f"{name:<13} {value}" for name, value in rows if value)

@@ -1,0 +1,104 @@
+"""What the log says of a step of the lifecycle. Pure: each cause is said once."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from .lifecycle import (
+    BackingOff,
+    Event,
+    ExitCode,
+    Killed,
+    Leaving,
+    Phase,
+    Policy,
+    Probed,
+    ProxyExited,
+    ProxyWaiting,
+    Ready,
+    Serving,
+    State,
+)
+
+Line = tuple[int, str]
+
+
+def lines(before: State, event: Event, after: State, policy: Policy, now: float) -> list[Line]:
+    """The lines about the step from `before` to `after`, each with its level.
+
+    Args:
+        before: where the worker stood.
+        event: what happened.
+        after: where it stands.
+        policy: the times that are told.
+        now: the time on the clock of the state's deadlines, in seconds.
+    """
+    end = _end(before, after, policy)
+    if after.phase is Phase.FAILED:
+        return end or _proxy_lost(event)
+    return end + _engine(before, event, after, policy, now) + _proxy(event, after, now)
+
+
+def how_to_use(port: int, model: str | None) -> str:
+    """A command to try the engine with; None: it asks for a key, or serves no model by name."""
+    url = f"http://localhost:{port}/v1"
+    if model is None:
+        return f"try: curl {url}/models"
+    body = {"model": model, "messages": [{"role": "user", "content": "What is this?"}]}
+    return (
+        f"try: curl {url}/chat/completions -H 'Content-Type: application/json'"
+        f" -d '{json.dumps(body)}'"
+    )
+
+
+def _engine(before: State, event: Event, after: State, policy: Policy, now: float) -> list[Line]:
+    match before.engine, after.engine:
+        case was, Serving() if not isinstance(was, Serving) and isinstance(event, Ready):
+            return [(logging.INFO, f"ready after {event.seconds:.1f} s")]
+        case Serving(), Leaving() if isinstance(event, Probed):
+            return [(logging.ERROR, "the engine says that it is dead")]
+        case was, Killed(why=str(why), late=False) if not isinstance(was, Killed):
+            return [(logging.ERROR, f"restarting the engine: {why}")]
+        case was, BackingOff(until=until):
+            said = isinstance(was, Killed) and was.why is not None and not was.late
+            cause = "" if said else f": {after.history.last_failure}"
+            wait = max(0.0, until - now)
+            number = f"failure {after.history.failures} of at most {policy.max_restarts}"
+            return [(logging.WARNING, f"restarting the engine in {wait:.1f} s ({number}){cause}")]
+    return []
+
+
+def _proxy(event: Event, after: State, now: float) -> list[Line]:
+    if not isinstance(event, ProxyExited) or not isinstance(after.proxy, ProxyWaiting):
+        return _proxy_lost(event)
+    wait = max(0.0, after.proxy.until - now)
+    return [(logging.ERROR, f"restarting the proxy in {wait:.1f} s: it {_ended(event)}")]
+
+
+def _proxy_lost(event: Event) -> list[Line]:
+    """In an end the proxy is expected to end, but not to leave jobs."""
+    if isinstance(event, ProxyExited) and event.jobs:
+        return [(logging.ERROR, f"the proxy {_ended(event)}")]
+    return []
+
+
+def _ended(event: ProxyExited) -> str:
+    why = f": {event.cause}" if event.cause else ""
+    return f"ended with code {event.code} and {event.jobs} jobs in hand{why}"
+
+
+def _end(before: State, after: State, policy: Policy) -> list[Line]:
+    if after.phase is before.phase:
+        return []
+    match after.phase:
+        case Phase.DRAINING:
+            drain = f"stopping: jobs in hand have {policy.drain_timeout:.0f} s"
+            return [(logging.INFO, drain)]
+        case Phase.STOPPED:
+            return [(logging.INFO, "stopped")]
+        case Phase.FAILED:
+            code = ExitCode.UNEXPECTED if after.exit_code is None else after.exit_code
+            cause = after.history.last_failure
+            return [(logging.ERROR, f"giving up with exit code {int(code)}: {cause}")]
+    return []

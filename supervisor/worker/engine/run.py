@@ -1,0 +1,250 @@
+"""One run of the engine: from its spawn until nothing of its process group is left.
+
+It knows a plan and a way to put events, and decides nothing: what follows from an event is the
+lifecycle's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...command import plan as planned
+from ...command.plan import Plan
+from ...settings import table
+from ...settings.mode import Mode
+from .. import announce, lifecycle
+from ..process.child import Child
+from ..process.launcher import Launcher
+from . import phases
+from .memory import MemoryWatch
+from .phases import Start
+
+if TYPE_CHECKING:  # imported after the spawn
+    import httpx
+
+    from .health import Health
+
+log = logging.getLogger("supervisor")
+
+_PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
+_LOOK_EVERY = 5.0  # seconds between two looks at what was killed for memory
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Who waits for the engine, as it is known outside of it.
+
+    `waiting` counts requests in hand, `tokens` the tokens that have come so far.
+    """
+
+    waiting: Callable[[], int]
+    tokens: Callable[[], int]
+
+
+class EngineRun:
+    """One engine.
+
+    Args:
+        plan: what is run.
+        env: the worker's environment.
+        launcher: starts it.
+        put: takes the events: Ready, Probed, Stalled, Ended, Exited.
+        demand: who waits for it.
+        first: whether it is the worker's first engine, of which more is said.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        env: Mapping[str, str],
+        launcher: Launcher,
+        put: Callable[[lifecycle.Event], None],
+        demand: Demand,
+        *,
+        first: bool,
+    ) -> None:
+        self._plan = plan
+        self._settings = plan.settings
+        self._env = planned.engine_environment(env, plan)
+        self._launcher = launcher
+        self._put = put
+        self._demand = demand
+        self._first = first
+        self._start = Start()
+        self._killed = MemoryWatch()
+        self._child: Child | None = None
+        self._spawned_after = 0.0
+        #: Seconds of the start's phases, once it is over, and of all of it as `engine_start`.
+        self.phases: dict[str, float] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """Its process; None while there is none."""
+        return None if self._child is None else self._child.pid
+
+    @property
+    def doing(self) -> str | None:
+        """What its start is doing, in words; None where none is under way."""
+        return None if self._child is None or self._start.over else self._start.words
+
+    def terminate(self) -> None:
+        """SIGTERM: vLLM's API server ends its own processes in order."""
+        if self._child is not None:
+            self._child.terminate()
+
+    def kill(self) -> None:
+        """SIGKILL to all of its group."""
+        if self._child is not None:
+            self._child.signal(signal.SIGKILL)
+
+    async def spawn(self) -> None:
+        """Start it.
+
+        Raises:
+            SupervisorError: the system could not.
+        """
+        self._child = await self._launcher.spawn(
+            (*self._plan.before, *self._plan.command), self._env, "/", observe=self._start.feed
+        )
+        if self._first:
+            self._spawned_after = phases.own_seconds()
+        log.info("engine spawned, pid %d", self._child.pid)
+
+    async def run(self) -> None:
+        """Watch it until its whole group is gone, and put `Exited`."""
+        from ... import diagnosis  # its patterns take 8 ms to compile: after the spawn, not before
+
+        child = self._child
+        if child is None:
+            return
+        code, out_of_memory = await self._until_ended(child)
+        await child.wait()
+        self._child = None
+        self._launcher.release(child)
+        cause = diagnosis.diagnose(
+            code,
+            child.last_lines(),
+            self._plan.model,
+            out_of_memory=out_of_memory,
+            was_ready=self._start.over,
+        )
+        left = not child.gone or not await self._launcher.orphans.end()
+        self._put(
+            lifecycle.Exited(
+                str(cause),
+                cause.kind,
+                final=cause.final,
+                code=code,
+                doing=None if self._start.over else self._start.words,
+                left=left,
+                out_of_memory=out_of_memory,
+            )
+        )
+
+    async def _until_ended(self, child: Child) -> tuple[int, bool]:
+        """Its exit code, and whether the kernel killed something for memory just before.
+
+        Asked at once, for what is left of its group may take long to go.
+        """
+        async with asyncio.TaskGroup() as group:
+            watches = [
+                group.create_task(watch)
+                for watch in (
+                    self._watch_memory(),
+                    self._watch_health(child),
+                    self._watch_download(),
+                )
+            ]
+            code = await child.ended()
+            out_of_memory = self._killed.killed_lately()
+            self._put(lifecycle.Ended())
+            for watch in watches:
+                watch.cancel()
+        return code, out_of_memory
+
+    # --- what is watched ---
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self._killed.look()
+
+    async def _watch_health(self, child: Child) -> None:
+        from . import health
+
+        async with health.client(self._settings.engine_url, self._key()) as engine:
+            await self._until_ready(engine)
+            alarm = asyncio.Event()
+            child.unobserved()
+            child.tell_of_deaths(alarm.set)
+            self._is_ready()
+            async with asyncio.TaskGroup() as beside:
+                if self._settings[table.ENGINE_STALL_TIMEOUT]:
+                    beside.create_task(self._watch_stall())
+                if self._settings.mode is Mode.PLAIN and self._first:
+                    model = await health.served_model(engine)
+                    log.info("%s", announce.how_to_use(self._settings.engine_port, model))
+                await health.watch(engine, self._probed, alarm)
+
+    async def _until_ready(self, engine: httpx.AsyncClient) -> None:
+        from . import health
+
+        async with asyncio.TaskGroup() as group:
+            progress = group.create_task(self._show_progress())
+            await health.until_ready(engine)
+            progress.cancel()
+
+    def _is_ready(self) -> None:
+        self._start.ended()
+        spawn = {"spawn": self._spawned_after} if self._first else {}
+        shown = {**spawn, **self._start.seconds}
+        for line in phases.table(shown):
+            log.info("start: %s", line)
+        took = time.monotonic() - self._start.began
+        self.phases = {**shown, "engine_start": took}
+        self._put(lifecycle.Ready(took))
+
+    async def _probed(self, answer: Health) -> None:
+        from .health import Health
+
+        if answer is Health.UNKNOWN:
+            log.warning("no health probe: this process has no file descriptor left")
+        else:
+            self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.DEAD))
+
+    async def _watch_stall(self) -> None:
+        from . import health, stall
+
+        async def report(seconds: float) -> None:
+            self._put(lifecycle.Stalled(seconds))
+
+        async with health.client(self._settings.engine_url, self._key()) as engine:
+            await stall.watch(
+                engine,
+                self._settings[table.ENGINE_STALL_TIMEOUT],
+                waiting=self._demand.waiting,
+                tokens=self._demand.tokens,
+                report=report,
+            )
+
+    async def _watch_download(self) -> None:
+        from . import download
+
+        await download.watch_plan(self._start, self._plan, self._env)
+
+    def _key(self) -> str:
+        return self._env.get("VLLM_API_KEY", "")
+
+    # --- what is said ---
+
+    async def _show_progress(self) -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_EVERY)
+            took = time.monotonic() - self._start.began
+            log.info("engine is %s, %.0f s so far", self._start.words, took)

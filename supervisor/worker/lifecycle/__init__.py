@@ -1,0 +1,97 @@
+"""The lifecycle of the worker as a pure function: `(state, event, now) -> (state, actions)`.
+
+::
+
+    STARTING --ready--> READY --exit, hung, stalled, dead--> RESTARTING --ready--> READY
+        |                 |                                    |
+        +------ exit, late: RESTARTING                         +-- restarts used up --> FAILED
+        +------ configuration error --> FAILED
+    any of these --stop--> DRAINING --jobs done, engine gone--> STOPPED
+
+STARTING is the first start. RESTARTING covers the end of a lost engine, the back-off and the starts
+after the first one. `Exited` means that the engine's whole process group is gone, so two engines
+never run at once. FAILED goes on until the proxy has told each job, and the platform, why.
+
+Everything that is waited for has a deadline; the caller delivers `Due` when `due` has passed.
+
+::
+
+    step       begin and step: which of the two below an event is for
+    working    the engine and the proxy while the worker works
+    ending     stop, drain, give up
+    state      the engine, the proxy and the end, each one of a few types
+    events     what comes in, what goes out
+    policy     the times, each with its reason
+"""
+
+from .events import (
+    Action,
+    Due,
+    Ended,
+    Event,
+    ExitCode,
+    Exited,
+    JobsDone,
+    Probed,
+    ProxyExited,
+    Ready,
+    Stalled,
+    Stop,
+)
+from .policy import Policy, backoff
+from .state import (
+    BackingOff,
+    Draining,
+    Finished,
+    GivingUp,
+    History,
+    Killed,
+    Leaving,
+    NoEngine,
+    NoProxy,
+    Phase,
+    ProxyKilled,
+    ProxyRunning,
+    ProxyWaiting,
+    Serving,
+    Stage,
+    Starting,
+    State,
+)
+from .step import begin, step
+
+__all__ = [
+    "Action",
+    "BackingOff",
+    "Draining",
+    "Due",
+    "Ended",
+    "Event",
+    "ExitCode",
+    "Exited",
+    "Finished",
+    "GivingUp",
+    "History",
+    "JobsDone",
+    "Killed",
+    "Leaving",
+    "NoEngine",
+    "NoProxy",
+    "Phase",
+    "Policy",
+    "Probed",
+    "ProxyExited",
+    "ProxyKilled",
+    "ProxyRunning",
+    "ProxyWaiting",
+    "Ready",
+    "Serving",
+    "Stage",
+    "Stalled",
+    "Starting",
+    "State",
+    "Stop",
+    "backoff",
+    "begin",
+    "step",
+]

@@ -1,0 +1,115 @@
+"""What comes into the lifecycle, and what goes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class ExitCode(IntEnum):
+    """What the worker ends with when the lifecycle decides it."""
+
+    OK = 0
+    UNEXPECTED = 1
+    RESTARTS_USED_UP = 70
+    NOT_READY_IN_TIME = 71
+    CONFIGURATION = 78
+    NOT_EXECUTABLE = 126
+    NOT_FOUND = 127
+    OUT_OF_MEMORY = 137
+
+
+class Action(StrEnum):
+    """What the caller has to do, in the order given."""
+
+    SPAWN_ENGINE = "spawn the engine"
+    TERMINATE_ENGINE = "SIGTERM to the engine"
+    KILL_ENGINE = "SIGKILL to the engine's group"
+    SPAWN_PROXY = "spawn the proxy"
+    DRAIN_JOBS = "take no more jobs, finish those in hand"
+    ABORT_JOBS = "end jobs in hand with an error"
+    KILL_PROXY = "SIGKILL to the proxy"
+    EXIT = "end the worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The engine answered 200 on /health, so many seconds after its spawn."""
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The engine's own process has ended; others of its group may go on for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The engine's whole process group is gone, or the engine could not be spawned.
+
+    Attributes:
+        cause: why, by what the engine said; one sentence with its remedy.
+        kind: the short name of that cause, as `diagnosis` has them.
+        final: another start would end the same way.
+        code: the exit code of its own process, negative for a signal; None: it was not spawned.
+        doing: what a start was doing; None for an engine that had been ready.
+        left: some of the group could not be killed, so that nothing may be started beside it.
+        out_of_memory: the kernel killed a process for memory shortly before.
+    """
+
+    cause: str
+    kind: str = "unknown"
+    final: bool = False
+    code: int | None = None
+    doing: str | None = None
+    left: bool = False
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The answer of a probe while the engine was ready. `dead`: the engine says so itself."""
+
+    healthy: bool
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Requests run, and for this many seconds nothing has moved nor was a probe answered."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyExited:
+    """The proxy has ended, by itself or because it was told to.
+
+    Attributes:
+        code: its exit code, negative for a signal.
+        cause: what it said of its end.
+        jobs: how many it had in hand: the next one answers them, or tells them why not.
+    """
+
+    code: int
+    cause: str | None = None
+    jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobsDone:
+    """No request runs any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The worker was asked to stop; the second one skips the waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The state's deadline has passed."""
+
+
+Event = Ready | Ended | Exited | Probed | Stalled | ProxyExited | JobsDone | Stop | Due

@@ -1,0 +1,37 @@
+"""Begins, and takes one step."""
+
+from __future__ import annotations
+
+from . import ending, working
+from .events import Action, Event
+from .policy import Policy
+from .state import Draining, Finished, GivingUp, NoProxy, ProxyRunning, Starting, State
+
+Step = tuple[State, tuple[Action, ...]]
+
+
+def begin(policy: Policy, now: float, *, proxy: bool) -> Step:
+    """The first step: spawn the engine, and the proxy beside it in queue mode."""
+    state = State(Starting(now + policy.startup_timeout), ProxyRunning(now) if proxy else NoProxy())
+    spawn_proxy = (Action.SPAWN_PROXY,) if proxy else ()
+    return state, (Action.SPAWN_ENGINE, *spawn_proxy)
+
+
+def step(state: State, event: Event, policy: Policy, now: float, jitter: float = 0.0) -> Step:
+    """What `event` makes of `state`.
+
+    Args:
+        state: where the worker stands.
+        event: what has happened.
+        policy: how long each thing may take.
+        now: the time, in seconds on the clock of the state's deadlines.
+        jitter: 0 to 1; spreads the back-off of many workers.
+    """
+    match state.end:
+        case Finished():
+            return state, ()
+        case GivingUp() as end:
+            return ending.while_giving_up(state, end, event, policy, now)
+        case Draining() as end:
+            return ending.while_draining(state, end, event, policy, now)
+    return working.while_working(state, event, policy, now, jitter)

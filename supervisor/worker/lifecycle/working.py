@@ -1,0 +1,186 @@
+"""The engine and the proxy while the worker works."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .ending import Step, give_up, stop
+from .events import (
+    Action,
+    Due,
+    Ended,
+    Event,
+    ExitCode,
+    Exited,
+    Probed,
+    ProxyExited,
+    Ready,
+    Stalled,
+    Stop,
+)
+from .policy import Policy, backoff
+from .state import (
+    BackingOff,
+    Killed,
+    Leaving,
+    NoEngine,
+    NoProxy,
+    Process,
+    ProxyRunning,
+    ProxyWaiting,
+    Serving,
+    Starting,
+    State,
+)
+
+#: Kinds of an engine's end that have an exit code of their own.
+_CODES = {
+    "out-of-memory": ExitCode.OUT_OF_MEMORY,
+    "command-not-found": ExitCode.NOT_FOUND,
+    "command-not-executable": ExitCode.NOT_EXECUTABLE,
+}
+
+
+def while_working(state: State, event: Event, policy: Policy, now: float, jitter: float) -> Step:
+    """What `event` makes of a worker that works."""
+    match event:
+        case Stop():
+            return stop(state, policy, now)
+        case Due():
+            return _due(state, policy, now)
+        case Exited() if isinstance(state.engine, Process):
+            return _exited(state, state.engine, event, policy, now, jitter)
+        case ProxyExited() if isinstance(state.proxy, ProxyRunning):
+            return _proxy_exited(state, state.proxy, event, policy, now, jitter)
+    match state.engine, event:
+        case Starting(), Ready():
+            history = replace(state.history, was_ready=True)
+            return replace(state, engine=Serving(now), history=history), ()
+        case ((Starting() | Serving() | Leaving()), Ended()):
+            return _leave(state, policy, now, ended=True)
+        case Serving() as serving, Probed():
+            return _probed(state, serving, event, policy, now)
+        case Serving(), Stalled(seconds):
+            reason = f"requests ran, and for {seconds:.0f} s the engine gave no token to any"
+            return _kill(state, reason, policy, now)
+    return state, ()
+
+
+# --- the engine ---
+
+
+def _probed(state: State, serving: Serving, event: Probed, policy: Policy, now: float) -> Step:
+    if event.dead:
+        # It ends by itself, and its last lines say why: better than what we could say.
+        return _leave(state, policy, now, ended=False)
+    if event.healthy:
+        state = _forgiven(state, serving, policy, now)
+        return replace(state, engine=replace(serving, missed=0)), ()
+    missed = serving.missed + 1
+    if missed < policy.hung_after:
+        return replace(state, engine=replace(serving, missed=missed)), ()
+    return _kill(state, f"the engine did not answer {missed} health probes in a row", policy, now)
+
+
+def _forgiven(state: State, serving: Serving, policy: Policy, now: float) -> State:
+    """After a long healthy time the failures before it count no more."""
+    if now - serving.since < policy.healthy_again:
+        return state
+    return replace(state, history=replace(state.history, failures=0))
+
+
+def _leave(state: State, policy: Policy, now: float, *, ended: bool) -> Step:
+    if isinstance(state.engine, Serving):
+        state = _forgiven(state, state.engine, policy, now)
+    return replace(state, engine=Leaving(now + policy.end_grace, ended)), ()
+
+
+def _kill(state: State, why: str | None, policy: Policy, now: float, *, late: bool = False) -> Step:
+    if isinstance(state.engine, Serving):
+        state = _forgiven(state, state.engine, policy, now)
+    killed = Killed(now + policy.kill_grace, why, late)
+    return replace(state, engine=killed), (Action.KILL_ENGINE,)
+
+
+def _exited(
+    state: State, engine: Process, event: Exited, policy: Policy, now: float, jitter: float
+) -> Step:
+    if isinstance(engine, Serving):
+        state = _forgiven(state, engine, policy, now)
+    history = replace(state.history, last_failure=_cause(engine, event))
+    state = replace(state, engine=NoEngine(), history=history)
+    if event.left:
+        return give_up(state, ExitCode.UNEXPECTED, policy, now)
+    code = _CODES.get(event.kind)
+    if event.final and not history.was_ready:
+        return give_up(state, code or ExitCode.CONFIGURATION, policy, now)
+    if history.failures >= policy.max_restarts:
+        late = isinstance(engine, Killed) and engine.late
+        last = ExitCode.NOT_READY_IN_TIME if late else code or ExitCode.RESTARTS_USED_UP
+        return give_up(state, last, policy, now)
+    return replace(
+        state,
+        engine=BackingOff(now + backoff(history.failures, policy, jitter)),
+        history=replace(history, failures=history.failures + 1),
+    ), ()
+
+
+def _cause(engine: Process, event: Exited) -> str:
+    """Our reason, where we killed it for one. But what the kernel killed for memory is no hang."""
+    if not isinstance(engine, Killed) or engine.why is None or event.out_of_memory:
+        return event.cause
+    return f"{engine.why}, still {event.doing}" if event.doing else engine.why
+
+
+# --- the proxy ---
+
+
+def _proxy_exited(
+    state: State,
+    proxy: ProxyRunning,
+    event: ProxyExited,
+    policy: Policy,
+    now: float,
+    jitter: float,
+) -> Step:
+    history = state.history
+    ended = event.cause or f"the proxy ended with code {event.code}; its lines above say why"
+    failed = replace(state, history=replace(history, last_failure=ended), proxy=NoProxy())
+    # The SDK's fitness checks end it with 1 and a cause; without one it is a fault of the proxy's.
+    unfit = event.code == ExitCode.UNEXPECTED and event.cause is not None
+    if unfit or event.code == ExitCode.CONFIGURATION:
+        return give_up(failed, ExitCode(event.code), policy, now, jobs_left=event.jobs > 0)
+    lasted = now - proxy.since >= policy.proxy_healthy_again
+    failures = 0 if lasted else history.proxy_failures
+    if failures >= policy.max_restarts:
+        return give_up(failed, ExitCode.RESTARTS_USED_UP, policy, now, jobs_left=event.jobs > 0)
+    delay = min(policy.proxy_backoff_most, backoff(failures, policy, jitter))
+    return replace(
+        state,
+        proxy=ProxyWaiting(now + delay, jobs_left=event.jobs > 0),
+        history=replace(history, proxy_failures=failures + 1),
+    ), ()
+
+
+# --- deadlines ---
+
+
+def _due(state: State, policy: Policy, now: float) -> Step:
+    if isinstance(state.proxy, ProxyWaiting) and now >= state.proxy.until:
+        return replace(state, proxy=ProxyRunning(now)), (Action.SPAWN_PROXY,)
+    match state.engine:
+        case BackingOff(until=until) if now >= until:
+            history = replace(state.history, restarts=state.history.restarts + 1)
+            starting = Starting(now + policy.startup_timeout)
+            return replace(state, engine=starting, history=history), (Action.SPAWN_ENGINE,)
+        case Starting(until=until) if now >= until:
+            reason = f"the engine was not ready after {policy.startup_timeout:.0f} s"
+            return _kill(state, reason, policy, now, late=True)
+        case Leaving(until=until, ended=ended) if now >= until:
+            silent = "the engine said that it is dead and did not end"
+            return _kill(state, None if ended else silent, policy, now)
+        case Killed(until=until) if now >= until:
+            stuck = "the engine's processes cannot be killed"
+            history = replace(state.history, last_failure=stuck)
+            return give_up(replace(state, history=history), ExitCode.UNEXPECTED, policy, now)
+    return state, ()

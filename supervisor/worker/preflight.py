@@ -1,0 +1,54 @@
+"""What is looked at, and written, before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import ports
+from ..errors import ConfigurationError
+from ..files import write_whole
+from ..settings.read import Settings
+
+
+def check_model(model: str | None) -> None:
+    """Refuse a path that does not exist before a GPU is paid for.
+
+    Raises:
+        ConfigurationError: the path is not there.
+    """
+    if model is not None and model.startswith("/") and not Path(model).exists():
+        raise ConfigurationError(
+            f"MODEL_NAME={model} does not exist on this machine; give the path of a model's folder"
+            " or the name of a repository"
+        )
+
+
+def check_ports(settings: Settings) -> None:
+    """Refuse a port that somebody listens on already: vLLM would share it with them.
+
+    Raises:
+        ConfigurationError: one is taken; with its owner.
+    """
+    for name, host, number in settings.listening:
+        if not ports.is_free(host, number):
+            raise ConfigurationError(
+                f"port {number} is taken by {ports.owner(number)};"
+                f" end it or set {name} to a free port"
+            )
+
+
+def write(files: Mapping[str, str]) -> None:
+    """Write what the engine reads: path -> text.
+
+    Raises:
+        ConfigurationError: one cannot be written.
+    """
+    for path, text in files.items():
+        try:
+            write_whole(Path(path), text)
+        except OSError as reason:
+            raise ConfigurationError(
+                f"{path}, which the engine reads, cannot be written: {reason.strerror};"
+                " set TMPDIR to a writable folder"
+            ) from None

@@ -1,0 +1,61 @@
+"""What a child and its descendants print: handed on unchanged, its last lines kept."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from ..logs import LogSink
+
+_CHUNK = 64 * 1024  # bytes in one read, and of a line that does not end
+_TAIL_LINES = 200  # enough to hold a traceback of vLLM with the lines that say why
+
+
+class Output:
+    """A pipe for a child's output: read by a thread, its tail kept, handed on unchanged."""
+
+    def __init__(self, sink: LogSink, observe: Callable[[bytes], None] | None = None) -> None:
+        self.tail = Tail()
+        #: Called with the bytes by the reading thread; None once nobody wants to know.
+        self.observe = observe
+        self._sink = sink
+        self._read_fd, self.write_fd = os.pipe()
+        self._thread = threading.Thread(target=self._read_all, name="log-reader", daemon=True)
+        self._thread.start()
+
+    def spawned(self) -> None:
+        """Close our copy of the child's end: the pipe ends with the last process that has it."""
+        os.close(self.write_fd)
+
+    def join(self, timeout: float) -> None:
+        """Wait until the pipe has ended, so that the tail is whole; `timeout` seconds at most."""
+        self._thread.join(timeout)
+
+    def _read_all(self) -> None:
+        while data := os.read(self._read_fd, _CHUNK):
+            self.tail.feed(data)
+            if (observe := self.observe) is not None:
+                observe(data)
+            self._sink.write(data)
+        os.close(self._read_fd)
+
+
+class Tail:
+    """The last lines of a stream of bytes."""
+
+    def __init__(self, lines: int = _TAIL_LINES) -> None:
+        self._lines: deque[str] = deque(maxlen=lines)
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes; a line may come in pieces."""
+        *complete, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[-_CHUNK:]
+        self._lines.extend(line.decode(errors="replace").rstrip("\r") for line in complete)
+
+    def lines(self) -> list[str]:
+        """The last lines, oldest first; the last one may be unfinished."""
+        rest = [self._rest.decode(errors="replace")] if self._rest else []
+        return [*self._lines, *rest]

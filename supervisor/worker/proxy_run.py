@@ -1,0 +1,179 @@
+"""One run of the proxy: from its spawn to its end, with what it reports.
+
+It knows a plan and a way to put events, and decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..command.plan import Plan
+from ..errors import SupervisorError
+from ..link import handover
+from ..link.journal import Journal, read_some
+from ..settings import table
+from . import lifecycle
+from .process.child import Child
+from .process.launcher import Launcher
+
+log = logging.getLogger("supervisor")
+
+_TREE = Path(__file__).parents[2]  # where `python -m proxy` finds the proxy
+_SPAWN_PAUSE = 1.0  # seconds after a proxy that could not be started, for want of something
+_PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
+
+
+class ProxyRun:
+    """One proxy.
+
+    Args:
+        plan: what is run.
+        env: the worker's environment.
+        launcher: starts it.
+        journal: takes in what it reports, and has the jobs that the one before left.
+        put: takes the event `ProxyExited`.
+        reported: is called whenever it has reported something.
+        checked: a proxy before it has found the machine fit.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        env: Mapping[str, str],
+        launcher: Launcher,
+        journal: Journal,
+        put: Callable[[lifecycle.Event], None],
+        reported: Callable[[], None],
+        *,
+        checked: bool,
+    ) -> None:
+        self._plan = plan
+        self._env = env
+        self._launcher = launcher
+        self._journal = journal
+        self._put = put
+        self._reported = reported
+        self._owed: set[signal.Signals] = set()  # as soon as it hears them
+        self._child: Child | None = None
+        #: Whether the machine was found fit, by this one or one before it.
+        self.checked = checked
+
+    async def run(self) -> None:
+        """Start it, watch it until it has ended, and put `ProxyExited`."""
+        code = -1
+        try:
+            code = await self._from_start_to_end()
+        except (SupervisorError, OSError) as reason:
+            log.error("the proxy could not be started: %s", reason)  # noqa: TRY400
+            await asyncio.sleep(_SPAWN_PAUSE)
+        cause = self._journal.cause
+        self._journal.proxy_ended()
+        self._put(lifecycle.ProxyExited(code, cause, self._journal.figures.jobs))
+
+    def tell(self, number: signal.Signals) -> None:
+        """`handover.FINISH`: finish the jobs in hand; `handover.ABORT`: end them with an error."""
+        self._owed.add(number)
+        self._tell_what_is_owed()
+
+    def kill(self) -> None:
+        """SIGKILL to all of its group."""
+        if self._child is not None:
+            self._child.signal(signal.SIGKILL)
+
+    async def _from_start_to_end(self) -> int:
+        """Its exit code."""
+        left = self._journal.left()
+        if left:
+            log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as descriptors:
+            reports, child = await self._spawn(left, descriptors)
+            self._child = child
+            self._tell_what_is_owed()
+            loop.add_reader(reports, self._take_report, reports)
+            descriptors.callback(loop.remove_reader, reports)
+            try:
+                return await child.wait()
+            finally:
+                self._child = None
+                self._launcher.release(child)
+                while read_some(reports, self._journal) and _readable(reports):
+                    pass
+
+    async def _spawn(self, left: bytes, descriptors: contextlib.ExitStack) -> tuple[int, Child]:
+        """The descriptor of its reports, closed with `descriptors`, and its process."""
+        ours, its = os.pipe()
+        descriptors.callback(os.close, ours)
+        with contextlib.ExitStack() as handed:
+            handed.callback(os.close, its)
+            os.set_blocking(ours, False)
+            with contextlib.suppress(OSError):  # a small pipe will do
+                fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+            jobs = _memory_file(left)
+            handed.callback(os.close, jobs)
+            environment = {
+                **self._environment(),
+                handover.REPORT_FD: str(its),
+                handover.JOBS_FD: str(jobs),
+            }
+            command = [sys.executable, "-m", "proxy"]
+            return ours, await self._launcher.spawn(
+                command, environment, str(_TREE), pass_fds=(its, jobs)
+            )
+
+    def _take_report(self, fd: int) -> None:
+        if not read_some(fd, self._journal):
+            asyncio.get_running_loop().remove_reader(fd)
+        if self._journal.works:
+            self.checked = True
+            self._tell_what_is_owed()
+        self._reported()
+
+    def _tell_what_is_owed(self) -> None:
+        # Until its handlers are installed, a signal would kill the proxy and its inherited jobs.
+        if self._child is not None and (self._journal.works or not self._journal.figures.jobs):
+            while self._owed:
+                self._child.tell(self._owed.pop())
+
+    def _environment(self) -> dict[str, str]:
+        settings = self._plan.settings
+        return {
+            **self._env,
+            **self._plan.engine_env,  # a key that was moved from the command line
+            table.ENGINE_URL.name: settings.engine_url,
+            table.CONTROL_URL.name: settings.control_url,
+            handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or "none",
+        }
+
+    def _fitness_checks(self) -> list[str]:
+        """What the SDK is to check before the first job.
+
+        A machine that was fit still is, and the jobs themselves wait for the engine, only so long.
+        """
+        if self.checked:
+            return []
+        on_disk = self._plan.model_path is not None or (self._plan.model or "").startswith("/")
+        to_download = not on_disk or self._plan.download is not None
+        return ["memory", *(["disk"] if to_download else []), "gpu", "engine"]
+
+
+def _memory_file(data: bytes) -> int:
+    """The descriptor of a file without a disk, to be read from its beginning."""
+    descriptor = os.memfd_create("jobs")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _readable(fd: int) -> bool:
+    return bool(select.select([fd], [], [], 0)[0])

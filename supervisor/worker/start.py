@@ -1,0 +1,94 @@
+"""One run of the worker: the plan is made, checked and told of, then the loop has it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from .. import planning
+from ..catalog import store
+from ..command import explain
+from ..command.plan import Plan
+from ..errors import ConfigurationError, SupervisorError
+from ..executable import executable
+from ..models.placement import Download
+from ..settings import table
+from . import preflight
+from .logs import LogSink, SinkHandler
+
+log = logging.getLogger("supervisor")
+
+
+def run(env: Mapping[str, str]) -> int:
+    """Serve until told to stop; from here on signals and the log are ours.
+
+    Returns:
+        The exit code, as `docs/operations.md` lists them.
+    """
+    # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    sink = LogSink()
+    logging.basicConfig(level=logging.INFO, handlers=[SinkHandler(sink)])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
+    try:
+        return _run(env, sink)
+    except SupervisorError as reason:
+        log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
+        return reason.exit_code
+    finally:
+        sink.flush(timeout=2.0)
+
+
+def _run(env: Mapping[str, str], sink: LogSink) -> int:
+    made = planning.by_engine(env, log.info)
+    _tell_findings(made)
+    made = _startable(made, env)
+    from .loop import Worker  # what it brings costs time that a refused start need not take
+
+    preflight.check_model(made.model)
+    preflight.check_ports(made.settings)
+    preflight.write(made.files)
+    log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
+    log.info("command: %s", " ".join(explain.shown_command(made)))
+    return asyncio.run(Worker(made, env, sink).run())
+
+
+def _tell_findings(made: Plan) -> None:
+    """Log what was found.
+
+    Raises:
+        ConfigurationError: something of it is an error.
+    """
+    for warning in made.findings.warnings:
+        log.warning("%s", explain.sentence(warning))
+    for error in made.findings.errors:
+        log.error("%s", explain.sentence(error))
+    if made.findings.errors:
+        raise ConfigurationError(
+            f"{len(made.findings.errors)} setting(s) cannot be used; nothing was started"
+        )
+
+
+def _startable(made: Plan, env: Mapping[str, str]) -> Plan:
+    """`made` with the file that its command starts, and with the download before it.
+
+    Raises:
+        CommandNotFound, CommandNotExecutable, CatalogError: there is no engine to start.
+    """
+    file = executable(made.command, env.get("PATH"))
+    before = () if made.download is None else _download_first(made, made.download, env)
+    return replace(made, command=(file, *made.command[1:]), before=before)
+
+
+def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tuple[str, ...]:
+    """What fetches `wanted` by the engine's interpreter and then becomes the engine."""
+    from ..models import bake
+
+    interpreter = store.installed(made.settings[table.VLLM_COMMAND], env).interpreter
+    folder = Path(wanted.folder)
+    return (*bake.download(interpreter, wanted.name, wanted.revision, folder, "model"), "--")

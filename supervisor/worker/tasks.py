@@ -1,0 +1,35 @@
+"""Tasks of the worker's loop, whose faults do not go unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger("supervisor")
+
+
+class Tasks:
+    """Tasks that run beside the loop. `broken` is called for one that ended by a fault of ours."""
+
+    def __init__(self, broken: Callable[[], None]) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken = broken
+
+    def create(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` until it ends or is cancelled."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        """Cancel all of them."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("a fault in the supervisor itself: %r", fault, exc_info=fault)
+            self._broken()

@@ -1,0 +1,98 @@
+"""The proxy reads the supervisor's table, and what only the supervisor writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy import settings
+from proxy.settings import API_KEY, FITNESS_CHECKS, JOBS_FD, REPORT_FD, ProxyConfigurationError
+from supervisor.settings import read as supervisor_settings
+from supervisor.settings import table
+from supervisor.settings.table import Reader
+
+#: What both read: the supervisor checks what its proxy will read.
+ROWS = [row for row in table.TABLE if row.reader in {Reader.PROXY, Reader.BOTH}]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "value", ["0", "1", "-1", "0.5", "1e3", "auto", "true", "nan", "word", "tcp://10.96.0.7:80"]
+)
+def test_supervisor_and_proxy_accept_the_same(row: table.Setting[Any], value: str) -> None:
+    """In the same words: what only the proxy refused would end a worker with its model loaded."""
+    env = {row.name: value}
+    found, findings = supervisor_settings.read(env)
+    if findings.errors:
+        with pytest.raises(ProxyConfigurationError) as caught:
+            settings.read(env)
+        assert [str(caught.value)] == [fault.message for fault in findings.errors]
+    else:
+        assert settings.read(env)[row] == found[row]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_CONCURRENCY", "0"),
+        ("DEFAULT_BATCH_SIZE", "x"),
+        ("VLLM_PORT", "-1"),
+        ("REPORT_FD", "x"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(ProxyConfigurationError, match=f"{name}={value} is not a"):
+        settings.read({name: value})
+
+
+def test_what_only_the_supervisor_reads_is_not_checked() -> None:
+    settings.read({"MAX_RESTARTS": "many", "WORKER_MODE": "?", "PORT": "x"})
+
+
+def test_settings_by_their_rows() -> None:
+    read = settings.read({"BATCH_MAX_LATENCY_MS": "0", "RAW_OPENAI_OUTPUT": "0", "ENGINE_URL": ""})
+    assert read[table.BATCH_MAX_LATENCY_MS] == 0
+    assert not read[table.RAW_OPENAI_OUTPUT]
+    assert read[table.MAX_CONCURRENCY] == table.MAX_CONCURRENCY.default
+    assert read.engine_url == "http://127.0.0.1:8000"
+    assert read.control_url == "http://127.0.0.1:8001"
+
+
+def test_addresses_are_made_of_ports_where_none_is_given() -> None:
+    assert settings.read({"VLLM_PORT": "9"}).engine_url == "http://127.0.0.1:9"
+    assert settings.read({"PORT_HEALTH": "9"}).control_url == "http://127.0.0.1:9"
+    lone = settings.read({"ENGINE_URL": "http://x:1/"})
+    assert (lone.engine_url, lone.control_url) == ("http://x:1", None)
+    both = settings.read({"ENGINE_URL": "http://x:1", "CONTROL_URL": "http://y:2/"})
+    assert both.control_url == "http://y:2"
+
+
+def test_the_ramp_is_of_three_settings() -> None:
+    assert settings.read({}).ramp == settings.Ramp()
+    env = {
+        "DEFAULT_MIN_BATCH_SIZE": "2",
+        "DEFAULT_BATCH_SIZE_GROWTH_FACTOR": "1.5",
+        "DEFAULT_BATCH_SIZE": "8",
+    }
+    assert settings.read(env).ramp == settings.Ramp(first=2, growth=1.5, most=8)
+
+
+def test_routes_are_parted_by_commas_or_white_space() -> None:
+    assert settings.read({}).allowed_routes == frozenset()
+    read = settings.read({"ALLOWED_ROUTES": "/sleep,/wake_up  /v1/x"})
+    assert read.allowed_routes == {"/sleep", "/wake_up", "/v1/x"}
+
+
+def test_what_the_supervisor_hands_over() -> None:
+    alone = settings.read({})
+    assert (alone[REPORT_FD], alone[JOBS_FD]) == (None, None)
+    assert alone[FITNESS_CHECKS] == "memory,disk,gpu,engine"
+    read = settings.read({"REPORT_FD": "3", "JOBS_FD": "4", "FITNESS_CHECKS": "none"})
+    assert (read[REPORT_FD], read[JOBS_FD], read[FITNESS_CHECKS]) == (3, 4, "none")
+
+
+def test_the_engines_key_is_not_shown() -> None:
+    read = settings.read({"VLLM_API_KEY": " s3cret "})
+    assert read[API_KEY] == "s3cret"
+    assert "s3cret" not in repr(read)

@@ -1,0 +1,52 @@
+"""VLLM_EXTRA_ARGS: split as a shell would, and no secret of it on a command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from supervisor.catalog import Catalog, store
+from supervisor.command import explain, plan
+from tests.supervisor.command.test_translate import catalog
+
+CURRENT = catalog("0.32.0")
+
+
+def made(env: dict[str, str], of: Catalog | None = CURRENT) -> plan.Plan:
+    return plan.make(env, of)
+
+
+def test_an_open_quote_is_an_error() -> None:
+    (error,) = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--x 'y"}).findings.errors
+    assert error.env == "VLLM_EXTRA_ARGS"
+
+
+@pytest.mark.parametrize("extra", ["--api-key s3cret-s3cret", "--api-key=s3cret-s3cret"])
+def test_a_secret_in_extra_arguments_moves_to_the_environment(extra: str) -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": f"{extra} --seed 1"})
+    assert found.engine_env == {"VLLM_API_KEY": "s3cret-s3cret"}
+    assert found.command[-2:] == ("--seed", "1")
+    assert "s3cret" not in " ".join(found.command)
+    assert "s3cret" not in str(explain.as_json(found))
+    assert "s3cret" not in explain.as_text(found)
+
+
+def test_every_key_in_extra_arguments_leaves_the_command_line() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--api-key first-one second-one --seed 1"})
+    assert found.engine_env == {"VLLM_API_KEY": "first-one"}
+    assert "second-one" not in " ".join(found.command)
+
+
+@pytest.mark.parametrize("option", ["--api-key", "--api_key", "--api-k", "--hf_tok"])
+def test_a_secret_leaves_the_command_line_however_its_option_is_cut_short(option: str) -> None:
+    for of in (CURRENT, store.common(), None):
+        env = {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": f"{option} s3cretvalue --seed 1"}
+        found = made(env, of)
+        assert "s3cretvalue" not in " ".join(found.command)
+        assert "s3cretvalue" in found.engine_env.values()
+
+
+def test_an_open_quote_shows_nothing_of_the_text() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--api-key topsecret 'x"})
+    assert "topsecret" not in json.dumps(explain.as_json(found))

@@ -1,0 +1,90 @@
+"""The worker follows what the user says of the engine's address, port and certificates."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.catalog import Catalog
+from supervisor.command import plan
+from supervisor.settings.mode import Mode
+from tests.supervisor.command.test_translate import catalog
+
+CURRENT = catalog("0.32.0")
+
+
+def made(env: dict[str, str], of: Catalog | None = CURRENT) -> plan.Plan:
+    return plan.make(env, of)
+
+
+@pytest.mark.parametrize(
+    ("env", "mode", "listens"),
+    [
+        ({}, Mode.PLAIN, "--host=0.0.0.0 --port=8000"),
+        ({"PORT": "5000"}, Mode.PLAIN, "--host=0.0.0.0 --port=8000"),
+        ({"RUNPOD_WEBHOOK_GET_JOB": "http://x/$ID?"}, Mode.QUEUE, "--host=127.0.0.1 --port=8000"),
+        ({"RUNPOD_ENDPOINT_ID": "e"}, Mode.LOAD_BALANCER, "--host=0.0.0.0 --port=80"),
+        (
+            {"RUNPOD_ENDPOINT_ID": "e", "PORT": "5000"},
+            Mode.LOAD_BALANCER,
+            "--host=0.0.0.0 --port=5000",
+        ),
+        ({"WORKER_MODE": "queue", "VLLM_PORT": "9"}, Mode.QUEUE, "--host=127.0.0.1 --port=9"),
+    ],
+)
+def test_mode_decides_where_the_engine_listens(
+    env: dict[str, str], mode: Mode, listens: str
+) -> None:
+    found = made({"MODEL_NAME": "m", **env})
+    assert found.settings.mode is mode
+    assert listens in " ".join(found.command)
+
+
+def test_a_port_in_extra_arguments_is_followed() -> None:
+    assert made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--port 8123"}).settings.engine_port == 8123
+
+
+def test_a_host_in_extra_arguments_is_followed() -> None:
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--host 10.0.0.5"})
+    assert found.settings.engine_url == "http://10.0.0.5:8000"
+    assert made({"MODEL_NAME": "m"}).settings.engine_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("extra", ["--port 8001", "--uds /tmp/x"])
+def test_extra_arguments_that_cannot_work_are_refused(extra: str) -> None:
+    assert made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": extra}).findings.errors
+
+
+def test_the_engine_drains_itself_where_clients_talk_to_it() -> None:
+    assert "--shutdown-timeout=30" in made({"MODEL_NAME": "m", "DRAIN_TIMEOUT": "30"}).command
+    queue = made({"MODEL_NAME": "m", "WORKER_MODE": "queue"})
+    assert not any("shutdown-timeout" in token for token in queue.command)
+    own = made({"MODEL_NAME": "m", "SHUTDOWN_TIMEOUT": "5"})
+    assert [t for t in own.command if "shutdown" in t] == ["--shutdown-timeout=5"]
+
+
+def test_the_ports_must_differ() -> None:
+    (error,) = made({"MODEL_NAME": "m", "PORT_HEALTH": "8000"}).findings.errors
+    assert error.env == "PORT_HEALTH"
+
+
+def test_certificates_in_extra_arguments_are_followed() -> None:
+    tls = "--ssl-certfile /c.pem --ssl-keyfile=/k.pem"
+    found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": tls})
+    assert found.settings.engine_url == "https://127.0.0.1:8000"
+    queue = made({"MODEL_NAME": "m", "WORKER_MODE": "queue", "VLLM_EXTRA_ARGS": tls})
+    assert [error.env for error in queue.findings.errors] == ["VLLM_EXTRA_ARGS"]
+
+
+def test_options_cut_short_are_followed() -> None:
+    found = made(
+        {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--ssl_certfile=/x --ssl_keyf /y --por 9001"}
+    )
+    assert found.settings.engine_url == "https://127.0.0.1:9001"
+
+
+def test_a_configuration_file_is_not_overruled_by_a_default() -> None:
+    file = {"MODEL_NAME": "m", "VLLM_CONFIG_FILE": "/c.yaml"}
+    assert not [token for token in made(file).command if "shutdown" in token]
+    assert "--shutdown-timeout=9" in made({**file, "DRAIN_TIMEOUT": "9"}).command
+    rows = [s.env for s in made({**file, "DRAIN_TIMEOUT": "9"}).findings.applied]
+    assert rows.count("DRAIN_TIMEOUT") == 1

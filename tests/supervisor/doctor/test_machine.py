@@ -1,0 +1,96 @@
+"""The doctor goes on without an engine, a GPU or a network, and looks where the start would."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from supervisor.catalog import options
+from supervisor.command import plan
+from supervisor.doctor.machine import models_folder
+from tests.e2e.conftest import engine_environment
+from tests.processes import CATALOG, FAKE, ROOT, free_port
+
+
+def doctor(**environment: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+    ports = {"VLLM_PORT": str(free_port()), "PORT_HEALTH": str(free_port())}
+    return subprocess.run(
+        [sys.executable, "-m", "supervisor", "doctor"],
+        env={**env, **ports, **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def test_without_an_engine_it_says_so_and_goes_on() -> None:
+    done = doctor(VLLM_COMMAND="/nowhere/vllm")
+    assert done.returncode == 1
+    squeezed = " ".join(done.stdout.split())
+    assert "bad engine the engine's command '/nowhere/vllm' was not found" in squeezed
+    assert "free in" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))  # noqa: S104 - as the engine would
+        taken.listen()
+        number = taken.getsockname()[1]
+        done = doctor(VLLM_COMMAND=FAKE, VLLM_PORT=str(number), HF_TOKEN="hf_verysecret1")
+    assert done.returncode == 1
+    squeezed = " ".join(done.stdout.split())
+    assert f"bad port {number} (VLLM_PORT) is taken by process" in squeezed
+    assert "hf_verysecret1" not in done.stdout
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+def test_the_real_engine_is_asked() -> None:
+    env = {name: value for name, value in engine_environment().items() if value}
+    done = doctor(VLLM_COMMAND=env["VLLM_COMMAND"], MODEL_NAME=env["MODEL_NAME"])
+    assert done.returncode == 0, done.stdout
+    assert "vLLM 0.32.0+cpu" in done.stdout
+    assert "built for CPUs" in done.stdout
+    assert "is on this disk" in done.stdout
+
+
+def test_the_disk_is_that_of_the_start_and_wrong_settings_are_bad(tmp_path: Path) -> None:
+    folder = str(tmp_path / "models" / "here")
+    done = doctor(
+        VLLM_COMMAND=FAKE,
+        ENGINE_CATALOG=str(CATALOG),
+        MODEL_NAME="org/m",
+        DOWNLOAD_DIR=folder,
+        MAX_MODEL_LEN="many",
+    )
+    assert done.returncode == 1
+    assert f"free in {folder}" in done.stdout
+    squeezed = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert any(line.startswith("bad settings MAX_MODEL_LEN=many is not") for line in squeezed)
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        ({}, "/home/u/.cache/huggingface/hub"),
+        ({"XDG_CACHE_HOME": "/cache"}, "/cache/huggingface/hub"),
+        ({"HF_HOME": "/hf"}, "/hf/hub"),
+        ({"HUGGINGFACE_HUB_CACHE": "/old"}, "/old"),
+        ({"HF_HUB_CACHE": "/new"}, "/new"),
+        ({"HF_HUB_CACHE": "/new", "DOWNLOAD_DIR": "/d"}, "/d"),
+        ({"HF_HUB_CACHE": "/new", "VLLM_EXTRA_ARGS": "--download_d /d"}, "/d"),
+    ],
+)
+def test_the_folder_of_a_download(env: dict[str, str], folder: str) -> None:
+    """The one that the command names, else the hub's cache as every other reader finds it."""
+    given = {"HOME": "/home/u", "MODEL_NAME": "org/m", **env}
+    made = plan.make(given, options.load(CATALOG))
+    assert models_folder(made, given) == Path(folder)

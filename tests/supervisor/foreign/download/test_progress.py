@@ -1,0 +1,39 @@
+"""How far a download is, in lines, while it lasts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from supervisor.foreign.download import progress
+from tests.processes import until
+
+
+def test_the_size_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "x").write_bytes(b"123")
+    (tmp_path / "a" / "b" / "y").write_bytes(b"45")
+    assert progress.size_of(tmp_path) == 5
+    assert progress.size_of(tmp_path / "none") == 0
+
+
+def test_lines_come_while_it_lasts_and_then_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_EVERY", 0.01)
+    (tmp_path / "x").write_bytes(bytes(250_000))
+    said: list[str] = []
+
+    def lines() -> list[str]:
+        said.extend(capsys.readouterr().err.splitlines())
+        return said
+
+    with progress.Progress("org/m", tmp_path, 1_000_000):
+        until(lines, what="a line")
+    assert said[0].startswith("org/m: 25 % of 0.00 GB, ")
+    lines()
+    count = len(said)
+    time.sleep(0.05)
+    assert len(lines()) == count

@@ -1,0 +1,40 @@
+"""The facts about a model that need no hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.foreign import probe
+
+
+def facts(**env: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, probe.__file__],
+        env={"PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_without_a_model_nothing_is_said_of_one(name: str) -> None:
+    assert "model" not in facts(MODEL_NAME=name)
+
+
+def test_a_folder_is_on_disk_with_its_size(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a").write_bytes(b"123")
+    (tmp_path / "sub" / "b").write_bytes(b"4567")
+    assert facts(MODEL_NAME=str(tmp_path))["model"] == {"state": "on disk", "bytes": 7}
+    assert facts(MODEL_NAME=str(tmp_path / "no"))["model"] == {"state": "missing"}

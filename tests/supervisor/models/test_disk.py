@@ -1,0 +1,67 @@
+"""What of a model is found on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from supervisor.catalog import options
+from supervisor.command import plan
+from supervisor.models import disk
+from supervisor.models.placement import Download, Name, OnDisk
+from tests.processes import CATALOG
+from tests.supervisor.models.baking import baked
+
+
+def test_without_a_volume_nothing_changes(tmp_path: Path) -> None:
+    env = {"MODEL_NAME": "a/b", "BASE_PATH": str(tmp_path / "none")}
+    assert disk.look(env, tmp_path) == OnDisk()
+    one = plan.make(env, options.load(CATALOG), disk.look(env))
+    assert one.engine_env == {}
+    assert [row.env for row in one.findings.ignored] == ["BASE_PATH"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"model": {}}', "{", '{"model": {"folder": 1}}'])
+def test_a_damaged_manifest_counts_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "baked.json").write_text(text)
+    assert disk.look({"BAKED_MODELS": str(tmp_path), "BASE_PATH": "/nowhere"}).path is None
+
+
+def test_the_folder_for_temporary_files(tmp_path: Path) -> None:
+    """TMPDIR as it is; of the others the first that can be written to."""
+    none = {"BASE_PATH": "/nowhere", "BAKED_MODELS": "/nowhere"}
+    assert disk.look({**none, "TMPDIR": "/not/there"}).temporary == "/not/there"
+    others = {**none, "TEMP": "/not/there", "TMP": str(tmp_path)}
+    assert disk.look(others).temporary == str(tmp_path)
+    assert disk.look(none).temporary == OnDisk().temporary
+
+
+def test_a_baked_model_is_found_by_its_name_or_without_one(tmp_path: Path) -> None:
+    place = baked(tmp_path)
+    env = {"BAKED_MODELS": str(tmp_path), "BASE_PATH": "/nowhere"}
+    for more in ({}, {"MODEL_NAME": "org/name"}, {"MODEL_NAME": "org/name", "REVISION": "c1"}):
+        found = disk.look({**env, **more})
+        assert (found.name, found.path) == ("org/name", str(place))
+    for more in ({"MODEL_NAME": "org/other"}, {"MODEL_NAME": "/path"}, {"MODEL_REVISION": "v2"},
+                 {"VLLM_CONFIG_FILE": "/c.yaml"}):  # fmt: skip
+        assert disk.look({**env, **more}).path is None
+
+
+def test_a_model_that_the_platform_keeps_is_found_on_the_volume(tmp_path: Path) -> None:
+    place = tmp_path / "huggingface-cache" / "hub" / "models--org--name" / "snapshots" / "c1"
+    place.mkdir(parents=True)
+    (place / "model.safetensors").write_text("x")
+    (place / "config.json").write_text('{"auto_map": {"AutoModel": "other/code--m.Class"}}')
+    env = {"BASE_PATH": str(tmp_path), "BAKED_MODELS": "/nowhere", "MODEL_NAME": "org/name"}
+    found = disk.look(env)
+    assert (found.name, found.path, found.where) == ("org/name", str(place), "kept by the platform")
+    assert found.needs_hub
+
+
+def test_a_folder_of_a_repository_is_to_be_downloaded(tmp_path: Path) -> None:
+    env = {"BASE_PATH": str(tmp_path), "BAKED_MODELS": "/nowhere", "MODEL_NAME": "org/name/fp8"}
+    found = disk.look({**env, "MODEL_REVISION": "v2"})
+    folder = tmp_path / "models" / "org--name@v2"
+    assert found.path == str(folder / "fp8")
+    assert found.download == Download(Name("org/name", "fp8"), "v2", str(folder))

@@ -1,0 +1,97 @@
+"""The cache of the hub's client: where it is, and which models in it are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from supervisor.models import disk
+from supervisor.models.hub import cached, hub_cache
+from supervisor.models.placement import Name
+
+SHARDED = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+
+
+def snapshot(hub: Path, folder: str, commit: str, *, ref: str | None = None) -> Path:
+    place = hub / folder / "snapshots" / commit
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    (place / "model.safetensors").write_text("x")
+    if ref is not None:
+        (hub / folder / "refs").mkdir(exist_ok=True)
+        (hub / folder / "refs" / ref).write_text(commit)
+    return place
+
+
+@pytest.mark.parametrize("folder", ["models--Org--Name", "models--org--name", "models--ORG--NaMe"])
+def test_a_kept_model_is_found_in_either_case(tmp_path: Path, folder: str) -> None:
+    place = snapshot(tmp_path, folder, "aaa", ref="main")
+    snapshot(tmp_path, folder, "bbb")
+    assert cached(tmp_path, Name("Org/Name"), "") == place
+    assert cached(tmp_path, Name("Org/Name"), "bbb") == place.parent / "bbb"
+    assert cached(tmp_path, Name("Org/Name"), "v2") is None
+    assert cached(tmp_path, Name("Org/Other"), "") is None
+
+
+def test_without_a_ref_only_the_only_snapshot_counts(tmp_path: Path) -> None:
+    place = snapshot(tmp_path, "models--a--b", "aaa")
+    assert cached(tmp_path, Name("a/b"), "") == place
+    snapshot(tmp_path, "models--a--b", "bbb")
+    assert cached(tmp_path, Name("a/b"), "") is None
+
+
+def test_a_download_that_broke_off_does_not_count(tmp_path: Path) -> None:
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    index = {"weight_map": {"x": SHARDED[0], "y": SHARDED[1]}}
+    (place / "model.safetensors.index.json").write_text(json.dumps(index))
+    (place / SHARDED[0]).write_text("x")
+    assert cached(tmp_path, Name("a/b"), "") is None
+    (place / SHARDED[1]).write_text("x")
+    assert cached(tmp_path, Name("a/b"), "") == place
+    (place / "config.json").unlink()
+    assert cached(tmp_path, Name("a/b"), "") is None
+
+
+def test_shards_count_before_their_index_is_there(tmp_path: Path) -> None:
+    """The hub's client fetches several files at once, and the index need not come first."""
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    (place / "model.safetensors").unlink()
+    for name in SHARDED[:-1]:
+        (place / name).write_text("x")
+        assert cached(tmp_path, Name("a/b"), "") is None
+    (place / SHARDED[-1]).write_text("x")
+    assert cached(tmp_path, Name("a/b"), "") == place
+
+
+def test_a_repository_that_is_being_written_does_not_count(tmp_path: Path) -> None:
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    blob = tmp_path / "models--a--b" / "blobs" / "e7a9.incomplete"
+    blob.parent.mkdir()
+    blob.write_text("x")
+    assert cached(tmp_path, Name("a/b"), "") is None
+    long_ago = time.time() - 3600  # of a download that was killed
+    os.utime(blob, (long_ago, long_ago))
+    assert cached(tmp_path, Name("a/b"), "") == place
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        ({}, "/root/.cache/huggingface/hub"),
+        ({"HOME": "/home/u"}, "/home/u/.cache/huggingface/hub"),
+        ({"HOME": "/home/u", "XDG_CACHE_HOME": "/cache"}, "/cache/huggingface/hub"),
+        ({"XDG_CACHE_HOME": "/cache", "HF_HOME": "/hf"}, "/hf/hub"),
+        ({"HF_HOME": "/hf", "HUGGINGFACE_HUB_CACHE": "/old"}, "/old"),
+        ({"HUGGINGFACE_HUB_CACHE": "/old", "HF_HUB_CACHE": "/new", "HF_HOME": "/hf"}, "/new"),
+        ({"HF_HUB_CACHE": " ", "HF_HOME": "", "XDG_CACHE_HOME": " /cache "},
+         "/cache/huggingface/hub"),
+    ],
+)  # fmt: skip
+def test_where_the_cache_is(env: dict[str, str], folder: str) -> None:
+    """As the hub's own client finds it: each variable wins over those that stand before it."""
+    assert hub_cache(env) == Path(folder)
+    assert disk.hub_cache is hub_cache

@@ -1,0 +1,120 @@
+"""What the supervisor makes of its settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.settings import table
+from supervisor.settings.mode import Mode
+from supervisor.settings.read import Settings, read
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - only compared
+BALANCED = {"WORKER_MODE": "load-balancer", "PORT_HEALTH": "8001"}
+
+
+def test_without_any_everything_has_its_default_and_nothing_is_said() -> None:
+    settings, findings = read({})
+    assert settings == Settings()
+    assert settings[table.STARTUP_TIMEOUT] == table.STARTUP_TIMEOUT.default
+    assert (settings.engine_port, settings.control_port) == (8000, 8001)
+    assert not [*findings.applied, *findings.ignored, *findings.warnings, *findings.errors]
+
+
+@pytest.mark.parametrize(
+    ("env", "mode", "host", "port"),
+    [
+        ({"VLLM_PORT": "9"}, Mode.PLAIN, EVERYWHERE, 9),
+        ({"WORKER_MODE": "QUEUE"}, Mode.QUEUE, "127.0.0.1", 8000),
+        (BALANCED, Mode.LOAD_BALANCER, EVERYWHERE, 80),
+        ({**BALANCED, "PORT": "5000"}, Mode.LOAD_BALANCER, EVERYWHERE, 5000),
+        ({"WORKER_MODE": "plain", "RUNPOD_ENDPOINT_ID": "e"}, Mode.PLAIN, EVERYWHERE, 8000),
+        ({"WORKER_MODE": "?", "RUNPOD_WEBHOOK_GET_JOB": "h"}, Mode.QUEUE, "127.0.0.1", 8000),
+    ],
+)
+def test_the_mode_decides_where_the_engine_listens(
+    env: dict[str, str], mode: Mode, host: str, port: int
+) -> None:
+    settings, _ = read(env)
+    assert (settings.mode, settings.engine_host, settings.engine_port) == (mode, host, port)
+
+
+def test_what_is_set_is_listed_in_the_order_of_the_table() -> None:
+    env = {"MAX_RESTARTS": "2", "LOG_CONTENT": "1", "WORKER_MODE": "plain", "BAKED_MODELS": " /m "}
+    settings, findings = read(env)
+    assert [(row.env, row.value, row.source) for row in findings.applied] == [
+        ("WORKER_MODE", "plain", "worker"),
+        ("MAX_RESTARTS", "2", "worker"),
+        ("BAKED_MODELS", "/m", "worker"),
+        ("LOG_CONTENT", "1", "worker"),
+    ]
+    assert settings[table.MAX_RESTARTS] == 2
+
+
+def test_what_becomes_something_else_is_listed_by_whoever_makes_it() -> None:
+    env = {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "'", "VLLM_CONFIG_FILE": "/c", "BASE_PATH": "/b"}
+    _, findings = read(env)
+    assert not [*findings.applied, *findings.ignored, *findings.errors]
+
+
+@pytest.mark.parametrize("row", [row for row in table.TABLE if row.unit], ids=lambda row: row.name)
+def test_every_wrong_value_is_an_error_and_none_takes_effect(row: table.Setting[object]) -> None:
+    """Also those of the proxy, before a model is loaded for it."""
+    env = {row.name: "-1", **(BALANCED if row is table.PORT else {})}
+    settings, findings = read(env)
+    (error,) = findings.errors
+    assert error.message.startswith(f"{row.name}=-1 is ")
+    assert row.name not in {each.env for each in findings.applied}
+    assert settings[row] == row.default
+
+
+def test_a_port_that_does_not_count_is_not_read() -> None:
+    _, plain = read({"PORT": "many"})
+    assert [(each.env, each.reason) for each in plain.ignored] == [
+        ("PORT", "in mode plain it is VLLM_PORT that sets the engine's port")
+    ]
+    _, balanced = read({**BALANCED, "VLLM_PORT": "many"})
+    assert [each.env for each in balanced.ignored] == ["VLLM_PORT"]
+    assert not [*plain.errors, *balanced.errors]
+
+
+def test_what_kubernetes_sets_is_named_and_not_read() -> None:
+    settings, findings = read({"VLLM_PORT": "tcp://10.96.0.7:80"})
+    (ignored,) = findings.ignored
+    assert "Kubernetes" in ignored.reason
+    assert settings.engine_port == 8000
+    assert not findings.errors
+
+
+def test_the_addresses_of_a_lone_proxy_are_without_effect() -> None:
+    settings, findings = read({"ENGINE_URL": "http://x:1", "CONTROL_URL": "http://y:2"})
+    assert [each.env for each in findings.ignored] == ["ENGINE_URL", "CONTROL_URL"]
+    assert settings.engine_url == "http://127.0.0.1:8000"
+
+
+def test_a_load_balancer_without_a_port_for_pings_is_warned_of() -> None:
+    _, findings = read({"WORKER_MODE": "load-balancer"})
+    (warning,) = findings.warnings
+    assert warning.env == "PORT_HEALTH"
+    assert warning.suggestion == "set PORT_HEALTH=8001 on the endpoint"
+    assert not read(BALANCED)[1].warnings
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", "http://127.0.0.1:8001"),
+        (EVERYWHERE, "http://127.0.0.1:8001"),
+        ("localhost", "http://127.0.0.1:8001"),
+        ("10.0.0.5", "http://10.0.0.5:8001"),
+        ("::1", "http://[::1]:8001"),
+    ],
+)
+def test_where_this_machine_reaches_the_control_port(host: str, url: str) -> None:
+    settings, _ = read({"CONTROL_HOST": host})
+    assert settings.control_url == url
+
+
+def test_what_will_listen() -> None:
+    settings, _ = read({"VLLM_PORT": "9", "PORT_HEALTH": "10", "CONTROL_HOST": "::1"})
+    assert settings.listening == (("VLLM_PORT", EVERYWHERE, 9), ("PORT_HEALTH", "::1", 10))
+    assert Settings(engine_tls=True).engine_url == "https://127.0.0.1:8000"

@@ -1,0 +1,97 @@
+"""Each row of the table is whole, and agrees with what stands elsewhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from supervisor.settings import parsers, table
+from supervisor.settings.table import Reader, Setting
+from tests.processes import ROOT
+
+_NUMBERS = {
+    parsers.port,
+    parsers.count,
+    parsers.positive,
+    parsers.seconds,
+    parsers.some_seconds,
+    parsers.latency,
+    parsers.growth,
+}
+
+
+def _name(row: Setting[Any]) -> str:
+    return row.name
+
+
+def test_every_constant_is_a_row_under_its_own_name() -> None:
+    constants = {
+        name: value for name, value in vars(table).items() if isinstance(value, table.Setting)
+    }
+    assert list(constants) == [row.name for row in table.TABLE]
+    assert len(table.WORKER_VARIABLES) == len(table.TABLE) >= 30
+
+
+@pytest.mark.parametrize("row", table.TABLE, ids=_name)
+def test_a_row_is_whole(row: Setting[Any]) -> None:
+    """A sentence, a unit where it is a number, and a default that its own parser accepts."""
+    assert re.fullmatch(r"[A-Z].+\.", row.sentence)
+    assert "  " not in row.sentence
+    assert bool(row.unit) == (row.parse in _NUMBERS)
+    if row.default_text:
+        assert row.of({row.name: row.default_text}) == row.default
+    assert row.of({}) == row.of({row.name: " "}) == row.default
+    assert bool(row.options) == (row.form == "select")
+    assert (row.form == "toggle") == (row.parse is parsers.boolean)
+
+
+@pytest.mark.parametrize(
+    ("row", "written"),
+    [
+        (table.WORKER_MODE, ""),
+        (table.STRICT_ENV, "false"),
+        (table.STARTUP_TIMEOUT, "1200"),
+        (table.MAX_RESTARTS, "5"),
+        (table.BATCH_MAX_LATENCY_MS, "auto"),
+        (Setting("X", parsers.growth, 1.5, "A factor.", Reader.PROXY), "1.5"),
+        (Setting("X", parsers.seconds, 1e16, "A time.", Reader.PROXY), "10000000000000000"),
+    ],
+)
+def test_a_default_is_written_as_a_user_would(row: Setting[Any], written: str) -> None:
+    assert row.default_text == written
+
+
+def test_a_variable_of_somebody_elses_is_not_set() -> None:
+    """Kubernetes sets VLLM_PORT=tcp://ADDRESS:PORT for a Service named vllm."""
+    env = {"VLLM_PORT": "tcp://10.96.0.7:80", "CONTROL_HOST": "tcp://x"}
+    assert table.VLLM_PORT.is_foreign(env)
+    assert table.VLLM_PORT.of(env) == table.VLLM_PORT.default
+    assert not table.CONTROL_HOST.is_foreign(env)
+    assert table.CONTROL_HOST.of(env) == "tcp://x"
+
+
+def test_the_readme_names_the_defaults() -> None:
+    """Of each setting of the worker in its table, in the order of the names."""
+    rows = {row.name: row for row in table.TABLE}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, after = readme.split("| setting | default | |\n|---|---|---|\n")
+    named = set()
+    for line in after.partition("\n\n")[0].splitlines():
+        _, names, defaults, _ = re.split(r"(?<!\\)\|", line, maxsplit=3)
+        ours = [rows[name] for name in re.findall(r"`(\w+)`", names) if name in rows]
+        expected = [row.default_text for row in ours if row.default_text]
+        assert re.findall(r"`([^`]+)`", defaults) == expected, line
+        named |= {row.name for row in ours}
+    assert len(named) >= 20
+
+
+def test_what_cannot_import_the_table_agrees_with_it() -> None:
+    """The image's parts, which run before a Python of ours or have to start at once."""
+    check = (ROOT / "image" / "healthcheck.py").read_text(encoding="utf-8")
+    assert f'"PORT_HEALTH", "").strip() or {table.PORT_HEALTH.default})' in check
+    bake = (ROOT / "image" / "bake.sh").read_text(encoding="utf-8")
+    assert f"${{BAKED_MODELS:-{table.BAKED_MODELS.default}}}" in bake
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f"ARG BASE_PATH={table.BASE_PATH.default}\n" in dockerfile

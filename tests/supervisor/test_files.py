@@ -1,0 +1,37 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from supervisor.files import write_whole
+
+
+def test_it_is_written_with_its_folders_for_all_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    write_whole(path, "text é\udcff")
+    assert path.read_bytes() == "text é".encode() + b"\xff"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [other.name for other in path.parent.iterdir()] == ["file"]
+
+
+def test_one_that_is_there_is_replaced_and_not_written_into(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    with path.open() as reader:
+        write_whole(path, "after")
+        assert reader.read() == "before"
+    assert path.read_text() == "after"
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_whole(tmp_path / "folder", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"exists|directory"):
+        write_whole(tmp_path / "file" / "below", "text")

@@ -1,0 +1,30 @@
+"""Findings of several passes are added together."""
+
+from __future__ import annotations
+
+from supervisor.findings import Applied, Fault, Findings, Ignored, Remark
+
+ROW = Applied("A", "1", None, "worker")
+OTHER = Applied("B", "1", None, "worker")
+IGNORED, WARNING, ERROR = Ignored("C", "why"), Remark("D", "what"), Fault("E", "1", "what")
+
+
+def test_single_findings_are_sorted_by_their_kind() -> None:
+    found = Findings.of(ERROR, ROW, WARNING, OTHER, IGNORED)
+    assert found == Findings((ROW, OTHER), (IGNORED,), (WARNING,), (ERROR,))
+
+
+def test_later_findings_come_behind() -> None:
+    second = Remark("F", "what")
+    both = Findings.of(ROW, WARNING) + Findings.of(OTHER, second, ERROR)
+    assert both == Findings((ROW, OTHER), (), (WARNING, second), (ERROR,))
+
+
+def test_what_a_later_pass_made_of_a_variable_replaces_its_row() -> None:
+    became = Applied("A", "1", "--a", "worker")
+    assert (Findings.of(ROW, OTHER) + Findings.of(became)).applied == (OTHER, became)
+
+
+def test_nothing_added_changes_nothing() -> None:
+    found = Findings.of(ROW, IGNORED, WARNING, ERROR)
+    assert found + Findings() == found == Findings() + found

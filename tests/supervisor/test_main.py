@@ -1,0 +1,160 @@
+"""The commands as a user types them: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from supervisor.__main__ import main
+from supervisor.catalog import versions
+from tests.processes import ROOT
+from tools.engine import name_vllm
+
+
+def supervisor(*arguments: str, flags: str = "-P", **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *flags.split(), "-m", "supervisor", *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONPATH": str(ROOT), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> str:
+    file = tmp_path / ".env"
+    file.write_text("MODEL_NAME=org/m\nMAX_MODEL_LEN=8192\n")
+    return str(file)
+
+
+def test_help_is_that_of_the_program_that_was_started(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["explain", "--help"])
+    assert capsys.readouterr().out.startswith("usage: vllm-supervisor explain ")
+    assert supervisor("--help").stdout.startswith("usage: python -m supervisor ")
+
+
+@pytest.mark.parametrize("version", versions.known())
+def test_explain_of_a_version_that_is_not_installed(
+    version: str, env_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "--json", "--vllm", version, "--env-file", env_file]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["vllm_version"].startswith(version)
+    assert "org/m" in shown["command"]
+    assert "--max-model-len=8192" in shown["command"]
+
+
+def test_an_unknown_version_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--vllm", "0.1"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "error: the options of vLLM 0.1 are not known here; choose one of "
+        f"{', '.join(versions.known())}\n"
+    )
+
+
+def test_a_version_and_a_catalogue_at_once_are_refused() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "--vllm", "0.33.0", "--catalog", "x.json"])
+    assert ended.value.code == 2
+
+
+def test_without_an_engine_explain_says_how_to_do_without(env_file: str) -> None:
+    done = supervisor("explain", "--env-file", env_file)
+    assert done.returncode == 0
+    assert "warning: the engine's command 'vllm' was not found" in done.stdout
+    assert done.stdout.endswith(", or name a version of vLLM with --vllm\n")
+    assert "--max-model-len=8192" in done.stdout
+
+
+def test_errors_are_the_exit_code_of_explain(tmp_path: Path) -> None:
+    wrong = tmp_path / "env"
+    wrong.write_text("MODEL_NAME=m\nMAX_MODEL_LEN=long\n")
+    done = supervisor("explain", "--vllm", "0.33.0", "--env-file", str(wrong))
+    assert done.returncode == 78
+    assert "error: MAX_MODEL_LEN=long" in done.stdout
+
+
+def test_nothing_of_the_environment_counts_beside_an_env_file(env_file: str) -> None:
+    arguments = ("explain", "--json", "--vllm", "0.33.0")
+    alone = supervisor(*arguments, MAX_MODEL_LEN="4096")
+    assert "--max-model-len=4096" in json.loads(alone.stdout)["command"]
+    beside = supervisor(*arguments, "--env-file", env_file, MAX_MODEL_LEN="4096")
+    assert "--max-model-len=8192" in json.loads(beside.stdout)["command"]
+
+
+def test_status_of_nobody() -> None:
+    done = supervisor("status", PORT_HEALTH="1")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: no worker answers at http://127.0.0.1:1; start one or set PORT_HEALTH to its port\n"
+    )
+
+
+def test_bake_without_a_model() -> None:
+    done = supervisor("bake")
+    assert done.returncode == 78
+    assert "is not a repository to download" in done.stderr
+
+
+# --- what they import ---
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    """An engine's command that prints a catalogue, by an interpreter that has a vLLM's version."""
+    folder = tmp_path / "engine"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    name_vllm(folder, "9.9.9")
+    python = folder / "bin" / "printing-python"
+    python.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *importlib.metadata*) exec {folder}/bin/python "$@";; esac\n'
+        f"cat {versions.FOLDER}/vllm-0.33.0.json\n"
+    )
+    command = folder / "bin" / "vllm"
+    command.write_text(f"#!{python}\n")
+    for file in (python, command):
+        file.chmod(0o755)
+    return command
+
+
+#: Neither site-packages nor what the environment says about paths, but the checkout.
+BARE = "-S"
+
+
+def test_explain_and_catalog_need_the_standard_library_alone(
+    engine: Path, tmp_path: Path, env_file: str
+) -> None:
+    env = {"VLLM_COMMAND": str(engine), "XDG_CACHE_HOME": str(tmp_path), "MODEL_NAME": "m"}
+    kept = tmp_path / "vllm-supervisor" / "catalogs" / f"vllm-9.9.9-{platform.machine()}.json"
+    done = supervisor("catalog", "--anew", flags=BARE, **env)
+    assert (done.returncode, done.stdout.endswith(f"kept in {kept}\n")) == (0, True), done.stderr
+    done = supervisor("explain", flags=BARE, **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("mode plain, vLLM 0.33.0\n")
+    arguments = ("--vllm", "0.33.0", "--env-file", env_file)
+    done = supervisor("explain", *arguments, flags=BARE)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_status_and_doctor_do_too() -> None:
+    assert supervisor("status", flags=BARE, PORT_HEALTH="1").returncode == 1
+    done = supervisor("doctor", flags=BARE, VLLM_COMMAND="/nowhere/vllm")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("bad ")
+
+
+def test_bare_means_that_no_package_is_there() -> None:
+    """Guards the two tests above."""
+    command = [sys.executable, BARE, "-c", "import httpx"]
+    assert subprocess.run(command, capture_output=True, env={}).returncode == 1

@@ -1,0 +1,70 @@
+"""A plan is made by what is on this machine, and also where the engine cannot be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from supervisor import planning
+from supervisor.catalog import versions
+from tests.supervisor.catalog.test_store import Engine
+
+ENV = {"MODEL_NAME": "m", "MAX_MODEL_LEN": "4096"}
+
+
+def test_by_a_catalogue() -> None:
+    made = planning.by_catalog({**ENV, "SWAP_SPACE": "4"}, versions.load("0.33.0"))
+    assert made.vllm_version == "0.33.0"
+    assert "--max-model-len=4096" in made.command
+    assert [warning.env for warning in made.findings.warnings] == ["SWAP_SPACE"]
+
+
+def test_by_the_installed_engine_which_is_announced(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, f"cat {versions.FOLDER}/vllm-0.32.0.json")
+    said: list[str] = []
+    env = {**engine.env, **ENV, "VLLM_COMMAND": engine.command}
+    made = planning.by_engine(env, said.append)
+    assert made.vllm_version is not None
+    assert made.findings.warnings == planning.by_engine(env, said.append).findings.warnings
+    assert said == ["reading the options of vLLM 9.9.9, once"]
+
+
+def test_a_start_without_a_catalogue_goes_on(tmp_path: Path) -> None:
+    """With an engine that cannot be asked: a warning first, then the rest."""
+    engine = Engine(tmp_path, "echo 'ImportError: no torch' >&2; exit 3")
+    env = {
+        **engine.env,
+        **ENV,
+        "VLLM_COMMAND": engine.command,
+        "VLLM_CONFIG_FILE": "/c.yaml",
+        "VLLM_EXTRA_ARGS": "--seed 7",
+    }
+    found = planning.by_engine(env, lambda _line: None)
+    assert not found.findings.errors
+    assert found.command[-5:] == ("--max-model-len=4096", "--config", "/c.yaml", "--seed", "7")
+    first = found.findings.warnings[0]
+    assert "ImportError: no torch" in first.message
+    assert (first.env, first.suggestion) == (
+        "VLLM_COMMAND",
+        "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE",
+    )
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_a_catalogue_that_was_named_and_cannot_be_read(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "catalogue.json"
+    if text is not None:
+        path.write_text(text)
+    env = {**ENV, "ENGINE_CATALOG": str(path)}
+    found = planning.by_engine(env, lambda _line: None, or_else="do without")
+    first = found.findings.warnings[0]
+    assert first.env == "ENGINE_CATALOG"
+    assert str(path) in first.message
+    assert str(first.suggestion).endswith(", or do without")
+    assert "--max-model-len=4096" in found.command
+
+
+def test_the_settings_alone_need_no_engine() -> None:
+    assert planning.settings({"PORT_HEALTH": "9"}).control_port == 9
+    assert planning.settings({"PORT_HEALTH": "many"}).control_port == 8001

@@ -1,0 +1,124 @@
+"""What is asked of the control port, and what its answers become."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from supervisor import status_query
+from supervisor.errors import BadArgument, SupervisorError
+
+BODY: dict[str, Any] = {
+    "state": "READY", "since": 100.0, "doing": None, "mode": "queue", "model": "org/m",
+    "versions": {"worker": "0.1.0", "vllm": None}, "engine_pid": 42, "restarts": 0,
+    "last_failure": None, "phases": {"imports": 1.25}, "jobs": {"jobs": 2, "engine_errors": 0},
+}  # fmt: skip
+
+
+class Port:
+    """A control port that gives one answer to everything, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.headers = 200, json.dumps(BODY), dict[str, str]()
+        self.asked: list[str] = []
+        port = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                port.asked.append(self.path)
+                self.send_response(port.status)
+                for name, value in port.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(port.body.encode())
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    one = Port()
+    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield one
+    one.server.shutdown()
+    one.server.server_close()
+    thread.join()
+
+
+def test_the_answer_as_it_is_and_for_a_person(port: Port) -> None:
+    answer = status_query.ask(port.url, None, 5)
+    assert answer.body == BODY
+    assert answer.text.startswith("state         READY for ")
+    assert answer.reached
+    assert port.asked == ["/status"]
+
+
+def test_a_state_that_is_waited_for(port: Port) -> None:
+    assert status_query.ask(port.url, "ready", 5).reached
+    assert port.asked == ["/status?wait=ready&timeout=5"]
+    port.status = 408
+    assert not status_query.ask(port.url, "a&b", 5).reached
+    assert port.asked[-1] == "/status?wait=a%26b&timeout=5"
+
+
+@pytest.mark.parametrize("timeout", [-1.0, 1e12, float("inf"), float("nan")])
+def test_what_the_worker_refuses_is_a_bad_argument(port: Port, timeout: float) -> None:
+    port.status, port.body = 400, '{"error": "wait takes one of ready"}'
+    with pytest.raises(BadArgument, match="wait takes one of ready"):
+        status_query.ask(port.url, "ready", timeout)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "3", '"READY"', '{"detail": "Not Found"}', '{"error": "other"}', "é"]
+)
+def test_another_program(port: Port, body: str) -> None:
+    port.body = body
+    with pytest.raises(SupervisorError, match=f"no worker answers at {port.url};"):
+        status_query.ask(port.url, None, 5)
+
+
+def test_nobody() -> None:
+    for url in ("http://127.0.0.1:1", "http://[::1]:1"):
+        with pytest.raises(SupervisorError, match="no worker answers"):
+            status_query.ask(url, None, 5)
+
+
+def test_neither_a_proxy_nor_a_redirection_leads_away(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert status_query.ask(port.url, None, 5).reached
+    port.status, port.headers, port.body = 302, {"Location": "/elsewhere"}, ""
+    with pytest.raises(SupervisorError, match="no worker answers"):
+        status_query.ask(port.url, None, 5)
+    assert port.asked == ["/status", "/status"]
+
+
+def test_the_text_has_what_there_is() -> None:
+    assert status_query.as_text(BODY, 160.0).splitlines() == [
+        "state         READY for 60 s",
+        "mode          queue",
+        "model         org/m",
+        "versions      worker 0.1.0, vllm None",
+        "engine        process 42",
+        "restarts      0",
+        "start         imports 1.2 s",
+        "jobs          2 in hand",
+        "              0 engine errors",
+    ]
+    plain = {**BODY, "jobs": None, "engine_pid": None, "phases": {}, "doing": "loading"}
+    text = status_query.as_text(plain, 0.0)
+    assert "READY for 0 s\ndoing         loading\n" in text
+    assert "jobs" not in text
+    assert "engine" not in text

@@ -1,0 +1,138 @@
+"""Questions at an engine's health, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+from aiohttp import web
+
+from supervisor.worker.engine import health
+from supervisor.worker.engine.health import Health
+from tests.processes import free_port
+
+
+@dataclass
+class Engine:
+    """What it answers, and how often it was asked."""
+
+    status: int = 200
+    metrics: str = ""
+    models: str = '{"data": [{"id": "tiny"}]}'
+    asked: int = 0
+    runner: web.AppRunner | None = None
+    port: int = field(default_factory=free_port)
+
+    async def start(self) -> None:
+        async def health_(_request: web.Request) -> web.Response:
+            self.asked += 1
+            return web.Response(status=self.status)
+
+        async def metrics(_request: web.Request) -> web.Response:
+            return web.Response(text=self.metrics)
+
+        async def models(_request: web.Request) -> web.Response:
+            return web.Response(text=self.models, content_type="application/json")
+
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/health", health_),
+                web.get("/metrics", metrics),
+                web.get("/v1/models", models),
+            ]
+        )
+        self.runner = web.AppRunner(app, access_log=None)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", self.port).start()
+
+    def client(self) -> httpx.AsyncClient:
+        return health.client(f"http://127.0.0.1:{self.port}")
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    one = Engine()
+    yield one
+    if one.runner is not None:
+        await one.runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("status", "found"), [(200, Health.GOOD), (503, Health.DEAD), (500, Health.BAD)]
+)
+async def test_the_status_is_the_answer(engine: Engine, status: int, found: Health) -> None:
+    engine.status = status
+    await engine.start()
+    async with engine.client() as asking:
+        assert await health.ask(asking) is found
+
+
+async def test_nobody_there_is_bad_and_no_descriptor_is_unknown(engine: Engine) -> None:
+    async with engine.client() as asking:
+        assert await health.ask(asking) is Health.BAD
+
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("x") from OSError(24, "Too many open files")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://x") as no:
+        assert await health.ask(no) is Health.UNKNOWN
+
+
+async def test_readiness_is_a_200_and_not_a_port(engine: Engine) -> None:
+    engine.status = 500
+    async with engine.client() as asking, asyncio.timeout(60):
+        ready = asyncio.create_task(health.until_ready(asking))
+        await engine.start()
+        while engine.asked < 2:
+            await asyncio.sleep(0.01)
+        assert not ready.done()
+        engine.status = 200
+        await ready
+
+
+async def test_an_alarm_is_followed_by_probes_at_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PROBE_EVERY", 600.0)
+    await engine.start()
+    reports: asyncio.Queue[Health] = asyncio.Queue()
+    alarm = asyncio.Event()
+    async with engine.client() as asking, asyncio.timeout(60):
+        watching = asyncio.create_task(health.watch(asking, reports.put, alarm))
+        await asyncio.sleep(0)
+        assert reports.empty()
+        alarm.set()
+        assert [await reports.get() for _ in range(2)] == [Health.GOOD] * 2
+        watching.cancel()
+
+
+@pytest.mark.parametrize("models", ["{}", "[", '{"data": []}'])
+async def test_a_model_without_a_name_is_none(engine: Engine, models: str) -> None:
+    await engine.start()
+    async with engine.client() as asking:
+        assert await health.served_model(asking) == "tiny"
+        engine.models = models
+        assert await health.served_model(asking) is None
+
+
+async def test_idle_is_what_the_metrics_say(engine: Engine) -> None:
+    """Metrics that say nothing are no idle engine; one that is gone is."""
+    running = 'vllm:num_requests_running{engine="0"} 1.0\n'
+    engine.metrics = running
+    await engine.start()
+    async with engine.client() as asking, asyncio.timeout(60):
+        idle = asyncio.create_task(health.until_idle(asking))
+        for text in (running, "nothing"):
+            engine.metrics = text
+            await asyncio.sleep(0.1)
+            assert not idle.done()
+        engine.metrics = running.replace("1.0", "0.0")
+        await idle
+        if engine.runner is not None:
+            await engine.runner.cleanup()
+            engine.runner = None
+        await health.until_idle(asking)

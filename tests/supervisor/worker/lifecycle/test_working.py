@@ -1,0 +1,186 @@
+"""The engine and the proxy while the worker works."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from supervisor.worker import lifecycle
+from supervisor.worker.lifecycle import (
+    Action,
+    BackingOff,
+    Due,
+    Ended,
+    ExitCode,
+    Exited,
+    Killed,
+    Phase,
+    Probed,
+    ProxyExited,
+    ProxyRunning,
+    ProxyWaiting,
+    Ready,
+    Serving,
+    Stalled,
+    Starting,
+)
+from tests.supervisor.worker.lifecycle.story import (
+    CRASH,
+    KILLED,
+    POLICY,
+    WRONG,
+    after,
+)
+
+
+def test_ready() -> None:
+    state, actions = after(Ready())
+    assert (state.phase, state.due, actions) == (Phase.READY, None, [])
+
+
+def test_a_crash_is_followed_by_a_start_after_the_back_off() -> None:
+    state, actions = after(Ready(), CRASH)
+    assert (state.phase, state.engine, actions) == (Phase.RESTARTING, BackingOff(3.0), [])
+    assert state.history.last_failure == "it broke"
+    state, actions = after(Ready(), CRASH, Due())
+    assert (state.phase, actions) == (Phase.RESTARTING, [Action.SPAWN_ENGINE])
+    assert isinstance(state.engine, Starting)
+    assert after(Ready(), CRASH, Due(), Ready())[0].phase is Phase.READY
+
+
+def test_a_configuration_error_at_the_first_start_is_not_tried_again() -> None:
+    state, actions = after(WRONG)
+    assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.CONFIGURATION)
+    assert actions == [Action.EXIT]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("command-not-executable", 126), ("command-not-found", 127)]
+)
+def test_a_command_that_cannot_be_spawned_ends_with_its_code(kind: str, code: int) -> None:
+    missing = Exited("no such file", kind, final=True)
+    assert after(missing)[0].exit_code == code
+
+
+def test_nothing_is_started_beside_what_cannot_be_killed() -> None:
+    state, actions = after(Ready(), Exited("killed", left=True))
+    assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
+
+
+def test_the_same_words_later_are_a_crash() -> None:
+    assert after(Ready(), WRONG)[0].phase is Phase.RESTARTING
+
+
+def test_gives_up_after_the_last_restart() -> None:
+    state, _ = after(CRASH, Due(), CRASH, Due(), CRASH)
+    assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.RESTARTS_USED_UP)
+    assert state.history.restarts == 2
+
+
+def test_a_start_that_takes_too_long_is_killed() -> None:
+    state, actions = after(Due())
+    assert actions == [Action.KILL_ENGINE]
+    killed = after(Due(), KILLED)[0]
+    assert killed.history.last_failure == "the engine was not ready after 100 s"
+    none_left = replace(POLICY, max_restarts=0)
+    failed = after(Due(), KILLED, policy=none_left)[0]
+    assert failed.exit_code == ExitCode.NOT_READY_IN_TIME
+    assert isinstance(state.engine, Killed)
+
+
+def test_three_failed_probes_in_a_row_are_a_hang() -> None:
+    bad, good = Probed(healthy=False), Probed(healthy=True)
+    assert after(Ready(), bad, bad, good, bad, bad)[0].phase is Phase.READY
+    state, actions = after(Ready(), bad, bad, bad)
+    assert (state.phase, actions) == (Phase.RESTARTING, [Action.KILL_ENGINE])
+
+
+def test_ten_healthy_minutes_forgive() -> None:
+    state, _ = after(CRASH, Due(), Ready())
+    assert state.history.failures == 1
+    assert isinstance(state.engine, Serving)
+    late = state.engine.since + 601
+    assert lifecycle.step(state, CRASH, POLICY, late)[0].history.failures == 1
+    assert lifecycle.step(state, Probed(healthy=True), POLICY, late)[0].history.failures == 0
+    leaving = lifecycle.step(state, Ended(), POLICY, late)[0]
+    assert lifecycle.step(leaving, CRASH, POLICY, late + 1)[0].history.failures == 1
+
+
+@pytest.mark.parametrize("code", [1, 78])
+def test_a_proxy_that_cannot_work_ends_the_worker_with_its_code(code: int) -> None:
+    state, actions = after(Ready(), ProxyExited(code, "no GPU"), proxy=True)
+    assert (state.phase, state.exit_code, actions) == (Phase.FAILED, code, [Action.EXIT])
+    assert state.history.last_failure == "no GPU"
+
+
+def test_a_fault_of_the_proxys_costs_no_engine() -> None:
+    """Python ends with 1 as well, as the SDK's checks do; but those say why."""
+    state, actions = after(Ready(), ProxyExited(1), proxy=True)
+    assert (state.phase, actions) == (Phase.READY, [])
+    assert after(Ready(), ProxyExited(1), Due(), proxy=True)[1] == [Action.SPAWN_PROXY]
+
+
+def test_an_engine_that_had_ended_by_itself_has_its_own_cause() -> None:
+    """Its group took long to go, so that we thought something else meanwhile."""
+    dead = Probed(healthy=False, dead=True)
+    for before in ((Ready(), Ended()), (Ready(), dead, Ended()), (Ended(),)):
+        assert after(*before, Due(), CRASH)[0].history.last_failure == "it broke"
+    assert "did not end" in str(after(Ready(), dead, Due(), CRASH)[0].history.last_failure)
+    out_of_memory = replace(CRASH, out_of_memory=True)
+    assert after(Ready(), dead, Due(), out_of_memory)[0].history.last_failure == "it broke"
+    assert "was not ready" in str(after(Due(), Ended(), CRASH)[0].history.last_failure)
+
+
+def test_a_configuration_error_is_final_until_some_engine_was_ready() -> None:
+    state, _ = after(CRASH, Due(), WRONG)
+    assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.CONFIGURATION)
+    assert after(CRASH, Due(), Ready(), WRONG)[0].phase is Phase.RESTARTING
+
+
+def test_a_proxy_that_was_killed_is_started_again() -> None:
+    state, actions = after(Ready(), ProxyExited(-9), proxy=True)
+    assert (state.phase, state.proxy, actions) == (Phase.READY, ProxyWaiting(2.0 + 1.0), [])
+    assert state.due == 2.0 + 1.0
+    state, actions = after(Ready(), ProxyExited(-9), Due(), proxy=True)
+    assert (state.phase, actions) == (Phase.READY, [Action.SPAWN_PROXY])
+    assert state.proxy == ProxyRunning(3.0)
+
+
+def test_a_proxy_that_dies_again_and_again_is_given_up() -> None:
+    dies = (ProxyExited(-9, "it says why"), Due())
+    state, _ = after(Ready(), *dies, *dies, ProxyExited(-9, "it says why"), proxy=True)
+    assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.RESTARTS_USED_UP)
+    assert state.history.last_failure == "it says why"
+
+
+def test_an_engine_that_says_it_is_dead_is_not_ready_and_may_end_by_itself() -> None:
+    for dead in (Probed(healthy=False, dead=True), Ended()):
+        state, actions = after(Ready(), dead)
+        assert (state.phase, actions) == (Phase.RESTARTING, [])
+        assert after(Ready(), dead, Ready())[0].phase is Phase.RESTARTING
+        state, actions = after(Ready(), dead, CRASH)
+        assert (state.history.last_failure, actions) == ("it broke", [])
+        assert after(Ready(), dead, Due())[1] == [Action.KILL_ENGINE]
+
+
+def test_an_engine_that_stalls_is_killed() -> None:
+    state, actions = after(Ready(), Stalled(300.0))
+    assert (state.phase, actions) == (Phase.RESTARTING, [Action.KILL_ENGINE])
+    assert isinstance(state.engine, Killed)
+    assert "for 300 s" in str(state.engine.why)
+    assert after(Stalled(300.0))[1] == []
+
+
+def test_a_killed_start_says_what_it_was_doing() -> None:
+    state, _ = after(Due(), Exited("killed", doing="loading the weights"))
+    assert (
+        state.history.last_failure
+        == "the engine was not ready after 100 s, still loading the weights"
+    )
+
+
+def test_memory_that_runs_out_again_and_again_has_its_own_code() -> None:
+    killed = Exited("memory", "out-of-memory")
+    assert after(killed, Due(), killed, Due(), killed)[0].exit_code == 137
+    assert after(killed, Due(), killed, Due(), CRASH)[0].exit_code == 70

@@ -1,0 +1,100 @@
+"""Children as process groups: real processes, real signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from supervisor.errors import CommandNotExecutable, CommandNotFound
+from supervisor.worker.logs import LogSink
+from supervisor.worker.process.child import Child
+from supervisor.worker.process.guardian import Guardian
+
+#: Prints the number of a child in the same group that ignores SIGTERM, then waits.
+PARENT = """
+import subprocess, sys, time
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+print("child", subprocess.Popen([sys.executable, "-c", code]).pid, flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def guard() -> Iterator[Guardian]:
+    one = Guardian()
+    yield one
+    one.close()
+
+
+async def spawn(guard: Guardian, *command: str, cwd: str = "/") -> Child:
+    null = os.open(os.devnull, os.O_WRONLY)
+    return await Child.spawn(command, dict(os.environ), cwd, LogSink(null), guard)
+
+
+async def printed(child: Child, what: str) -> str:
+    async with asyncio.timeout(60):
+        while not (lines := [line for line in child.last_lines() if what in line]):
+            await asyncio.sleep(0.01)
+    return lines[0]
+
+
+@pytest.mark.parametrize(("code", "expected"), [("exit 3", 3), ("kill -9 $$", -9)])
+async def test_the_exit_code_is_the_childs(guard: Guardian, code: str, expected: int) -> None:
+    child = await spawn(guard, "sh", "-c", f"echo last words; {code}")
+    assert await child.wait() == expected
+    assert child.last_lines() == ["last words"]
+    assert child.gone
+    assert not child.alive()
+
+
+async def test_nothing_of_the_group_is_left(guard: Guardian) -> None:
+    child = await spawn(guard, sys.executable, "-c", PARENT)
+    inner = int((await printed(child, "child")).split()[1])
+    child.terminate()
+    assert await child.wait() == -signal.SIGTERM
+    assert not psutil.pid_exists(inner) or psutil.Process(inner).status() == psutil.STATUS_ZOMBIE
+
+
+async def test_the_death_of_a_process_of_its_is_told(guard: Guardian) -> None:
+    child = await spawn(guard, sys.executable, "-c", PARENT)
+    inner = int((await printed(child, "child")).split()[1])
+    told = asyncio.Event()
+    child.tell_of_deaths(told.set)
+    os.kill(inner, signal.SIGKILL)
+    async with asyncio.timeout(60):
+        await told.wait()
+    child.signal(signal.SIGKILL)
+    await child.wait()
+
+
+async def test_signals_to_what_has_ended_are_no_error(guard: Guardian) -> None:
+    child = await spawn(guard, "true")
+    await child.wait()
+    child.tell(signal.SIGTERM)
+    child.signal(signal.SIGKILL)
+
+
+async def test_what_cannot_be_started_is_named(guard: Guardian, tmp_path: Path) -> None:
+    with pytest.raises(CommandNotFound, match="/nowhere/vllm, or what it is run by, was not found"):
+        await spawn(guard, "/nowhere/vllm")
+    (tmp_path / "vllm").write_text("#!/bin/sh\n")
+    with pytest.raises(CommandNotExecutable, match="may not be run"):
+        await spawn(guard, str(tmp_path / "vllm"))
+
+
+def oom_score(pid: str) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
+async def test_the_kernel_takes_a_child_first(guard: Guardian) -> None:
+    child = await spawn(guard, "sleep", "300")
+    assert oom_score(str(child.pid)) > oom_score("self")
+    child.signal(signal.SIGKILL)
+    await child.wait()

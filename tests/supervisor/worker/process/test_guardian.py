@@ -1,0 +1,34 @@
+"""The guardian kills the groups that it knows of, and no other."""
+
+from __future__ import annotations
+
+import subprocess
+
+from supervisor.worker.process.guardian import Guardian
+from tests.processes import until
+
+
+def group() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "300"], process_group=0)
+
+
+def test_what_is_left_when_we_end_is_killed() -> None:
+    guarded, gone, other = group(), group(), group()
+    guardian = Guardian()
+    guardian.add(guarded.pid)
+    guardian.add(gone.pid)
+    guardian.remove(gone.pid)
+    guardian.close()
+    assert guarded.wait(60) == -9
+    assert (gone.poll(), other.poll()) == (None, None)
+    for process in (gone, other):
+        process.kill()
+        process.wait()
+
+
+def test_its_own_death_is_no_error() -> None:
+    guardian = Guardian()
+    subprocess.run(["kill", "-9", str(guardian.pid)], check=True)
+    until(lambda: guardian._process.poll() is not None, what="its end")
+    guardian.add(1)
+    guardian.close()

@@ -1,0 +1,119 @@
+"""What the log says: each cause once, in words that a user can act on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from supervisor.worker import announce, lifecycle
+from supervisor.worker.lifecycle import (
+    Due,
+    Ended,
+    Event,
+    Exited,
+    Policy,
+    Probed,
+    ProxyExited,
+    Ready,
+    Stalled,
+    Stop,
+)
+
+POLICY = Policy(startup_timeout=100, drain_timeout=60, max_restarts=1)
+CRASH = Exited("it broke; mend it", code=1)
+
+STALLED = "restarting the engine: requests ran, and for 300 s the engine gave no token to any"
+LATE = (
+    "restarting the engine in 1.0 s (failure 1 of at most 1): the engine was not ready after"
+    " 100 s, still importing"
+)
+
+
+def log(*events: Event, proxy: bool = False) -> list[str]:
+    """The lines about all these events, one second apart."""
+    now = 0.0
+    state, _ = lifecycle.begin(POLICY, now, proxy=proxy)
+    said: list[str] = []
+    for event in events:
+        now += 1.0
+        if isinstance(event, Due) and state.due is not None:
+            now = max(now, state.due)
+        before = state
+        state, _ = lifecycle.step(before, event, POLICY, now)
+        said += [line for _, line in announce.lines(before, event, state, POLICY, now)]
+    return said
+
+
+@pytest.mark.parametrize(
+    ("events", "lines"),
+    [
+        ((Ready(2.5),), ["ready after 2.5 s"]),
+        (
+            (Ready(2.5), Ended(), CRASH),
+            [
+                "ready after 2.5 s",
+                "restarting the engine in 1.0 s (failure 1 of at most 1): it broke; mend it",
+            ],
+        ),
+        (
+            (CRASH, Due(), CRASH),
+            [
+                "restarting the engine in 1.0 s (failure 1 of at most 1): it broke; mend it",
+                "giving up with exit code 70: it broke; mend it",
+            ],
+        ),
+        (
+            (Ready(1.0), Stalled(300.0), Exited("killed")),
+            [
+                "ready after 1.0 s",
+                STALLED,
+                "restarting the engine in 1.0 s (failure 1 of at most 1)",
+            ],
+        ),
+        (
+            (Due(), Exited("killed", doing="importing")),
+            [
+                LATE,
+            ],
+        ),
+        (
+            (Ready(1.0), Probed(healthy=False, dead=True), Ended(), CRASH),
+            [
+                "ready after 1.0 s",
+                "the engine says that it is dead",
+                "restarting the engine in 1.0 s (failure 1 of at most 1): it broke; mend it",
+            ],
+        ),
+        ((Stop(), Exited("killed")), ["stopping: jobs in hand have 60 s", "stopped"]),
+    ],
+)
+def test_a_cause_is_said_once(events: tuple[Event, ...], lines: list[str]) -> None:
+    assert log(*events) == lines
+
+
+def test_the_proxys_end_is_told_with_its_jobs() -> None:
+    dies = ProxyExited(-9, jobs=3)
+    assert log(dies, proxy=True) == [
+        "restarting the proxy in 1.0 s: it ended with code -9 and 3 jobs in hand"
+    ]
+    assert log(Ready(1.0), Stop(), dies, proxy=True)[2:] == [
+        "the proxy ended with code -9 and 3 jobs in hand"
+    ]
+    unfit = ProxyExited(1, "no GPU")
+    assert log(unfit, proxy=True) == ["giving up with exit code 1: no GPU"]
+
+
+def test_an_end_as_it_should_be_is_no_line() -> None:
+    said = log(Ready(1.0), Stop(), ProxyExited(0), Exited("ended"), proxy=True)
+    assert said == ["ready after 1.0 s", "stopping: jobs in hand have 60 s", "stopped"]
+
+
+def test_a_user_is_told_what_to_try() -> None:
+    line = announce.how_to_use(8000, "tiny")
+    curl, header, body = shlex.split(line.removeprefix("try: "))[1::2]
+    assert curl == "http://localhost:8000/v1/chat/completions"
+    assert header == "Content-Type: application/json"
+    assert json.loads(body)["model"] == "tiny"
+    assert announce.how_to_use(8000, None) == "try: curl http://localhost:8000/v1/models"

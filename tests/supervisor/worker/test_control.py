@@ -1,0 +1,80 @@
+"""The control port, asked over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from supervisor.settings.read import read
+from supervisor.worker import control
+from supervisor.worker.lifecycle import History, Serving, Starting, State
+from supervisor.worker.status import Status
+from tests.processes import free_port
+
+READY = State(engine=Serving(1.0), history=History(was_ready=True))
+
+
+@contextlib.asynccontextmanager
+async def served(**env: str) -> AsyncIterator[tuple[Status, httpx.AsyncClient]]:
+    settings, _ = read({"PORT_HEALTH": str(free_port()), **env})
+    status = Status(str(settings.mode), "m", {})
+    status.publish(State(engine=Starting(9.0)))
+    runner = await control.serve(status, settings)
+    try:
+        async with httpx.AsyncClient(base_url=settings.control_url, trust_env=False) as asking:
+            yield status, asking
+    finally:
+        await runner.cleanup()
+
+
+async def test_ping_follows_the_state() -> None:
+    async with served() as (status, asking):
+        assert (await asking.get("/ping")).status_code == 204
+        status.publish(READY)
+        assert (await asking.get("/ping")).status_code == 200
+
+
+async def test_status_can_be_waited_for() -> None:
+    async with served() as (status, asking):
+        query = {"wait": "ready", "timeout": "30"}
+        waiting = asyncio.create_task(asking.get("/status", params=query))
+        assert (await asking.get("/ping")).status_code == 204
+        status.publish(READY)
+        answer = await waiting
+        assert (answer.status_code, answer.json()["state"]) == (200, "READY")
+        late = await asking.get("/status", params={"wait": "failed", "timeout": "0"})
+        assert late.status_code == 408
+
+
+@pytest.mark.parametrize("timeout", ["-1", "soon", "nan", "1e9"])
+async def test_a_wait_that_makes_no_sense_is_refused(timeout: str) -> None:
+    async with served() as (_, asking):
+        query = {"wait": "ready", "timeout": timeout}
+        answer = await asking.get("/status", params=query)
+        assert answer.status_code == 400
+        assert "wait takes one of starting, ready" in answer.json()["error"]
+
+
+async def test_metrics_are_text() -> None:
+    async with served() as (_, asking):
+        answer = await asking.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert "vllm_supervisor_ready 0" in answer.text
+
+
+async def test_this_machine_may_ask_a_load_balancer_worker_everything() -> None:
+    async with served(WORKER_MODE="load-balancer", PORT="1") as (_, asking):
+        assert (await asking.get("/ping")).status_code == 204
+        assert (await asking.get("/status")).status_code == 200
+
+
+async def test_a_taken_port_is_an_error() -> None:
+    async with served() as (status, asking):
+        port = str(asking.base_url.port)
+        settings, _ = read({"PORT_HEALTH": port})
+        with pytest.raises(OSError, match="in use"):
+            await control.serve(status, settings)

@@ -1,0 +1,43 @@
+"""What is refused before anything is started, each with its remedy."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from supervisor import planning
+from supervisor.errors import ConfigurationError
+from supervisor.settings.read import Settings
+from supervisor.worker import preflight
+from tests.processes import free_port
+
+
+def test_a_model_that_is_no_path_or_is_there(tmp_path: Path) -> None:
+    for model in (None, "org/m", str(tmp_path)):
+        preflight.check_model(model)
+    with pytest.raises(ConfigurationError, match="MODEL_NAME=/nowhere/m does not exist"):
+        preflight.check_model("/nowhere/m")
+
+
+def listening(control_port: int) -> Settings:
+    env = {"VLLM_PORT": str(free_port()), "PORT_HEALTH": str(control_port)}
+    return planning.settings(env)
+
+
+def test_ports() -> None:
+    preflight.check_ports(listening(free_port()))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        with pytest.raises(ConfigurationError) as refused:
+            preflight.check_ports(listening(number))
+    assert str(refused.value).startswith(f"port {number} is taken by process ")
+    assert str(refused.value).endswith("; end it or set PORT_HEALTH to a free port")
+
+
+def test_files(tmp_path: Path) -> None:
+    preflight.write({str(tmp_path / "a" / "template"): "{{ messages }}"})
+    assert (tmp_path / "a" / "template").read_text() == "{{ messages }}"
+    with pytest.raises(ConfigurationError, match="set TMPDIR to a writable folder"):
+        preflight.write({"/proc/nowhere/template": ""})

@@ -1,0 +1,76 @@
+"""One run of the real proxy: what it is started with, and how its end is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+
+from supervisor.command import plan
+from supervisor.link.journal import Journal
+from supervisor.worker.lifecycle import Event, ProxyExited
+from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
+from supervisor.worker.proxy_run import ProxyRun
+
+
+class Run:
+    """A run with what it puts."""
+
+    def __init__(self, journal: Journal | None = None, **env: str) -> None:
+        self.launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+        self.events: list[Event] = []
+        self.reports = 0
+        whole = {"PATH": os.environ["PATH"], "MODEL_NAME": "m", "WORKER_MODE": "queue", **env}
+        self.run = ProxyRun(
+            plan.make(whole, None),
+            whole,
+            self.launcher,
+            journal or Journal(),
+            self.events.append,
+            self._reported,
+            checked=False,
+        )
+
+    def _reported(self) -> None:
+        self.reports += 1
+
+    async def until_over(self) -> list[Event]:
+        async with asyncio.timeout(100):
+            await self.run.run()
+        self.launcher.close()
+        return self.events
+
+
+async def test_its_exit_code_is_told() -> None:
+    assert await Run(MAX_CONCURRENCY="0").until_over() == [ProxyExited(78)]
+
+
+async def test_what_it_said_and_what_it_had_in_hand_is_told() -> None:
+    journal = Journal()
+    journal.feed(b"+a {}\n+b {}\n!no GPU\n")
+    events = await Run(journal, MAX_CONCURRENCY="0").until_over()
+    assert events == [ProxyExited(78, "no GPU", jobs=2)]
+    assert journal.cause is None
+
+
+async def test_a_proxy_that_cannot_be_started_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a pause before it is told: whatever is wanting may come back."""
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+
+    async def refuse(*_asked: Any, **_more: Any) -> Any:
+        raise OSError(24, "Too many open files")
+
+    run = Run()
+    monkeypatch.setattr(run.launcher, "spawn", refuse)
+    assert await run.until_over() == [ProxyExited(-1)]
+    assert pauses

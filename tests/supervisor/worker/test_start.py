@@ -1,0 +1,62 @@
+"""What a start makes of a plan before the loop has it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from supervisor import planning
+from supervisor.catalog import versions
+from supervisor.command.plan import Plan
+from supervisor.errors import CommandNotFound, ConfigurationError
+from supervisor.models.placement import Download, Name
+from supervisor.worker import start
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    """A folder for PATH with a command `vllm` in it, and the interpreter that it names."""
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\n")
+    (tmp_path / "vllm").write_text(f"#!{python}\n")
+    for file in tmp_path.iterdir():
+        file.chmod(0o755)
+    return tmp_path
+
+
+def made(**env: str) -> Plan:
+    return planning.by_catalog({"MODEL_NAME": "m", **env}, versions.load("0.33.0"))
+
+
+def test_the_command_starts_with_its_file(engine: Path) -> None:
+    plan = start._startable(made(), {"PATH": str(engine)})
+    assert plan.command[:2] == (str(engine / "vllm"), "serve")
+    assert plan.before == ()
+    with pytest.raises(CommandNotFound):
+        start._startable(made(), {"PATH": "/nowhere"})
+
+
+def test_a_download_comes_before_it_by_the_engines_interpreter(engine: Path) -> None:
+    wanted = replace(made(), download=Download(Name("org/m", "sub"), "v1", "/models/m"))
+    plan = start._startable(wanted, {"PATH": str(engine)})
+    interpreter, script, *arguments = plan.before
+    assert interpreter == str(engine / "python3")
+    assert (Path(script) / "__main__.py").is_file()
+    assert arguments == ["org/m", "v1", "/models/m", "sub", "model", "--"]
+
+
+def test_everything_that_was_found_is_told_before_a_refusal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plan = made(MAX_MODEL_LEN="long", TENSOR_PARALLEL_SIZE="two", SWAP_SPACE="4")
+    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=r"2 setting\(s\)"):
+        start._tell_findings(plan)
+    levels = [(record.levelname, record.message.split()[0]) for record in caplog.records]
+    assert [level for level, _ in levels] == ["WARNING", "ERROR", "ERROR"]
+    assert levels[0][1] == "SWAP_SPACE"
+    caplog.clear()
+    start._tell_findings(made())
+    assert caplog.records == []

@@ -1,0 +1,99 @@
+"""What is told of the worker: to the platform, to programs, to Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from supervisor.link.figures import Figures
+from supervisor.worker.lifecycle import (
+    Draining,
+    ExitCode,
+    Finished,
+    History,
+    Phase,
+    Serving,
+    Stage,
+    Starting,
+    State,
+)
+from supervisor.worker.status import Status
+
+READY = State(engine=Serving(1.0), history=History(was_ready=True, restarts=2))
+STARTING = State(engine=Starting(9.0))
+RESTARTING = State(engine=Starting(9.0), history=History(failures=1, last_failure="it broke"))
+
+
+@dataclass
+class Engine:
+    pid: int | None = 7
+    doing: str | None = "importing"
+
+
+def status(state: State, figures: Figures | None = None) -> Status:
+    one = Status("plain", "org/m", {"worker": "1", "vllm": None}, Engine, lambda: figures)
+    one.publish(state)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (STARTING, 204),
+        (READY, 200),
+        (RESTARTING, 503),
+        (State(end=Draining(Stage.JOBS)), 503),
+        (State(end=Finished(ExitCode.OK)), 503),
+        (State(end=Finished(ExitCode.CONFIGURATION)), 503),
+    ],
+)
+def test_the_platforms_code_is_that_of_the_phase(state: State, code: int) -> None:
+    assert status(state).ping == code
+
+
+def test_the_body_has_the_keys_of_its_contract() -> None:
+    body = status(RESTARTING).as_json()
+    assert body.pop("since") > 0
+    assert body == {
+        "state": "RESTARTING",
+        "mode": "plain",
+        "model": "org/m",
+        "doing": "importing",
+        "engine_pid": 7,
+        "restarts": 0,
+        "last_failure": "it broke",
+        "exit_code": None,
+        "phases": {},
+        "jobs": None,
+        "versions": {"worker": "1", "vllm": None},
+    }
+
+
+def test_a_start_that_is_over_is_doing_nothing() -> None:
+    assert status(READY).as_json()["doing"] is None
+    assert status(State(end=Finished(ExitCode.CONFIGURATION))).as_json()["exit_code"] == 78
+
+
+def test_the_metrics_have_the_jobs_in_queue_mode_alone() -> None:
+    assert "vllm_supervisor_restarts_total 2\n" in status(READY).as_prometheus()
+    assert "jobs" not in status(READY).as_prometheus()
+    text = status(READY, Figures(jobs=3, tokens=9)).as_prometheus()
+    assert "vllm_supervisor_jobs_in_hand 3\n" in text
+    assert "vllm_supervisor_tokens_total 9\n" in text
+
+
+async def test_waiting_ends_with_the_state() -> None:
+    one = status(STARTING)
+    waiting = asyncio.create_task(one.wait_for(Phase.READY, 60.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    one.publish(READY)
+    assert await waiting
+
+
+async def test_waiting_ends_at_once_for_a_state_that_cannot_come_any_more() -> None:
+    one = status(State(end=Finished(ExitCode.OK)))
+    assert not await one.wait_for(Phase.READY, 60.0)
+    assert not await status(STARTING).wait_for(Phase.READY, 0.0)
