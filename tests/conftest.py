@@ -41,6 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: lanes.rank(item.nodeid, [m.name for m in item.iter_markers()]))
 
 
+@pytest.fixture(autouse=True)
+def _in_turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that starts a real engine waits until no other one runs."""
+    if request.node.get_closest_marker("own_engine") is None:
+        yield
+    else:
+        with lanes.engine_turn():
+            yield
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts workers in plain mode, with these variables."""

@@ -2,14 +2,16 @@
 
 Most tests wait, for an engine that starts or a process that ends, so that more of them than there
 are cores can run at a time. What can be there once stays in one process: the engine that many tests
-share and its port 8000, and the images. A start of the real engine keeps one core busy for a
-quarter of a minute, so that two processes have some; they take about the same time.
+share and its port 8000, and the images. Two processes have real engines, and take turns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
+
+from tools import folder
 
 _LANES = {
     "tests/e2e/test_clients.py": "engine",
@@ -42,3 +44,12 @@ def rank(test: str, marks: Collection[str]) -> tuple[bool, int]:
     """
     place = next((n for n, start in enumerate(_ORDER) if test.startswith(start)), len(_ORDER))
     return "own_engine" not in marks, place
+
+
+@contextmanager
+def engine_turn() -> Iterator[None]:
+    """While a real engine of this process runs, none of another does: two are too much for two
+    cores, and for the memory of some machines.
+    """
+    with folder.locked("engine-of-a-test", folder.cache(), lambda _line: None):
+        yield

@@ -20,6 +20,7 @@ import pytest
 from tests import client
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
+from tests.lanes import engine_turn
 from tests.processes import ROOT, Worker, until
 from tools import run
 
@@ -77,9 +78,17 @@ def give_way(worker: Worker) -> None:
         Path(f"/proc/{worker.engine_pid()}/autogroup").write_text("19")
 
 
-@pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+@pytest.fixture(scope="package")
+def turn() -> Iterator[None]:
+    """No other real engine runs as long as the one that all tests here share."""
+    with engine_turn():
+        yield
+
+
+@pytest.fixture(scope="package")
+def endpoint(tmp_path_factory: pytest.TempPathFactory, turn: None) -> Iterator[Endpoint]:
     """The engine, ready, with the proxy and the platform beside it."""
+    del turn
     folder = tmp_path_factory.mktemp("e2e")
     worker = Worker(folder / "worker.log", engine_environment(VLLM_PORT="8000", **SETTINGS))
     proxy: subprocess.Popen[bytes] | None = None

@@ -317,7 +317,8 @@ def test_a_slow_platform_costs_no_memory(platform: Platform, serve: Start) -> No
 def without_a_proxy(worker: Worker) -> None:
     """Kill the proxy; return between its two lives."""
     proxy_of(worker).kill()
-    until(lambda: "restarting the proxy" in worker.text(), what="the end of the proxy")
+    ended = r"restarting the proxy|the proxy ended"  # the latter where the worker is ending, too
+    until(lambda: re.search(ended, worker.text()), what="the end of the proxy")
 
 
 def at_work(platform: Platform, worker: Worker, go: Path) -> tuple[str, str]:
