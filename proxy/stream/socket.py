@@ -33,7 +33,10 @@ class Stream:
         if transport is not None:
             self._take_from_kernel(transport)
         with named_errors():
-            return self._response.content.read_nowait()
+            data = self._response.content.read_nowait()
+        if data:
+            self._leave_unread()  # what is taken from aiohttp's buffer lets it read on
+        return data
 
     async def read(self) -> bytes:
         """Wait for the next bytes, at least one; none only at the end.
@@ -46,15 +49,23 @@ class Stream:
             transport.resume_reading()
         with named_errors():
             data = await self._response.content.readany()
-        if not self.ended and (transport := self._transport()) is not None:
-            # The transport, not aiohttp's protocol: that would stop its parser too, in the middle
-            # of what it has, and the rest would come out only with the next bytes of the socket.
-            transport.pause_reading()
+        self._leave_unread()
         return data
 
     def close(self) -> None:
         """Close the connection; the engine then aborts the request."""
         self._response.close()
+
+    def _leave_unread(self) -> None:
+        """Let what comes gather in the kernel until the next look.
+
+        Also because aiohttp, once it has seen the end of a connection that breaks off, no longer
+        gives out what came before.
+        """
+        if not self.ended and (transport := self._transport()) is not None:
+            # The transport, not aiohttp's protocol: that would stop its parser too, in the middle
+            # of what it has, and the rest would come out only with the next bytes of the socket.
+            transport.pause_reading()
 
     def _take_from_kernel(self, transport: asyncio.ReadTransport) -> None:
         """Hand aiohttp's parser what the paused socket has gathered, in one piece.
