@@ -92,8 +92,10 @@ def named_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (httpx.HTTPError, aiohttp.ClientError, ConnectionError) as reason:
+    except httpx.HTTPError as reason:
         raise _named(reason.__cause__ or reason) from reason
+    except (aiohttp.ClientError, ConnectionError) as reason:
+        raise _named(reason) from reason
 
 
 def _named(reason: BaseException) -> JobError:
