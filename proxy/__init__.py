@@ -1,6 +1,19 @@
-"""Relays RunPod jobs to the engine over localhost HTTP, and its SSE stream back in batches.
+"""Answers RunPod jobs from an engine over localhost HTTP, its SSE streams in batches.
 
-How data flows: the SDK (`sdk`) calls `handler` with a job; `jobs` makes a request of it, `routes`
-says whether it may go there, `engine` sends it; the stream's bytes are cut by `sse`, gathered by
-`batching`, given the native form by `native` where that was asked for, and yielded to the SDK.
+::
+
+    __main__      reads the environment, starts the SDK
+    settings      what the environment says
+    handler       one job: from its input to its outputs
+    engine        sends requests, waits for an engine that is away; `clients` are its HTTP sessions
+    supervision   what the supervisor says of the engine
+    errors        what a job can fail with
+    job_log       a job's line in the log
+    request/      a job's input -> a request
+    stream/       an answer's bytes -> batches
+    platform/     the RunPod SDK: which jobs are taken, how they end, where outputs go
+
+A job goes `platform.intake`, `platform.runner`, `platform.results`, `handler`, `request.forms`,
+`engine`; a stream comes back `stream.socket`, `stream.sse`, `stream.ramp`, `stream.batches`,
+`handler`, `platform.results`.
 """

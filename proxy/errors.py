@@ -1,34 +1,37 @@
-"""What a job can fail with. Each is an OpenAI error object, which any client knows how to read.
+"""What a job can fail with. Each is an OpenAI error object, which any client can read.
 
 ::
 
     JobError                 status, type
     ├── InvalidInput         400  invalid_request_error    the job's input is not understood
     ├── RouteRefused         403  invalid_request_error    the route is not offered here
-    ├── EngineRefused         *   the engine's own         answered with an error, kept as it is
-    ├── EngineUnavailable    503  service_unavailable      not reached in time
-    ├── StreamBroken         502  engine_error             ended in the middle of an answer
-    │   ├── ConnectionLost   502  engine_error             ended before an answer began
-    │   └── EngineRestarted  502  engine_error             the engine itself ended
-    ├── WorkerStopped        503  service_unavailable      the worker was stopped first
+    ├── EngineRefused         *   the engine's own         the engine answered with an error
+    │   └── ErrorInStream     *   the engine's own         as an event of its stream
+    ├── EngineUnavailable    503  service_unavailable      the engine was not reached in time
+    ├── StreamBroken         502  engine_error             an answer broke off
+    │   ├── ConnectionLost   502  engine_error             before it began
+    │   └── EngineRestarted  502  engine_error             because the engine ended
+    ├── WorkerStopped        503  service_unavailable      the worker stopped first
     ├── EngineSilent         504  timeout                  nothing came for REQUEST_IDLE_TIMEOUT
-    └── AnswerTooLarge       413  answer_too_large         more than the platform carries
+    └── AnswerTooLarge       413  answer_too_large         larger than the platform carries
+
+Inside the proxy they are raised. `platform` turns them into the form in which RunPod takes a
+failed job.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 
 class JobError(Exception):
-    """Ends one job. `status` is an HTTP status, and the `code` of the error object."""
+    """Ends one job as failed. `status` is an HTTP status, and the `code` of the error object."""
 
     status = 500
     type = "internal_error"
     param: str | None = None
-    told = False  # whether the caller has it already, as an event of the stream
-    held: Any = None  # the first output, which it came in: not handed over yet
 
     def as_object(self) -> dict[str, Any]:
         """The OpenAI error object: message, type, param, code."""
@@ -40,7 +43,7 @@ class JobError(Exception):
         }
 
     def as_json(self) -> str:
-        """The object as text, for the job's `error`; of a dict the SDK would make Python's repr."""
+        """The object as JSON, for the job's `error`, which the platform takes as text only."""
         return json.dumps(self.as_object(), ensure_ascii=False)
 
     def as_event(self) -> str:
@@ -49,7 +52,7 @@ class JobError(Exception):
 
 
 class InvalidInput(JobError):
-    """The job's input is none of the accepted forms; `param` names the field."""
+    """The job's input has none of the accepted forms; `param` names the field."""
 
     status = 400
     type = "invalid_request_error"
@@ -60,7 +63,7 @@ class InvalidInput(JobError):
 
 
 class RouteRefused(JobError):
-    """The route is no path, or not one that is offered."""
+    """The route is not a path, or not one that this worker offers."""
 
     status = 403
     type = "invalid_request_error"
@@ -68,7 +71,12 @@ class RouteRefused(JobError):
 
 
 class EngineRefused(JobError):
-    """The engine answered with an error. Its status, type, message and param are kept."""
+    """The engine answered with an error.
+
+    Args:
+        status: of the answer.
+        body: of the answer; its message, type and param are kept.
+    """
 
     def __init__(self, status: int, body: bytes) -> None:
         error = _error_object(body)
@@ -79,15 +87,29 @@ class EngineRefused(JobError):
         self.param = None if param is None else str(param)
 
 
+class ErrorInStream(EngineRefused):
+    """The engine reported an error as an event of its stream.
+
+    Args:
+        status: which the event names.
+        body: the data of the event.
+        last: the outputs that hold the event. The caller has not got them yet.
+    """
+
+    def __init__(self, status: int, body: bytes, last: Sequence[Any]) -> None:
+        super().__init__(status, body)
+        self.last = tuple(last)
+
+
 class EngineUnavailable(JobError):
-    """The engine could not be reached."""
+    """The engine was not reached in time."""
 
     status = 503
     type = "service_unavailable"
 
 
 class StreamBroken(JobError):
-    """The engine's answer ended before its end."""
+    """The engine's answer broke off."""
 
     status = 502
     type = "engine_error"
@@ -98,11 +120,11 @@ class ConnectionLost(StreamBroken):
 
 
 class EngineRestarted(StreamBroken):
-    """The engine ended in the middle of an answer, and is started again."""
+    """The engine ended in the middle of an answer, and is being restarted."""
 
 
 class WorkerStopped(JobError):
-    """The worker ends, and the job was not done in time."""
+    """The worker, or its proxy, stopped before the job was done."""
 
     status = 503
     type = "service_unavailable"
@@ -116,14 +138,14 @@ class EngineSilent(JobError):
 
 
 class AnswerTooLarge(JobError):
-    """The platform would refuse the answer for its size."""
+    """The answer is larger than the platform carries."""
 
     status = 413
     type = "answer_too_large"
 
 
 def _error_object(body: bytes) -> dict[str, Any]:
-    """The error in a body of vLLM's ({"error": {...}}), of older ones (flat) or of FastAPI's."""
+    """The error in a body as vLLM ({"error": {...}}), older vLLM (flat) or FastAPI write it."""
     try:
         data = json.loads(body)
     except ValueError:

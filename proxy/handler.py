@@ -1,4 +1,4 @@
-"""The SDK's handler: one job in, batches of its answer out."""
+"""Answers one job: its input becomes a request, the engine's answer one object or batches."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from proxy.engine import Engine, Stream
-from proxy.errors import AnswerTooLarge, EngineRefused, JobError
+from proxy.engine import Engine
+from proxy.errors import AnswerTooLarge, EngineRefused, ErrorInStream, JobError
 from proxy.job_log import Record
 from proxy.request import dropped, forms
 from proxy.request.forms import Request
@@ -18,6 +19,7 @@ from proxy.settings import Settings
 from proxy.stream import batches, native, sse
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import MOST_BYTES, Batches
+from proxy.stream.socket import Stream
 from supervisor.link.figures import Figures
 from supervisor.settings import table
 
@@ -25,47 +27,69 @@ log = logging.getLogger("proxy")
 
 
 class Handler:
-    """Answers jobs from one engine. `clock` gives seconds and never goes back."""
+    """Answers jobs from one engine, and counts them in `figures`.
+
+    Args:
+        settings: the proxy's.
+        engine: is closed with the handler.
+        clock: gives seconds and never goes back.
+    """
 
     def __init__(
-        self,
-        settings: Settings,
-        engine: Engine,
-        clock: Callable[[], float] = time.monotonic,
-        figures: Figures | None = None,
+        self, settings: Settings, engine: Engine, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.figures = figures or Figures()
+        self.figures = Figures()
         self._settings = settings
         self._engine = engine
         self._clock = clock
         self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
 
     async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """Yield the job's answer: one object, or batches of a stream.
+        """Yield the job's answer: one object, or the batches of a stream.
 
-        A failure is the last yield, `{"error": JSON}`: the SDK then marks the job as failed. A
-        caller who reads a stream of events gets it as an event first.
+        Raises:
+            JobError: the job failed. Who reads a stream of events has got it as the last event.
         """
         record = Record(str(job.get("id")), self._clock, keep=self._settings[table.LOG_CONTENT])
-        request = None
+        with self._accounted(record):
+            request = forms.read(job, self._settings)
+            record.route, record.asked = request.route, request.body
+            try:
+                async for output in self._tries(request, record):
+                    yield self._counted(output, record)
+            except JobError as fault:
+                begun = record.first is not None
+                as_event = self._reads_events(request)
+                if isinstance(fault, ErrorInStream):
+                    as_event = False  # it is one already
+                    for output in fault.last:
+                        yield self._counted(output, record)
+                error = await self._engine.why_broken(fault, record.tokens) if begun else fault
+                if as_event:
+                    yield error.as_event()
+                raise error from fault.__cause__
+
+    async def until_given_up(self) -> str:
+        """Wait until the supervisor gives the engine up; returns why."""
+        return await self._engine.until_given_up()
+
+    async def close(self) -> None:
+        """Close the connections to the engine."""
+        await self._engine.close()
+
+    @contextmanager
+    def _accounted(self, record: Record) -> Iterator[None]:
+        """Count a job and log how it ended. A fault of the proxy's own becomes a JobError."""
         self.figures.jobs += 1
         self.figures.taken += 1
         try:
-            request = forms.read(job, self._settings)
-            record.route = request.route
-            record.asked = request.body
-            async for output in self._outputs(request, record):
-                record.yielded(output)
-                self.figures.batches += 1
-                yield output
+            yield
             self.figures.answered += 1
         except JobError as reason:
             record.outcome = f"{reason.status} {reason.type}"
             self.figures.failed += 1
             self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
-            if request is not None and self._reads_events(request) and not reason.told:
-                yield reason.as_event()
-            yield {"error": reason.as_json()}
+            raise
         except (asyncio.CancelledError, GeneratorExit):
             record.outcome = "cancelled"
             self.figures.cancelled += 1
@@ -74,18 +98,22 @@ class Handler:
             record.outcome = "500 fault in the worker"
             self.figures.failed += 1
             log.exception("job %s: a fault in the worker itself", record.job)
-            error = JobError(f"the worker failed on this job: {type(fault).__name__}")
-            yield {"error": error.as_json()}
+            raise JobError(f"the worker failed on this job: {type(fault).__name__}") from fault
         finally:
             self.figures.jobs -= 1
             log.info("%s", record)
             if self._settings[table.LOG_CONTENT]:
                 log.info("%s", record.content())
 
+    def _counted(self, output: Any, record: Record) -> Any:
+        record.yielded(output)
+        self.figures.batches += 1
+        return output
+
     def _reads_events(self, request: Request) -> bool:
         return request.stream and not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
 
-    async def _outputs(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+    async def _tries(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
         """The answer; asked for once more where the engine was lost before any of it came.
 
         Raises:
@@ -93,44 +121,45 @@ class Handler:
         """
         for again in (False, True):
             try:
-                async for output in self._once(request, record, again=again):
+                settled = await self._settled(request, record)
+                answer = self._stream if settled.stream else self._whole
+                async for output in answer(settled, record, again=again):
                     yield output
             except JobError as fault:
-                self.figures.engine_errors += isinstance(fault, EngineRefused) and (
-                    fault.status >= 500
+                self.figures.engine_errors += (
+                    isinstance(fault, EngineRefused) and fault.status >= 500
                 )
-                if record.first is not None:
-                    raise await self._engine.why_broken(fault, record.tokens) from fault
-                if again or not await self._engine.is_lost(fault):
-                    if fault.held is not None:
-                        yield fault.held
-                        fault.told = True
+                begun = record.first is not None
+                if begun or again or not await self._engine.is_lost(fault):
                     raise
-                log.warning("job %s: is sent again, nothing had come: %s", record.job, fault)
+                log.warning(
+                    "job %s: retrying: the engine was lost before any output: %s", record.job, fault
+                )
             else:
                 return
             self.figures.resent += 1
             await self._engine.until_ready()
 
-    async def _once(
+    async def _settled(self, request: Request, record: Record) -> Request:
+        """The request without parameters that this engine would silently leave out."""
+        if not dropped.suspects(request.route, request.body):
+            return request
+        record.asked = dropped.settle(request.body, await self._engine.version())
+        return replace(request, body=dict(record.asked))
+
+    async def _whole(
         self, request: Request, record: Record, *, again: bool
     ) -> AsyncGenerator[Any, None]:
-        if dropped.suspects(request.route, request.body):
-            body = dropped.settle(request.body, await self._engine.version())
-            request = replace(request, body=body)
-            record.asked = body
-        if request.stream:
-            async for batch in self._stream(request, record, again=again):
-                yield batch
-        else:
-            answer = await self._engine.answer(request, again=again)
-            record.tokens = _tokens_of(answer)
-            self.figures.tokens += record.tokens or 0
-            yield native.whole(answer) if request.native else answer
+        """An answer in one piece."""
+        answer = await self._engine.answer(request, again=again)
+        record.tokens = _tokens_of(answer)
+        self.figures.tokens += record.tokens or 0
+        yield native.whole(answer) if request.native else answer
 
     async def _stream(
         self, request: Request, record: Record, *, again: bool
     ) -> AsyncGenerator[Any, None]:
+        """A stream in batches; one that has an error event ends the stream as ErrorInStream."""
         form = self._form(request)
         waiting = Batches(request.ramp, exact=self._pace.exact)
         with self._pace.stream():
@@ -141,37 +170,37 @@ class Handler:
                     record.tokens = waiting.seen
                     text = b"".join(events)
                     self.figures.bytes += len(text)
-                    error = _error_of(events) if b'"error"' in text else None
-                    batch = form(events, text)
-                    if error is not None and record.first is None:
-                        # Nothing has gone out: perhaps another try can answer the job.
-                        error.held = batch
-                        raise error
-                    if batch is not None:
-                        for part in _carried(batch, len(text)):
-                            yield part
-                    if error is not None:
-                        error.told = True
-                        raise error
+                    outputs = _carried(form(events, text), len(text))
+                    if b'"error"' in text and (body := _error_in(events)) is not None:
+                        raise ErrorInStream(sse.status(body), body, tuple(outputs))
+                    for output in outputs:
+                        yield output
 
     def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
-        """What makes a yield of a batch: of its events, or of all of them in one piece."""
+        """What makes an output of a batch: from its events, or from their text in one piece."""
         if request.native:
             native_stream = native.Stream()
             return lambda events, _text: native_stream.batch(events)
         if self._settings[table.RAW_OPENAI_OUTPUT]:
             return lambda _events, text: text.decode()
-        return lambda events, _text: [found for event in events if (found := sse.parsed(event))]
+        return lambda events, _text: [chunk for event in events if (chunk := sse.parsed(event))]
 
 
 def _carried(batch: Any, size: int) -> Iterator[Any]:
-    """`batch` in parts that the platform carries. Only a single event can be larger.
+    """`batch`, None for nothing, in parts that the platform carries.
 
-    Whoever reads a stream of events puts the parts together again; other forms cannot be parted.
+    Only a single event can be larger. Who reads a stream of events puts the parts together again;
+    other forms cannot be parted.
+
+    Args:
+        batch: what is yielded.
+        size: bytes of the events in it.
 
     Raises:
         AnswerTooLarge: it cannot be parted.
     """
+    if batch is None:
+        return
     if size <= MOST_BYTES:
         yield batch
     elif isinstance(batch, str):
@@ -194,9 +223,9 @@ def _tokens_of(answer: Any) -> int | None:
 
 
 def _close_with_task(stream: Stream) -> None:
-    """Close the request with the job's task.
+    """Close the request when the job's task ends.
 
-    The SDK stops a job by cancelling its task. If that hits while it posts a batch, our generator
+    A job is stopped by cancelling its task. If that hits while a batch is posted, our generator
     stays suspended, and only the garbage collector would end the request.
     """
     task = asyncio.current_task()
@@ -204,9 +233,6 @@ def _close_with_task(stream: Stream) -> None:
         task.add_done_callback(lambda _task: stream.close())
 
 
-def _error_of(events: list[bytes]) -> EngineRefused | None:
-    """The error that the engine reports inside a stream, in its own words."""
-    for event in events:
-        if (body := sse.error(event)) is not None:
-            return EngineRefused(sse.status(body), body)
-    return None
+def _error_in(events: list[bytes]) -> bytes | None:
+    """The data of the first event that reports an error."""
+    return next((body for event in events if (body := sse.error(event)) is not None), None)

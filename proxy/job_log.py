@@ -1,4 +1,4 @@
-"""What happened to one job, as one line of the log; what was asked and answered only on demand."""
+"""One job as one line of the log; what it asked and was answered only on demand."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ _LONGEST = 20_000  # characters of a question or an answer in the log
 
 @dataclass(slots=True)
 class Record:
-    """Filled in while the job runs. Times in seconds since the job was taken."""
+    """What is known of one job so far.
+
+    `clock` gives seconds and never goes back; `first` is when the first output came, in seconds
+    since the job was taken. With `keep` the record has what was asked and answered, for `content`.
+    """
 
     job: str
     clock: Callable[[], float]
-    keep: bool = False  # what is asked and answered, for `content`
+    keep: bool = False
     route: str = "-"
     outcome: str = "200"
     tokens: int | None = None
@@ -29,14 +33,14 @@ class Record:
         self.started = self.clock()
 
     def yielded(self, output: Any) -> None:
-        """An output is on its way."""
+        """Note an output that is on its way."""
         if self.first is None:
             self.first = self.clock() - self.started
         if self.keep:
             self._answered.append(output)
 
     def content(self) -> str:
-        """What was asked and answered, for the log of someone who wants it there."""
+        """What was asked and answered, both cut off somewhere."""
         asked = json.dumps(self.asked, ensure_ascii=False)[:_LONGEST]
         texts = [out if isinstance(out, str) else json.dumps(out) for out in self._answered]
         return f"job {self.job} asked {asked} and was answered {''.join(texts)[:_LONGEST]}"

@@ -1,4 +1,4 @@
-"""What the supervisor says of the engine: whether it comes back, and why it went."""
+"""Asks the supervisor about the engine: whether it comes back, and why it ended."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import httpx
 from supervisor.link.standing import Standing
 
 _FRESH = 0.5  # seconds for which an answer is as good as a new one
-_TIMEOUT = 5.0
-_HELD = 300.0  # seconds that the supervisor holds one question
-_POLL = 0.1
+_TIMEOUT = 5.0  # seconds for a question that is answered at once
+_HELD = 300.0  # seconds that the supervisor holds the question for the end
+_POLL = 0.1  # seconds between two questions after a loss
 _DIAGNOSED_WITHIN = 6.0  # seconds: an API server whose core has died ends within 3
+_AGAIN = 1.0  # seconds before the question for the end is repeated: nothing is urgent then
 
 
 class Supervision:
-    """Asks the supervisor at `url`; None where there is none. Used inside one event loop."""
+    """Asks the supervisor at `url`, or nobody where it is None. Used inside one event loop."""
 
     def __init__(self, url: str | None) -> None:
         self._url = url
@@ -27,14 +28,14 @@ class Supervision:
         self._known: Standing | None = None
         self._known_at = -_FRESH
         self._asking = asyncio.Lock()
-        self._finding: asyncio.Task[Standing | None] | None = None
+        self._cause: asyncio.Task[Standing | None] | None = None
 
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
 
     async def standing(self) -> Standing | None:
-        """How the worker stands; None where nobody says. Many may ask at once."""
+        """How the worker stands; None where nobody says. Many callers share one question."""
         if self._url is None:
             return None
         async with self._asking:
@@ -46,32 +47,32 @@ class Supervision:
     async def after_a_loss(self) -> Standing | None:
         """How the worker stands once it has seen that the engine is gone, and why.
 
-        Every job that the engine took with it asks this: all of them share one answer.
+        Every job that the engine took with it asks this; all of them share one answer. None where
+        nobody says.
         """
-        if self._finding is None or self._finding.done():
-            self._finding = asyncio.create_task(self._find_cause())
-        return await asyncio.shield(self._finding)
+        if self._cause is None or self._cause.done():
+            self._cause = asyncio.create_task(self._find_cause())
+        return await asyncio.shield(self._cause)
 
     async def _find_cause(self) -> Standing | None:
-        first = await self._ask({}, _TIMEOUT)
-        found = first
+        first = latest = await self._ask({}, _TIMEOUT)
         end = time.monotonic() + _DIAGNOSED_WITHIN
-        while first is not None and found is not None and time.monotonic() < end:
-            seen = found.state != "READY" and found.engine is None
-            if seen or found.restarts != first.restarts:
-                return found
+        while first is not None and latest is not None and time.monotonic() < end:
+            seen = latest.state != "READY" and latest.engine is None
+            if seen or latest.restarts != first.restarts:
+                return latest
             await asyncio.sleep(_POLL)
-            found = await self._ask({}, _TIMEOUT)
-        return found
+            latest = await self._ask({}, _TIMEOUT)
+        return latest
 
     async def until_failed(self) -> str:
-        """Wait until the worker gives up; why it does."""
+        """Wait until the worker gives up, for ever without a supervisor; returns why it does."""
+        query = {"wait": "failed", "timeout": f"{_HELD:.0f}"}
         while True:
-            query = {"wait": "failed", "timeout": f"{_HELD:.0f}"}
-            found = await self._ask(query, _HELD + 10)
-            if found is not None and found.state == "FAILED":
-                return found.words
-            await asyncio.sleep(1.0)  # it stops, or does not answer: nothing to be quick for
+            standing = await self._ask(query, _HELD + 10)
+            if standing is not None and standing.state == "FAILED":
+                return standing.words
+            await asyncio.sleep(_AGAIN)
 
     async def _ask(self, query: Mapping[str, str], timeout: float) -> Standing | None:
         if self._url is None:

@@ -1,1 +1,11 @@
-"""The platform: its SDK, the jobs that it gives, the results that it gets."""
+"""The platform's side of the proxy.
+
+::
+
+    sdk       starts the SDK, and connects it with the rest; the only one that knows its scaler
+    intake    which jobs are taken, and when no more are
+    runner    runs a job; who hears how it ended
+    results   hands outputs and results to the platform
+    fitness   the checks before the first job
+    race      ends work when something else happens
+"""

@@ -1,6 +1,6 @@
 """What the SDK checks before the first job: whether this machine is fit, and the engine ready.
 
-The SDK runs its checks one after the other; one that fails is reported to the platform with its
+The SDK runs its checks one after the other. It reports one that fails to the platform, with its
 name and reason, and ends the process with 1. The machine's come first: they are done while the
 engine still loads, and need nothing that it needs.
 """
@@ -8,11 +8,11 @@ engine still loads, and need nothing that it needs.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -21,7 +21,8 @@ from runpod.serverless.modules import rp_fitness
 
 from proxy.settings import FITNESS_CHECKS, Settings
 from supervisor.link.standing import Standing
-from supervisor.settings.table import MAX_CONCURRENCY
+from supervisor.models import disk as models_disk
+from supervisor.settings import table
 
 log = logging.getLogger("proxy")
 
@@ -37,42 +38,37 @@ class UnfitError(Exception):
     """One sentence: what is wrong, and what to do."""
 
 
-def register(settings: Settings, tell: Callable[[str], None]) -> None:
-    """Give the SDK the checks of `settings`, the machine's first.
+def register(settings: Settings, env: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    """Give the SDK the checks that `settings` name, the machine's first.
 
     Args:
         settings: the proxy's.
+        env: RUNPOD_MIN_MEMORY_GB, RUNPOD_MIN_DISK_PERCENT, NVIDIA_VISIBLE_DEVICES, PATH, and what
+            says where the hub's cache is.
         tell: is told why a check fails, before the SDK ends the process.
     """
     wanted = settings[FITNESS_CHECKS].split(",")
-    if "gpu" not in wanted:  # nor the SDK's own once more
-        os.environ |= {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true"}
     _tell_of_the_sdks_own(tell)
-
-    def told(check: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                check()
-            except Exception as reason:
-                tell(str(reason))
-                raise
-
-        run.__name__ = check.__name__
-        return run
-
     for check in (memory, disk, gpu):
         if check.__name__ in wanted:
-            rp_fitness.register_fitness_check(told(check))
+            _add(check.__name__, partial(check, env), tell)
     for name in ("_ensure_gpu_check_registered", "_ensure_system_checks_registered"):
-        # The SDK's own, where the user wants them: they, too, are not to wait for the engine.
+        # The SDK's own, where the user wants them: they, too, must not wait for the engine.
         getattr(rp_fitness, name, lambda: None)()
-
-    def engine() -> None:
-        until_ready(settings)
-        log.info("taking jobs, %d at once at most", settings[MAX_CONCURRENCY])
-
     if "engine" in wanted:
-        rp_fitness.register_fitness_check(told(engine))
+        _add("engine", partial(engine, settings), tell)
+
+
+def _add(name: str, check: Callable[[], None], tell: Callable[[str], None]) -> None:
+    def run() -> None:
+        try:
+            check()
+        except Exception as reason:
+            tell(str(reason))
+            raise
+
+    run.__name__ = name  # what the SDK calls it in its report
+    rp_fitness.register_fitness_check(run)
 
 
 def _tell_of_the_sdks_own(tell: Callable[[str], None]) -> None:
@@ -96,8 +92,11 @@ def report_unhealthy(reason: str) -> None:
         tell("engine", reason)
 
 
-def until_ready(settings: Settings) -> None:
-    """Until the supervisor says that the engine is ready; without one, until the engine does.
+# --- the engine ---
+
+
+def engine(settings: Settings) -> None:
+    """Wait until the supervisor says that the engine is ready; without one, until the engine does.
 
     Raises:
         UnfitError: the worker has given up, and why.
@@ -105,6 +104,7 @@ def until_ready(settings: Settings) -> None:
     with httpx.Client(trust_env=False, timeout=_ASK_FOR + 10) as client:
         while not _is_ready(client, settings):
             time.sleep(_POLL)
+    log.info("taking jobs, %d at once at most", settings[table.MAX_CONCURRENCY])
 
 
 def _is_ready(client: httpx.Client, settings: Settings) -> bool:
@@ -126,38 +126,38 @@ def _is_ready(client: httpx.Client, settings: Settings) -> bool:
 # --- the machine ---
 
 
-def memory() -> None:
+def memory(env: Mapping[str, str]) -> None:
     """Raise UnfitError where next to no memory is left; RUNPOD_MIN_MEMORY_GB sets how much."""
-    said = _setting("RUNPOD_MIN_MEMORY_GB")
+    said = _number(env, "RUNPOD_MIN_MEMORY_GB")
     least = _LEAST_MEMORY if said is None else said
     free = psutil.virtual_memory().available / 1e9
     if free < least:
-        raise UnfitError(f"{free:.1f} GB of memory are free, and {least:g} are the least")
+        raise UnfitError(f"only {free:.1f} GB of memory is free; at least {least:g} GB is required")
 
 
-def disk() -> None:
+def disk(env: Mapping[str, str]) -> None:
     """Raise UnfitError where next to no disk is left for a model that is to be downloaded.
 
     RUNPOD_MIN_DISK_PERCENT sets how much; 0 turns it off.
     """
-    place = _existing(Path(os.environ.get("HF_HOME") or Path.home()))
-    found = shutil.disk_usage(place)
-    share = _setting("RUNPOD_MIN_DISK_PERCENT")
-    least = _LEAST_DISK if share is None else found.total / 1e9 * share / 100
-    free = found.free / 1e9
+    place = _existing(models_disk.hub_cache(env))
+    usage = shutil.disk_usage(place)
+    share = _number(env, "RUNPOD_MIN_DISK_PERCENT")
+    least = _LEAST_DISK if share is None else usage.total / 1e9 * share / 100
+    free = usage.free / 1e9
     if free < least:
         raise UnfitError(
-            f"{free:.1f} GB of disk are free at {place}, and {least:.1f} are the least"
+            f"only {free:.1f} GB of disk is free at {place}; at least {least:.1f} GB is required"
         )
 
 
-def gpu() -> None:
+def gpu(env: Mapping[str, str]) -> None:
     """Raise UnfitError where the container was given GPUs and their driver does not answer.
 
-    It is asked by `nvidia-smi`, which takes no memory of a GPU.
+    `nvidia-smi` asks it, which takes no memory of a GPU.
     """
-    given = os.environ.get("NVIDIA_VISIBLE_DEVICES", "")
-    command = shutil.which("nvidia-smi")
+    given = env.get("NVIDIA_VISIBLE_DEVICES", "")
+    command = shutil.which("nvidia-smi", path=env.get("PATH"))
     if given in {"", "void", "none"} or command is None:
         return
     try:
@@ -170,12 +170,12 @@ def gpu() -> None:
         raise UnfitError(f"nvidia-smi cannot be run: {reason.strerror}") from None
     if done.returncode or "GPU 0" not in done.stdout:
         said = " ".join((done.stderr or done.stdout).split())[:200]
-        raise UnfitError(f"the GPU's driver does not work, nvidia-smi says: {said}")
+        raise UnfitError(f"the GPU's driver does not work; nvidia-smi says: {said}")
 
 
-def _setting(name: str) -> float | None:
+def _number(env: Mapping[str, str], name: str) -> float | None:
     try:
-        return float(os.environ[name])
+        return float(env[name])
     except (KeyError, ValueError):
         return None
 

@@ -1,7 +1,8 @@
-"""Runs a job and hands its outputs to the platform: each piece of a stream, then the whole.
+"""Hands a job's outputs to the platform: each piece of a stream, then the result.
 
-In place of the SDK's own way (`rp_job.handle_job`, `rp_http`), which costs a quarter more for each
-piece and loses a result for good when its connection breaks or the platform answers 429.
+This replaces the SDK's own way (`rp_job.handle_job`, `rp_http`), which costs a quarter more for
+each piece and loses a result for good when its connection breaks or the platform answers 429. Here
+a failure becomes the platform's form of it, `{"error": TEXT}`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from proxy.errors import AnswerTooLarge, JobError
 
 log = logging.getLogger("proxy")
 
+#: Yields a job's outputs; raises JobError where the job fails.
 Handler = Callable[[dict[str, Any]], AsyncGenerator[Any, None]]
 
 _PIECE_WITHIN = 60.0  # seconds of trying: somebody waits for the stream
@@ -47,7 +49,7 @@ class _Refused(Exception):
 
 
 class Results:
-    """Where outputs go. The URLs hold `$ID` for the job, as the platform hands them out."""
+    """Posts outputs and results. The URLs hold `$ID` for the job, as the platform gives them."""
 
     def __init__(self, stream_url: str, done_url: str) -> None:
         self._stream_url = stream_url
@@ -60,30 +62,35 @@ class Results:
         job: dict[str, Any],
         begun: Callable[[str], None] = lambda _job: None,
     ) -> None:
-        """Run `job`; a yield `{"error": ...}` ends it as failed. Never raises for the platform.
+        """Run `job` and post what it yields, then its result. Nothing of the platform's is raised.
 
-        `begun` is told of the job before the first output goes to the platform.
+        Args:
+            session: for the posts.
+            handler: answers the job; a JobError ends it as failed.
+            job: as the platform gave it.
+            begun: is told the job's id before the first output goes to the platform.
         """
-        send = _Sender(session, str(job["id"]))
+        name = str(job["id"])
+        send = _Sender(session, name)
         pieces = send.url(self._stream_url, stream=False)
         outputs: list[Any] = []
         result: dict[str, Any] = {"output": outputs}
         streaming = True
-        async with aclosing(handler(job)) as given:
-            async for output in given:
-                if isinstance(output, dict) and (fault := output.get("error")):
-                    result = {"error": str(fault)}
-                    break
-                if not outputs:
-                    begun(str(job["id"]))
-                outputs.append(output)
-                # After a gap nothing more is streamed; the result has it all.
-                streaming = streaming and await send(pieces, {"output": output}, _PIECE_WITHIN)
+        try:
+            async with aclosing(handler(job)) as given:
+                async for output in given:
+                    if not outputs:
+                        begun(name)
+                    outputs.append(output)
+                    # After a gap nothing more is streamed; the result has it all.
+                    streaming = streaming and await send(pieces, {"output": output}, _PIECE_WITHIN)
+        except JobError as reason:
+            result = _failed(reason)
         await self._finish(send, result)
 
     async def fail(self, session: aiohttp.ClientSession, job: str, reason: JobError) -> None:
-        """End a job that is not run, or not to its end."""
-        await self._finish(_Sender(session, job), {"error": reason.as_json()})
+        """End a job as failed that is not run, or not to its end."""
+        await self._finish(_Sender(session, job), _failed(reason))
 
     async def _finish(self, send: _Sender, result: Mapping[str, Any]) -> None:
         done = send.url(self._done_url, stream=True)
@@ -94,11 +101,16 @@ class Results:
             f"the platform refused the result with status {send.status}; it has {size:.1f} MB, and"
             " the platform's limit is 20 MB"
         )
-        await send(done, {"error": error.as_json()}, _RESULT_WITHIN)
+        await send(done, _failed(error), _RESULT_WITHIN)
+
+
+def _failed(reason: JobError) -> dict[str, Any]:
+    """A failed job as the platform takes it; anything but text it would show as Python's repr."""
+    return {"error": reason.as_json()}
 
 
 class _Sender:
-    """Posts what belongs to one job. `status` is the last answer that was an error."""
+    """Posts what belongs to one job. `status` is that of the last post that was given up."""
 
     def __init__(self, session: aiohttp.ClientSession, job: str) -> None:
         self.status: int | None = None
@@ -111,12 +123,12 @@ class _Sender:
         }
 
     def url(self, template: str, *, stream: bool) -> URL:
-        """The address for this job. Made once: taking a URL apart costs as much as a small POST."""
+        """The address for this job. Made once: to parse a URL costs as much as a small POST."""
         flag = "true" if stream else "false"
         return URL(f"{template.replace('$ID', self._job)}&isStream={flag}", encoded=True)
 
     async def __call__(self, url: URL, body: Mapping[str, Any], within: float) -> bool:
-        """Post `body`, again for `within` seconds where that can help; whether it arrived."""
+        """Post `body`, retrying for `within` seconds where that can help; whether it arrived."""
         data = _encode(body).encode()
         try:
             await self._post(url, data)

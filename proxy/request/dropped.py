@@ -1,8 +1,8 @@
-"""Request parameters of older engines that today's vLLM would silently leave out. Pure.
+"""Request parameters of older engines that today's vLLM silently drops. Pure.
 
-vLLM ignores what it does not know, so that a request would be answered as if the parameter had not
-been there. A value that changes nothing is dropped; any other is refused with the way to do it now.
-Older engines that still have the parameter get it as it is.
+vLLM ignores what it does not know: it would answer a request as if the parameter were not there. A
+value that changes nothing is left out; any other is refused, with the way to do it now. Older
+engines that still have the parameter get it as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ ROUTES = frozenset({"/v1/chat/completions", "/v1/completions"})
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """Gone since `since`; `idle` tells whether a value, in its request, changes nothing."""
+    """A parameter that is gone since vLLM `since`, and what to give `instead`.
+
+    `idle` tells whether a value changes nothing in its request's body.
+    """
 
     since: tuple[int, ...]
     instead: str
@@ -56,19 +59,19 @@ _PARAMETERS: Mapping[str, _Gone] = {
 
 
 def suspects(route: str, body: Mapping[str, Any]) -> bool:
-    """Whether the request has one of them, so that the engine's version matters."""
+    """Whether a request has such a parameter, so that the engine's version matters."""
     return route in ROUTES and not _PARAMETERS.keys().isdisjoint(body)
 
 
 def settle(body: Mapping[str, Any], version: str | None) -> dict[str, Any]:
-    """`body` without what changes nothing.
+    """`body` without the parameters that are gone and change nothing.
 
     Args:
         body: of a request to one of `ROUTES`.
         version: the engine's; None counts as today's.
 
     Raises:
-        InvalidInput: this version would leave a parameter out that changes the answer.
+        InvalidInput: this version would drop a parameter that changes the answer.
     """
     kept = dict(body)
     number = tuple(int(part) for part in re.findall(r"\d+", version or "")[:2])

@@ -1,4 +1,4 @@
-"""A job's input -> the request that it asks for. Pure; what comes from outside is checked here.
+"""A job's input -> the request that it asks for. Pure; input from outside is checked here.
 
 Three forms are accepted::
 
@@ -27,7 +27,7 @@ _FORMS = "openai_route with openai_input, route with body, or prompt or messages
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to the engine, and how its answer is handed over."""
+    """What to send to the engine, and how to hand its answer over: by `ramp`, as `native`."""
 
     method: Literal["GET", "POST"]
     route: str
@@ -70,16 +70,20 @@ class _Native(_Input):
 
 M = TypeVar("M", bound=BaseModel)
 
-#: SamplingParams of vLLM ends after 16 tokens where nothing is said; chat would go on to the
-#: context's end, which is not what the native form's users know.
+#: vLLM's SamplingParams ends after 16 tokens by default. Chat would go on to the context's end,
+#: which users of the native form do not expect.
 _MAX_TOKENS = 16
 
 
 def read(job: Mapping[str, Any], settings: Settings) -> Request:
     """The request in a job.
 
+    Args:
+        job: as the platform gives it, with `input`.
+        settings: the default ramp and the routes that are offered.
+
     Raises:
-        InvalidInput: the input is none of the accepted forms; names the field.
+        InvalidInput: the input has none of the accepted forms; names the field.
         RouteRefused: the route is not offered.
     """
     given = job.get("input")
@@ -112,7 +116,7 @@ def _routed(
     settings: Settings,
 ) -> Request:
     path = routes.check(route, settings.allowed_routes)
-    # The platform sends a GET's body as absent, null or {}.
+    # For a GET the platform sends no body, null or {}.
     method = method or ("POST" if body else "GET")
     given = dict(body or {})
     if path == CHAT and isinstance(given.get("messages"), str):

@@ -1,6 +1,6 @@
 """Which routes of the engine a job may ask for. Pure.
 
-A route is a path and nothing else, so that no spelling of it leads anywhere but to the engine.
+A route is a path and nothing else, so that no spelling of it leads anywhere else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from proxy.errors import RouteRefused
 
 #: Inference, and what a client reads beside it. Administration (sleep, LoRA loading, scaling,
-#: aborting, profiling) is missing on purpose; ALLOWED_ROUTES names what is wanted all the same.
+#: aborting, profiling) is missing on purpose; ALLOWED_ROUTES can add it.
 DEFAULT_ROUTES = frozenset(
     """
     /v1/chat/completions /v1/completions /v1/responses /v1/messages /v1/messages/count_tokens
@@ -30,14 +30,14 @@ _PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)+")
 
 
 def check(route: str, also: AbstractSet[str] = frozenset()) -> str:
-    """`route` as it is sent to the engine.
+    """Return `route` if it may be sent to the engine.
 
     Args:
         route: as the job has it, for example `/v1/chat/completions`.
         also: routes that are offered beyond the default ones.
 
     Raises:
-        RouteRefused: it is no path, or not one that is offered.
+        RouteRefused: it is not a path, or not one that is offered.
     """
     shown = route[:100]
     segments = route.split("/")

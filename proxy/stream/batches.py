@@ -2,12 +2,12 @@
 
 The socket is not read while a batch is under way or a token waits for company: what comes meanwhile
 gathers in the kernel and costs one wake-up for all of it. That is most of what makes many streams
-cheap. How long each token may wait is `batching.budget`.
+cheap. How long each token may wait is `ramp.budget`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Protocol
 
 from proxy.errors import JobError
@@ -19,13 +19,13 @@ _SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
 
 
 class Source(Protocol):
-    """Where the bytes come from; see `engine.Stream`."""
+    """Where the bytes come from; see `socket.Stream`."""
 
     def ready(self) -> bytes:
-        """What is there without waiting for it; perhaps nothing."""
+        """The bytes that are there without waiting; perhaps none."""
 
     async def read(self) -> bytes:
-        """What comes next, at least one byte; nothing only at the end."""
+        """Wait for the next bytes, at least one; none only at the end."""
 
     @property
     def ended(self) -> bool:
@@ -45,50 +45,83 @@ async def batches(
     Raises:
         JobError: what `source` raises, after everything that came before it.
     """
-    splitter = sse.Splitter()
-    started = looked = oldest = pace.now()
-    fault: JobError | None = None
-    limit = pace.budget()
-    while True:
-        try:
-            data = source.ready()
-            # What was there may have come right after the last look.
-            arrived = looked
-            if not data and (not waiting.tokens or limit is None or source.ended):
-                data = await source.read()
-                if not data:
-                    break
-                arrived = pace.now()
-        except JobError as reason:
-            fault = reason
-            break
-        looked = pace.now()
-        if data:
-            oldest = oldest if waiting.tokens else arrived
-            waiting.add(splitter.feed(data))
-        while waiting.full:
+    looks = _Looks(source, waiting, pace)
+    try:
+        while await looks.look():
+            for batch in looks.due():
+                yield batch
+            await looks.until_next()
+    except JobError:
+        while not waiting.empty:
             yield waiting.take()
-            oldest = looked
-        limit = pace.budget()
-        if limit is None:
-            continue
-        if waiting.tokens and oldest + limit <= pace.now():
-            yield waiting.take()
-        # Nothing that came after the last look has waited for longer than since then.
-        due = (oldest if waiting.tokens else looked) + limit
-        now = pace.now()
-        look = min(due, now + min(_until_full(waiting, now - started), pace.glance()))
-        if look > now:
-            await pace.until(look)
-    if fault is None:
-        waiting.add(splitter.finish())
+        raise
     while not waiting.empty:
         yield waiting.take()
-    if fault is not None:
-        raise fault
 
 
-def _until_full(waiting: Batches, elapsed: float) -> float:
-    """Seconds until the next batch is full, at the rate that the stream has had so far."""
-    missing = waiting.size - waiting.tokens
-    return max(_SHORTEST, missing * elapsed / max(1, waiting.seen))
+def next_look(now: float, since: float, budget: float, full_in: float, glance: float) -> float:
+    """When to look at a stream's socket again. Pure.
+
+    Args:
+        now: the time, in seconds, on the clock of `since` and of the result.
+        since: when the oldest token that waits came; where none waits, the last look, since nothing
+            that came later has waited for longer.
+        budget: seconds that a token may wait.
+        full_in: seconds until the next batch is full, as far as one can tell.
+        glance: the most seconds without a look.
+    """
+    return min(since + budget, now + min(max(_SHORTEST, full_in), glance))
+
+
+class _Looks:
+    """The looks at one stream's socket. Times in seconds on the clock of `pace`."""
+
+    def __init__(self, source: Source, waiting: Batches, pace: Pace) -> None:
+        self._source = source
+        self._waiting = waiting
+        self._pace = pace
+        self._splitter = sse.Splitter()
+        self._budget = pace.budget()
+        self._started = self._last = self._oldest = pace.now()
+
+    async def look(self) -> bool:
+        """Take what is there, and wait for bytes where no token waits. False at the end."""
+        source, waiting = self._source, self._waiting
+        data = source.ready()
+        came = self._last  # perhaps right after the last look
+        if not data and (not waiting.tokens or self._budget is None or source.ended):
+            data = await source.read()
+            if not data:
+                waiting.add(self._splitter.finish())
+                return False
+            came = self._pace.now()
+        self._last = self._pace.now()
+        if data:
+            if not waiting.tokens:
+                self._oldest = came
+            waiting.add(self._splitter.feed(data))
+        return True
+
+    def due(self) -> Iterator[list[bytes]]:
+        """The batches that are full, and the one whose oldest token has waited long enough."""
+        waiting = self._waiting
+        while waiting.full:
+            yield waiting.take()
+            self._oldest = self._last
+        self._budget = self._pace.budget()
+        if self._budget is None or not waiting.tokens:
+            return
+        if self._oldest + self._budget <= self._pace.now():
+            yield waiting.take()
+
+    async def until_next(self) -> None:
+        """Wait until the next look; not at all where only full batches are handed over."""
+        if self._budget is None:
+            return
+        waiting, now = self._waiting, self._pace.now()
+        since = self._oldest if waiting.tokens else self._last
+        missing = waiting.size - waiting.tokens
+        full_in = missing * (now - self._started) / max(1, waiting.seen)  # at its rate so far
+        when = next_look(now, since, self._budget, full_in, self._pace.glance())
+        if when > now:
+            await self._pace.until(when)

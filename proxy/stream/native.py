@@ -1,4 +1,4 @@
-"""The engine's answers in the form that the native job input is answered with. Pure.
+"""The engine's answers in the form of the native job input. Pure.
 
 ``{"choices": [{"tokens": [...]}], "usage": {"input": n, "output": m}}``, one per batch when
 streaming; `tokens` are pieces of text, in order, one list for each of `n` sequences. Where the
@@ -42,17 +42,17 @@ class _Choice:
     def add(self, choice: Mapping[str, Any]) -> None:
         """Take what an event or an answer has for it."""
         self.tokens.append(_text(choice))
-        if (found := choice.get("logprobs")) is not None:
-            self.logprobs.append(found)
+        if (logprobs := choice.get("logprobs")) is not None:
+            self.logprobs.append(logprobs)
 
     def shown(self) -> dict[str, Any]:
-        """As it is handed over."""
+        """As the caller gets it."""
         return {"tokens": self.tokens, **({"logprobs": self.logprobs} if self.logprobs else {})}
 
 
 @dataclass(slots=True)
 class Stream:
-    """Turns batches of events into answers; counts what has been given out."""
+    """Turns batches of events into answers, and counts their tokens."""
 
     input_tokens: int = 0
     _output: dict[int, int] = field(default_factory=dict)  # tokens of each sequence
@@ -65,7 +65,7 @@ class Stream:
 
     def batch(self, events: Sequence[bytes]) -> dict[str, Any] | None:
         """The answer for one batch; None where it holds neither text nor the final usage."""
-        found: dict[int, _Choice] = {}
+        shares: dict[int, _Choice] = {}
         at_its_end = False
         for event in events:
             data = sse.parsed(event)
@@ -73,22 +73,22 @@ class Stream:
             at_its_end |= self._count(event, choices, data.get("usage") or {})
             for choice in choices:
                 if _text(choice):
-                    found.setdefault(choice.get("index", 0), _Choice()).add(choice)
-        if not found and not at_its_end:
+                    shares.setdefault(choice.get("index", 0), _Choice()).add(choice)
+        if not shares and not at_its_end:
             return None
-        places = range(max(found, default=-1) + 1)
+        places = range(max(shares, default=-1) + 1)
         return {
-            "choices": [found.get(place, _Choice()).shown() for place in places],
+            "choices": [shares.get(place, _Choice()).shown() for place in places],
             "usage": {"input": self.input_tokens, "output": self.output_tokens},
         }
 
     def _count(
         self, event: bytes, choices: Sequence[Mapping[str, Any]], usage: Mapping[str, int]
     ) -> bool:
-        """Count the tokens; whether this was the usage at the stream's end.
+        """Count an event's tokens; whether it was the usage at the stream's end.
 
-        While it runs vLLM says in each event how many its sequence has so far; an engine that does
-        not is counted by its events.
+        While a stream runs, vLLM says in each event how many tokens its sequence has so far. Where
+        an engine does not, the events are counted.
         """
         self.input_tokens = usage.get("prompt_tokens", self.input_tokens)
         if usage and not choices:

@@ -1,4 +1,4 @@
-"""When streams are looked at: by the latency budget, and many of them in one wake-up."""
+"""When to look at streams: as the latency budget allows, and at many of them in one wake-up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TICK = 0.005  # seconds: what a token may wait beyond its budget, so that the p
 
 
 class Pace:
-    """One for all streams of the process. Times in seconds on a clock that never goes back.
+    """One for all streams of a process. Times in seconds on a clock that never goes back.
 
     Args:
         fixed_ms: BATCH_MAX_LATENCY_MS; None follows the number of streams.
@@ -27,12 +27,12 @@ class Pace:
 
     @property
     def exact(self) -> bool:
-        """Whether batches are exactly the ramp's."""
+        """Whether batches have exactly the sizes of the ramp."""
         return self._fixed_ms == 0
 
     @contextmanager
     def stream(self) -> Iterator[None]:
-        """Count one more stream."""
+        """Count one more stream while the block runs."""
         self._streams += 1
         try:
             yield
@@ -44,11 +44,11 @@ class Pace:
         return time.monotonic()
 
     def budget(self) -> float | None:
-        """How long a token may wait at this moment; None hands over full batches only."""
+        """Seconds that a token may wait at this moment; None hands over full batches only."""
         return budget(self._streams, self._fixed_ms)
 
     def glance(self) -> float:
-        """The longest time without a look: a full batch or an end must not wait for the budget."""
+        """The most seconds without a look: a full batch or an end must not wait for the budget."""
         return adaptive(self._streams)
 
     async def until(self, when: float) -> None:

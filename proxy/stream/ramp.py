@@ -43,7 +43,10 @@ def adaptive(streams: int) -> float:
 
 @dataclass(slots=True)
 class Batches:
-    """Events that wait to be handed over, and how many tokens the next batch takes."""
+    """Events that wait to be handed over, and how many tokens the next batch takes.
+
+    With `exact` a batch has the size of the ramp; otherwise all that waits goes.
+    """
 
     ramp: Ramp
     exact: bool = False
@@ -61,7 +64,7 @@ class Batches:
         return math.ceil(self._size)
 
     def add(self, events: Sequence[bytes]) -> None:
-        """Take events, and count the tokens in each."""
+        """Take events and count the tokens in each."""
         for event in events:
             count = sse.tokens(event)
             self._events.append((event, count))
@@ -79,11 +82,11 @@ class Batches:
         return not self._events
 
     def take(self) -> list[bytes]:
-        """The next batch, and the ramp goes one step on.
+        """Take the next batch, and the ramp one step on.
 
-        With `exact` a full batch is cut at the ramp's size; otherwise everything that is there
-        goes, up to the largest size: it has waited already. Events without tokens go with those
-        before them. No batch is over `MOST_BYTES`, save a single event that is larger by itself.
+        With `exact` a full batch is cut at the ramp's size; otherwise everything that waits goes,
+        up to the largest size. Events without tokens go with those before them. No batch is over
+        `MOST_BYTES`, save a single event that is larger by itself.
         """
         most = self.size if self.exact else self.ramp.most
         taken = length = count = 0

@@ -1,4 +1,4 @@
-"""The figures of the proxy's work: counted by the proxy, reported once a second, kept in totals."""
+"""Figures of the proxy's work. The proxy counts and reports them, the supervisor adds them up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class Figures:
-    """Totals of one proxy, and what it has in hand. The proxy counts in it, we read it."""
+    """Totals since a start, and how many jobs are in hand. A proxy counts in one of these."""
 
     jobs: int = 0  # in hand
     taken: int = 0
@@ -19,10 +19,10 @@ class Figures:
     engine_errors: int = 0  # answers of the engine with a 5xx
     tokens: int = 0
     batches: int = 0
-    bytes: int = 0
+    bytes: int = 0  # of streams
 
     def plus(self, other: Figures) -> Figures:
-        """Both together."""
+        """The sums of both."""
         return Figures(
             *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
         )

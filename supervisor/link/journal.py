@@ -1,6 +1,6 @@
-"""The supervisor's end of the report pipe: which jobs are in the proxy's hands, and its figures.
+"""The supervisor's end of the report pipe: which jobs a proxy has in hand, and its figures.
 
-The proxy writes one line for each report (`report`), its kind in the first character::
+The proxy (`report`) writes a line for each report. Its first character says what it is::
 
     +ID {"id": ID, "input": ...}   a job was taken; the JSON is all of it
     *ID                            something of its answer has gone to the platform
@@ -8,7 +8,7 @@ The proxy writes one line for each report (`report`), its kind in the first char
     ={"jobs": 3, ...}              figures, once a second; see `figures`
     !TEXT                          why the proxy is about to end
 
-The jobs are kept here because the proxy may be killed: the next one is handed those that are left.
+The jobs are kept here because a proxy may be killed: the next one inherits those that are left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 from .figures import Figures
 
 _PIECE = 1 << 20  # bytes in one read
-#: Bytes of jobs that are kept. Of a job beyond it only the id is: it is told of, not run again.
+#: Bytes of jobs that are kept. Of a job beyond that only the id is kept, so that it cannot be run
+#: again; the platform is told that it failed.
 KEPT_MOST = 256 * 1024 * 1024
 
 
@@ -32,10 +33,14 @@ class _InHand:
 
 @dataclass(slots=True)
 class Journal:
-    """The jobs in hand and the figures of all proxies so far; of this one, what it says."""
+    """The jobs in hand, the figures of all proxies so far, and what the present proxy says.
+
+    `cause` is why it is about to end. `works` tells that its checks are done and that it hears
+    signals.
+    """
 
     cause: str | None = None
-    works: bool = False  # this proxy: its checks are done, and it hears signals
+    works: bool = False
     _jobs: dict[str, _InHand] = field(default_factory=dict)
     _kept: int = 0
     _before: Figures = field(default_factory=Figures)  # of proxies that have ended
@@ -44,11 +49,11 @@ class Journal:
 
     @property
     def figures(self) -> Figures:
-        """The totals of every proxy so far, and the jobs in hand as they are known here."""
+        """The totals of every proxy so far; the jobs in hand as they are known here."""
         return replace(self._before.plus(self._now), jobs=len(self._jobs))
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes of the pipe; a line may come in pieces."""
+        """Take bytes from the pipe; a line may come in pieces."""
         *complete, rest = data.split(b"\n")
         if complete:
             complete[0] = b"".join((*self._rest, complete[0]))
@@ -61,13 +66,13 @@ class Journal:
     def _line(self, line: bytes) -> None:
         kind, said = line[:1], line[1:]
         if kind == b"+":
-            name, _, job = said.partition(b" ")
-            fits = self._kept + len(job) <= KEPT_MOST
-            self._kept += len(job) if fits else 0
-            self._jobs[name.decode()] = _InHand(job if fits else None)
+            name, _, body = said.partition(b" ")
+            fits = self._kept + len(body) <= KEPT_MOST
+            self._kept += len(body) if fits else 0
+            self._jobs[name.decode()] = _InHand(body if fits else None)
         elif kind == b"*":
-            if (found := self._jobs.get(said.decode())) is not None:
-                found.begun = True
+            if (job := self._jobs.get(said.decode())) is not None:
+                job.begun = True
         elif kind == b"-":
             if (ended := self._jobs.pop(said.decode(), None)) is not None:
                 self._kept -= len(ended.line or b"")
@@ -78,7 +83,7 @@ class Journal:
             self.cause = said.decode(errors="replace")
 
     def proxy_ended(self) -> None:
-        """What it was in the middle of saying is lost; its totals stay."""
+        """Forget what it said of itself, and half a line; keep its jobs and its totals."""
         self._rest.clear()
         self._before = replace(self._before.plus(self._now), jobs=0)
         self._now = Figures()
@@ -86,7 +91,7 @@ class Journal:
         self.works = False
 
     def left(self) -> bytes:
-        """The jobs in hand as lines for the next proxy: `+JSON` to be run, `*ID` to be told of."""
+        """The jobs in hand as lines for the next proxy: `+JSON` to run, `*ID` to end as failed."""
         lines = [
             b"*" + name.encode() if job.begun or job.line is None else b"+" + job.line
             for name, job in self._jobs.items()
@@ -95,7 +100,15 @@ class Journal:
 
 
 def read_some(fd: int, journal: Journal) -> bool:
-    """Read what is in the pipe `fd`, which does not block. Whether it goes on."""
+    """Feed `journal` what is in the pipe, up to a megabyte.
+
+    Args:
+        fd: the reading end; it does not block.
+        journal: is fed.
+
+    Returns:
+        Whether more may come; False once nobody holds the writing end any more.
+    """
     try:
         data = os.read(fd, _PIECE)
     except BlockingIOError:

@@ -1,7 +1,7 @@
 """The proxy's end of the report pipe: tells the supervisor of each job; `journal` has the format.
 
-The supervisor keeps the jobs in hand, and hands what is left to the next proxy if this one is
-killed. Without a supervisor nothing is said.
+The supervisor keeps the jobs in hand. If this proxy is killed, the next one inherits those that are
+left. Without a supervisor nothing is said.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Any
 
 from .figures import Figures
 
-EVERY = 1.0  # seconds between two reports of the figures
+_EVERY = 1.0  # seconds between two reports of the figures
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """A job that the proxy before this one had in hand. `job` is None where its answer had begun,
-    or was too large to keep: it can only be told of.
+class Inherited:
+    """A job that the previous proxy had in hand.
+
+    `job` is None where its answer had begun, or where it was too large to be kept: it cannot be run
+    again.
     """
 
     id: str
@@ -30,35 +32,49 @@ class Left:
 
 
 class Report:
-    """The writing end. `fd` is None without a supervisor."""
+    """Writes reports into the pipe `fd`; None without a supervisor."""
 
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
         self._transport: asyncio.WriteTransport | None = None
 
     async def open(self) -> None:
-        """From here on nothing waits for the supervisor. Inside the event loop."""
+        """Let no report wait for the supervisor from here on. Call it inside the event loop."""
         if self._fd is None:
             return
         loop = asyncio.get_running_loop()
         pipe = os.fdopen(self._fd, "wb", buffering=0)
         self._transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, pipe)
 
+    def close(self) -> None:
+        """Say nothing any more. What waits for the supervisor still goes out while a loop runs."""
+        if self._transport is not None:
+            self._transport.close()
+        elif self._fd is not None:
+            os.close(self._fd)
+        self._transport = self._fd = None
+
     def taken(self, job: Mapping[str, Any]) -> None:
         """A job is in hand."""
         self._say(f"+{job['id']} {json.dumps(job)}\n")
 
     def begun(self, job: str) -> None:
-        """Something of its answer is on its way to the platform."""
+        """Something of a job's answer goes to the platform: nobody may run the job again."""
         self._say(f"*{job}\n")
 
     def ended(self, job: str) -> None:
-        """The platform knows how it ended."""
+        """A job has ended, and the platform knows how."""
         self._say(f"-{job}\n")
 
     def figures(self, figures: Figures) -> None:
-        """All figures."""
+        """The figures as they are now."""
         self._say(f"={json.dumps(asdict(figures))}\n")
+
+    async def repeat(self, figures: Figures) -> None:
+        """Report the figures once a second, until cancelled."""
+        while True:
+            self.figures(figures)
+            await asyncio.sleep(_EVERY)
 
     def cause(self, text: str) -> None:
         """Why this process is about to end."""
@@ -72,14 +88,14 @@ class Report:
                 os.write(self._fd, line.encode())
 
 
-def left(fd: int | None) -> Iterator[Left]:
-    """The jobs of the proxy before this one, as the supervisor hands them over."""
+def inherited(fd: int | None) -> Iterator[Inherited]:
+    """The jobs that the previous proxy left, from the file `fd`; none without a supervisor."""
     if fd is None:
         return
     with os.fdopen(fd, "rb") as file:
         for line in file:
             if line.startswith(b"+"):
                 job = json.loads(line[1:])
-                yield Left(str(job["id"]), job)
+                yield Inherited(str(job["id"]), job)
             else:
-                yield Left(line[1:].strip().decode(), None)
+                yield Inherited(line[1:].strip().decode(), None)

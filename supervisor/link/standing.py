@@ -1,4 +1,4 @@
-"""How the worker stands: the body of `/status`, written by the supervisor, read by the proxy."""
+"""How the worker stands: what the proxy reads of `/status`, which the supervisor writes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ OVER = frozenset({"DRAINING", "STOPPED", "FAILED"})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the worker stands."""
+    """How the worker stands.
+
+    `state` is a phase of the supervisor's lifecycle, `cause` that of the last failure.
+    """
 
     state: str
-    cause: str | None  # of the last failure
+    cause: str | None
     restarts: int
     engine: int | None  # its process; None while there is none
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Standing:
-        """From the body of `/status`; a supervisor of another version may leave things out."""
+        """Read the body of `/status`; a supervisor of another version may leave things out.
+
+        Raises:
+            ValueError, AttributeError: it is no such body.
+        """
         return cls(
             str(body.get("state", "")),
             body.get("last_failure"),
@@ -36,7 +43,7 @@ class Standing:
 
     @property
     def words(self) -> str:
-        """For an error: what is the matter."""
+        """What is the matter, for the message of an error."""
         what = {
             "STARTING": "the engine is starting",
             "RESTARTING": "the engine is being restarted",

@@ -141,7 +141,7 @@ def test_a_machine_that_is_not_fit_is_reported_while_the_engine_starts(
     (reported,) = platform.workers()["unfit-2"]["unhealthy"]
     assert reported["check"] == "memory"
     assert "100000" in reported["reason"]
-    assert re.search("giving up with exit code 1: .* of memory are free", worker.text())
+    assert re.search("giving up with exit code 1: .* of memory is free", worker.text())
 
 
 def test_a_gpu_whose_driver_does_not_answer_is_reported(
@@ -211,7 +211,7 @@ def test_a_proxy_that_is_killed_leaves_its_jobs_to_the_next(
         assert platform.until(job, "COMPLETED")["done"] == 1
     for job in talking:
         error = json.loads(platform.until(job, "FAILED")["error"])
-        assert "relay ended in the middle" in error["message"]
+        assert "proxy ended in the middle" in error["message"]
     assert platform.until(platform.submit(asked("n", tokens=2)), "COMPLETED")["done"] == 1
     assert worker.engine_pid() == engine
     assert worker.status()["restarts"] == 0

@@ -13,6 +13,7 @@ import pytest
 
 from proxy import settings
 from proxy.engine import Engine
+from proxy.errors import JobError
 from proxy.handler import Handler
 from tests.processes import free_port
 
@@ -24,17 +25,27 @@ class Worker:
 
     def __init__(self, url: str, **environment: str) -> None:
         self.settings = settings.read({"ENGINE_URL": url, **environment})
-        self.engine = Engine(self.settings)
-        self.handler = Handler(self.settings, self.engine)
+        self.handler = Handler(self.settings, Engine(self.settings))
 
     async def __aenter__(self) -> Worker:
         return self
 
     async def __aexit__(self, *_reason: object) -> None:
-        await self.engine.close()
+        await self.handler.close()
 
     async def ask(self, given: Any) -> list[Any]:
+        """What the handler yields for a job that is answered."""
         return [output async for output in self.handler({"id": "job-1", "input": given})]
+
+    async def fail(self, given: Any) -> tuple[list[Any], JobError]:
+        """What it yields for a job that fails, and the error."""
+        outputs: list[Any] = []
+        try:
+            async for output in self.handler({"id": "job-1", "input": given}):
+                outputs += [output]
+        except JobError as reason:
+            return outputs, reason
+        raise AssertionError(f"the job did not fail: {outputs}")
 
 
 @pytest.fixture
@@ -62,14 +73,6 @@ def words(count: int) -> str:
     return "".join(f" w{index}" for index in range(count))
 
 
-def failure(outputs: list[Any]) -> dict[str, Any]:
-    """The error object of a job that failed."""
-    assert set(outputs[-1]) == {"error"}
-    found: dict[str, Any] = json.loads(outputs[-1]["error"])
-    assert set(found) == {"message", "type", "param", "code"}
-    return found
-
-
 async def running(url: str) -> float:
     async with httpx.AsyncClient(trust_env=False) as client:
         metrics = (await client.get(f"{url}/metrics")).text
@@ -95,7 +98,8 @@ async def test_a_redirect_is_not_followed(worker: Worker) -> None:
         port = server.sockets[0].getsockname()[1]
         for stream in (False, True):
             fake = {"status": 307, "location": f"http://127.0.0.1:{port}/v1/chat/completions"}
-            assert failure(await worker.ask(chat(stream=stream, **fake)))["code"] == 307
+            _, error = await worker.fail(chat(stream=stream, **fake))
+            assert error.status == 307
     assert told == []
 
 
@@ -107,16 +111,16 @@ async def test_an_event_larger_than_a_yield_is_parted(fake_engine: str) -> None:
     assert max(len(json.dumps(output, ensure_ascii=False).encode()) for output in outputs) < 1e6
     assert len(text(outputs)) > 2_900_000
     async with Worker(fake_engine, RAW_OPENAI_OUTPUT="0") as worker:
-        error = failure(await worker.ask(given))
-    assert error["code"] == 413
-    assert "RAW_OPENAI_OUTPUT=1" in error["message"]
+        _, error = await worker.fail(given)
+    assert error.status == 413
+    assert "RAW_OPENAI_OUTPUT=1" in str(error)
 
 
 async def test_what_vllm_no_longer_has_is_named(worker: Worker) -> None:
     given = chat(stream=False)
     given["openai_input"]["best_of"] = 5
-    error = failure(await worker.ask(given))
-    assert (error["param"], error["code"]) == ("best_of", 400)
+    _, error = await worker.fail(given)
+    assert (error.param, error.status) == ("best_of", 400)
     given["openai_input"]["n"] = 5
     (answer,) = await worker.ask(given)
     assert len(answer["choices"]) == 5
@@ -232,41 +236,67 @@ async def test_the_native_form_in_one_piece(worker: Worker) -> None:
 
 
 async def test_an_error_of_the_engine_is_kept(worker: Worker) -> None:
-    outputs = await worker.ask(chat(stream=False, status=400, message="too long"))
-    error = failure(outputs)
-    assert (error["code"], error["message"]) == (400, "too long")
-    assert error["type"] == "BadRequestError"
+    outputs, error = await worker.fail(chat(stream=False, status=400, message="too long"))
+    assert outputs == []
+    assert (error.status, str(error), error.type) == (400, "too long", "BadRequestError")
 
 
 async def test_a_streaming_client_gets_the_error_as_an_event_first(worker: Worker) -> None:
-    event, last = await worker.ask(chat(status=400, message="too long"))
-    assert json.loads(event.removeprefix("data: "))["error"]["message"] == "too long"
-    assert json.loads(last["error"])["code"] == 400
+    (event,), error = await worker.fail(chat(status=400, message="too long"))
+    assert json.loads(event.removeprefix("data: "))["error"] == error.as_object()
+    assert (error.status, str(error)) == (400, "too long")
 
 
 async def test_an_error_inside_a_stream_fails_the_job(worker: Worker) -> None:
-    outputs = await worker.ask(chat(tokens=9, error_after=4))
-    assert text(outputs[:-1]) == words(4)
-    assert failure(outputs)["code"] == 500
-    assert "".join(outputs[:-1]).count('"error"') == 1
+    outputs, error = await worker.fail(chat(tokens=9, error_after=4))
+    assert text(outputs) == words(4)
+    assert error.status == 500
+    assert "".join(outputs).count('"error"') == 1
+
+
+async def test_an_error_as_the_first_event_fails_the_job(worker: Worker) -> None:
+    """The caller reads it once, as the event that the engine sent."""
+    outputs, error = await worker.fail(chat(tokens=9, error_after=0))
+    assert error.status == 500
+    assert "".join(outputs).count('"error"') == 1
+
+
+async def test_a_fault_of_the_proxys_own_is_an_error_without_a_traceback(
+    fake_engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Engine):
+        async def answer(self, *_asked: Any, **_how: Any) -> Any:
+            raise ZeroDivisionError("of the proxy")
+
+    worker = Worker(fake_engine)
+    worker.handler = Handler(worker.settings, Broken(worker.settings))
+    async with worker:
+        outputs, error = await worker.fail(chat(stream=False))
+    assert (outputs, error.status) == ([], 500)
+    assert str(error) == "the worker failed on this job: ZeroDivisionError"
+    assert "job job-1: a fault in the worker itself" in caplog.text
+    assert worker.handler.figures.failed == 1
+    assert worker.handler.figures.jobs == 0
 
 
 async def test_a_cut_stream_is_an_error_after_what_came(worker: Worker) -> None:
-    outputs = await worker.ask(chat(tokens=50, cut_after=20, rate=500))
-    assert failure(outputs)["code"] == 502
+    outputs, error = await worker.fail(chat(tokens=50, cut_after=20, rate=500))
+    assert error.status == 502
     assert text(outputs[:-1]) in words(20)
-    assert '"error"' in outputs[-2]
+    assert '"error"' in outputs[-1]
 
 
 async def test_silence_ends_a_request(fake_engine: str) -> None:
     async with Worker(fake_engine, REQUEST_IDLE_TIMEOUT="0.2") as worker:
-        assert failure(await worker.ask(chat(stream=False, hang=True)))["code"] == 504
-        assert failure(await worker.ask(chat(tokens=9, hang_after=3)))["code"] == 504
+        for given in (chat(stream=False, hang=True), chat(tokens=9, hang_after=3)):
+            _, error = await worker.fail(given)
+            assert error.status == 504
 
 
 async def test_an_engine_that_is_not_there() -> None:
     async with Worker(f"http://127.0.0.1:{free_port()}", ENGINE_WAIT_TIMEOUT="0.3") as worker:
-        assert failure(await worker.ask(chat(stream=False)))["code"] == 503
+        _, error = await worker.fail(chat(stream=False))
+    assert error.status == 503
 
 
 @pytest.mark.parametrize(
@@ -274,7 +304,8 @@ async def test_an_engine_that_is_not_there() -> None:
     [(None, 400), ({}, 400), ({"openai_route": "http://evil.example/"}, 403)],
 )
 async def test_a_job_that_is_not_understood(worker: Worker, given: Any, code: int) -> None:
-    assert failure(await worker.ask(given))["code"] == code
+    outputs, error = await worker.fail(given)
+    assert (outputs, error.status) == ([], code)
 
 
 async def test_a_model_is_named_where_the_caller_names_none(worker: Worker) -> None:
@@ -297,7 +328,7 @@ async def test_a_cancelled_job_frees_the_engine(
                 await forever.wait()
 
     task = asyncio.create_task(job())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await running(fake_engine) == 0:
             await asyncio.sleep(0.02)
         if when != "before":
@@ -315,10 +346,10 @@ async def test_the_key_is_sent(fake_engine: str) -> None:
 
 
 async def test_an_answer_that_the_platform_would_refuse_is_an_error(worker: Worker) -> None:
-    error = failure(await worker.ask(chat(stream=False, tokens=2, big=20_000_000)))
-    assert error["code"] == 413
-    assert "20.0 MB" in error["message"]
-    assert "20 MB" in error["message"]
+    _, error = await worker.fail(chat(stream=False, tokens=2, big=20_000_000))
+    assert error.status == 413
+    assert "20.0 MB" in str(error)
+    assert "20 MB" in str(error)
 
 
 HALF_AN_ERROR = b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\n{"
@@ -343,7 +374,7 @@ async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more(
     server = await asyncio.start_server(lose, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, Worker(f"http://127.0.0.1:{port}") as worker:
-        assert failure(await worker.ask(chat(stream=True)))["code"] == 502
-        assert asked == 2
-        assert failure(await worker.ask(chat(stream=False)))["code"] == 502
-        assert asked == 4
+        for count, stream in enumerate((True, False), 1):
+            _, error = await worker.fail(chat(stream=stream))
+            assert error.status == 502
+            assert asked == 2 * count

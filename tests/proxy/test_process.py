@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +149,7 @@ def test_no_job_is_lost_between_the_platform_and_a_worker_that_stops(
             with Proxy(platform, fake_engine, tmp_path / f"log-{number}") as proxy:
                 until(lambda: polls(platform), 30, "an open poll")
                 jobs += [platform.submit(stream(tokens=5, rate=20)) for _ in range(3)]
-                time.sleep(offset)
+                time.sleep(offset)  # a moment of the poll, which is what is tried
                 assert proxy.stop() == 0
                 in_hand = [job for job in jobs if platform.job(job)["status"] == "IN_PROGRESS"]
                 assert in_hand == []
@@ -165,19 +167,45 @@ def polls(platform: Platform) -> bool:
     return bool(takes) and takes[-1]["status"] is None
 
 
+class _AnswersWithAnError(BaseHTTPRequestHandler):
+    """An engine whose sound answers have a key `error`."""
+
+    body = json.dumps({"error": "a field of the answer", "x": 1}).encode()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *_said: object) -> None: ...
+
+
+def test_an_answer_with_a_key_error_is_a_result(platform: Platform, tmp_path: Path) -> None:
+    """The status says whether the engine failed, not what an answer holds."""
+    engine = ThreadingHTTPServer(("127.0.0.1", 0), _AnswersWithAnError)
+    threading.Thread(target=engine.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{engine.server_port}"
+    try:
+        with Proxy(platform, url, tmp_path / "log"):
+            body = {"model": "tiny", "input": "x"}
+            job = platform.submit({"route": "/pooling", "body": body})
+            found = platform.until(job, "COMPLETED")
+            assert found["output"] == [{"error": "a field of the answer", "x": 1}]
+    finally:
+        engine.shutdown()
+        engine.server_close()
+
+
 #: Starts the proxy as if a new SDK had lost what we build on.
 ANOTHER_SDK = """
-import runpy
-from runpod.serverless.modules import rp_http
-from proxy.platform import sdk
-found = sdk._missing
-def missing():
-    rp_http.JOB_STREAM_URL, kept = None, rp_http.JOB_STREAM_URL
-    try:
-        return found()
-    finally:
-        rp_http.JOB_STREAM_URL = kept
-sdk._missing = missing
+import inspect, runpy
+inspect.getsource = lambda _found: "class JobScaler: ..."
 runpy.run_module("proxy", run_name="__main__")
 """
 
@@ -195,4 +223,4 @@ def test_with_another_sdk_its_own_way_is_used(
         until(lambda: client.running(fake_engine) == 0, 30, "the engine's rest")
         failed = platform.until(platform.submit({}), "FAILED")
         assert json.loads(failed["error"])["code"] == 400
-        assert "has no rp_http.JOB_STREAM_URL" in proxy.log.read_text()
+        assert "has no self.jobs_fetcher(session, jobs_needed)" in proxy.log.read_text()

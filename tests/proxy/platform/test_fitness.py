@@ -36,26 +36,24 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 )
 def test_only_what_is_wanted_is_checked(said: str | None, expected: list[str]) -> None:
     env = {} if said is None else {"FITNESS_CHECKS": said}
-    fitness.register(settings.read(env), lambda _why: None)
+    fitness.register(settings.read(env), {}, lambda _why: None)
     assert [check.__name__ for check in rp_fitness._fitness_checks] == expected
 
 
-def test_a_check_that_fails_says_why_to_the_supervisor_and_to_the_sdk(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_check_that_fails_says_why_to_the_supervisor_and_to_the_sdk() -> None:
     told: list[str] = []
-    fitness.register(settings.read({"FITNESS_CHECKS": "memory"}), told.append)
-    monkeypatch.setenv("RUNPOD_MIN_MEMORY_GB", "1000000")
+    env = {"RUNPOD_MIN_MEMORY_GB": "1000000"}
+    fitness.register(settings.read({"FITNESS_CHECKS": "memory"}), env, told.append)
     (check,) = rp_fitness._fitness_checks
-    with pytest.raises(fitness.UnfitError, match="1e\\+06 are the least"):
+    with pytest.raises(fitness.UnfitError, match="at least 1e\\+06 GB is required"):
         check()
     assert len(told) == 1
-    assert "of memory are free" in told[0]
+    assert "GB of memory is free" in told[0]
 
 
 def test_what_a_check_of_the_sdks_own_says_reaches_the_supervisor() -> None:
     told: list[str] = []
-    fitness.register(settings.read({"FITNESS_CHECKS": "none"}), told.append)
+    fitness.register(settings.read({"FITNESS_CHECKS": "none"}), {}, told.append)
     rp_fitness._report_unhealthy("_cuda_init_check", "no CUDA")
     rp_fitness._report_unhealthy("engine", "told before")
     assert told == ["_cuda_init_check: no CUDA"]
@@ -74,13 +72,55 @@ def test_what_a_check_of_the_sdks_own_says_reaches_the_supervisor() -> None:
 def test_the_least_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, percent: str | None, free: int, fit: bool
 ) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "not" / "yet"))
+    env = {"HF_HOME": str(tmp_path / "not" / "yet")}
     if percent is not None:
-        monkeypatch.setenv("RUNPOD_MIN_DISK_PERCENT", percent)
+        env["RUNPOD_MIN_DISK_PERCENT"] = percent
     usage = SimpleNamespace(total=100_000_000_000, used=0, free=free)
     monkeypatch.setattr("shutil.disk_usage", lambda place: usage if place == tmp_path else None)
     if fit:
-        fitness.disk()
+        fitness.disk(env)
     else:
-        with pytest.raises(fitness.UnfitError, match=f"of disk are free at {tmp_path}"):
-            fitness.disk()
+        with pytest.raises(fitness.UnfitError, match=f"of disk is free at {tmp_path}; at least"):
+            fitness.disk(env)
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"])
+def test_the_disk_is_that_of_the_hubs_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Wherever the hub's client is told to keep what it fetches."""
+    looked: list[Path] = []
+    usage = SimpleNamespace(total=100_000_000_000, used=0, free=100_000_000_000)
+
+    def disk_usage(place: Path) -> SimpleNamespace:
+        looked.append(place)
+        return usage
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    fitness.disk({"HOME": str(tmp_path), name: str(elsewhere)})
+    assert looked == [elsewhere]
+
+
+def nvidia_smi(folder: Path, script: str) -> dict[str, str]:
+    """The environment of a container with GPUs, whose driver's command is `script`."""
+    command = folder / "nvidia-smi"
+    command.write_text(f"#!/bin/sh\n{script}")
+    command.chmod(0o755)
+    return {"PATH": str(folder), "NVIDIA_VISIBLE_DEVICES": "all"}
+
+
+@pytest.mark.parametrize("given", ["", "void", "none"])
+def test_without_gpus_their_driver_is_not_asked(tmp_path: Path, given: str) -> None:
+    fitness.gpu({**nvidia_smi(tmp_path, "exit 1"), "NVIDIA_VISIBLE_DEVICES": given})
+
+
+def test_a_driver_that_answers_is_fit(tmp_path: Path) -> None:
+    fitness.gpu(nvidia_smi(tmp_path, "echo 'GPU 0: NVIDIA H100'"))
+
+
+@pytest.mark.parametrize("script", ["echo 'GPU is lost'; exit 15", "echo 'GPU is lost'"])
+def test_a_driver_that_does_not_work_is_not_fit(tmp_path: Path, script: str) -> None:
+    with pytest.raises(fitness.UnfitError, match="nvidia-smi says: GPU is lost"):
+        fitness.gpu(nvidia_smi(tmp_path, script))

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
+from proxy.errors import InvalidInput, JobError, WorkerStopped
 from proxy.platform import results
 from proxy.platform.results import Results
 
@@ -39,7 +40,7 @@ class Platform:
 
 
 class Worker:
-    """Runs jobs whose outputs are given."""
+    """Runs jobs whose outputs are given; a JobError among them is raised."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self.results = Results(f"{url}/stream/w/$ID?gpu=x", f"{url}/done/w/$ID?gpu=x")
@@ -50,6 +51,8 @@ class Worker:
         async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
             try:
                 for output in outputs:
+                    if isinstance(output, JobError):
+                        raise output
                     yield output
             finally:
                 self.closed += 1
@@ -84,10 +87,47 @@ async def test_pieces_and_then_the_whole(platform: Parts) -> None:
 
 async def test_an_error_ends_the_job_and_its_generator(platform: Parts) -> None:
     seen, worker = platform
-    await worker.run("a", {"error": '{"message": "no"}'}, "never")
+    reason = InvalidInput("no", "input")
+    await worker.run("a", reason, "never")
     assert seen.taken["stream"] == [{"output": "a"}]
-    assert seen.taken["done"] == [{"error": '{"message": "no"}'}]
+    assert seen.taken["done"] == [{"error": reason.as_json()}]
     assert worker.closed == 1
+
+
+async def test_an_output_with_a_key_error_is_a_result(platform: Parts) -> None:
+    seen, worker = platform
+    await worker.run({"error": "a field", "x": 1})
+    assert seen.taken["stream"] == [{"output": {"error": "a field", "x": 1}}]
+    assert seen.taken["done"] == [{"output": [{"error": "a field", "x": 1}]}]
+
+
+async def test_a_job_that_is_not_run_is_ended_with_an_error(platform: Parts) -> None:
+    seen, worker = platform
+    reason = WorkerStopped("stopped")
+    await worker.results.fail(worker.session, "job-1", reason)
+    assert seen.taken == {"stream": [], "done": [{"error": reason.as_json()}]}
+
+
+async def test_the_beginning_is_told_before_the_first_output_goes_out(platform: Parts) -> None:
+    """And never where nothing does: such a job may be run again."""
+    seen, worker = platform
+    told: list[tuple[str, int]] = []
+
+    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        yield "a"
+        yield "b"
+
+    async def failing(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        if _job["id"]:
+            raise WorkerStopped("stopped")
+        yield "never"
+
+    def begun(name: str) -> None:
+        told.append((name, len(seen.calls)))
+
+    await worker.results.run(worker.session, handler, {"id": "a"}, begun)
+    await worker.results.run(worker.session, failing, {"id": "b"}, begun)
+    assert told == [("a", 0)]
 
 
 @pytest.mark.parametrize("status", [500, 502, 429, 0])

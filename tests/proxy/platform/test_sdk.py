@@ -1,19 +1,24 @@
-"""The guard before the SDK's inside is touched."""
+"""The guard before the SDK's inside is touched, and the SDK's scaler with our policy in it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
+import json
+import os
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
-from runpod.serverless.modules import rp_http, rp_scale
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer as TestServer
+from runpod.serverless.modules import rp_http, rp_job, rp_scale
 
-from proxy.errors import WorkerStopped
+from proxy.errors import InvalidInput
 from proxy.platform import sdk
-from supervisor.link.figures import Figures
-from supervisor.link.report import Report
+from supervisor.link import handover
+from tests.proxy.platform.fakes import FakeHandler, Job, Reported, job
 
 
 def test_the_pinned_sdk_has_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,141 +67,137 @@ def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert rp_scale.JobScaler is original
 
 
-class Relay:
-    """Begins every job, and fails."""
-
-    figures = Figures()
+class RunPod:
+    """The platform as a worker sees it: gives `jobs` and `stops`, and keeps what it is told."""
 
     def __init__(self) -> None:
-        self.begun: list[str] = []
+        self.jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self.stops: asyncio.Queue[str] = asyncio.Queue()
+        self.polls_for_stops = 0
+        self.stream: list[Any] = []
+        self.done: dict[str, Any] = {}
 
-    async def handler(self, job: dict[str, Any]) -> AsyncGenerator[str, None]:
-        self.begun.append(job["id"])
-        raise AssertionError
-        yield ""
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def until_given_up(self) -> str:
-        return ""
-
-
-async def test_a_job_that_is_stopped_on_its_way_never_begins() -> None:
-    """The stop comes before the job has a task; the SDK itself would forget it."""
-    relay = Relay()
-    begun = relay.begun
-    scaler = sdk.DrainingScaler(sdk.configuration(relay, 1, Report(None), ()))
-    assert not await scaler.stop_job("early")
-    await scaler._run_job(None, scaler.config, {"id": "early", "input": {}})
-    assert begun == []
-    for number in range(5000):
-        await scaler.stop_job(f"of long ago {number}")
-    assert len(scaler._stopped) <= sdk._STOPPED_MOST
-    with pytest.raises(AssertionError):
-        await scaler._run_job(None, scaler.config, {"id": "late", "input": {}})
-    assert begun == ["late"]
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        kind, *_, name = request.path.strip("/").split("/")
+        if kind.startswith("job-take"):
+            return web.json_response(await self.jobs.get())
+        if kind == "job-stop":
+            self.polls_for_stops += 1
+            return web.json_response({"jobsToStop": [await self.stops.get()]})
+        told = json.loads(await request.read())
+        if kind == "job-stream":
+            self.stream.append(told["output"])
+        else:
+            self.done[name] = told
+        return web.Response()
 
 
-@pytest.mark.parametrize(
-    ("fault", "took", "pauses"),
-    [
-        (ConnectionError(), 0.0, True),
-        (ConnectionError(), sdk._TOO_SOON * 2, True),  # a proxy before the platform, say
-        (None, 0.0, True),  # nothing, at once: the poll was not held
-        (None, sdk._TOO_SOON * 2, False),
-        (TimeoutError(), sdk._TOO_SOON * 2, False),  # the SDK's own end of a poll
-    ],
-)
-async def test_a_poll_that_fails_is_followed_by_a_pause(
-    monkeypatch: pytest.MonkeyPatch, fault: Exception | None, took: float, pauses: bool
-) -> None:
-    paused: list[float] = []
+class Scaler:
+    """The scaler between a platform and a handler."""
 
-    async def pause(scaler: sdk.DrainingScaler) -> None:
-        paused.append(scaler._failed_polls)
-
-    async def fetch(*_asked: object) -> list[dict[str, Any]]:
-        await asyncio.sleep(took)
-        if fault is not None:
-            raise fault
-        return []
-
-    monkeypatch.setattr(sdk.DrainingScaler, "_pause", pause)
-    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
-    scaler._fetch_jobs = fetch
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        await scaler._jobs(None, 1)
-    assert bool(paused) is pauses
+    def __init__(self, runpod: RunPod, reported: Reported) -> None:
+        self.runpod = runpod
+        self.handler = FakeHandler()
+        self.reported = reported
+        configuration = sdk.configuration(self.handler, 2, reported.report, ())
+        self.scaler = sdk.DrainingScaler(configuration)
 
 
-async def test_a_poll_that_is_being_answered_is_not_ended_by_a_stop() -> None:
-    """Its job would be lost: the platform has given it away."""
-
-    async def fetch(*_asked: object) -> list[dict[str, Any]]:
-        await asyncio.sleep(sdk._ANSWER_COMES / 4)
-        return [{"id": "late", "input": {}}]
-
-    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
-    scaler._fetch_jobs = fetch
-    asked = asyncio.create_task(scaler._jobs(None, 1))
-    await asyncio.sleep(0)
-    scaler._stop()
-    assert await asked == [{"id": "late", "input": {}}]
+@pytest.fixture
+async def parts(monkeypatch: pytest.MonkeyPatch, reported: Reported) -> AsyncIterator[Scaler]:
+    runpod = RunPod()
+    async with TestServer(runpod.handle) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        monkeypatch.setattr(rp_job, "JOB_GET_URL", f"{url}/job-take/worker?x=1")
+        monkeypatch.setattr(rp_http, "JOB_STREAM_URL", f"{url}/job-stream/worker/$ID?x=1")
+        monkeypatch.setattr(rp_http, "JOB_DONE_URL", f"{url}/job-done/worker/$ID?x=1")
+        yield Scaler(runpod, reported)
 
 
-async def test_a_poll_that_the_platform_holds_is_ended_by_a_stop(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sdk, "_ANSWER_COMES", 0.05)
-    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
-    scaler._fetch_jobs = lambda *_asked: asyncio.sleep(600)
-    asked = asyncio.create_task(scaler._jobs(None, 1))
-    await asyncio.sleep(0.1)
-    scaler._stop()
-    async with asyncio.timeout(10):
-        assert await asked is None
-
-
-async def test_what_is_being_told_is_not_cut_off() -> None:
-    """Neither by a cancel nor by an abort: the supervisor hears that the job has ended."""
-    told: list[str] = []
-    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
-
-    async def fail(_session: object, name: str, _reason: object) -> None:
-        await asyncio.sleep(0.05)
-        told.append(name)
-
-    scaler._results.fail = fail  # type: ignore[assignment]
-    scaler._hopeless["a"] = WorkerStopped("x")
-    telling = asyncio.create_task(scaler._run_job(None, scaler.config, {"id": "a", "input": {}}))
-    await asyncio.sleep(0.01)
-    assert not await scaler.stop_job("a")
-    scaler._abort()
-    await telling
-    assert told == ["a"]
-
-
-async def test_a_job_that_is_aborted_before_its_first_step_is_told() -> None:
-    told: list[str] = []
-    scaler = sdk.DrainingScaler(sdk.configuration(Relay(), 1, Report(None), ()))
-
-    async def fail(_session: object, name: str, _reason: object) -> None:
-        told.append(name)
-
-    scaler._results.fail = fail  # type: ignore[assignment]
-    job = {"id": "a", "input": {}}
-    scaler.job_progress.add(job)
-    await scaler.jobs_queue.put(job)
-    running = asyncio.create_task(scaler.run_jobs(None))
-    for _ in range(20):
-        await asyncio.sleep(0)
-        if scaler.jobs_queue.empty():
-            break
-    scaler._abort()
-    scaler.kill_worker()
-    async with asyncio.timeout(10):
+async def test_jobs_come_from_the_platform_and_go_back_to_it(parts: Scaler) -> None:
+    """From the first poll to a stop: the SDK's loops, our policy."""
+    running = asyncio.create_task(parts.scaler.run())
+    async with asyncio.timeout(60):
+        await parts.runpod.jobs.put(job("a"))
+        await parts.handler.at_work.wait()
+        parts.scaler.handle_shutdown(signal.SIGTERM, None)
+        parts.handler.go.set()
         await running
-    assert told == ["a"]
+    assert parts.runpod.stream == ["output"]
+    assert parts.runpod.done == {"a": {"output": ["output"]}}
+    assert parts.handler.closed
+    assert parts.reported.journal.works
+    assert parts.reported.journal.figures.jobs == 0
+
+
+@pytest.mark.parametrize("how", ["two stops", "an abort"])
+async def test_jobs_in_hand_are_ended_by_a_signal(parts: Scaler, how: str) -> None:
+    running = asyncio.create_task(parts.scaler.run())
+    async with asyncio.timeout(60):
+        await parts.runpod.jobs.put(job("a"))
+        await parts.handler.at_work.wait()
+        if how == "an abort":
+            os.kill(os.getpid(), handover.ABORT)
+        else:
+            parts.scaler.handle_shutdown(signal.SIGTERM, None)
+            parts.scaler.handle_shutdown(signal.SIGTERM, None)
+        await running
+    assert "the worker was stopped" in json.loads(parts.runpod.done["a"]["error"])["message"]
+
+
+async def test_a_stop_of_the_platforms_ends_its_job_alone(parts: Scaler) -> None:
+    running = asyncio.create_task(parts.scaler.run())
+    async with asyncio.timeout(60):
+        await parts.runpod.stops.put("b")  # before it has come
+        while parts.runpod.polls_for_stops < 2:
+            await asyncio.sleep(0.01)
+        await parts.runpod.jobs.put(job("a"))
+        await parts.handler.at_work.wait()
+        await parts.runpod.stops.put("a")
+        while parts.reported.journal.figures.jobs:
+            await asyncio.sleep(0.01)
+        parts.handler.go.set()
+        for name in ("b", "c"):
+            await parts.runpod.jobs.put(job(name))
+        while "c" not in parts.runpod.done:
+            await asyncio.sleep(0.01)
+        parts.scaler.handle_shutdown(signal.SIGTERM, None)
+        await running
+    assert parts.handler.begun == ["a", "c"]
+    assert parts.runpod.done == {"c": {"output": ["output"]}}
+
+
+def test_a_stop_before_the_loop_runs_ends_the_scaler(reported: Reported) -> None:
+    handler = FakeHandler()
+    scaler = sdk.DrainingScaler(sdk.configuration(handler, 1, reported.report, ()))
+    scaler.handle_shutdown(signal.SIGTERM, None)
+    assert not scaler.is_alive()
+
+
+async def test_a_job_that_is_aborted_before_its_first_step_is_told(
+    parts: Scaler, session: aiohttp.ClientSession
+) -> None:
+    scaler = parts.scaler
+    scaler.job_progress.add(job("a"))
+    await scaler.jobs_queue.put(job("a"))
+    running = asyncio.create_task(scaler.run_jobs(session))
+    async with asyncio.timeout(60):
+        while not scaler.jobs_queue.empty():
+            await asyncio.sleep(0)
+        scaler.intake.abort()
+        await scaler.jobs_fetcher(session, 1)
+        await running
+    assert "the worker was stopped" in json.loads(parts.runpod.done["a"]["error"])["message"]
+    assert parts.handler.begun == []
     assert scaler.current_occupancy() == 0
+
+
+async def test_an_sdk_that_is_left_alone_gets_failures_in_its_own_form() -> None:
+    """It takes an output `{"error": TEXT}` for a failed job, and would show a traceback else."""
+
+    async def handler(given: Job) -> AsyncGenerator[Any, None]:
+        yield given["id"]
+        raise InvalidInput("no", "input")
+
+    outputs = [output async for output in sdk.in_the_sdks_form(handler)(job("a"))]
+    assert outputs == ["a", {"error": InvalidInput("no", "input").as_json()}]

@@ -86,3 +86,25 @@ async def test_what_has_come_is_handed_over_before_the_fault() -> None:
     assert await anext(found) == [token(0), token(1)]
     with pytest.raises(StreamBroken):
         await anext(found)
+
+
+NOW = 100.0
+
+
+@pytest.mark.parametrize(
+    ("since", "budget", "full_in", "glance", "expected"),
+    [
+        (NOW, 0.035, 9.0, 9.0, 0.035),  # the budget of what has just come
+        (NOW - 0.03, 0.035, 9.0, 9.0, 0.005),  # of what has waited for most of it
+        (NOW - 0.05, 0.035, 9.0, 9.0, -0.015),  # it is over: at once
+        (NOW, 0.25, 0.1, 9.0, 0.1),  # the batch is full before
+        (NOW, 0.25, 0.1, 0.05, 0.05),  # nobody waits for longer than a glance
+        (NOW, 0.25, 0.0001, 9.0, 0.002),  # nor wakes for next to nothing
+        (NOW, 0.001, 0.0001, 9.0, 0.001),  # unless the budget says so
+    ],
+)
+def test_the_next_look(
+    since: float, budget: float, full_in: float, glance: float, expected: float
+) -> None:
+    found = batches.next_look(NOW, since, budget, full_in, glance)
+    assert found - NOW == pytest.approx(expected)

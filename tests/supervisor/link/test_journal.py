@@ -1,50 +1,43 @@
-"""Both ends of the pipe: what the proxy writes is what the supervisor reads."""
+"""What the supervisor knows of a proxy by the lines that it writes."""
 
 from __future__ import annotations
 
 import os
 
 from supervisor.link import journal
-from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal
-from supervisor.link.report import Report, left
 
 
-def through(fd_in: int, kept: Journal) -> None:
-    os.set_blocking(fd_in, False)
-    journal.read_some(fd_in, kept)
+def test_the_totals_are_those_of_all_proxies() -> None:
+    kept = Journal()
+    kept.feed(b'+a {}\n={"taken": 3, "tokens": 7}\n')
+    assert kept.works
+    kept.proxy_ended()
+    assert not kept.works
+    kept.feed(b'={"taken": 1, "tokens": 2}\n')
+    figures = kept.figures
+    assert (figures.taken, figures.tokens, figures.jobs) == (4, 9, 1)
 
 
-def test_what_is_said_arrives() -> None:
-    ours, its = os.pipe()
-    report, kept = Report(its), Journal()
-    report.taken({"id": "a", "input": {"prompt": "é\n"}})
-    report.taken({"id": "b", "input": 1})
-    report.taken({"id": "c", "input": 1})
-    report.begun("b")
-    report.ended("c")
-    report.figures(Figures(taken=3, tokens=7))
-    report.cause("two\nlines")
-    through(ours, kept)
-    assert (kept.figures.jobs, kept.figures.taken, kept.figures.tokens) == (2, 3, 7)
-    assert kept.cause == "two lines"
-
+def test_a_cause_is_that_of_the_present_proxy() -> None:
+    kept = Journal()
+    kept.feed("!the GPU is löst\n".encode())
+    assert kept.cause == "the GPU is löst"
     kept.proxy_ended()
     assert kept.cause is None
-    descriptor = os.memfd_create("jobs")
-    os.write(descriptor, kept.left())
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    handed = list(left(descriptor))
-    assert [(one.id, one.job) for one in handed] == [
-        ("a", {"id": "a", "input": {"prompt": "é\n"}}),
-        ("b", None),
-    ]
 
-    report.figures(Figures(taken=1, tokens=2))
-    through(ours, kept)
-    assert (kept.figures.taken, kept.figures.tokens) == (4, 9), "totals of both proxies"
-    for end in (ours, its):
-        os.close(end)
+
+def test_a_pipe_is_read_until_its_other_end_is_closed() -> None:
+    kept = Journal()
+    ours, its = os.pipe()
+    os.set_blocking(ours, False)
+    assert journal.read_some(ours, kept), "nothing is there yet"
+    os.write(its, b"+a {}\n")
+    assert journal.read_some(ours, kept)
+    assert kept.figures.jobs == 1
+    os.close(its)
+    assert not journal.read_some(ours, kept)
+    os.close(ours)
 
 
 def test_lines_come_in_pieces_and_half_a_line_of_a_killed_proxy_is_dropped() -> None:
@@ -66,10 +59,3 @@ def test_jobs_beyond_what_is_kept_are_only_told_of() -> None:
     assert kept.left().endswith(b"\n*b\n")
     kept.feed(b"-a\n+c " + large + b"\n")
     assert kept.left().count(b"\n+x") == 1, "there is room again"
-
-
-def test_without_a_supervisor_nothing_is_said() -> None:
-    report = Report(None)
-    report.taken({"id": "a"})
-    report.figures(Figures())
-    assert list(left(None)) == []

@@ -1,0 +1,99 @@
+"""Runs jobs, and sees that the platform and the supervisor hear how each one ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+
+from proxy.errors import JobError, WorkerStopped
+from proxy.platform.results import Handler, Results
+from supervisor.link.report import Report
+
+log = logging.getLogger("proxy")
+
+#: Stops that are remembered for jobs that have not begun; of the oldest the job is over.
+_STOPS_MOST = 1000
+
+
+class Runner:
+    """Runs each job in the task that calls `run`, and can end it from outside.
+
+    Args:
+        handler: answers a job.
+        results: hands its outputs to the platform.
+        report: is told when a job has begun and when it has ended.
+    """
+
+    def __init__(self, handler: Handler, results: Results, report: Report) -> None:
+        self._handler = handler
+        self._results = results
+        self._report = report
+        self._running: dict[str, asyncio.Task[Any]] = {}
+        self._stops: dict[str, None] = {}  # ids, in the order in which they came
+        self._lost: dict[str, JobError] = {}
+        self._aborted: JobError | None = None  # what every job ends with from now on
+
+    async def run(self, session: aiohttp.ClientSession, job: dict[str, Any]) -> None:
+        """Run `job` to its end; with an error only, if it was lost or the worker is aborted.
+
+        Raises:
+            asyncio.CancelledError: it was stopped; the platform knows that.
+        """
+        name = str(job["id"])
+        try:
+            if name in self._stops:
+                del self._stops[name]
+                log.info("job %s: cancelled before it began", name)
+            elif reason := self._lost.pop(name, None) or self._aborted:
+                await self._results.fail(session, name, reason)
+            else:
+                await self._run(session, name, job)
+        finally:
+            self._report.ended(name)
+
+    async def _run(self, session: aiohttp.ClientSession, name: str, job: dict[str, Any]) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            # Only from here on: a task that is cancelled before its first step tells nobody, and
+            # the news that a job has failed must not be cut off.
+            self._running[name] = task
+        try:
+            await self._results.run(session, self._handler, job, self._report.begun)
+        except asyncio.CancelledError:
+            if self._aborted is None or task is None:
+                raise
+            task.uncancel()
+            self._running.pop(name, None)
+            await self._results.fail(session, name, self._aborted)
+        finally:
+            self._running.pop(name, None)
+
+    def stop(self, job: str) -> bool:
+        """Stop a job, now or, if it has not begun, when its turn comes.
+
+        Returns:
+            Whether it was running.
+        """
+        task = self._running.get(job)
+        if task is not None:
+            task.cancel()
+            return True
+        self._stops[job] = None
+        if len(self._stops) > _STOPS_MOST:
+            del self._stops[next(iter(self._stops))]
+        return False
+
+    def lose(self, job: str, reason: JobError) -> None:
+        """End a job with `reason` when its turn comes: its answer cannot be given any more."""
+        self._lost[job] = reason
+
+    def abort(self) -> None:
+        """End each job that runs, and each that will, with an error."""
+        self._aborted = WorkerStopped(
+            "the worker was stopped before this job was done; send it again"
+        )
+        for task in list(self._running.values()):
+            task.cancel()

@@ -1,0 +1,95 @@
+"""What surrounds the policy of jobs, as tests need it: a handler, results, reports, a platform."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import aiohttp
+
+from proxy.errors import JobError
+from proxy.platform.results import Handler, Results
+from supervisor.link.figures import Figures
+from supervisor.link.journal import Journal, read_some
+from supervisor.link.report import Report
+
+Job = dict[str, Any]
+
+
+def job(name: str) -> Job:
+    return {"id": name, "input": {}}
+
+
+class FakeHandler:
+    """Begins each job and hangs until `go` is set; then it yields one output."""
+
+    def __init__(self) -> None:
+        self.figures = Figures()
+        self.begun: list[str] = []
+        self.at_work = asyncio.Event()
+        self.go = asyncio.Event()
+        self.given_up: asyncio.Queue[str] = asyncio.Queue()
+        self.closed = False
+
+    async def __call__(self, job: Job) -> AsyncGenerator[str, None]:
+        self.begun.append(job["id"])
+        self.at_work.set()
+        await self.go.wait()
+        yield "output"
+
+    async def until_given_up(self) -> str:
+        return await self.given_up.get()
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeResults(Results):
+    """Takes down how each job ended. To tell of a failure takes until `heard` is set."""
+
+    def __init__(self) -> None:
+        super().__init__("", "")
+        self.answered: list[str] = []
+        self.failed: dict[str, JobError] = {}
+        self.telling = asyncio.Event()
+        self.heard = asyncio.Event()
+        self.heard.set()
+
+    async def run(
+        self,
+        session: aiohttp.ClientSession,
+        handler: Handler,
+        job: Job,
+        begun: Callable[[str], None] = lambda _job: None,
+    ) -> None:
+        del session
+        async for _output in handler(job):
+            begun(job["id"])
+        self.answered.append(job["id"])
+
+    async def fail(self, session: aiohttp.ClientSession, job: str, reason: JobError) -> None:
+        del session
+        self.telling.set()
+        await self.heard.wait()
+        self.failed[job] = reason
+
+
+class Reported:
+    """Both ends of a pipe for reports; `journal` has what was said."""
+
+    def __init__(self) -> None:
+        self._ours, its = os.pipe()
+        os.set_blocking(self._ours, False)
+        self.report = Report(its)
+        self._journal = Journal()
+
+    @property
+    def journal(self) -> Journal:
+        read_some(self._ours, self._journal)
+        return self._journal
+
+    def close(self) -> None:
+        os.close(self._ours)
+        self.report.close()

@@ -1,0 +1,164 @@
+"""The body of a streaming answer, from a server that writes byte for byte what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from proxy.errors import StreamBroken
+from proxy.stream.socket import Stream
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+
+Serve = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+@asynccontextmanager
+async def answered(serve: Serve) -> AsyncIterator[Stream]:
+    """The body of one answer, whose head is written and whose rest is up to `serve`."""
+    ended = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD)
+        try:
+            await serve(writer)
+        finally:
+            writer.close()
+            ended.set()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with asyncio.timeout(60), server, aiohttp.ClientSession() as session:
+        async with session.get(url) as response:
+            yield Stream(response)
+        await ended.wait()
+
+
+async def whole(stream: Stream) -> bytes:
+    """What comes to the end, read as `batches` does."""
+    found = b""
+    while data := stream.ready() or await stream.read():
+        found += data
+    return found
+
+
+async def until_there(stream: Stream) -> bytes:
+    """What is there, once something is, without waiting in `read`."""
+    while not (data := stream.ready()):
+        await asyncio.sleep(0.001)
+    return data
+
+
+async def test_a_body_is_whole() -> None:
+    pieces = [b"x" * size for size in (1, 100, 40_000, 7, 300_000)]
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(chunk(piece))
+            await asyncio.sleep(0.001)
+        writer.write(END)
+        await writer.drain()
+
+    async with answered(serve) as stream:
+        assert await whole(stream) == b"".join(pieces)
+        assert stream.ended
+        assert stream.ready() == b""
+
+
+async def test_what_is_there_comes_without_waiting() -> None:
+    go = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(chunk(b"one"))
+        await go.wait()
+        writer.write(END)
+        await writer.drain()
+
+    async with answered(serve) as stream:
+        assert await stream.read() == b"one"
+        assert stream.ready() == b""
+        assert not stream.ended
+        go.set()
+        assert await stream.read() == b""
+        assert stream.ended
+
+
+@pytest.mark.parametrize("looks", [0, 1, 3])
+async def test_what_came_before_a_cut_is_not_lost(looks: int) -> None:
+    """However the stream was read until then, and although nobody looks while the cut comes."""
+    go, cut = asyncio.Event(), asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        for _ in range(looks):
+            writer.write(chunk(b"early"))
+            await go.wait()
+            go.clear()
+        writer.write(chunk(b"last"))
+        writer.close()
+        await writer.wait_closed()
+        cut.set()
+
+    async with answered(serve) as stream:
+        for number in range(looks):
+            # The first by `read`, which leaves the socket unread; the others by `ready`.
+            assert await (until_there(stream) if number else stream.read()) == b"early"
+            go.set()
+        if looks:
+            await cut.wait()
+            for _ in range(10):  # turns in which the event loop could see the cut
+                await asyncio.sleep(0)
+        assert await until_there(stream) == b"last"
+        with pytest.raises(StreamBroken):
+            await stream.read()
+
+
+@pytest.mark.parametrize("by", ["read", "ready"])
+async def test_between_looks_the_socket_is_not_read(by: str) -> None:
+    """So a slow platform slows the engine down, and costs no memory here."""
+    size = 100_000_000
+    stuck = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(chunk(b"x" * size))
+        stuck.set()
+        await writer.drain()
+        raise AssertionError("all of it was read")
+
+    async with answered(serve) as stream:
+        await stuck.wait()
+        data = await (stream.read() if by == "read" else until_there(stream))
+        taken = len(data)
+        for _ in range(100):
+            await asyncio.sleep(0.001)
+        taken += len(stream.ready())
+        assert taken < size / 4
+        stream.close()
+
+
+async def test_a_stream_that_is_closed_ends_the_request() -> None:
+    gone = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(chunk(b"one"))
+        try:
+            while True:
+                writer.write(chunk(b"more"))
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        except ConnectionError:
+            gone.set()
+
+    async with answered(serve) as stream:
+        await stream.read()
+        stream.close()
+        await gone.wait()

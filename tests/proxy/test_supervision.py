@@ -1,0 +1,92 @@
+"""What is asked of the supervisor, and what is made of its answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer as TestServer
+
+from proxy.supervision import Supervision
+from supervisor.link.standing import Standing
+from tests.processes import free_port
+
+READY = {"state": "READY", "restarts": 0, "engine_pid": 7}
+GONE = {"state": "RESTARTING", "restarts": 0, "engine_pid": None, "last_failure": "killed"}
+BACK = {"state": "READY", "restarts": 1, "engine_pid": 8, "last_failure": "killed"}
+FAILED = {"state": "FAILED", "restarts": 5, "engine_pid": None, "last_failure": "boom"}
+
+
+class Supervisor:
+    """Gives its answers one after the other, the last one again and again."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self._answers = list(answers)
+        self.asked: list[dict[str, str]] = []
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append(dict(request.query))
+        last = len(self._answers) == 1
+        return web.json_response(self._answers[0] if last else self._answers.pop(0))
+
+
+@asynccontextmanager
+async def asking(supervisor: Supervisor) -> AsyncIterator[Supervision]:
+    async with TestServer(supervisor.handle) as server, asyncio.timeout(60):
+        one = Supervision(f"http://127.0.0.1:{server.port}")
+        yield one
+        await one.close()
+
+
+async def test_many_who_ask_at_once_share_one_question() -> None:
+    supervisor = Supervisor(READY)
+    async with asking(supervisor) as supervision:
+        found = await asyncio.gather(*(supervision.standing() for _ in range(50)))
+    assert set(found) == {Standing("READY", None, 0, 7)}
+    assert len(supervisor.asked) < 5, "one each half second"
+
+
+async def test_nobody_says_where_no_supervisor_answers() -> None:
+    for url in (None, f"http://127.0.0.1:{free_port()}"):
+        supervision = Supervision(url)
+        assert await supervision.standing() is None
+        assert await supervision.after_a_loss() is None
+        await supervision.close()
+
+
+async def test_a_loss_is_asked_about_until_the_supervisor_has_seen_it() -> None:
+    """All jobs that were lost share the questions."""
+    supervisor = Supervisor(READY, READY, GONE)
+    async with asking(supervisor) as supervision:
+        found = await asyncio.gather(*(supervision.after_a_loss() for _ in range(50)))
+    assert {standing.words for standing in found if standing} == {
+        "the engine is being restarted: killed"
+    }
+    assert len(supervisor.asked) == 3
+
+
+async def test_an_engine_that_is_back_already_was_lost() -> None:
+    supervisor = Supervisor(READY, BACK)
+    async with asking(supervisor) as supervision:
+        found = await supervision.after_a_loss()
+    assert found == Standing("READY", "killed", 1, 8)
+
+
+async def test_the_end_is_waited_for() -> None:
+    supervisor = Supervisor(GONE, FAILED)
+    async with asking(supervisor) as supervision:
+        assert await supervision.until_failed() == "the worker has given up: boom"
+    assert [query["wait"] for query in supervisor.asked] == ["failed", "failed"]
+
+
+async def test_an_answer_that_is_no_status_counts_as_none() -> None:
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="<html>")
+
+    async with TestServer(handle) as server:
+        supervision = Supervision(f"http://127.0.0.1:{server.port}")
+        assert await supervision.standing() is None
+        await supervision.close()

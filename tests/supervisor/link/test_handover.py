@@ -1,0 +1,13 @@
+"""What one process names is what the other one reads."""
+
+from __future__ import annotations
+
+from proxy import settings
+from supervisor.link import handover
+
+
+def test_the_proxy_reads_what_it_is_handed() -> None:
+    env = {handover.REPORT_FD: "7", handover.JOBS_FD: "8", handover.FITNESS_CHECKS: "memory"}
+    found = settings.read(env)
+    handed = (settings.REPORT_FD, settings.JOBS_FD, settings.FITNESS_CHECKS)
+    assert [found[each] for each in handed] == [7, 8, "memory"]

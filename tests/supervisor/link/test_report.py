@@ -1,0 +1,97 @@
+"""Both ends of the pipe: what the proxy writes is what the supervisor reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from supervisor.link.figures import Figures
+from supervisor.link.journal import Journal, read_some
+from supervisor.link.report import Report, inherited
+
+
+@contextmanager
+def pipe() -> Iterator[tuple[int, Report]]:
+    """The supervisor's end, and the proxy's."""
+    ours, its = os.pipe()
+    os.set_blocking(ours, False)
+    report = Report(its)
+    try:
+        yield ours, report
+    finally:
+        report.close()
+        os.close(ours)
+
+
+def test_what_is_said_arrives() -> None:
+    kept = Journal()
+    with pipe() as (ours, report):
+        report.taken({"id": "a", "input": {"prompt": "é\n"}})
+        report.taken({"id": "b", "input": 1})
+        report.taken({"id": "c", "input": 1})
+        report.begun("b")
+        report.ended("c")
+        report.figures(Figures(taken=3, tokens=7))
+        report.cause("two\nlines")
+        read_some(ours, kept)
+        assert (kept.figures.jobs, kept.figures.taken, kept.figures.tokens) == (2, 3, 7)
+        assert kept.cause == "two lines"
+
+        kept.proxy_ended()
+        assert kept.cause is None
+        descriptor = os.memfd_create("jobs")
+        os.write(descriptor, kept.left())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        assert [(one.id, one.job) for one in inherited(descriptor)] == [
+            ("a", {"id": "a", "input": {"prompt": "é\n"}}),
+            ("b", None),
+        ]
+
+        report.figures(Figures(taken=1, tokens=2))
+        read_some(ours, kept)
+        assert (kept.figures.taken, kept.figures.tokens) == (4, 9), "totals of both proxies"
+
+
+async def test_a_supervisor_that_does_not_read_holds_nothing_up() -> None:
+    """Once it is open: what the pipe does not take waits here."""
+    kept = Journal()
+    with pipe() as (ours, report):
+        await report.open()
+        for number in range(20):
+            report.taken({"id": str(number), "input": "x" * 100_000})
+        async with asyncio.timeout(60):
+            while kept.figures.jobs < 20:
+                read_some(ours, kept)
+                await asyncio.sleep(0)
+
+
+async def test_figures_are_reported_again_and_again() -> None:
+    kept, figures = Journal(), Figures()
+    with pipe() as (ours, report):
+        repeating = asyncio.create_task(report.repeat(figures))
+        async with asyncio.timeout(60):
+            for count in (1, 2):
+                figures.taken = count
+                while kept.figures.taken != count:
+                    read_some(ours, kept)
+                    await asyncio.sleep(0.01)
+        repeating.cancel()
+
+
+def test_a_supervisor_that_is_gone_is_no_fault() -> None:
+    ours, its = os.pipe()
+    report = Report(its)
+    os.close(ours)
+    report.taken({"id": "a"})
+    report.close()
+    report.ended("a")
+
+
+def test_without_a_supervisor_nothing_is_said() -> None:
+    report = Report(None)
+    report.taken({"id": "a"})
+    report.figures(Figures())
+    report.close()
+    assert list(inherited(None)) == []
