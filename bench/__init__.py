@@ -1,1 +1,1 @@
-"""`python -m bench`: what the relay costs and how long it keeps a token, beside a plain handler."""
+"""`python -m bench`: what the proxy costs and how long it keeps a token, beside a plain handler."""

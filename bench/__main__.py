@@ -1,4 +1,4 @@
-"""`python -m bench`: measures a start, and the relay in turn with a plain pass-through handler."""
+"""`python -m bench`: measures a start, and the proxy in turn with a plain pass-through handler."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _line(run: Run) -> str:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     add = parser.add_argument
-    add("--ours", default="python -m proxy", metavar="COMMAND", help="the relay's command")
+    add("--ours", default="python -m proxy", metavar="COMMAND", help="the proxy's command")
     add("--pass-through", default="python -m bench.passthrough", metavar="COMMAND")
     add(
         "--with-full-batches",

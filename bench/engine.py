@@ -1,7 +1,7 @@
 """`python -m bench.engine RATE`: streams chat completions at RATE tokens/s each, as vLLM would.
 
 One token per event, each in a TCP write of its own. The content of a token says when it was sent.
-Whatever else is asked with GET is answered with 200, so that a relay finds the engine ready.
+Whatever else is asked with GET is answered with 200, so that a proxy finds the engine ready.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Stream:
 
 
 class Engine(Connection):
-    """A connection of the relay."""
+    """A connection of the proxy."""
 
     rate = 50.0
     _stream: Stream | None = None

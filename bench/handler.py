@@ -1,4 +1,4 @@
-"""What the handlers that the relay is compared with have in common: the SDK and the engine."""
+"""What the handlers that the proxy is compared with have in common: the SDK and the engine."""
 
 from __future__ import annotations
 

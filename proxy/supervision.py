@@ -58,7 +58,7 @@ class Supervision:
         first = latest = await self._ask({}, _TIMEOUT)
         end = time.monotonic() + _DIAGNOSED_WITHIN
         while first is not None and latest is not None and time.monotonic() < end:
-            seen = latest.state != "READY" and latest.engine is None
+            seen = latest.state != "READY" and latest.engine_pid is None
             if seen or latest.restarts != first.restarts:
                 return latest
             await asyncio.sleep(_POLL)

@@ -1,9 +1,9 @@
-"""How the worker stands: what the proxy reads of `/status`, which the supervisor writes."""
+"""How the worker stands: the body of `/status`, written by the supervisor, read by the proxy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: States from which no engine comes back.
@@ -12,28 +12,54 @@ OVER = frozenset({"DRAINING", "STOPPED", "FAILED"})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the worker stands.
+    """The keys of `/status` by their names, and what each means.
 
-    `state` is a phase of the supervisor's lifecycle, `cause` that of the last failure.
+    Attributes:
+        state: the phase of the supervisor's lifecycle.
+        since: when it began, in Unix time.
+        mode: how requests reach the engine.
+        model: as it is served.
+        doing: what a start of the engine is doing.
+        engine_pid: the engine's process; None while there is none.
+        restarts: starts of the engine after the first one.
+        last_failure: the last cause; one sentence.
+        exit_code: what the worker ends with, once that is decided.
+        phases: seconds of each phase of the first start, and of the last one as a whole.
+        jobs: the proxy's figures; None in the other modes.
+        versions: of the worker and of vLLM.
     """
 
-    state: str
-    cause: str | None
-    restarts: int
-    engine: int | None  # its process; None while there is none
+    state: str = ""
+    since: float = 0.0
+    mode: str = ""
+    model: str | None = None
+    doing: str | None = None
+    engine_pid: int | None = None
+    restarts: int = 0
+    last_failure: str | None = None
+    exit_code: int | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+    jobs: Mapping[str, int] | None = None
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The body of `/status`."""
+        return asdict(self)
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Standing:
         """Read the body of `/status`; a supervisor of another version may leave things out.
 
+        Only what the proxy goes by is read.
+
         Raises:
             ValueError, AttributeError: it is no such body.
         """
         return cls(
-            str(body.get("state", "")),
-            body.get("last_failure"),
-            int(body.get("restarts") or 0),
-            body.get("engine_pid"),
+            state=str(body.get("state", "")),
+            engine_pid=body.get("engine_pid"),
+            restarts=int(body.get("restarts") or 0),
+            last_failure=body.get("last_failure"),
         )
 
     @property
@@ -51,4 +77,4 @@ class Standing:
             "STOPPED": "the worker has stopped",
             "FAILED": "the worker has given up",
         }.get(self.state, "the engine cannot be reached")
-        return f"{what}: {self.cause}" if self.cause else what
+        return f"{what}: {self.last_failure}" if self.last_failure else what

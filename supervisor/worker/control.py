@@ -52,7 +52,7 @@ def _application(status: Status, *, only_ping_outside: bool) -> web.Application:
             raise web.HTTPNotFound
         wanted = request.query.get("wait")
         if wanted is None:
-            return web.json_response(status.as_json())
+            return web.json_response(status.standing.as_json())
         try:
             phase = Phase(wanted.upper())
             timeout = float(request.query.get("timeout", "60"))
@@ -63,7 +63,7 @@ def _application(status: Status, *, only_ping_outside: bool) -> web.Application:
             message = f"wait takes one of {known}; timeout takes seconds up to {_WAIT_MOST:.0f}"
             return web.json_response({"error": message}, status=400)
         reached = await status.wait_for(phase, timeout)
-        return web.json_response(status.as_json(), status=200 if reached else 408)
+        return web.json_response(status.standing.as_json(), status=200 if reached else 408)
 
     async def metrics(request: web.Request) -> web.Response:
         if only_ping_outside and not _is_loopback(request.remote or ""):

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..link.figures import Figures
+from ..link.standing import Standing
 from .lifecycle import Phase, State
 
 #: What may follow where nothing goes back to work.
@@ -79,24 +80,25 @@ class Status:
             case _:
                 return 503
 
-    def as_json(self) -> dict[str, Any]:
-        """The body of `/status`; times in seconds, `since` as Unix time."""
+    @property
+    def standing(self) -> Standing:
+        """The body of `/status`."""
         figures, engine, history = self.figures(), self.engine(), self.state.history
         starts = self.state.phase in {Phase.STARTING, Phase.RESTARTING}
-        return {
-            "state": str(self.state.phase),
-            "since": round(self.since, 3),
-            "mode": self.mode,
-            "model": self.model,
-            "doing": engine.doing if engine is not None and starts else None,
-            "engine_pid": None if engine is None else engine.pid,
-            "restarts": history.restarts,
-            "last_failure": history.last_failure,
-            "exit_code": self.state.exit_code,
-            "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
-            "jobs": None if figures is None else asdict(figures),
-            "versions": self.versions,
-        }
+        return Standing(
+            state=str(self.state.phase),
+            since=round(self.since, 3),
+            mode=self.mode,
+            model=self.model,
+            doing=engine.doing if engine is not None and starts else None,
+            engine_pid=None if engine is None else engine.pid,
+            restarts=history.restarts,
+            last_failure=history.last_failure,
+            exit_code=self.state.exit_code,
+            phases={name: round(seconds, 3) for name, seconds in self.phases.items()},
+            jobs=None if figures is None else asdict(figures),
+            versions=self.versions,
+        )
 
     def as_prometheus(self) -> str:
         """The body of `/metrics`."""

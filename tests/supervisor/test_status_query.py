@@ -12,6 +12,7 @@ import pytest
 
 from supervisor import status_query
 from supervisor.errors import BadArgument, SupervisorError
+from supervisor.link.standing import Standing
 
 BODY: dict[str, Any] = {
     "state": "READY", "since": 100.0, "doing": None, "mode": "queue", "model": "org/m",
@@ -122,3 +123,10 @@ def test_the_text_has_what_there_is() -> None:
     assert "READY for 0 s\ndoing         loading\n" in text
     assert "jobs" not in text
     assert "engine" not in text
+
+
+def test_the_keys_are_those_that_a_worker_writes() -> None:
+    assert set(BODY) <= set(Standing().as_json())
+    assert status_query.as_text(Standing("READY", 100.0, "plain").as_json(), 160.0).startswith(
+        "state         READY for 60 s"
+    )

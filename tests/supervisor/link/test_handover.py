@@ -9,5 +9,5 @@ from supervisor.link import handover
 def test_the_proxy_reads_what_it_is_handed() -> None:
     env = {handover.REPORT_FD: "7", handover.JOBS_FD: "8", handover.FITNESS_CHECKS: "memory"}
     found = settings.read(env)
-    handed = (settings.REPORT_FD, settings.JOBS_FD, settings.FITNESS_CHECKS)
-    assert [found[each] for each in handed] == [7, 8, "memory"]
+    assert (found[settings.REPORT_FD], found[settings.JOBS_FD]) == (7, 8)
+    assert found[settings.FITNESS_CHECKS] == "memory"

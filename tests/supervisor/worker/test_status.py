@@ -54,7 +54,7 @@ def test_the_platforms_code_is_that_of_the_phase(state: State, code: int) -> Non
 
 
 def test_the_body_has_the_keys_of_its_contract() -> None:
-    body = status(RESTARTING).as_json()
+    body = status(RESTARTING).standing.as_json()
     assert body.pop("since") > 0
     assert body == {
         "state": "RESTARTING",
@@ -72,8 +72,8 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
 
 
 def test_a_start_that_is_over_is_doing_nothing() -> None:
-    assert status(READY).as_json()["doing"] is None
-    assert status(State(end=Finished(ExitCode.CONFIGURATION))).as_json()["exit_code"] == 78
+    assert status(READY).standing.as_json()["doing"] is None
+    assert status(State(end=Finished(ExitCode.CONFIGURATION))).standing.as_json()["exit_code"] == 78
 
 
 def test_the_metrics_have_the_jobs_in_queue_mode_alone() -> None:
