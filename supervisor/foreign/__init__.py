@@ -1,1 +1,9 @@
-"""What another interpreter runs. Imports nothing of ours."""
+"""What another interpreter runs, as a file or a folder. Imports nothing of ours.
+
+::
+
+    introspect/   prints what the installed vLLM accepts
+    download/     downloads a model
+    probe         prints what this machine has
+    guardian      kills the groups of a supervisor that is gone
+"""

@@ -1,1 +1,11 @@
-"""One engine: its run, its health, its start."""
+"""One run of the engine, and what of it is watched.
+
+::
+
+    run        from the spawn until nothing of its group is left
+    health     questions at /health
+    stall      whether a ready engine still works
+    memory     whether the kernel killed a process for memory
+    phases     what a start is doing, read from its log
+    download   how far vLLM's own download is
+"""
