@@ -26,12 +26,12 @@ _RUNNING = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:{.*})? ([0-9.e+
 def client(url: str, key: str = "") -> httpx.AsyncClient:
     """A client for the engine at `url`; never through a proxy of the environment.
 
-    It keeps no connection open: those that are open are somebody's who waits for an answer. A
-    certificate is not checked: it names the address that users have, and this is the loopback.
+    It keeps no connection open, so that every open connection belongs to a client that waits. A
+    certificate is not checked: it names the address that users have, not the loopback's.
 
     Args:
         url: without a path.
-        key: what the engine asks for on `/v1`; nothing where it does not.
+        key: for `/v1`; empty where the engine asks for none.
     """
     return httpx.AsyncClient(
         base_url=url,
@@ -65,7 +65,7 @@ async def ask(engine: httpx.AsyncClient) -> Health:
 
 
 def _is_ours(fault: BaseException | None) -> bool:
-    """Whether it was this process that could not ask: it has no file descriptor left."""
+    """Whether this process could not ask, because it has no file descriptor left."""
     while fault is not None:
         if isinstance(fault, OSError) and fault.errno in {errno.EMFILE, errno.ENFILE}:
             return True
@@ -76,7 +76,7 @@ def _is_ours(fault: BaseException | None) -> bool:
 async def until_ready(engine: httpx.AsyncClient) -> None:
     """Poll until the engine is healthy.
 
-    It listens when it is ready, and to see that costs so little that it can be looked at often.
+    The engine listens only once it is ready. A look at its port is cheap, so it is a frequent one.
     """
     while True:
         await _until_it_listens(engine.base_url.host, engine.base_url.port or 80)
@@ -102,14 +102,14 @@ async def watch(
     report: Callable[[Health], Awaitable[None]],
     alarm: asyncio.Event,
 ) -> None:
-    """Report each probe of a ready engine, for ever.
+    """Probe a ready engine for ever, and report each answer.
 
-    Seldom, because the engine writes a line for each into the log. But when `alarm` says that one
-    of its processes has ended, at once, and for some seconds again and again.
+    Probes are rare, because vLLM logs each. When `alarm` says that a process of the engine has
+    ended, they come at once and often, for some seconds.
     """
     often_until = took = 0.0
     while True:
-        # What a probe took is part of the pause: three that time out are 15 s, not 30.
+        # The pause includes what the last probe took: three that time out last 15 s, not 30.
         pause = max(POLL_ALARMED, PROBE_EVERY - took)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_ALARMED if time.monotonic() < often_until else pause):
@@ -131,10 +131,10 @@ async def served_model(engine: httpx.AsyncClient) -> str | None:
 
 
 async def until_idle(engine: httpx.AsyncClient) -> None:
-    """Until the engine's metrics say that no request runs or waits, or nobody listens any more.
+    """Wait until the engine's metrics show no running or waiting request, or nobody listens.
 
-    An engine that is slow to answer is busy, and one whose metrics do not say is not known to be
-    idle: the drain's deadline ends the waiting for both.
+    A slow answer means a busy engine, and metrics without these figures prove nothing: the drain's
+    deadline ends the wait in both cases.
     """
     while True:
         try:

@@ -1,7 +1,7 @@
 """Whether the kernel killed a process of ours because memory ran out: the control group counts it.
 
-An exit code cannot say it: EngineCore is killed, and the API server then ends with a code of its
-own.
+The exit code does not tell: the kernel kills EngineCore, and the API server then ends with a code of
+its own.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def kills(proc: Path = Path("/proc/self/cgroup"), mount: Path = _MOUNT) -> int |
 class MemoryWatch:
     """Whether a process was killed for memory a short while ago.
 
-    Of the time since this was made, the last `LATELY` looks count: what was killed long before an
-    engine's end, perhaps by a user in the same container, did not end it.
+    Only the last `LATELY` looks count: a process that was killed long before, perhaps a user's in
+    the same container, did not end this engine.
     """
 
     def __init__(self) -> None:
         self._counts = deque([kills()], maxlen=LATELY)
 
     def look(self) -> None:
-        """To be called every few seconds."""
+        """Take in the count; to be called every few seconds."""
         self._counts.append(kills())
 
     def killed_lately(self) -> bool:

@@ -1,9 +1,9 @@
 """What an engine's start is doing, and for how long: read from the lines that vLLM prints.
 
-A phase begins with the first line that belongs to it, and phases never go back: an engine with
-several processes prints the same line several times. Only a download comes in between and ends
-again; vLLM's own prints nothing, and is seen in `models.progress`. Nothing depends on all this but
-what people are told and which phase a start hangs in.
+A phase begins with its first line, and phases never go back, because an engine with several
+processes prints the same line several times. Only a download may interrupt another phase; vLLM's own
+prints nothing, so `download` looks for it on the disk. All of this is for people: nothing else
+depends on it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Whether a ready engine still works: /health answers 200 while its core stands still.
 
-An engine has stalled when somebody waits for it, for ENGINE_STALL_TIMEOUT nothing has moved, and a
-request of one token is not answered either. A busy engine moves; an idle one has nobody waiting; an
-engine that sleeps says so.
+An engine has stalled when a client waits, nothing has moved for ENGINE_STALL_TIMEOUT, and a request
+for one token gets no answer either. A busy engine moves, an idle one has no client waiting, and a
+sleeping one says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WAITING = re.compile(
     r"^vllm:num_requests_(?:running|waiting)(?:{[^\n]*})? ([0-9.e+]+)$", re.MULTILINE
 )
 
-#: What fits a model, with the bodies' own field: the first one that is not refused says it.
+#: The smallest request of each kind of model; the first that is not refused fits this one.
 _SMALLEST: Mapping[str, Mapping[str, object]] = {
     "/v1/completions": {"prompt": "1", "max_tokens": 1},
     "/v1/embeddings": {"input": "1"},
@@ -38,9 +38,9 @@ _SMALLEST: Mapping[str, Mapping[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What can be seen of an engine from outside.
+    """What its metrics show of an engine.
 
-    `moves` is anything that changes while it works; `waiting` how many requests it says it has.
+    `moves` is whatever changes while it works; `waiting` the number of requests it reports.
     """
 
     moves: object
@@ -61,7 +61,11 @@ class Stillness:
     moves: object = None
 
     def see(self, moves: object, now: float, *, somebody_waits: bool) -> float:
-        """Take in one look; for how many seconds nothing has moved."""
+        """Take in one look.
+
+        Returns:
+            For how many seconds nothing has moved.
+        """
         if not somebody_waits or moves != self.moves or self.since is None:
             self.moves = moves
             self.since = now
@@ -75,20 +79,20 @@ async def watch(
     tokens: Callable[[], int],
     report: Callable[[float], Awaitable[None]],
 ) -> None:
-    """Report, for ever, that the engine has stalled.
+    """Watch for ever, and report each time that the engine has stalled.
 
     Args:
         engine: a client for it that sends the key it asks for.
         timeout: seconds without a move; ENGINE_STALL_TIMEOUT.
-        waiting: how many wait for an answer, as it is known outside the engine.
-        tokens: how many tokens have come, as the proxy counts them.
+        waiting: how many clients wait for an answer, counted outside the engine.
+        tokens: how many tokens have come, counted by the proxy.
         report: is told for how many seconds nothing has moved.
     """
     still = Stillness()
     while True:
         await asyncio.sleep(min(LOOK_EVERY, timeout / 4))
         seen, sight = tokens(), await _look(engine)
-        # What the engine counts comes from its core: one that stands still may count nobody.
+        # The engine's own count comes from its core, which may have stopped counting.
         waits = waiting() > 0 or sight.waiting > 0
         seconds = still.see((seen, sight.moves), time.monotonic(), somebody_waits=waits)
         if seconds < timeout:
@@ -109,9 +113,9 @@ async def _look(engine: httpx.AsyncClient) -> Sight:
 
 
 async def _answers(engine: httpx.AsyncClient, within: float) -> bool:
-    """Whether a request that fits the model is answered; True too where none can be found.
+    """Whether a request that fits the model is answered; also True where none is known.
 
-    A refusal comes from the API server and says nothing of the core behind it.
+    A refusal comes from the API server and says nothing about the core behind it.
     """
     try:
         if await _sleeps(engine):
