@@ -1,7 +1,7 @@
 """The worker's log: what the engine and the proxy print, unchanged, and our own lines among it.
 
-Nothing waits for a reader of the log. Threads carry the bytes; when nobody reads them, the oldest are
-dropped and counted.
+Nothing waits for a reader of the log. Threads carry the bytes; when nobody reads them, the oldest
+are dropped and counted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether the kernel killed a process of ours because memory ran out: the control group counts it.
 
-The exit code does not tell: the kernel kills EngineCore, and the API server then ends with a code of
-its own.
+The exit code does not tell: the kernel kills EngineCore, and the API server then ends with a code
+of its own.
 """
 
 from __future__ import annotations

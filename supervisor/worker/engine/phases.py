@@ -1,8 +1,8 @@
 """What an engine's start is doing, and for how long: read from the lines that vLLM prints.
 
 A phase begins with its first line, and phases never go back, because an engine with several
-processes prints the same line several times. Only a download may interrupt another phase; vLLM's own
-prints nothing, so `download` looks for it on the disk. All of this is for people: nothing else
+processes prints the same line several times. Only a download may interrupt another phase; vLLM's
+own prints nothing, so `download` looks for it on the disk. All of this is for people: nothing else
 depends on it.
 """
 
