@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import lanes
+from tests import lanes, turns
 from tests.processes import Worker
 
 Start = Callable[..., Worker]
@@ -47,7 +47,7 @@ def _in_turn(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("own_engine") is None:
         yield
     else:
-        with lanes.engine_turn():
+        with turns.engine.taken():
             yield
 
 

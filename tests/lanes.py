@@ -2,19 +2,18 @@
 
 Most tests wait, for an engine that starts or a process that ends, so that more of them than there
 are cores can run at a time. What can be there once stays in one process: the engine that many tests
-share and its port 8000, and the images. Two processes have real engines, and take turns.
+share and its port 8000, and the images. Two processes have real engines, and take turns
+(`tests.turns`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import PurePosixPath
-
-from tools import folder
 
 _LANES = {
     "tests/e2e/test_clients.py": "engine",
+    "tests/e2e/test_cut.py": "engine",
     "tests/e2e/test_end_to_end.py": "engine",
     "tests/e2e/test_faults.py": "engine",
     "tests/e2e/test_models.py": "images",
@@ -44,12 +43,3 @@ def rank(test: str, marks: Collection[str]) -> tuple[bool, int]:
     """
     place = next((n for n, start in enumerate(_ORDER) if test.startswith(start)), len(_ORDER))
     return "own_engine" not in marks, place
-
-
-@contextmanager
-def engine_turn() -> Iterator[None]:
-    """While a real engine of this process runs, none of another does: two are too much for two
-    cores, and for the memory of some machines.
-    """
-    with folder.locked("engine-of-a-test", folder.cache(), lambda _line: None):
-        yield

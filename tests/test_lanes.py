@@ -13,7 +13,7 @@ from tests.processes import ROOT
 @pytest.mark.parametrize(
     ("one", "other", "together"),
     [
-        ("tests/e2e/test_faults.py::test_a", "tests/e2e/test_clients.py::test_b[x]", True),
+        ("tests/e2e/test_cut.py::test_a", "tests/e2e/test_clients.py::test_b[x]", True),
         ("tests/e2e/test_faults.py::test_a", "tests/image/test_modes.py::test_b", False),
         ("tests/e2e/test_faults.py::test_a", "tests/e2e/test_parser.py::test_b", False),
         ("tests/image/test_ends.py::test_a", "tests/image/test_modes.py::test_b", True),

@@ -17,10 +17,9 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests import client
+from tests import client, turns
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
-from tests.lanes import engine_turn
 from tests.processes import ROOT, Worker, until
 from tools import run
 
@@ -81,7 +80,7 @@ def give_way(worker: Worker) -> None:
 @pytest.fixture(scope="package")
 def turn() -> Iterator[None]:
     """No other real engine runs as long as the one that all tests here share."""
-    with engine_turn():
+    with turns.engine.taken():
         yield
 
 

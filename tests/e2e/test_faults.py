@@ -1,13 +1,9 @@
-"""What the real engine can be made to do: die in parts, freeze in parts, be cut off, be stopped."""
+"""What the real engine can be made to do: die in parts, freeze in parts, be stopped."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import socket
-import socketserver
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,16 +11,15 @@ from typing import Any
 import psutil
 import pytest
 
-from tests import client
+from tests import client, turns
 from tests.client import PATIENCE
-from tests.e2e.conftest import Endpoint, engine_environment, give_way
+from tests.e2e.conftest import engine_environment, give_way
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.faults.test_jobs import begun
 from tests.processes import Worker, until
-from tests.proxy.test_process import Proxy
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.own_engine, pytest.mark.timeout(1800)]
 
 _RESTART = 600.0  # seconds for an engine that starts on a busy machine
 STALL = 20.0
@@ -44,20 +39,19 @@ def platform() -> Iterator[Platform]:
 @pytest.fixture(scope="module")
 def worker(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """One worker for all of them, each of which takes its engine away."""
-    one = Worker(
-        tmp_path_factory.mktemp("faults") / "log",
-        {
-            **engine_environment(MAX_RESTARTS="20", ENGINE_STALL_TIMEOUT=str(STALL)),
-            **worker_environment(platform.root),
-            "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
-            "MAX_MODEL_LEN": "32768",
-        },
-    )
-    try:
-        until_ready(one)
-        yield one
-    finally:
-        one.end()
+    environment = {
+        **engine_environment(MAX_RESTARTS="20", ENGINE_STALL_TIMEOUT=str(STALL)),
+        **worker_environment(platform.root),
+        "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
+        "MAX_MODEL_LEN": "32768",
+    }
+    with turns.engine.taken():
+        one = Worker(tmp_path_factory.mktemp("faults") / "log", environment)
+        try:
+            until_ready(one)
+            yield one
+        finally:
+            one.end()
 
 
 def until_ready(worker: Worker) -> None:
@@ -87,74 +81,6 @@ def lost_and_back(worker: Worker, gone: list[psutil.Process]) -> None:
     until_ready(worker)
 
 
-@pytest.mark.own_engine
-def test_jobs_in_hand_when_the_core_is_killed(platform: Platform, worker: Worker) -> None:
-    """20 jobs: those that yielded are told, the others are answered, none is lost or doubled."""
-    talking = [platform.submit(asked(stream=True, tokens=4000)) for _ in range(10)]
-    whole = [platform.submit(asked(stream=False, tokens=200)) for _ in range(10)]
-    for job in talking:
-        begun(platform, job)
-    until(lambda: client.running(worker.engine_url) >= 20, what="all of them at work")
-    gone = engine_group(worker)
-    core(worker).kill()
-    meanwhile = platform.submit(asked(stream=False, tokens=5))
-    lost_and_back(worker, gone)
-    for job in talking:
-        error = json.loads(platform.until(job, "FAILED")["error"])
-        assert "restarted" in error["message"], error
-    for job in (*whole, meanwhile):
-        found = platform.until(job, "COMPLETED", _RESTART)
-        assert found["done"] == 1
-    assert worker.status()["restarts"] == 1
-
-
-@pytest.mark.own_engine
-def test_the_core_is_frozen_while_health_says_200(platform: Platform, worker: Worker) -> None:
-    restarts = worker.status()["restarts"]
-    gone = engine_group(worker)
-    core(worker).suspend()
-    job = platform.submit(asked(stream=False, tokens=5))
-    assert client.get(f"{worker.engine_url}/health").status_code == 200
-    lost_and_back(worker, gone)
-    assert platform.until(job, "COMPLETED", _RESTART)["done"] == 1
-    status = worker.status()
-    assert status["restarts"] == restarts + 1
-    assert "the engine gave no token to any" in status["last_failure"]
-
-
-@pytest.mark.own_engine
-def test_the_api_server_is_frozen(worker: Worker) -> None:
-    gone = engine_group(worker)
-    psutil.Process(worker.engine_pid()).suspend()
-    lost_and_back(worker, gone)
-    assert "health probes in a row" in worker.status()["last_failure"]
-
-
-@pytest.mark.own_engine
-def test_the_api_server_is_killed_then_the_worker_is_stopped(
-    platform: Platform, worker: Worker
-) -> None:
-    """Nothing of the group is left before the next start; SIGTERM lets jobs in hand finish."""
-    gone = engine_group(worker)
-    assert len(gone) >= 2
-    psutil.Process(worker.engine_pid()).kill()
-    lost_and_back(worker, gone)
-    assert "SIGKILL" in worker.status()["last_failure"]
-    jobs = [platform.submit(asked(stream=stream, tokens=300)) for stream in (True, False)]
-    begun(platform, jobs[0])
-    until(lambda: client.running(worker.engine_url) >= 2, what="both at work")
-    worker.process.send_signal(signal.SIGTERM)
-    for job in jobs:
-        assert platform.until(job, "COMPLETED")["done"] == 1
-    late = platform.submit(asked(stream=False, tokens=1))
-    assert worker.wait() == 0
-    assert worker.left() == []
-    # In a poll that had just begun it may still have come; then it is answered.
-    assert platform.job(late)["status"] in {"IN_QUEUE", "COMPLETED"}
-    platform.cancel(late)
-
-
-@pytest.mark.own_engine
 @pytest.mark.parametrize("before", ["frozen", "killed"])
 def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, before: str) -> None:
     """Also where the API server is frozen, or was killed first: EngineCore would stay for good."""
@@ -176,75 +102,64 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, before: str) -> No
         worker.end()
 
 
-# --- a connection that is cut ---
+def test_jobs_in_hand_when_the_core_is_killed(platform: Platform, worker: Worker) -> None:
+    """20 jobs: those that yielded are told, the others are answered, none is lost or doubled."""
+    talking = [platform.submit(asked(stream=True, tokens=4000)) for _ in range(10)]
+    whole = [platform.submit(asked(stream=False, tokens=200)) for _ in range(10)]
+    for job in talking:
+        begun(platform, job)
+    until(lambda: client.running(worker.engine_url) >= 20, what="all of them at work")
+    gone = engine_group(worker)
+    core(worker).kill()
+    meanwhile = platform.submit(asked(stream=False, tokens=5))
+    lost_and_back(worker, gone)
+    for job in talking:
+        error = json.loads(platform.until(job, "FAILED")["error"])
+        assert "restarted" in error["message"], error
+    for job in (*whole, meanwhile):
+        found = platform.until(job, "COMPLETED", _RESTART)
+        assert found["done"] == 1
+    assert worker.status()["restarts"] == 1
 
 
-class _Cutter(socketserver.ThreadingTCPServer):
-    """Stands before the engine; cuts the next `cuts` answers to POSTs after `after` bytes."""
-
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, engine_port: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.engine_port = engine_port
-        self.cuts = self.after = self.posts = 0
-
-
-class _Connection(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        server = self.server
-        assert isinstance(server, _Cutter)
-        with socket.create_connection(("127.0.0.1", server.engine_port)) as engine:
-            asking = threading.Thread(target=self._ask, args=(engine,), daemon=True)
-            self.cut = False
-            asking.start()
-            left = server.after
-            while data := engine.recv(4096):
-                if self.cut:
-                    data = data[:left]
-                    left -= len(data)
-                self.request.sendall(data)
-                if self.cut and left <= 0:
-                    break
-            with contextlib.suppress(OSError):
-                self.request.shutdown(socket.SHUT_RDWR)
-
-    def _ask(self, engine: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # the other end has been cut
-            self._hand_on(engine)
-
-    def _hand_on(self, engine: socket.socket) -> None:
-        server = self.server
-        assert isinstance(server, _Cutter)
-        while data := self.request.recv(65536):
-            if data.startswith(b"POST"):
-                server.posts += 1
-                self.cut = server.cuts > 0
-                server.cuts -= self.cut
-            engine.sendall(data)
+def test_the_core_is_frozen_while_health_says_200(platform: Platform, worker: Worker) -> None:
+    restarts = worker.status()["restarts"]
+    gone = engine_group(worker)
+    core(worker).suspend()
+    job = platform.submit(asked(stream=False, tokens=5))
+    assert client.get(f"{worker.engine_url}/health").status_code == 200
+    lost_and_back(worker, gone)
+    assert platform.until(job, "COMPLETED", _RESTART)["done"] == 1
+    status = worker.status()
+    assert status["restarts"] == restarts + 1
+    assert "the engine gave no token to any" in status["last_failure"]
 
 
-@pytest.fixture
-def cutter(endpoint: Endpoint) -> Iterator[_Cutter]:
-    with _Cutter(int(endpoint.engine_url.rsplit(":", 1)[1])) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+def test_the_api_server_is_frozen(worker: Worker) -> None:
+    gone = engine_group(worker)
+    psutil.Process(worker.engine_pid()).suspend()
+    lost_and_back(worker, gone)
+    assert "health probes in a row" in worker.status()["last_failure"]
 
 
-def test_a_connection_is_cut_before_and_after_the_first_token(
-    cutter: _Cutter, platform: Platform, tmp_path: Path
+def test_the_api_server_is_killed_then_the_worker_is_stopped(
+    platform: Platform, worker: Worker
 ) -> None:
-    url = f"http://127.0.0.1:{cutter.server_address[1]}"
-    with Proxy(platform, url, tmp_path / "log"):
-        for stream in (True, False):
-            cutter.cuts, cutter.after, cutter.posts = 1, 0, 0
-            job = platform.submit(asked(stream=stream, tokens=20))
-            assert platform.until(job, "COMPLETED")["done"] == 1
-            assert cutter.posts == 2
-        cutter.cuts, cutter.after, cutter.posts = 1, 4000, 0
-        found = platform.until(platform.submit(asked(stream=True, tokens=500)), "FAILED")
-        assert json.loads(found["error"])["code"] == 502
-        assert found["posts"]
-        assert cutter.posts == 1
+    """Nothing of the group is left before the next start; SIGTERM lets jobs in hand finish."""
+    gone = engine_group(worker)
+    assert len(gone) >= 2
+    psutil.Process(worker.engine_pid()).kill()
+    lost_and_back(worker, gone)
+    assert "SIGKILL" in worker.status()["last_failure"]
+    jobs = [platform.submit(asked(stream=stream, tokens=300)) for stream in (True, False)]
+    begun(platform, jobs[0])
+    until(lambda: client.running(worker.engine_url) >= 2, what="both at work")
+    worker.process.send_signal(signal.SIGTERM)
+    for job in jobs:
+        assert platform.until(job, "COMPLETED")["done"] == 1
+    late = platform.submit(asked(stream=False, tokens=1))
+    assert worker.wait() == 0
+    assert worker.left() == []
+    # In a poll that had just begun it may still have come; then it is answered.
+    assert platform.job(late)["status"] in {"IN_QUEUE", "COMPLETED"}
+    platform.cancel(late)
