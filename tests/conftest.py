@@ -47,7 +47,7 @@ def _in_turn(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("own_engine") is None:
         yield
     else:
-        with turns.engine.taken():
+        with turns.engine.taken(turns.aloud(request.config)):
             yield
 
 

@@ -78,9 +78,9 @@ def give_way(worker: Worker) -> None:
 
 
 @pytest.fixture(scope="package")
-def turn() -> Iterator[None]:
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
     """No other real engine runs as long as the one that all tests here share."""
-    with turns.engine.taken():
+    with turns.engine.taken(turns.aloud(request.config)):
         yield
 
 

@@ -37,7 +37,9 @@ def platform() -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="module")
-def worker(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+def worker(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Worker]:
     """One worker for all of them, each of which takes its engine away."""
     environment = {
         **engine_environment(MAX_RESTARTS="20", ENGINE_STALL_TIMEOUT=str(STALL)),
@@ -45,7 +47,7 @@ def worker(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
         "MAX_MODEL_LEN": "32768",
     }
-    with turns.engine.taken():
+    with turns.engine.taken(turns.aloud(request.config)):
         one = Worker(tmp_path_factory.mktemp("faults") / "log", environment)
         try:
             until_ready(one)
