@@ -17,6 +17,7 @@ import pytest
 
 from supervisor import __version__
 from supervisor.catalog import versions
+from tests.client import PATIENCE
 from tests.processes import ROOT
 
 VLLM = "0.33.0"
@@ -34,7 +35,7 @@ def ran(
         env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), **(env or {})},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=PATIENCE,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done

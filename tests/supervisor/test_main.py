@@ -12,6 +12,7 @@ import pytest
 
 from supervisor.__main__ import main
 from supervisor.catalog import versions
+from tests.client import PATIENCE
 from tests.processes import ROOT
 from tools.engine import name_vllm
 
@@ -23,7 +24,7 @@ def supervisor(*arguments: str, flags: str = "-P", **env: str) -> subprocess.Com
         env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -308,7 +308,7 @@ def test_a_secret_is_not_quoted() -> None:
     ],
 )
 def test_hostile_lines_cost_little(line: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(3):
         diagnose(1, [line[:65536]] * 200, "org/m")
-    assert time.perf_counter() - began < 3 * 2
+    assert time.process_time() - began < 3 * 2

@@ -13,6 +13,7 @@ import pytest
 from supervisor.catalog import options
 from supervisor.command import plan
 from supervisor.doctor.machine import models_folder
+from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment
 from tests.processes import CATALOG, FAKE, ROOT, free_port
 
@@ -26,7 +27,7 @@ def doctor(**environment: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE,
     )
 
 

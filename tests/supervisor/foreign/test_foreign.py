@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import foreign
+from tests.client import PATIENCE
 
 FOREIGN = Path(foreign.__file__).parent
 #: What the engine's environment has beside the standard library.
@@ -57,7 +58,7 @@ def run(name: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from supervisor.foreign import probe
+from tests.client import PATIENCE
 
 
 def facts(**env: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def facts(**env: str) -> dict[str, Any]:
         env={"PATH": os.environ["PATH"], **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

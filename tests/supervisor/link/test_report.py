@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal, read_some
 from supervisor.link.report import Report, inherited
+from tests.client import PATIENCE
 
 
 @contextmanager
@@ -61,7 +62,7 @@ async def test_a_supervisor_that_does_not_read_holds_nothing_up() -> None:
         await report.open()
         for number in range(20):
             report.taken({"id": str(number), "input": "x" * 100_000})
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while kept.figures.jobs < 20:
                 read_some(ours, kept)
                 await asyncio.sleep(0)
@@ -71,7 +72,7 @@ async def test_figures_are_reported_again_and_again() -> None:
     kept, figures = Journal(), Figures()
     with pipe() as (ours, report):
         repeating = asyncio.create_task(report.repeat(figures))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             for count in (1, 2):
                 figures.taken = count
                 while kept.figures.taken != count:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import foreign
+from tests.client import PATIENCE
 
 DOWNLOAD = Path(foreign.__file__).parent / "download"
 #: A hub with one repository; `HUB` says what is wrong with it.
@@ -57,7 +58,7 @@ def download(
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from supervisor import foreign
 from supervisor.catalog import Kind, options
+from tests.client import PATIENCE
 from tools.engine import name_vllm
 
 INTROSPECT = Path(foreign.__file__).parent / "introspect"
@@ -60,7 +61,7 @@ def read(engine: Path, *flags: str) -> dict[str, Any]:
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

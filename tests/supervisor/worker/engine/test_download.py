@@ -10,6 +10,7 @@ import pytest
 from supervisor.models.placement import Name
 from supervisor.worker.engine import download
 from supervisor.worker.engine.phases import Start
+from tests.client import PATIENCE
 
 MODEL = Name("org/tiny")
 
@@ -27,7 +28,7 @@ async def test_a_download_is_a_phase_of_its_own(tmp_path: Path, blobs: Path) -> 
     (blobs / "old.incomplete").write_bytes(b"x" * 1000)
     start = Start()
     nobody = {"HF_ENDPOINT": "http://127.0.0.1:9"}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         watching = asyncio.create_task(download.watch(start, MODEL, "", tmp_path, nobody))
         await asyncio.sleep(0.1)
         assert start.phase == "imports"

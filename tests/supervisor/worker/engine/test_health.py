@@ -12,6 +12,7 @@ from aiohttp import web
 
 from supervisor.worker.engine import health
 from supervisor.worker.engine.health import Health
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 
@@ -84,7 +85,7 @@ async def test_nobody_there_is_bad_and_no_descriptor_is_unknown(engine: Engine) 
 
 async def test_readiness_is_a_200_and_not_a_port(engine: Engine) -> None:
     engine.status = 500
-    async with engine.client() as asking, asyncio.timeout(60):
+    async with engine.client() as asking, asyncio.timeout(PATIENCE):
         ready = asyncio.create_task(health.until_ready(asking))
         await engine.start()
         while engine.asked < 2:
@@ -101,7 +102,7 @@ async def test_an_alarm_is_followed_by_probes_at_once(
     await engine.start()
     reports: asyncio.Queue[Health] = asyncio.Queue()
     alarm = asyncio.Event()
-    async with engine.client() as asking, asyncio.timeout(60):
+    async with engine.client() as asking, asyncio.timeout(PATIENCE):
         watching = asyncio.create_task(health.watch(asking, reports.put, alarm))
         await asyncio.sleep(0)
         assert reports.empty()
@@ -124,7 +125,7 @@ async def test_idle_is_what_the_metrics_say(engine: Engine) -> None:
     running = 'vllm:num_requests_running{engine="0"} 1.0\n'
     engine.metrics = running
     await engine.start()
-    async with engine.client() as asking, asyncio.timeout(60):
+    async with engine.client() as asking, asyncio.timeout(PATIENCE):
         idle = asyncio.create_task(health.until_idle(asking))
         for text in (running, "nothing"):
             engine.metrics = text

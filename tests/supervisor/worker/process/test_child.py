@@ -16,6 +16,7 @@ from supervisor.errors import CommandNotExecutable, CommandNotFound
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.child import Child
 from supervisor.worker.process.guardian import Guardian
+from tests.client import PATIENCE
 
 #: Prints the number of a child in the same group that ignores SIGTERM, then waits.
 PARENT = """
@@ -39,7 +40,7 @@ async def spawn(guard: Guardian, *command: str, cwd: str = "/") -> Child:
 
 
 async def printed(child: Child, what: str) -> str:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not (lines := [line for line in child.last_lines() if what in line]):
             await asyncio.sleep(0.01)
     return lines[0]
@@ -68,7 +69,7 @@ async def test_the_death_of_a_process_of_its_is_told(guard: Guardian) -> None:
     told = asyncio.Event()
     child.tell_of_deaths(told.set)
     os.kill(inner, signal.SIGKILL)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await told.wait()
     child.signal(signal.SIGKILL)
     await child.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from supervisor.worker.process.guardian import Guardian
+from tests.client import PATIENCE
 from tests.processes import until
 
 
@@ -19,7 +20,7 @@ def test_what_is_left_when_we_end_is_killed() -> None:
     guardian.add(gone.pid)
     guardian.remove(gone.pid)
     guardian.close()
-    assert guarded.wait(60) == -9
+    assert guarded.wait(PATIENCE) == -9
     assert (gone.poll(), other.poll()) == (None, None)
     for process in (gone, other):
         process.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.client import PATIENCE
 from tests.processes import ROOT
 
 #: A daemon in a session of its own, whose parent ends at once; and a child that is claimed.
@@ -41,6 +42,6 @@ asyncio.run(main())
 def test_what_left_its_group_is_ended_and_ours_is_not() -> None:
     code = CODE.replace("PYTHON", repr(sys.executable))
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import os
 
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.output import Output, Tail
+from tests.client import PATIENCE
 
 
 def test_the_tail_joins_pieces_and_forgets_the_oldest() -> None:
@@ -21,7 +22,7 @@ def test_everything_is_passed_on_and_the_tail_kept() -> None:
     output = Output(sink)
     os.write(output.write_fd, b"\xff raw\nlast")
     output.spawned()
-    output.join(60)
+    output.join(PATIENCE)
     sink.flush(60)
     assert os.read(read, 100) == b"\xff raw\nlast"
     assert output.tail.lines() == ["\ufffd raw", "last"]
