@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -126,9 +127,9 @@ def start(*options: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """SIGTERM ends it at once, without a word."""
+    """SIGTERM ends it, without a word."""
     process.terminate()
-    _, errors = process.communicate(timeout=30)  # aiohttp waits for open connections, for 60 s
+    _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -579,16 +580,30 @@ def test_the_port_is_taken(endpoint: Endpoint) -> None:
     assert len(again.stderr.splitlines()) == 1
 
 
-def test_it_ends_at_once_while_polls_and_streams_are_open() -> None:
-    process, root = start()
-    headers = {"Authorization": API_KEY}
+def test_it_ends_at_once_while_polls_and_answers_are_open() -> None:
+    process, root = start("--poll-seconds", "600")
+    host, port = root.removeprefix("http://").split(":")
     with contextlib.ExitStack() as open_ones:
-        for path in ("job-take/w1", "job-stop/w1"):
-            waiting = httpx.Client(trust_env=False, timeout=0.2, verify=_TLS)
-            open_ones.enter_context(waiting)
-            with pytest.raises(httpx.ReadTimeout):
-                waiting.get(f"{root}/v2/local/{path}", headers=headers)
+
+        def ask(method: str, path: str, body: str = "{}") -> None:
+            one = open_ones.enter_context(socket.create_connection((host, int(port))))
+            head = f"{method} /v2/local/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: {API_KEY}\r\n"
+            one.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+        def calls() -> dict[str, int | None]:
+            log = httpx.get(f"{root}/_emulator/log", trust_env=False, verify=_TLS).json()
+            return {f"{call['kind']}/{call['worker']}": call["status"] for call in log}
+
+        ask("POST", "openai/v1/chat/completions", '{"stream": true}')
+        ask("GET", "job-take/w1")
+        until(lambda: calls() == {"job-take/w1": 200}, what="a job whose user waits for an answer")
+        ask("GET", "job-take/w2")
+        ask("GET", "job-stop/w2")
+        until(lambda: len(calls()) == 3, what="two polls")
+        assert list(calls().values()) == [200, None, None]
+        began = time.monotonic()
         stop(process)
+        assert time.monotonic() - began < 45  # aiohttp would wait for them for 60 s
 
 
 def test_the_environment_is_printed() -> None:
