@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,10 +30,9 @@ def test_lines_come_while_it_lasts_and_then_no_more(
         said.extend(capsys.readouterr().err.splitlines())
         return said
 
+    before = threading.active_count()
     with progress.Progress("org/m", tmp_path, 1_000_000):
         until(lines, what="a line")
+        assert threading.active_count() > before
     assert said[0].startswith("org/m: 25 % of 0.00 GB, ")
-    lines()
-    count = len(said)
-    time.sleep(0.05)
-    assert len(lines()) == count
+    assert threading.active_count() == before, "nobody is left who would say one"
