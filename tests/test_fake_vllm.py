@@ -202,6 +202,8 @@ def test_ends_of_a_stream(client: httpx.Client) -> None:
     assert (json.loads(last)["error"]["code"], done) == (500, "[DONE]")
     _, big = stream(client, {"tokens": 2, "big": 2_000_000, "text": "a b"})
     assert len(text_of(big)) == 2_000_002
+    _, wide = stream(client, {"tokens": 3, "wide": 5_000})
+    assert len(text_of(wide)) == 15_000
 
 
 def test_a_cut_breaks_the_http_body(client: httpx.Client) -> None:

@@ -48,6 +48,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     keepalive: true       a comment `: ping` before each event, and every 0.1 s of a pause
     event_names: true     an `event:` line before each `data:` line
     big: BYTES            one event (the first token's) that large
+    wide: BYTES           each token's text that large, whatever `text` says
     error_after: N        after N tokens `data: {"error": ...}`, then `[DONE]`
     cut_after: N          after N tokens the socket closes, in the middle of the HTTP body
     cut_when: PATH        and not before there is a file of that name

@@ -35,6 +35,7 @@ class Fake:
     keepalive: bool = False
     event_names: bool = False
     big: int = 0
+    wide: int = 0
     error_after: int | None = None
     cut_after: int | None = None
     cut_when: str = ""
@@ -63,6 +64,8 @@ class Fake:
         texts = words[:count] + [f" w{i}" for i in range(len(words), count)]
         if self.half_character:
             texts = [text + "\N{SNOWMAN}" for text in texts]
+        if self.wide:
+            texts = ["x" * self.wide] * count
         if self.big and texts:
             texts[0] = "x" * self.big
         return texts
