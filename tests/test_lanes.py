@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import ast
+from pathlib import Path
 
 import pytest
 
@@ -29,10 +30,19 @@ def test_who_shares_a_lane(one: str, other: str, together: bool) -> None:
 
 def test_every_file_that_shares_the_engine_is_in_its_lane() -> None:
     """Another process would start it again, on the same port."""
-    shares = re.compile("^from tests.e2e.conftest import .*Endpoint", re.MULTILINE)
-    files = [file for file in (ROOT / "tests").rglob("*.py") if shares.search(file.read_text())]
+    files = [file for file in (ROOT / "tests" / "e2e").glob("test_*.py") if asks_for_it(file)]
     assert len(files) > 1
     assert {lane(f"{file.relative_to(ROOT)}::test_a") for file in files} == {"engine"}
+
+
+def asks_for_it(file: Path) -> bool:
+    """Whether a test or a fixture in it takes `endpoint`, the fixture of the shared engine."""
+    return any(
+        argument.arg == "endpoint"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for argument in (*node.args.args, *node.args.kwonlyargs)
+    )
 
 
 def test_the_order_of_tests() -> None:
