@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from tests import tree
 from tests.processes import ROOT
-from tests.tree import circle, modules, ours, parsed, room
+from tests.tree import circle, modules, neighbours, ours, packages, parsed, reached
 
 MODULES = sorted(modules())
 #: Tables: one row after the other, as long as there are rows.
@@ -44,17 +45,35 @@ def test_imports_never_run_in_a_circle() -> None:
     assert circle({name: set(ours(name)) for name in MODULES}) == []
 
 
-def test_rooms_are_entered_one_way() -> None:
-    """Also where no single module closes the circle."""
-    rooms: dict[str, set[str]] = {}
-    for name in MODULES:
-        rooms.setdefault(room(name), set()).update(room(each) for each in ours(name))
-    assert circle({name: others - {name} for name, others in rooms.items()}) == []
+@pytest.mark.parametrize("package", packages())
+def test_rooms_are_entered_one_way(package: str) -> None:
+    """Also where no single module closes the circle.
+
+    What stands side by side in a package, each of its modules and each of its sub-packages as a
+    whole, is in an order: what comes later may import what came before. So the modules of
+    `supervisor.worker` and the rooms in it may import each other, a room only what comes before it.
+    """
+    assert circle(neighbours(package, {name: ours(name) for name in MODULES})) == []
 
 
 def test_a_circle_is_seen() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b", "c"}, "b": {"c"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("imports", "found"),
+    [
+        ({"p.a.x": ["p.b.y"], "p.b.z": ["p.a.w"]}, ["p.a", "p.b", "p.a"]),
+        ({"p.a.x": ["p.m"], "p.m": ["p.a.y"]}, ["p.a", "p.m", "p.a"]),
+        ({"p.a": ["p.m"], "p.m": ["p.a.y"]}, ["p.a", "p.m", "p.a"]),
+        ({"p": ["p.m"], "p.m": ["p"]}, ["p", "p.m", "p"]),
+        ({"p.a.x": ["p.m", "q.z"], "p.n": ["p.a.x", "p.m"], "q.z": ["p.a.x"]}, []),
+    ],
+)
+def test_a_circle_of_rooms_is_seen(imports: dict[str, list[str]], found: list[str]) -> None:
+    graph = {each: imports.get(each, []) for each in {*imports, *chain(*imports.values())}}
+    assert circle(neighbours("p", graph)) == found
 
 
 def test_the_supervisor_knows_nothing_of_the_proxys_inside() -> None:
@@ -71,8 +90,20 @@ def test_what_another_interpreter_runs_imports_nothing_of_ours() -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith(PURE)])
 def test_the_middle_is_pure(name: str) -> None:
-    """No process, no socket, no clock, no environment: data goes in and data comes out."""
-    assert {each.partition(".")[0] for each in tree.imports(name)} & IMPURE == set()
+    """No process, no socket, no clock, no environment, not even in what it imports of ours."""
+    found = {each: _packages_of(each) & IMPURE for each in reached(name)}
+    assert {each: impure for each, impure in found.items() if impure} == {}
+
+
+def _packages_of(name: str) -> set[str]:
+    return {each.partition(".")[0] for each in tree.imports(name)}
+
+
+def test_what_a_module_reaches() -> None:
+    """Through others, and through the packages that it is in."""
+    assert "supervisor.worker.process.guardian" in reached("supervisor.worker.start")
+    assert "supervisor.worker.lifecycle.step" in reached("supervisor.worker.lifecycle.policy")
+    assert "supervisor.worker.start" not in reached("supervisor.worker.loop")
 
 
 @pytest.mark.parametrize("name", MODULES)

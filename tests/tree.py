@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -67,9 +67,38 @@ def _from(node: ast.ImportFrom, name: str) -> Iterator[str]:
         yield whole if whole in modules() else base
 
 
-def room(name: str) -> str:
-    """The sub-package that a module is in; for one at the top of its package the module itself."""
-    return ".".join(name.split(".")[:2])
+def packages() -> list[str]:
+    """The names of all packages, at every depth."""
+    return [name for name, path in modules().items() if path.name == "__init__.py"]
+
+
+def neighbours(package: str, graph: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """What stands side by side in `package`, and which of it imports which of it.
+
+    A sub-package stands for all that is in it; `package` itself for its own `__init__`. `graph` is
+    module -> the modules that it imports.
+    """
+
+    def place(name: str) -> str:
+        return ".".join(name.split(".")[: package.count(".") + 2])
+
+    inside = [name for name in graph if f"{name}.".startswith(f"{package}.")]
+    found: dict[str, set[str]] = {place(name): set() for name in inside}
+    for name in inside:
+        found[place(name)] |= {place(each) for each in graph[name] if place(each) in found}
+    return {name: others - {name} for name, others in found.items()}
+
+
+def reached(name: str) -> set[str]:
+    """The modules of ours that importing `name` imports, itself and the packages above included."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        one = todo.pop()
+        if one in modules() and one not in found:
+            found.add(one)
+            todo += [*ours(one), one.rpartition(".")[0]]
+    return found
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
