@@ -66,8 +66,8 @@ def test_nothing_happens_after_the_end() -> None:
 
 EVENTS: list[Event] = [
     Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobTaken(), JobsDone(), ProxyExited(0),
-    ProxyExited(-9), ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(), Probed(healthy=True),
-    Probed(healthy=False), DEAD, Stalled(300.0),
+    ProxyExited(-9), ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(),
+    Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0),
 ]  # fmt: skip
 
 
