@@ -11,7 +11,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import __version__
@@ -85,8 +85,11 @@ class Worker:
             figures=lambda: self._journal.figures if self._queue_mode else None,
         )
 
-    async def run(self) -> int:
+    async def run(self, stops: Iterable[signal.Signals] = ()) -> int:
         """Until the lifecycle says so.
+
+        Args:
+            stops: signals that came before.
 
         Returns:
             The exit code of the worker.
@@ -98,9 +101,11 @@ class Worker:
         loop.set_exception_handler(_say_fault)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop, number)
+        for number in stops:
+            self._asked_to_stop(number)
         control = None
         try:
-            # The first of them has been carried out: nothing of ours was to delay it.
+            # SPAWN_ENGINE has been carried out, before all this was imported.
             self._watch_engine(self._first)
             for action in self._first_actions:
                 if action is not Action.SPAWN_ENGINE:

@@ -60,6 +60,9 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
 
 async def _serve(made: Plan, env: Mapping[str, str], sink: LogSink) -> int:
     """Spawn the engine, then import what watches it: nothing of ours is to delay the spawn."""
+    stops: list[signal.Signals] = []  # that come before the loop takes over
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
     launcher = Launcher(sink)
     try:
         first: Spawned | SupervisorError = await spawn(made, env, launcher)
@@ -67,7 +70,7 @@ async def _serve(made: Plan, env: Mapping[str, str], sink: LogSink) -> int:
         first = reason
     from .loop import Worker
 
-    return await Worker(made, env, launcher, first).run()
+    return await Worker(made, env, launcher, first).run(stops)
 
 
 def _tell_findings(made: Plan) -> None:

@@ -233,6 +233,16 @@ def test_a_stop_during_the_start_ends_at_once(start: Start) -> None:
     assert worker.left() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_right_after_the_spawn_ends_in_order(start: Start, number: signal.Signals) -> None:
+    """What watches the engine is being imported just then."""
+    worker = start(FAKE_VLLM="hang-start")
+    until(lambda: "engine spawned" in worker.text(), what="the spawn", pause=0.001)
+    assert worker.stop(number) == 0
+    assert "stopped" in no_traceback(worker)
+    assert worker.left() == []
+
+
 def test_a_running_request_is_finished_before_the_end(start: Start) -> None:
     worker = start()
     worker.until_ready()
