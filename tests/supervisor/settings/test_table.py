@@ -39,11 +39,11 @@ def test_a_row_is_whole(row: Setting[Any]) -> None:
     """A sentence, a unit where it is a number, and a default that its own parser accepts."""
     assert re.fullmatch(r"[A-Z].+\.", row.sentence)
     assert "  " not in row.sentence
+    assert not re.search(r"(above|below|of (that|this))\b", row.sentence), "depends on its place"
     assert bool(row.unit) == (row.parse in _NUMBERS)
     if row.default_text:
         assert row.of({row.name: row.default_text}) == row.default
     assert row.of({}) == row.of({row.name: " "}) == row.default
-    assert bool(row.options) == (row.form == "select")
     assert (row.form == "toggle") == (row.parse is parsers.boolean)
 
 
