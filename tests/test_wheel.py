@@ -142,7 +142,7 @@ def test_the_other_commands_work_without_an_engine_or_a_worker(installed: Path, 
     assert doctor.stderr == ""
     assert "no worker answers" in ran(program, "status", cwd=home, code=1, env=free).stderr
     assert "was not found" in ran(program, "catalog", cwd=home, code=127, env=env).stderr
-    assert "is not a repository" in ran(program, "bake", cwd=home, code=78, env=env).stderr
+    assert "MODEL_NAME is not set" in ran(program, "bake", cwd=home, code=78, env=env).stderr
     module = ran(installed / "python", "-m", "vllm_supervisor", "--help", cwd=home)
     assert module.stdout.startswith("usage: python -m vllm_supervisor ")
 

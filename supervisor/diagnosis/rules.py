@@ -593,7 +593,7 @@ _REST = (
         "port-in-use",
         ("Address already in use", "Errno 98", "EADDRINUSE"),
         "the engine's port is taken",
-        "end the process that has it or set VLLM_PORT",
+        "end the process that has it, or set VLLM_PORT (PORT in load-balancer mode)",
         final=False,
     ),
     _rule(
