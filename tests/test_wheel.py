@@ -102,6 +102,8 @@ def test_what_is_in_it(wheel: Path) -> None:
 def test_explain_on_a_laptop(installed: Path, home: Path) -> None:
     command = (installed / "vllm-supervisor", "explain", "--vllm", VLLM, "--env-file", ".env")
     explained(ran(*command, "--json", cwd=home).stdout)
+    version = ran(installed / "vllm-supervisor", "--version", cwd=home).stdout
+    assert version == f"vllm-supervisor {__version__}\n"
     text = ran(*command, cwd=home)
     assert text.stdout.startswith(f"mode plain, vLLM {VLLM}\n")
     assert text.stderr == ""
