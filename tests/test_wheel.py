@@ -102,6 +102,8 @@ def test_what_is_in_it(wheel: Path) -> None:
 def test_explain_on_a_laptop(installed: Path, home: Path) -> None:
     command = (installed / "vllm-supervisor", "explain", "--vllm", VLLM, "--env-file", ".env")
     explained(ran(*command, "--json", cwd=home).stdout)
+    version = ran(installed / "vllm-supervisor", "--version", cwd=home).stdout
+    assert version == f"vllm-supervisor {__version__}\n"
     text = ran(*command, cwd=home)
     assert text.stdout.startswith(f"mode plain, vLLM {VLLM}\n")
     assert text.stderr == ""
@@ -142,7 +144,7 @@ def test_the_other_commands_work_without_an_engine_or_a_worker(installed: Path, 
     assert doctor.stderr == ""
     assert "no worker answers" in ran(program, "status", cwd=home, code=1, env=free).stderr
     assert "was not found" in ran(program, "catalog", cwd=home, code=127, env=env).stderr
-    assert "is not a repository" in ran(program, "bake", cwd=home, code=78, env=env).stderr
+    assert "MODEL_NAME is not set" in ran(program, "bake", cwd=home, code=78, env=env).stderr
     module = ran(installed / "python", "-m", "vllm_supervisor", "--help", cwd=home)
     assert module.stdout.startswith("usage: python -m vllm_supervisor ")
 

@@ -19,7 +19,9 @@ from pathlib import Path
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..link import handover
+from ..link.handover import Check
 from ..link.journal import Journal, read_some
+from ..models.hub import weights_folder
 from ..settings import table
 from . import lifecycle
 from .process.child import Child
@@ -150,12 +152,13 @@ class ProxyRun:
 
     def _environment(self) -> dict[str, str]:
         settings = self._plan.settings
+        env = {**self._env, **self._plan.engine_env}  # a key that was moved from the command line
         return {
-            **self._env,
-            **self._plan.engine_env,  # a key that was moved from the command line
+            **env,
             table.ENGINE_URL.name: settings.engine_url,
             table.CONTROL_URL.name: settings.control_url,
-            handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or "none",
+            handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
+            handover.MODELS_FOLDER: str(weights_folder(self._plan.value("--download-dir"), env)),
         }
 
     def _fitness_checks(self) -> list[str]:
@@ -167,7 +170,7 @@ class ProxyRun:
             return []
         on_disk = self._plan.model_path is not None or (self._plan.model or "").startswith("/")
         to_download = not on_disk or self._plan.download is not None
-        return ["memory", *(["disk"] if to_download else []), "gpu", "engine"]
+        return [check for check in Check if to_download or check is not Check.DISK]
 
 
 def _memory_file(data: bytes) -> int:

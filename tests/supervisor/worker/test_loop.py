@@ -166,7 +166,7 @@ def test_a_command_whose_interpreter_is_missing(start: Start, tmp_path: Path) ->
     (tmp_path / "vllm").chmod(0o755)
     worker = start(VLLM_COMMAND=str(tmp_path / "vllm"))
     assert worker.wait() == 127
-    assert "or what it is run by, was not found" in no_traceback(worker)
+    assert "or the interpreter in its first line, was not found" in no_traceback(worker)
 
 
 @pytest.mark.parametrize("name", ["VLLM_PORT", "PORT_HEALTH"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,30 @@ class Run:
 
 async def test_its_exit_code_is_told() -> None:
     assert await Run(MAX_CONCURRENCY="0").until_over() == [ProxyExited(78)]
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        ({"HF_HUB_CACHE": "/cache"}, "/cache"),
+        ({"HF_HUB_CACHE": "/cache", "VLLM_EXTRA_ARGS": "--download-dir /weights"}, "/weights"),
+    ],
+)
+async def test_it_is_told_where_weights_go(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], folder: str
+) -> None:
+    run = Run(None, MAX_CONCURRENCY="0", **env)
+    given: list[Mapping[str, str]] = []
+    spawn = run.launcher.spawn
+
+    async def spawned(command: Any, environment: Mapping[str, str], *rest: Any, **more: Any) -> Any:
+        given.append(environment)
+        return await spawn(command, environment, *rest, **more)
+
+    monkeypatch.setattr(run.launcher, "spawn", spawned)
+    await run.until_over()
+    assert given[0][handover.MODELS_FOLDER] == folder
+    assert given[0][handover.FITNESS_CHECKS] == "memory,disk,gpu,engine"
 
 
 async def test_what_it_said_and_what_it_had_in_hand_is_told() -> None:
