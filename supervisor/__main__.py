@@ -54,7 +54,7 @@ def _run(_asked: argparse.Namespace) -> int:
             raise
         raise NoWorker(
             "this package holds the command line alone: run the worker from its image, or by"
-            " `python -m supervisor run` in a checkout"
+            " `make run` in a checkout"
         ) from None
     return start.run(dict(os.environ))
 

@@ -115,7 +115,7 @@ def test_the_very_command_of_the_readme(wheel: Path, home: Path) -> None:
     """By uv, which may not reach for a network: there is nothing to fetch."""
     line = "uvx --from WHEEL vllm-supervisor explain --vllm 0.33.0 --env-file .env"
     readme = (ROOT / "README.md").read_text()
-    assert line.replace("WHEEL", f"dist/{wheel.name}") in readme
+    assert line.replace("WHEEL", f"./dist/{wheel.name}") in readme
     uvx = Path(sys.executable).with_name("uvx")
     words = [wheel if word == "WHEEL" else word for word in line.split()[1:]]
     env = {"UV_OFFLINE": "1", "UV_PYTHON": sys.executable, "UV_CACHE_DIR": str(home / "cache")}
