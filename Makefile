@@ -77,6 +77,6 @@ train: ## train the demonstration model anew
 	@$(python) && engine=$$("$$python" -m tools.environments engine --print) && \
 	exec "$$engine/bin/python" demo/train.py $(ARGS)
 
-clean: ## remove the worker's environment, say how to remove the engine's
-	rm -rf .venv
+clean: ## remove the worker's environment and dist/, say how to remove the engine's
+	rm -rf .venv dist
 	@echo "The engine stays for the next run; to remove it: rm -rf $${XDG_CACHE_HOME:-$$HOME/.cache}/vllm-supervisor"

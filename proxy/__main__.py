@@ -21,6 +21,7 @@ from proxy.settings import (
     Settings,
     read,
 )
+from supervisor.link.handover import Check
 from supervisor.link.report import Report, inherited
 from supervisor.settings import table
 
@@ -72,7 +73,7 @@ def for_the_sdk(env: Mapping[str, str], settings: Settings) -> dict[str, str]:
     checks = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true"}
     defaults = {"RUNPOD_LOG_LEVEL": "WARN", **checks}
     own = {name: env[name] for name in defaults.keys() & env.keys()}
-    gpu_is_fit = "gpu" not in settings[FITNESS_CHECKS].split(",")
+    gpu_is_fit = Check.GPU not in settings[FITNESS_CHECKS].split(",")
     return {**defaults, **own, **(checks if gpu_is_fit else {})}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from supervisor.link import handover
+from supervisor.link.handover import Check
 from supervisor.settings import table
 from supervisor.settings.parsers import count, text
 from supervisor.settings.table import Reader, Setting
@@ -22,19 +23,22 @@ JOBS_FD = Setting(
     handover.JOBS_FD, count, None, "The file of jobs that were left, a descriptor.", Reader.PROXY
 )
 FITNESS_CHECKS = Setting(
-    handover.FITNESS_CHECKS, text, "memory,disk,gpu,engine", "Those of `fitness`.", Reader.PROXY
+    handover.FITNESS_CHECKS, text, ",".join(Check), "Those of `fitness`.", Reader.PROXY
+)
+MODELS_FOLDER = Setting(
+    handover.MODELS_FOLDER, text, None, "Where weights are downloaded to.", Reader.PROXY
 )
 #: The engine's own variable: whoever asks it has to give the key.
 API_KEY = Setting("VLLM_API_KEY", text, None, "The key that the engine asks for.", Reader.PROXY)
 
 _ROWS: tuple[Setting[Any], ...] = (
     *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),
-    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, API_KEY),
+    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY),
 )
 
 
 class ProxyConfigurationError(Exception):
-    """A setting that cannot be carried out: one sentence."""
+    """Settings that cannot be carried out: a clause for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,9 @@ def read(env: Mapping[str, str]) -> Settings:
     """The settings in `env`; a blank value counts as not set.
 
     Raises:
-        ProxyConfigurationError: a value is not accepted; names the variable and what is.
+        ProxyConfigurationError: values are not accepted; names each variable and what is.
     """
     values, faults = take(env, _ROWS)
     if faults:
-        raise ProxyConfigurationError(faults[0].message)
+        raise ProxyConfigurationError("; ".join(fault.message for fault in faults))
     return Settings(values)

@@ -7,17 +7,22 @@ before the engine is spawned.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import planning
+from . import __version__, planning
+from .catalog import versions
 from .errors import ConfigurationError, NoWorker, SupervisorError
 from .settings import table
 
-_DESCRIPTION = "Runs the stock vLLM OpenAI server by environment variables, and supervises it."
+_DESCRIPTION = (
+    "Turns environment variables into a command line of the stock vLLM OpenAI server: shows it,"
+    " checks this machine for it and, in the worker's image or a checkout, runs and supervises it."
+)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor") -> int:
@@ -26,6 +31,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
     Returns:
         The exit code, as `docs/operations.md` lists them.
     """
+    _let_any_text_out()
     asked = _parser(program).parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
@@ -48,20 +54,21 @@ def _run(_asked: argparse.Namespace) -> int:
             raise
         raise NoWorker(
             "this package holds the command line alone: run the worker from its image, or by"
-            " `python -m supervisor run` in a checkout"
+            " `make run` in a checkout"
         ) from None
     return start.run(dict(os.environ))
 
 
 def _explain(asked: argparse.Namespace) -> int:
     from . import env_file
-    from .catalog import options, versions
+    from .catalog import options
     from .command import explain
 
     env = env_file.read(asked.env_file) if asked.env_file else dict(os.environ)
-    if asked.catalog or asked.vllm:
-        catalog = options.load(asked.catalog) if asked.catalog else versions.load(asked.vllm)
-        made = planning.by_catalog(env, catalog)
+    if asked.vllm is not None:
+        made = planning.by_catalog(env, versions.load(asked.vllm))
+    elif asked.catalog is not None:
+        made = planning.by_catalog(env, options.load(asked.catalog))
     else:
         made = planning.by_engine(env, _say, or_else="name a version of vLLM with --vllm")
     if asked.json:
@@ -108,6 +115,13 @@ def _doctor(_asked: argparse.Namespace) -> int:
     return 1 if any(line.verdict is Verdict.BAD for line in lines) else 0
 
 
+def _let_any_text_out() -> None:
+    """Write what a terminal's encoding does not have as escapes: names and values may be any."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
@@ -121,6 +135,7 @@ def _in_colour() -> bool:
 
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.set_defaults(command=_run)
     commands = parser.add_subparsers(metavar="COMMAND")
     commands.add_parser("run", help="serve (the default)").set_defaults(command=_run)
@@ -140,7 +155,10 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--vllm", metavar="VERSION", help="by the options of this vLLM, which need not be installed"
+        "--vllm",
+        metavar="VERSION",
+        help="by the options of this vLLM, which need not be installed;"
+        f" one of {', '.join(versions.known())}",
     )
     source.add_argument("--catalog", type=Path, metavar="FILE", help="by those of this catalogue")
     parser.add_argument(

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from pathlib import Path
 
 from .errors import ConfigurationError
+
+_EXPORT = re.compile(r"export\s+[A-Za-z_]\w*")
 
 
 def read(path: Path) -> dict[str, str]:
     """The variables in `path`: lines of NAME=VALUE without quoting; others are skipped.
 
     Raises:
-        ConfigurationError: the file cannot be read.
+        ConfigurationError: the file cannot be read, or a line of it cannot be understood.
+    """
+    file = f"--env-file {path}"
+    try:
+        data = path.read_bytes()
+    except OSError as reason:
+        raise ConfigurationError(f"{file} cannot be read: {reason.strerror}") from None
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
+        raise ConfigurationError(f"{file} is not UTF-8 but probably UTF-16; save it as UTF-8")
+    env = {}
+    # A mark that editors on Windows put first.
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        try:
+            variable = _variable(line)
+        except ValueError as reason:
+            raise ConfigurationError(f"{file}, line {number}: {reason}") from None
+        if variable is not None:
+            env[variable[0]] = variable[1]
+    return env
+
+
+def _variable(line: bytes) -> tuple[str, str] | None:
+    """Name and value; None for a line without them.
+
+    Raises:
+        ValueError: what is wrong and its remedy. The line is not quoted: it may hold a secret.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
-    except OSError as reason:
-        raise ConfigurationError(f"--env-file {path} cannot be read: {reason.strerror}") from None
-    env = {}
-    for line in lines:
-        name, equals, value = line.lstrip().partition("=")
-        if equals and not name.startswith("#"):
-            env[name.strip()] = value.removesuffix("\r")
-    return env
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("these bytes are not UTF-8; save the file as UTF-8") from None
+    name, equals, value = text.lstrip().partition("=")
+    if not equals or name.startswith("#"):
+        return None
+    if _EXPORT.fullmatch(name):
+        raise ValueError("`export` is for a shell; leave it out and write NAME=VALUE")
+    if any(character.isspace() for character in name):
+        raise ValueError("white space stands before the =; write NAME=VALUE without any")
+    return name, value.removesuffix("\r")

@@ -10,7 +10,7 @@
     ├── CommandNotFound            127    no such command
     └── CommandNotExecutable       126    a file without the right to run it
 
-Exit codes that come from the lifecycle (70, 71, 137) are in `lifecycle.ExitCode`.
+Exit codes that come from the lifecycle (70, 71, 137) are in `worker.lifecycle.ExitCode`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,6 @@ class CommandNotFound(SupervisorError):
 
 
 class CommandNotExecutable(SupervisorError):
-    """The engine's command exists and may not be run."""
+    """The engine's command exists and is not executable."""
 
     exit_code = 126

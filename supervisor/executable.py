@@ -15,7 +15,7 @@ def executable(command: Sequence[str], search_path: str | None) -> str:
 
     Raises:
         CommandNotFound: there is no such file.
-        CommandNotExecutable: there is, and it may not be run.
+        CommandNotExecutable: there is, and it is not executable.
     """
     name = command[0] if command else ""
     if found := shutil.which(name, path=search_path):

@@ -12,13 +12,16 @@ from .command.plan import Plan
 from .errors import SupervisorError
 from .findings import Findings, Remark
 from .models.disk import look
-from .settings import table
+from .settings import read, table
 from .settings.read import Settings
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """The worker's own settings in `env`; wrong ones count as unset."""
-    return plan.make(env, None).settings
+    """The worker's own settings in `env`; wrong ones count as unset.
+
+    What VLLM_EXTRA_ARGS says of the engine's address is followed by the plan alone.
+    """
+    return read.read(env)[0]
 
 
 def by_engine(
@@ -42,8 +45,8 @@ def by_engine(
         message = f"{reason}\nOnly options that every known vLLM has are taken from variables"
         remedy = "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE"
         remedy += f", or {or_else}" if or_else else ""
-        at_fault = "ENGINE_CATALOG" if own[table.ENGINE_CATALOG] else "VLLM_COMMAND"
-        first = Findings.of(Remark(at_fault, message, remedy))
+        at_fault = table.ENGINE_CATALOG if own[table.ENGINE_CATALOG] else table.VLLM_COMMAND
+        first = Findings.of(Remark(at_fault.name, message, remedy))
         return replace(made, findings=first + made.findings)
 
 

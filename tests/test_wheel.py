@@ -103,6 +103,8 @@ def test_what_is_in_it(wheel: Path) -> None:
 def test_explain_on_a_laptop(installed: Path, home: Path) -> None:
     command = (installed / "vllm-supervisor", "explain", "--vllm", VLLM, "--env-file", ".env")
     explained(ran(*command, "--json", cwd=home).stdout)
+    version = ran(installed / "vllm-supervisor", "--version", cwd=home).stdout
+    assert version == f"vllm-supervisor {__version__}\n"
     text = ran(*command, cwd=home)
     assert text.stdout.startswith(f"mode plain, vLLM {VLLM}\n")
     assert text.stderr == ""
@@ -114,7 +116,7 @@ def test_the_very_command_of_the_readme(wheel: Path, home: Path) -> None:
     """By uv, which may not reach for a network: there is nothing to fetch."""
     line = "uvx --from WHEEL vllm-supervisor explain --vllm 0.33.0 --env-file .env"
     readme = (ROOT / "README.md").read_text()
-    assert line.replace("WHEEL", f"dist/{wheel.name}") in readme
+    assert line.replace("WHEEL", f"./dist/{wheel.name}") in readme
     uvx = Path(sys.executable).with_name("uvx")
     words = [wheel if word == "WHEEL" else word for word in line.split()[1:]]
     env = {"UV_OFFLINE": "1", "UV_PYTHON": sys.executable, "UV_CACHE_DIR": str(home / "cache")}
@@ -143,7 +145,7 @@ def test_the_other_commands_work_without_an_engine_or_a_worker(installed: Path, 
     assert doctor.stderr == ""
     assert "no worker answers" in ran(program, "status", cwd=home, code=1, env=free).stderr
     assert "was not found" in ran(program, "catalog", cwd=home, code=127, env=env).stderr
-    assert "is not a repository" in ran(program, "bake", cwd=home, code=78, env=env).stderr
+    assert "MODEL_NAME is not set" in ran(program, "bake", cwd=home, code=78, env=env).stderr
     module = ran(installed / "python", "-m", "vllm_supervisor", "--help", cwd=home)
     assert module.stdout.startswith("usage: python -m vllm_supervisor ")
 

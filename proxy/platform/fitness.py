@@ -19,9 +19,10 @@ import httpx
 import psutil
 from runpod.serverless.modules import rp_fitness
 
-from proxy.settings import FITNESS_CHECKS, Settings
+from proxy.settings import FITNESS_CHECKS, MODELS_FOLDER, Settings
+from supervisor.link.handover import Check
 from supervisor.link.standing import Standing
-from supervisor.models import disk as models_disk
+from supervisor.models.hub import hub_cache
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
@@ -31,7 +32,6 @@ _ASK_FOR = 30.0  # seconds that the supervisor holds one question
 _GPU_WITHIN = 30.0  # seconds: a driver that hangs is a broken one
 _LEAST_MEMORY = 0.25  # GB
 _LEAST_DISK = 0.1  # GB
-_OURS = ("memory", "disk", "gpu", "engine")
 
 
 class UnfitError(Exception):
@@ -44,22 +44,28 @@ def register(settings: Settings, env: Mapping[str, str], tell: Callable[[str], N
     Args:
         settings: the proxy's.
         env: RUNPOD_MIN_MEMORY_GB, RUNPOD_MIN_DISK_PERCENT, NVIDIA_VISIBLE_DEVICES, PATH, and what
-            says where the hub's cache is.
+            says where the hub's cache is, for a proxy without a supervisor.
         tell: is told why a check fails, before the SDK ends the process.
     """
     wanted = settings[FITNESS_CHECKS].split(",")
     _tell_of_the_sdks_own(tell)
-    for check in (memory, disk, gpu):
-        if check.__name__ in wanted:
-            _add(check.__name__, partial(check, env), tell)
-    for name in ("_ensure_gpu_check_registered", "_ensure_system_checks_registered"):
+    folder = Path(settings[MODELS_FOLDER] or hub_cache(env))
+    of_the_machine = {
+        Check.MEMORY: partial(memory, env),
+        Check.DISK: partial(disk, env, folder),
+        Check.GPU: partial(gpu, env),
+    }
+    for name, check in of_the_machine.items():
+        if name in wanted:
+            _add(name, check, tell)
+    for function in ("_ensure_gpu_check_registered", "_ensure_system_checks_registered"):
         # The SDK's own, where the user wants them: they, too, must not wait for the engine.
-        getattr(rp_fitness, name, lambda: None)()
-    if "engine" in wanted:
-        _add("engine", partial(engine, settings), tell)
+        getattr(rp_fitness, function, lambda: None)()
+    if Check.ENGINE in wanted:
+        _add(Check.ENGINE, partial(engine, settings), tell)
 
 
-def _add(name: str, check: Callable[[], None], tell: Callable[[str], None]) -> None:
+def _add(name: Check, check: Callable[[], None], tell: Callable[[str], None]) -> None:
     def run() -> None:
         try:
             check()
@@ -67,7 +73,7 @@ def _add(name: str, check: Callable[[], None], tell: Callable[[str], None]) -> N
             tell(str(reason))
             raise
 
-    run.__name__ = name  # what the SDK calls it in its report
+    run.__name__ = name.value  # what the SDK calls it in its report
     rp_fitness.register_fitness_check(run)
 
 
@@ -78,7 +84,7 @@ def _tell_of_the_sdks_own(tell: Callable[[str], None]) -> None:
         return
 
     def reported(check: str, reason: str) -> None:
-        if check not in _OURS:
+        if check not in set(Check):
             tell(f"{check}: {reason}")
         report(check, reason)
 
@@ -89,7 +95,7 @@ def report_unhealthy(reason: str) -> None:
     """Tell the platform that the engine is lost for good, as the SDK tells of a failed check."""
     tell = getattr(rp_fitness, "_report_unhealthy", None)
     if tell is not None:
-        tell("engine", reason)
+        tell(Check.ENGINE.value, reason)
 
 
 # --- the engine ---
@@ -135,12 +141,12 @@ def memory(env: Mapping[str, str]) -> None:
         raise UnfitError(f"only {free:.1f} GB of memory is free; at least {least:g} GB is required")
 
 
-def disk(env: Mapping[str, str]) -> None:
-    """Raise UnfitError where next to no disk is left for a model that is to be downloaded.
+def disk(env: Mapping[str, str], folder: Path) -> None:
+    """Raise UnfitError where next to no disk is left for a model that is downloaded to `folder`.
 
     RUNPOD_MIN_DISK_PERCENT sets how much; 0 turns it off.
     """
-    place = _existing(models_disk.hub_cache(env))
+    place = _existing(folder)
     usage = shutil.disk_usage(place)
     share = _number(env, "RUNPOD_MIN_DISK_PERCENT")
     least = _LEAST_DISK if share is None else usage.total / 1e9 * share / 100

@@ -27,7 +27,8 @@ def load(version: str) -> Catalog:
     """
     if version not in known():
         raise BadArgument(
-            f"the options of vLLM {version} are not known here; choose one of {', '.join(known())}"
+            f"the options of vLLM {version or repr('')} are not known here; choose one of"
+            f" {', '.join(known())}"
         )
     return options.load(FOLDER / f"{_PREFIX}{version}.json")
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from ..catalog import Catalog
 from ..findings import Applied, Fault, Finding, Findings, Remark
 from ..secrets import MASK, masked
+from ..settings import table
 from . import arguments
 from .arguments import SECRETS, Argument, Arguments
 
-NAME = "VLLM_EXTRA_ARGS"
+NAME = table.VLLM_EXTRA_ARGS.name
 
 
 def read(
@@ -24,7 +25,7 @@ def read(
         environment, for every process of the machine can read a command line; what was found.
     """
     try:
-        tokens = shlex.split(env.get(NAME, "").strip())
+        tokens = shlex.split(table.VLLM_EXTRA_ARGS.written(env))
     except ValueError as reason:
         # Not its text: what is a secret in it cannot be told before it is split.
         message = f"{NAME} cannot be split as a shell would: {str(reason).lower()}"
@@ -44,7 +45,10 @@ def _moved(secrets: Sequence[Argument]) -> list[Finding]:
         if count > 1:  # vLLM's variable holds one key, and none may stay on the command line
             message = f"{flag} in {NAME} has {count} values; only the first is used"
             found.append(Remark(NAME, message, remedy))
-        message = f"the value of {flag} in {NAME} goes to the engine as {variable} instead"
+        message = (
+            f"the value of {flag} in {NAME} goes to the engine as {variable} instead: every process"
+            " of the machine can read a command line"
+        )
         found.append(Remark(NAME, message, remedy))
     return found
 

@@ -49,12 +49,13 @@ def _useless_certificates(settings: Settings) -> list[Finding]:
 
 
 def _same_port(settings: Settings) -> list[Finding]:
-    if settings.control_port != settings.engine_port:
+    number = settings.engine_port
+    if settings.control_port != number:
         return []
-    number = settings.control_port
-    message = f"PORT_HEALTH={number} is the engine's own port"
-    remedy = "set two different ports, for example PORT_HEALTH=8001"
-    return [Fault("PORT_HEALTH", str(number), message, remedy)]
+    name, default = table.PORT_HEALTH.name, table.PORT_HEALTH.default
+    message = f"the engine and the control port both use {number}"
+    remedy = f"set {name}={default if number != default else default + 1}"
+    return [Fault(name, str(number), message, remedy)]
 
 
 def drain(
@@ -74,8 +75,8 @@ def drain(
     known = catalog is not None and catalog.option(SHUTDOWN_TIMEOUT) is not None
     if settings.mode is Mode.QUEUE or not known or said.last(SHUTDOWN_TIMEOUT):
         return (), Findings()
-    own = env.get("DRAIN_TIMEOUT", "").strip()
-    if env.get("VLLM_CONFIG_FILE", "").strip() and not own:
+    own = table.DRAIN_TIMEOUT.written(env)
+    if table.VLLM_CONFIG_FILE.written(env) and not own:
         return (), Findings()  # the file may say it, and a default is not to win over it
     value = f"{settings[table.DRAIN_TIMEOUT]:.0f}"
     note = "the engine finishes what runs before it stops"

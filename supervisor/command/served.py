@@ -7,55 +7,57 @@ from dataclasses import replace
 
 from ..catalog import Catalog
 from ..findings import Applied, Fault, Findings, Remark
+from ..settings import table
 from .arguments import Arguments
 
+_MODEL = table.MODEL_NAME.name
 _VARIABLE = "SERVED_MODEL_NAME"
 _FLAG = "--served-model-name"
 
 
 def model(env: Mapping[str, str], catalog: Catalog | None) -> tuple[str | None, Findings]:
     """MODEL_NAME as the first argument; None where it is not set or cannot work."""
-    name = env.get("MODEL_NAME", "").strip()
+    name = table.MODEL_NAME.written(env)
     if not name:
         return None, _no_model(env, catalog)
     if (fault := _unusable(name)) is not None:
         return None, Findings.of(fault)
     note = "the model, as the first argument"
-    return name, Findings.of(Applied("MODEL_NAME", name, None, "worker", note))
+    return name, Findings.of(Applied(_MODEL, name, None, "worker", note))
 
 
 def _unusable(name: str) -> Fault | None:
     if name.startswith(("./", "../", "~")) or name in {".", ".."}:
         message = f"MODEL_NAME={name} is a relative path, and the engine runs in another folder"
-        return Fault("MODEL_NAME", name, message, "give the absolute path")
+        return Fault(_MODEL, name, message, "give the absolute path")
     if name.startswith("-"):
         message = f"MODEL_NAME={name} looks like an option, not like a model"
         remedy = "give a repository name or a path; options go into VLLM_EXTRA_ARGS"
-        return Fault("MODEL_NAME", name, message, remedy)
+        return Fault(_MODEL, name, message, remedy)
     return None
 
 
 def _no_model(env: Mapping[str, str], catalog: Catalog | None) -> Findings:
-    if env.get("VLLM_CONFIG_FILE", "").strip():
+    if table.VLLM_CONFIG_FILE.written(env):
         return Findings()
     remedy = "set MODEL_NAME"
     if catalog is not None and catalog.model_required:
         message = (
             f"MODEL_NAME is not set, and vLLM {catalog.version} does not start without a model"
         )
-        return Findings.of(Fault("MODEL_NAME", "", message, remedy))
+        return Findings.of(Fault(_MODEL, "", message, remedy))
     option = catalog.option("--model") if catalog else None
     default = option.default if option else None
     serves = f"vLLM serves its default, {default}" if default else "vLLM picks its default"
-    return Findings.of(Remark("MODEL_NAME", f"MODEL_NAME is not set: {serves}", remedy))
+    return Findings.of(Remark(_MODEL, f"MODEL_NAME is not set: {serves}", remedy))
 
 
 def config_file(env: Mapping[str, str]) -> tuple[tuple[str, ...], Findings]:
     """VLLM_CONFIG_FILE as an option. Two tokens: vLLM ignores --config=FILE without a word."""
-    path = env.get("VLLM_CONFIG_FILE", "").strip()
+    path = table.VLLM_CONFIG_FILE.written(env)
     if not path:
         return (), Findings()
-    row = Applied("VLLM_CONFIG_FILE", path, "--config", "config-file")
+    row = Applied(table.VLLM_CONFIG_FILE.name, path, "--config", "config-file")
     return ("--config", path), Findings.of(row)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..secrets import masked
+from . import kinds
 from .rules import RULES, Rule
 
 _LINE_MOST = 1000  # characters of a line that are read; vLLM's longest sentences end before
@@ -60,7 +61,7 @@ _OUT_OF_MEMORY = Diagnosis(
     "the engine was killed because the machine's or container's memory ran out",
     "give the worker more memory, use a smaller or quantised model, or lower CPU_OFFLOAD_GB and"
     " KV_OFFLOADING_SIZE where they are set",
-    kind="out-of-memory",
+    kind=kinds.OUT_OF_MEMORY,
 )
 
 _LOST = Diagnosis(

@@ -137,17 +137,17 @@ _HUB = (
     # Said by our own download, before the engine.
     _rule(
         "not-downloaded",
-        ("the model cannot be had: ",),
+        ("the model could not be downloaded: ",),
         "{why}",
         "{todo}",
-        details=r"the model cannot be had: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+        details=r"could not be downloaded: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
     ),
     _rule(
         "not-downloaded",
-        ("the model is not there yet: ",),
+        ("the model is not downloaded yet: ",),
         "{why}",
         "{todo}",
-        details=r"the model is not there yet: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+        details=r"the model is not downloaded yet: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
         final=False,
     ),
     # The hub answers 401 for a repository that does not exist: this one before the token.
@@ -593,7 +593,7 @@ _REST = (
         "port-in-use",
         ("Address already in use", "Errno 98", "EADDRINUSE"),
         "the engine's port is taken",
-        "end the process that has it or set VLLM_PORT",
+        "end the process that has it, or set VLLM_PORT (PORT in load-balancer mode)",
         final=False,
     ),
     _rule(

@@ -34,7 +34,7 @@ def judge(facts: Mapping[str, Any], model: str, disk: tuple[str, int]) -> list[L
 
     Args:
         facts: what `probe` printed; empty where it could not be asked.
-        model: MODEL_NAME.
+        model: what is served; empty where nothing names it.
         disk: the folder for models and its free bytes.
     """
     return [_torch(facts), *_devices(facts), _model(facts, model), _disk(facts, disk)]
@@ -74,8 +74,8 @@ def _devices(facts: Mapping[str, Any]) -> list[Line]:
 
 def _model(facts: Mapping[str, Any], model: str) -> Line:
     if not model:
-        why = "MODEL_NAME is not set"
-        return Line("model", Verdict.UNKNOWN, why, "set it; otherwise vLLM serves its own default")
+        why = "MODEL_NAME is not set, so vLLM would serve its default model"
+        return Line("model", Verdict.UNKNOWN, why, "set MODEL_NAME")
     access = facts.get("model") or {}
     size = f", {access['bytes'] / _GB:.1f} GB" if access.get("bytes") else ""
     match access.get("state"):

@@ -13,7 +13,7 @@ from .. import ports
 from ..catalog import store
 from ..command.plan import Plan
 from ..errors import SupervisorError
-from ..models.disk import hub_cache
+from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table
 from .checks import Line, Verdict, judge
@@ -25,19 +25,14 @@ _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does
 def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     """Every line of the report on a start of `made`, in the order of a start."""
     engine, facts = _engine(made, env)
-    folder = models_folder(made, {**env, **made.engine_env})
+    folder = weights_folder(made.value("--download-dir"), {**env, **made.engine_env})
+    model = made.model or table.MODEL_NAME.written(env)
     return [
         *engine,
         *_configuration(made),
-        *judge(facts, env.get("MODEL_NAME", "").strip(), disk=(str(folder), _free(folder))),
+        *judge(facts, model, disk=(str(folder), _free(folder))),
         *(_port(name, host, number) for name, host, number in made.settings.listening),
     ]
-
-
-def models_folder(made: Plan, env: Mapping[str, str]) -> Path:
-    """Where a download goes: the folder that the command names, else the hub's cache."""
-    folder = made.value("--download-dir")
-    return Path(folder) if folder else hub_cache(env)
 
 
 def _engine(made: Plan, env: Mapping[str, str]) -> tuple[list[Line], Mapping[str, Any]]:
@@ -76,7 +71,7 @@ def _as_the_engine_has_it(made: Plan, env: Mapping[str, str]) -> dict[str, str]:
     if revision := made.value("--revision"):
         given["MODEL_REVISION"] = revision
     if made.model_path is not None:
-        given["MODEL_NAME"] = made.model_path
+        given[table.MODEL_NAME.name] = made.model_path
     return given
 
 

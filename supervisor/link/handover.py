@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import signal
+from enum import StrEnum
 
 #: Variables that name inherited descriptors: the pipe of `report`, and the file with the jobs that
 #: the previous proxy left.
 REPORT_FD = "REPORT_FD"
 JOBS_FD = "JOBS_FD"
-#: The variable with the checks that come before the first job, parted by commas; see
-#: `proxy.platform.fitness`.
+#: The variable with the checks that come before the first job, parted by commas, or NO_CHECKS; and
+#: the one with the folder for weights, which one of them looks at.
 FITNESS_CHECKS = "FITNESS_CHECKS"
+NO_CHECKS = "none"
+MODELS_FOLDER = "MODELS_FOLDER"
+
+
+class Check(StrEnum):
+    """What is checked, in this order; see `proxy.platform.fitness`."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    GPU = "gpu"
+    ENGINE = "engine"
+
 
 #: Take no more jobs, finish those in hand. A second one is as ABORT. The platform's SDK hears it.
 FINISH = signal.SIGTERM

@@ -24,7 +24,7 @@ class Standing:
         restarts: starts of the engine after the first one.
         last_failure: the last cause; one sentence.
         exit_code: what the worker ends with, once that is decided.
-        phases: seconds of each phase of the first start, and of the last one as a whole.
+        phases: seconds of each phase of the last start, and of all of it.
         jobs: the proxy's figures; None in the other modes.
         versions: of the worker and of vLLM.
     """

@@ -35,12 +35,7 @@ def bake(env: Mapping[str, str], command: str) -> Path:
         ConfigurationError: no model to download is named.
         SupervisorError: the download failed, and why.
     """
-    text = env.get("MODEL_NAME", "").strip()
-    model = Name.parse(text)
-    if model is None:
-        raise ConfigurationError(
-            f"MODEL_NAME={text} is not a repository to download; name one such as Qwen/Qwen3-0.6B"
-        )
+    model = _model(env)
     interpreter = store.installed(command, env).interpreter
     target = baked_folder(env)
     with_token = {**env, **_token(env)}
@@ -62,6 +57,18 @@ def bake(env: Mapping[str, str], command: str) -> Path:
     path = target / MANIFEST
     write_whole(path, json.dumps(manifest, indent=2) + "\n")
     return path
+
+
+def _model(env: Mapping[str, str]) -> Name:
+    text = table.MODEL_NAME.written(env)
+    if not text:
+        message = "MODEL_NAME is not set; set it to a repository such as Qwen/Qwen3-0.6B"
+        raise ConfigurationError(message)
+    if (name := Name.parse(text)) is None:
+        raise ConfigurationError(
+            f"MODEL_NAME={text} is not a repository to download; name one such as Qwen/Qwen3-0.6B"
+        )
+    return name
 
 
 def download(
@@ -116,7 +123,7 @@ def _token(env: Mapping[str, str]) -> dict[str, str]:
     try:
         token = path.read_text(encoding="utf-8").strip()
     except OSError as reason:
-        if "HF_TOKEN_FILE" in env:
+        if table.HF_TOKEN_FILE.written(env):
             raise ConfigurationError(
                 f"HF_TOKEN_FILE={path} cannot be read: {reason.strerror}"
             ) from None

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..settings import table
 from .hub import cached
-from .hub import hub_cache as hub_cache
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
@@ -34,9 +33,9 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
 
 
 def _model(env: Mapping[str, str], volume: Path | None) -> OnDisk:
-    text = env.get("MODEL_NAME", "").strip()
+    text = table.MODEL_NAME.written(env)
     revision = env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
-    config_file = env.get("VLLM_CONFIG_FILE", "").strip()
+    config_file = table.VLLM_CONFIG_FILE.written(env)
     name = Name.parse(text)
     if (text and name is None) or (config_file and not text):  # a path, or the file names it
         return OnDisk()

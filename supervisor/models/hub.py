@@ -27,6 +27,16 @@ def hub_cache(env: Mapping[str, str]) -> Path:
     return Path(said("HF_HOME") or caches / "huggingface") / "hub"
 
 
+def weights_folder(download_dir: str | None, env: Mapping[str, str]) -> Path:
+    """Where vLLM puts the weights that it downloads.
+
+    Args:
+        download_dir: what its command says for --download-dir; None or empty for nothing.
+        env: the engine's.
+    """
+    return Path(download_dir) if download_dir else hub_cache(env)
+
+
 def cached(hub: Path, name: Name, revision: str) -> Path | None:
     """The snapshot of a repository in a cache of the hub's client, if it is whole.
 

@@ -20,7 +20,7 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 #: What may name another repository, for which the hub is still needed.
 _OTHERS = (
     "SPECULATIVE_MODEL", "SPECULATIVE_CONFIG", "LORA_MODULES", "HF_CONFIG_PATH", "HF_OVERRIDES",
-    "DEFAULT_MM_LORAS", "VLLM_CONFIG_FILE", "VLLM_EXTRA_ARGS",
+    "DEFAULT_MM_LORAS", table.VLLM_CONFIG_FILE.name, table.VLLM_EXTRA_ARGS.name,
 )  # fmt: skip
 _PART = r"[A-Za-z0-9][\w.-]*"
 _REPOSITORY = re.compile(
@@ -107,7 +107,7 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
     if disk.path is None or disk.name is None:
         return Effect(env, engine_env=caches, findings=of_volume)
     changed = _in_its_place(env, disk, disk.name)
-    row = Applied("MODEL_NAME", disk.name, None, "worker", f"{disk.where}: {disk.path}")
+    row = Applied(table.MODEL_NAME.name, disk.name, None, "worker", f"{disk.where}: {disk.path}")
     offline, of_hub = _offline(env, changed, disk)
     findings = of_volume + Findings.of(row) + of_hub
     return Effect(changed, disk.name, disk.path, {**caches, **offline}, findings)
@@ -116,15 +116,15 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
 def _volume(env: Mapping[str, str], disk: OnDisk) -> Findings:
     if disk.volume is not None:
         note = "models and compile caches are kept there"
-        return Findings.of(Applied("BASE_PATH", str(disk.volume), None, "worker", note))
-    base = env.get("BASE_PATH", "").strip()
+        return Findings.of(Applied(table.BASE_PATH.name, str(disk.volume), None, "worker", note))
+    base = table.BASE_PATH.written(env)
     reason = f"{base} is not a writable folder: models go to the container's disk"
-    return Findings.of(Ignored("BASE_PATH", reason)) if base else Findings()
+    return Findings.of(Ignored(table.BASE_PATH.name, reason)) if base else Findings()
 
 
 def _in_its_place(env: Mapping[str, str], disk: OnDisk, name: str) -> dict[str, str]:
     """`env` for the model's folder in place of its repository."""
-    changed = {**env, "MODEL_NAME": name}
+    changed = {**env, table.MODEL_NAME.name: name}
     if not disk.named:  # on the command line ours would win over them
         changed |= _names(env, name)
     gone = list(_REVISIONS)  # the folder is of that revision

@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - plain and load-balancer mode serve the outside
 _LOOPBACK = "127.0.0.1"
+_OF_A_LONE_PROXY = (
+    "the worker sets it for its proxy; setting it only affects `python -m proxy` on its own"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Settings:
     def listening(self) -> tuple[tuple[str, str, int], ...]:
         """What will listen on this machine: the variable that sets the port, address, port."""
         return (
-            (table.VLLM_PORT.name, self.engine_host, self.engine_port),
+            (_engine_port(self.mode).name, self.engine_host, self.engine_port),
             (table.PORT_HEALTH.name, self.control_host, self.control_port),
         )
 
@@ -103,11 +106,10 @@ def _without_effect(env: Mapping[str, str], mode: Mode) -> Iterator[Ignored]:
         reason = "Kubernetes sets it for a Service named vllm; it is no setting of this worker"
         yield Ignored(used.name, reason)
     if _is_set(env, idle.name):
-        yield Ignored(idle.name, f"in mode {mode} it is {used.name} that sets the engine's port")
+        yield Ignored(idle.name, f"{used.name} sets the engine's port in {mode} mode")
     for row in table.TABLE:
         if row.reader is table.Reader.LONE_PROXY and _is_set(env, row.name):
-            reason = "the worker knows its own; it counts for python -m proxy alone"
-            yield Ignored(row.name, reason)
+            yield Ignored(row.name, _OF_A_LONE_PROXY)
 
 
 def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:

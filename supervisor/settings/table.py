@@ -27,7 +27,7 @@ from .parsers import (
 )
 
 T = TypeVar("T")
-Form = Literal["text", "number", "toggle", "select"]
+Form = Literal["text", "number", "toggle"]
 
 
 class Reader(StrEnum):
@@ -56,7 +56,6 @@ class Setting(Generic[T]):
         reader: which process makes something of it.
         unit: of a number.
         form: the kind of field that offers it in RunPod's forms; None where none does.
-        options: what a select offers.
         none: the text that stands for a default of None, where there is one.
         listed: whether `explain` lists its text; the others are listed as what is made of them.
         foreign: a text that begins so was not written for us, and counts as not set.
@@ -69,7 +68,6 @@ class Setting(Generic[T]):
     reader: Reader
     unit: str = ""
     form: Form | None = None
-    options: tuple[str, ...] = ()
     none: str = ""
     listed: bool = True
     foreign: str = ""
@@ -175,7 +173,7 @@ CONTROL_HOST = Setting(
     "CONTROL_HOST",
     text,
     "127.0.0.1",
-    "Address of that port; in load-balancer mode all of them.",
+    "Address on which PORT_HEALTH listens; in load-balancer mode /ping answers on every address.",
     Reader.SUPERVISOR,
 )
 PORT_HEALTH = Setting(
@@ -215,8 +213,8 @@ ENGINE_STALL_TIMEOUT = Setting(
     "ENGINE_STALL_TIMEOUT",
     seconds,
     300.0,
-    "Seconds for which an engine that is asked for tokens may give none to anybody. If it then"
-    " leaves a request of one token without an answer, too, it is restarted. 0: never.",
+    "Seconds without a token while requests run. Then a one-token request tests the engine, and it"
+    " is restarted if that fails too. 0: never.",
     Reader.SUPERVISOR,
     unit="s",
 )
@@ -310,7 +308,7 @@ LOG_CONTENT = Setting(
     "LOG_CONTENT",
     boolean,
     False,
-    "Log what every job asks and is answered; never log it otherwise.",
+    "Log the input and output of every job; off, neither is ever logged.",
     Reader.PROXY,
     form="toggle",
 )

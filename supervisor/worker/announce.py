@@ -1,4 +1,4 @@
-"""What the log says of a step of the lifecycle. Pure: each cause is said once."""
+"""What the log says of a step of the lifecycle; each cause once. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from .lifecycle import (
     BackingOff,
     Event,
     ExitCode,
+    Exited,
     Killed,
     Leaving,
     Phase,
@@ -17,9 +18,11 @@ from .lifecycle import (
     ProxyExited,
     ProxyWaiting,
     Ready,
+    Reason,
     Serving,
     State,
 )
+from .lifecycle.parts import Engine
 
 Line = tuple[int, str]
 
@@ -58,15 +61,23 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             return [(logging.INFO, f"ready after {event.seconds:.1f} s")]
         case Serving(), Leaving() if isinstance(event, Probed):
             return [(logging.ERROR, "the engine says that it is dead")]
-        case was, Killed(why=str(why), late=False) if not isinstance(was, Killed):
-            return [(logging.ERROR, f"restarting the engine: {why}")]
-        case was, BackingOff(until=until):
-            said = isinstance(was, Killed) and was.why is not None and not was.late
-            cause = "" if said else f": {after.history.last_failure}"
+        case was, Killed(why=Reason(words, late=False)) if not isinstance(was, Killed):
+            return [(logging.ERROR, f"restarting the engine: {words}")]
+        case was, BackingOff(until=until) if isinstance(event, Exited):
+            why = was.why.words if isinstance(was, Killed) and was.why is not None else None
+            cause = after.history.last_failure
+            told = "" if cause == why and not _is_late(was) else f": {cause}"
             wait = max(0.0, until - now)
             number = f"failure {after.history.failures} of at most {policy.max_restarts}"
-            return [(logging.WARNING, f"restarting the engine in {wait:.1f} s ({number}){cause}")]
+            code = "" if event.code is None else f", exit code {event.code}"
+            line = f"restarting the engine in {wait:.1f} s ({number}{code}){told}"
+            return [(logging.WARNING, line)]
     return []
+
+
+def _is_late(engine: Engine) -> bool:
+    """Whether its kill was not told of: it is gone at once, and then what it was doing is known."""
+    return isinstance(engine, Killed) and engine.why is not None and engine.why.late
 
 
 def _proxy(event: Event, after: State, now: float) -> list[Line]:
@@ -84,6 +95,8 @@ def _proxy_lost(event: Event) -> list[Line]:
 
 
 def _ended(event: ProxyExited) -> str:
+    if event.code is None:
+        return f"could not be started: {event.cause}"
     why = f": {event.cause}" if event.cause else ""
     return f"ended with code {event.code} and {event.jobs} jobs in hand{why}"
 

@@ -7,6 +7,8 @@ import math
 
 from aiohttp import web
 
+from .. import ports
+from ..errors import SupervisorError
 from ..settings.mode import Mode
 from ..settings.read import Settings
 from .lifecycle import Phase
@@ -22,7 +24,7 @@ async def serve(status: Status, settings: Settings) -> web.AppRunner:
     In load-balancer mode the platform asks for /ping from outside; the rest stays on CONTROL_HOST.
 
     Raises:
-        OSError: the port cannot be listened on.
+        SupervisorError: the port cannot be listened on.
     """
     opened = settings.mode is Mode.LOAD_BALANCER
     host = "0.0.0.0" if opened else settings.control_host  # noqa: S104
@@ -39,7 +41,11 @@ async def serve(status: Status, settings: Settings) -> web.AppRunner:
         await web.TCPSite(runner, host, settings.control_port).start()
     except OSError:
         await runner.cleanup()
-        raise
+        port = settings.control_port
+        raise SupervisorError(
+            f"the control port {port} is taken by {ports.owner(port)};"
+            " set PORT_HEALTH to a free one"
+        ) from None
     return runner
 
 

@@ -11,20 +11,20 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import __version__
 from ..command.plan import Plan
-from ..errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from ..errors import SupervisorError
 from ..link import handover
 from ..link.journal import Journal
 from ..settings import table
 from ..settings.mode import Mode
 from . import announce, lifecycle
-from .engine.run import Demand, EngineRun
-from .lifecycle import Action, Event, ExitCode, Policy, ProxyRunning, State
-from .logs import LogSink
+from .engine.run import EngineRun, not_spawned
+from .engine.spawn import Spawned, spawn
+from .lifecycle import Action, Event, ExitCode, Policy, ProxyRunning
 from .process import orphans
 from .process.launcher import Launcher
 from .proxy_run import ProxyRun
@@ -35,17 +35,24 @@ log = logging.getLogger("supervisor")
 
 _CLEAN_UP_WITHIN = 10.0  # seconds: nobody waits for what could not be killed before
 
-#: What cannot be spawned -> the short name of that cause.
-_UNSPAWNABLE = {
-    CommandNotFound: "command-not-found",
-    CommandNotExecutable: "command-not-executable",
-}
-
 
 class Worker:
-    """One run of the worker, from the first spawn to the exit code."""
+    """One run of the worker, from its first engine to its exit code.
 
-    def __init__(self, plan: Plan, env: Mapping[str, str], sink: LogSink) -> None:
+    Args:
+        plan: what is run.
+        env: the worker's environment.
+        launcher: starts its children.
+        first: its first engine, or why that could not be spawned.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        env: Mapping[str, str],
+        launcher: Launcher,
+        first: Spawned | SupervisorError,
+    ) -> None:
         self._plan = plan
         self._settings = plan.settings
         self._env = env
@@ -57,8 +64,12 @@ class Worker:
             engine_drains_itself=plan.engine_drains_itself,
         )
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._state = State()
-        self._launcher = Launcher(sink)
+        now = time.monotonic()
+        self._state, self._first_actions = lifecycle.begin(
+            self._policy, now, proxy=self._queue_mode
+        )
+        self._launcher = launcher
+        self._first = first
         self._tasks = Tasks(self._is_broken)
         self._journal = Journal()
         self._engine: EngineRun | None = None
@@ -69,12 +80,16 @@ class Worker:
             mode=str(self._settings.mode),
             model=plan.model,
             versions={"worker": __version__, "vllm": plan.vllm_version},
+            state=self._state,
             engine=lambda: self._engine,
             figures=lambda: self._journal.figures if self._queue_mode else None,
         )
 
-    async def run(self) -> int:
+    async def run(self, stops: Iterable[signal.Signals] = ()) -> int:
         """Until the lifecycle says so.
+
+        Args:
+            stops: signals that came before.
 
         Returns:
             The exit code of the worker.
@@ -86,18 +101,20 @@ class Worker:
         loop.set_exception_handler(_say_fault)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop, number)
+        for number in stops:
+            self._asked_to_stop(number)
         control = None
         try:
-            now = time.monotonic()
-            self._state, actions = lifecycle.begin(self._policy, now, proxy=self._queue_mode)
-            self._status.publish(self._state)
-            await self._act(actions)
-            # Imported and opened only now: nothing of ours is to delay the engine's spawn.
+            # SPAWN_ENGINE has been carried out, before all this was imported.
+            self._watch_engine(self._first)
+            for action in self._first_actions:
+                if action is not Action.SPAWN_ENGINE:
+                    await self._act(action)
             from . import control as control_port
 
             orphans.adopt()
             self._tasks.create(self._launcher.orphans.reap_for_ever())
-            control = await self._listen(control_port.serve)
+            control = await control_port.serve(self._status, self._settings)
             while not self._finished and not self._broken:
                 await self._step(await self._next_event())
         finally:
@@ -105,18 +122,6 @@ class Worker:
             if control is not None:
                 await control.cleanup()
         return ExitCode.UNEXPECTED if self._broken else self._state.exit_code or ExitCode.OK
-
-    async def _listen(self, serve: Callable[..., Awaitable[Any]]) -> Any:
-        try:
-            return await serve(self._status, self._settings)
-        except OSError:
-            from .. import ports
-
-            port = self._settings.control_port
-            raise SupervisorError(
-                f"the control port {port} is taken by {ports.owner(port)};"
-                " set PORT_HEALTH to a free one"
-            ) from None
 
     async def _next_event(self) -> Event:
         deadline = self._state.due
@@ -130,55 +135,59 @@ class Worker:
         before, now = self._state, time.monotonic()
         jitter = random.random()  # noqa: S311 - spreads restarts, guards nothing
         self._state, actions = lifecycle.step(before, event, self._policy, now, jitter)
-        if isinstance(event, lifecycle.Ready) and self._engine is not None:
-            self._status.phases = dict(self._engine.phases)
+        self._note_phases(event)
         self._status.publish(self._state)
         for level, line in announce.lines(before, event, self._state, self._policy, now):
             log.log(level, "%s", line)
-        await self._act(actions)
+        for action in actions:
+            await self._act(action)
+
+    def _note_phases(self, event: Event) -> None:
+        """What `/status` tells of the start: of the first one also when the first job came."""
+        if isinstance(event, lifecycle.Ready) and self._engine is not None:
+            self._status.phases = dict(self._engine.phases)
+        first = isinstance(event, lifecycle.JobTaken) and not self._state.history.restarts
+        if first and "first_job" not in self._status.phases:
+            self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
 
     # --- actions ---
 
-    async def _act(self, actions: tuple[Action, ...]) -> None:
-        for action in actions:
-            match action:
-                case Action.SPAWN_ENGINE:
-                    await self._spawn_engine()
-                case Action.TERMINATE_ENGINE if self._engine is not None:
-                    self._engine.terminate()
-                case Action.KILL_ENGINE if self._engine is not None:
-                    self._engine.kill()
-                case Action.SPAWN_PROXY:
-                    self._spawn_proxy()
-                case Action.DRAIN_JOBS:
-                    self._drain()
-                case Action.ABORT_JOBS if self._proxy is not None:
-                    self._proxy.tell(handover.ABORT)
-                case Action.KILL_PROXY if self._proxy is not None:
-                    self._proxy.kill()
-                case Action.EXIT:
-                    self._finished = True
+    async def _act(self, action: Action) -> None:
+        match action:
+            case Action.SPAWN_ENGINE:
+                await self._spawn_engine()
+            case Action.TERMINATE_ENGINE if self._engine is not None:
+                self._engine.terminate()
+            case Action.KILL_ENGINE if self._engine is not None:
+                self._engine.kill()
+            case Action.SPAWN_PROXY:
+                self._spawn_proxy()
+            case Action.DRAIN_JOBS:
+                self._drain()
+            case Action.ABORT_JOBS if self._proxy is not None:
+                self._proxy.tell(handover.ABORT)
+            case Action.KILL_PROXY if self._proxy is not None:
+                self._proxy.kill()
+            case Action.EXIT:
+                self._finished = True
 
     async def _spawn_engine(self) -> None:
-        put = self._events.put_nowait
-        demand = Demand(self._waiting, lambda: self._journal.figures.tokens)
-        first = self._state.history.restarts == 0
-        engine = EngineRun(self._plan, self._env, self._launcher, put, demand, first=first)
-        self._engine = engine
         try:
-            await engine.spawn()
+            spawned: Spawned | SupervisorError = await spawn(self._plan, self._env, self._launcher)
         except SupervisorError as reason:
-            kind = _UNSPAWNABLE.get(type(reason))
-            put(lifecycle.Exited(str(reason), kind or "unknown", final=kind is not None))
-        else:
-            self._tasks.create(engine.run())
+            spawned = reason
+        self._watch_engine(spawned)
 
-    def _waiting(self) -> int:
-        if self._queue_mode:
-            return self._journal.figures.jobs
-        from .. import ports
-
-        return ports.connections(self._settings.engine_port)
+    def _watch_engine(self, spawned: Spawned | SupervisorError) -> None:
+        put = self._events.put_nowait
+        if isinstance(spawned, SupervisorError):
+            put(not_spawned(spawned))
+            return
+        first = self._state.history.restarts == 0
+        self._engine = EngineRun(
+            self._plan, spawned, self._launcher, self._journal, put, first=first
+        )
+        self._tasks.create(self._engine.run())
 
     def _spawn_proxy(self) -> None:
         self._proxy = ProxyRun(
@@ -187,16 +196,9 @@ class Worker:
             self._launcher,
             self._journal,
             self._events.put_nowait,
-            self._note_first_job,
             checked=self._proxy is not None and self._proxy.checked,
         )
         self._tasks.create(self._proxy.run())
-
-    def _note_first_job(self) -> None:
-        phases = self._status.phases
-        first = self._state.history.restarts == 0 and "first_job" not in phases
-        if first and self._journal.figures.taken:
-            phases["first_job"] = max(0.0, time.time() - self._status.since)
 
     def _drain(self) -> None:
         if not self._queue_mode:

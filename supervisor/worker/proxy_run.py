@@ -19,7 +19,9 @@ from pathlib import Path
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..link import handover
+from ..link.handover import Check
 from ..link.journal import Journal, read_some
+from ..models.hub import weights_folder
 from ..settings import table
 from . import lifecycle
 from .process.child import Child
@@ -40,8 +42,7 @@ class ProxyRun:
         env: the worker's environment.
         launcher: starts it.
         journal: takes in what it reports, and has the jobs that the one before left.
-        put: takes the event `ProxyExited`.
-        reported: is called whenever it has reported something.
+        put: takes the events: JobTaken, ProxyExited.
         checked: a proxy before it has found the machine fit.
     """
 
@@ -52,7 +53,6 @@ class ProxyRun:
         launcher: Launcher,
         journal: Journal,
         put: Callable[[lifecycle.Event], None],
-        reported: Callable[[], None],
         *,
         checked: bool,
     ) -> None:
@@ -61,7 +61,7 @@ class ProxyRun:
         self._launcher = launcher
         self._journal = journal
         self._put = put
-        self._reported = reported
+        self._took = False  # a job
         self._owed: set[signal.Signals] = set()  # as soon as it hears them
         self._child: Child | None = None
         #: Whether the machine was found fit, by this one or one before it.
@@ -69,13 +69,16 @@ class ProxyRun:
 
     async def run(self) -> None:
         """Start it, watch it until it has ended, and put `ProxyExited`."""
-        code = -1
+        code, cause = None, None
         try:
             code = await self._from_start_to_end()
-        except (SupervisorError, OSError) as reason:
-            log.error("the proxy could not be started: %s", reason)  # noqa: TRY400
+            cause = self._journal.cause
+        except SupervisorError as reason:
+            cause = str(reason)
+        except OSError as reason:
+            cause = reason.strerror or str(reason)
+        if code is None:
             await asyncio.sleep(_SPAWN_PAUSE)
-        cause = self._journal.cause
         self._journal.proxy_ended()
         self._put(lifecycle.ProxyExited(code, cause, self._journal.figures.jobs))
 
@@ -102,12 +105,13 @@ class ProxyRun:
             loop.add_reader(reports, self._take_report, reports)
             descriptors.callback(loop.remove_reader, reports)
             try:
-                return await child.wait()
+                code = await child.wait()
             finally:
                 self._child = None
-                self._launcher.release(child)
-                while read_some(reports, self._journal) and _readable(reports):
-                    pass
+            self._launcher.release(child)
+            while read_some(reports, self._journal) and _readable(reports):
+                pass
+            return code
 
     async def _spawn(self, left: bytes, descriptors: contextlib.ExitStack) -> tuple[int, Child]:
         """The descriptor of its reports, closed with `descriptors`, and its process."""
@@ -136,7 +140,9 @@ class ProxyRun:
         if self._journal.works:
             self.checked = True
             self._tell_what_is_owed()
-        self._reported()
+        if self._journal.figures.taken and not self._took:
+            self._took = True
+            self._put(lifecycle.JobTaken())
 
     def _tell_what_is_owed(self) -> None:
         # Until its handlers are installed, a signal would kill the proxy and its inherited jobs.
@@ -146,12 +152,13 @@ class ProxyRun:
 
     def _environment(self) -> dict[str, str]:
         settings = self._plan.settings
+        env = {**self._env, **self._plan.engine_env}  # a key that was moved from the command line
         return {
-            **self._env,
-            **self._plan.engine_env,  # a key that was moved from the command line
+            **env,
             table.ENGINE_URL.name: settings.engine_url,
             table.CONTROL_URL.name: settings.control_url,
-            handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or "none",
+            handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
+            handover.MODELS_FOLDER: str(weights_folder(self._plan.value("--download-dir"), env)),
         }
 
     def _fitness_checks(self) -> list[str]:
@@ -163,7 +170,7 @@ class ProxyRun:
             return []
         on_disk = self._plan.model_path is not None or (self._plan.model or "").startswith("/")
         to_download = not on_disk or self._plan.download is not None
-        return ["memory", *(["disk"] if to_download else []), "gpu", "engine"]
+        return [check for check in Check if to_download or check is not Check.DISK]
 
 
 def _memory_file(data: bytes) -> int:

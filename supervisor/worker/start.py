@@ -19,7 +19,9 @@ from ..executable import executable
 from ..models.placement import Download
 from ..settings import table
 from . import preflight
+from .engine.spawn import Spawned, spawn
 from .logs import LogSink, SinkHandler
+from .process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
 
@@ -48,14 +50,27 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
     made = planning.by_engine(env, log.info)
     _tell_findings(made)
     made = _startable(made, env)
-    from .loop import Worker  # what it brings costs time that a refused start need not take
-
     preflight.check_model(made.model)
     preflight.check_ports(made.settings)
     preflight.write(made.files)
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
     log.info("command: %s", " ".join(explain.shown_command(made)))
-    return asyncio.run(Worker(made, env, sink).run())
+    return asyncio.run(_serve(made, env, sink))
+
+
+async def _serve(made: Plan, env: Mapping[str, str], sink: LogSink) -> int:
+    """Spawn the engine, then import what watches it: nothing of ours is to delay the spawn."""
+    stops: list[signal.Signals] = []  # that come before the loop takes over
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
+    launcher = Launcher(sink)
+    try:
+        first: Spawned | SupervisorError = await spawn(made, env, launcher)
+    except SupervisorError as reason:
+        first = reason
+    from .loop import Worker
+
+    return await Worker(made, env, launcher, first).run(stops)
 
 
 def _tell_findings(made: Plan) -> None:

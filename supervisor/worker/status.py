@@ -39,9 +39,9 @@ class Status:
     mode: str
     model: str | None
     versions: dict[str, str | None]
+    state: State
     engine: Callable[[], Engine | None] = lambda: None  # that runs now
     figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
-    state: State = field(default_factory=State)
     since: float = field(default_factory=time.time)
     phases: dict[str, float] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -31,5 +31,7 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
+            while isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:
+                fault = fault.exceptions[0]  # of a task beside others: the group tells nothing
             log.error("a fault in the supervisor itself: %r", fault, exc_info=fault)
             self._broken()

@@ -46,6 +46,14 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         settings.read({name: value})
 
 
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ProxyConfigurationError) as caught:
+        settings.read({"MAX_CONCURRENCY": "0", "LOG_CONTENT": "maybe"})
+    first, second = str(caught.value).split("; ")
+    assert first.startswith("MAX_CONCURRENCY=0 is not a")
+    assert second.startswith("LOG_CONTENT=maybe is neither true nor false")
+
+
 def test_what_only_the_supervisor_reads_is_not_checked() -> None:
     settings.read({"MAX_RESTARTS": "many", "WORKER_MODE": "?", "PORT": "x"})
 

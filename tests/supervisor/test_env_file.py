@@ -11,10 +11,38 @@ from supervisor.errors import ConfigurationError
 
 
 def test_it_is_read_as_docker_reads_it(tmp_path: Path) -> None:
-    """Lines end at line feeds and nowhere else; bytes that are no text are no traceback."""
+    """Lines end at line feeds and nowhere else."""
     file = tmp_path / "env"
-    file.write_bytes("A=b\u2028C=d \n# no\n  E=f=g\r\nH=\n".encode() + b"I=\xff\n")
-    assert env_file.read(file) == {"A": "b\u2028C=d ", "E": "f=g", "H": "", "I": "\udcff"}
+    file.write_bytes("A=b\u2028C=d \n# no = no\n  E=f=g\r\nH=\nI=ü\nno\n".encode())
+    assert env_file.read(file) == {"A": "b\u2028C=d ", "E": "f=g", "H": "", "I": "ü"}
+
+
+def test_the_mark_of_windows_editors_is_no_part_of_a_name(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("A=b\n", encoding="utf-8-sig")
+    assert env_file.read(file) == {"A": "b"}
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"A=b\nI=\xff\n", "line 2: these bytes are not UTF-8; save the file as UTF-8"),
+        (b"A=b\n\nexport MAX_MODEL_LEN=8k\n", "line 3: `export` is for a shell; leave it out"),
+        (b"HF TOKEN=hf_secret123\n", "line 1: white space stands before the =; write NAME=VALUE"),
+        (b"A =b\n", "line 1: white space stands before the =; write NAME=VALUE"),
+        ("A=b\n".encode("utf-16"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),
+        ("A=b\n".encode("utf-16-le"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(tmp_path: Path, data: bytes, sentence: str) -> None:
+    """With its line, and without what is in it: that may be a secret."""
+    file = tmp_path / "env"
+    file.write_bytes(data)
+    with pytest.raises(ConfigurationError) as caught:
+        env_file.read(file)
+    assert str(caught.value).startswith(f"--env-file {file}")
+    assert sentence in str(caught.value)
+    assert "hf_secret123" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor import __version__
 from supervisor.__main__ import main
 from supervisor.catalog import versions
 from tests.client import PATIENCE
@@ -42,6 +43,17 @@ def test_help_is_that_of_the_program_that_was_started(capsys: pytest.CaptureFixt
     assert supervisor("--help").stdout.startswith("usage: python -m supervisor ")
 
 
+def test_the_help_of_explain_says_which_versions_are_known() -> None:
+    shown = " ".join(supervisor("explain", "--help", COLUMNS="80").stdout.split())
+    assert f"one of {', '.join(versions.known())}" in shown
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"vllm-supervisor {__version__}\n")
+
+
 @pytest.mark.parametrize("version", versions.known())
 def test_explain_of_a_version_that_is_not_installed(
     version: str, env_file: str, capsys: pytest.CaptureFixture[str]
@@ -53,12 +65,15 @@ def test_explain_of_a_version_that_is_not_installed(
     assert "--max-model-len=8192" in shown["command"]
 
 
-def test_an_unknown_version_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "--vllm", "0.1"]) == 2
+@pytest.mark.parametrize(("version", "named"), [("0.1", "0.1"), ("", "''")])
+def test_an_unknown_version_is_one_sentence(
+    version: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "--vllm", version]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "error: the options of vLLM 0.1 are not known here; choose one of "
+        f"error: the options of vLLM {named} are not known here; choose one of "
         f"{', '.join(versions.known())}\n"
     )
 
@@ -75,6 +90,32 @@ def test_without_an_engine_explain_says_how_to_do_without(env_file: str) -> None
     assert "warning: the engine's command 'vllm' was not found" in done.stdout
     assert done.stdout.endswith(", or name a version of vLLM with --vllm\n")
     assert "--max-model-len=8192" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["explain", "doctor", "status"])
+def test_a_terminal_may_have_any_encoding(command: str) -> None:
+    """What it does not have is escaped; also bytes that are no text, from the environment."""
+    names = {
+        "MODEL_NAME": "org/Grüße",
+        "VLLM_COMMAND": "/nowhere/käse",
+        "VLLM_CONFIG_FILE": "/\udcff",
+    }
+    names |= {"CONTROL_HOST": "öde", "PORT_HEALTH": "1"}
+    done = supervisor(command, **names, PYTHONIOENCODING="ascii:strict", PYTHONUTF8="1")
+    assert done.returncode < 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\\x" in done.stdout + done.stderr
+
+
+def test_a_line_that_is_not_understood_is_one_sentence(tmp_path: Path) -> None:
+    wrong = tmp_path / "env"
+    wrong.write_bytes(b"MODEL_NAME=m\nexport MAX_MODEL_LEN=8k\n")
+    done = supervisor("explain", "--vllm", "0.33.0", "--env-file", str(wrong))
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr == (
+        f"error: --env-file {wrong}, line 2: `export` is for a shell; leave it out and write"
+        " NAME=VALUE\n"
+    )
 
 
 def test_errors_are_the_exit_code_of_explain(tmp_path: Path) -> None:
@@ -104,7 +145,7 @@ def test_status_of_nobody() -> None:
 def test_bake_without_a_model() -> None:
     done = supervisor("bake")
     assert done.returncode == 78
-    assert "is not a repository to download" in done.stderr
+    assert done.stderr.startswith("error: MODEL_NAME is not set; set it to a repository")
 
 
 # --- what they import ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor import __version__
+from supervisor.settings import table
 from tools import tags
 from tools.docs import known
 
@@ -20,7 +21,7 @@ variable "TOKENIZER_NAME" { default = "" }
 variable "TOKENIZER_REVISION" { default = "" }
 variable "QUANTIZATION" { default = "" }
 variable "LOAD_FORMAT" { default = "" }
-variable "BASE_PATH" { default = "/runpod-volume" }
+variable "BASE_PATH" { default = "%s" }
 
 group "default" {
   targets = ["%s"]
@@ -71,7 +72,8 @@ def text() -> str:
         for cuda in ("", *known.MORE_CUDA.get(version, []))
     ]
     names = ",\n".join(f'    "{_name(*variant)}"' for variant in variants)
-    head = _HEAD % (tags.REPOSITORY, __version__, _name(known.DEFAULT, ""), names)
+    base = table.BASE_PATH.default
+    head = _HEAD % (tags.REPOSITORY, __version__, base, _name(known.DEFAULT, ""), names)
     return head + "".join(_target(*variant) for variant in variants)
 
 

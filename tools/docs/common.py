@@ -10,7 +10,6 @@ from supervisor.catalog import Catalog, Kind, Option
 from supervisor.catalog.options import SCHEMA
 from tools.docs.known import catalogs
 
-_SWITCHES = {Kind.BOOL_PAIR, Kind.STORE_TRUE, Kind.BOOL_VALUE, Kind.OPTIONAL_VALUE}
 _ONE_TOKEN = {Kind.VALUE, Kind.JSON, Kind.JSON_OR_STR}
 
 

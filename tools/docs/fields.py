@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.catalog.options import variable
@@ -14,6 +14,7 @@ from supervisor.settings import table
 from tools.docs import settings
 
 Default = str | int | float | bool
+Shape = Literal[table.Form, "select"]
 
 _ACRONYMS = {
     word.upper(): word
@@ -27,7 +28,7 @@ class Field:
     """One field. `default` is what the form sends if it is left alone; "" is not set."""
 
     name: str
-    kind: table.Form
+    kind: Shape
     default: Default
     sentence: str
     options: tuple[str, ...] = ()
@@ -68,7 +69,7 @@ def _own(row: table.Setting[Any], kind: table.Form) -> Field:
     default: Default = row.default_text
     if default and kind in {"number", "toggle"}:
         default = json.loads(row.default_text)
-    return Field(row.name, kind, default, row.sentence, row.options)
+    return Field(row.name, kind, default, row.sentence)
 
 
 def _option(name: str, sentence: str, catalog: Catalog) -> Field | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ...catalog import Catalog, Option
 from ...catalog.options import variable
 from ...findings import Fault, Findings, Ignored, Remark, Source, not_passed_on
+from ...settings import table
 from ...settings.parsers import boolean
 from . import fields
 from .rewritten import Origin, Rewritten
@@ -133,7 +134,7 @@ def _served_name(rewritten: Rewritten, catalog: Catalog) -> _Step:
         return done, Findings()
     if option is None:
         return done, _nothing(SERVED_NAME, catalog)
-    model = rewritten.text("MODEL_NAME")
+    model = rewritten.text(table.MODEL_NAME.name)
     served = dict.fromkeys(name for name in (text, model) if name)
     note = "the model's own name works beside it"
     return _alias(done, SERVED_NAME, option.env, json.dumps(list(served)), note)

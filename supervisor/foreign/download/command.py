@@ -45,11 +45,12 @@ def _then_run(asked: Asked, command: Sequence[str]) -> int:
         sys.stdout.flush()
         os.execvp(command[0], list(command))
     except DownloadError as reason:
-        line(f"the model {'is not there yet' if reason.again else 'cannot be had'}: {reason}")
+        what = "is not downloaded yet" if reason.again else "could not be downloaded"
+        line(f"the model {what}: {reason}")
     except OSError as reason:
         line(
-            f"the model cannot be had: {reason.filename or asked.folder}: {reason.strerror}; give"
-            " the worker a disk and a command that it may use"
+            f"the model could not be downloaded: {reason.filename or asked.folder}:"
+            f" {reason.strerror}; make the folder writable and the command executable"
         )
     return 1
 

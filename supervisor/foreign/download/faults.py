@@ -39,7 +39,7 @@ def named(fault: Exception, repository: str, revision: str | None, folder: Path)
             f"{repository} was not found, or {told}; check MODEL_NAME and HF_TOKEN"
         )
     if isinstance(fault, errors.HFValidationError):
-        return DownloadError(f"{repository} is no repository's name; it looks like org/name")
+        return DownloadError(f"{repository} is not a repository name; write it as org/name")
     if status in _REFUSED:
         return DownloadError(
             f"the hub refused HF_TOKEN for {repository} with status {status}; set one that may read"

@@ -2,6 +2,7 @@
 
 ::
 
+    spawn      starts an engine
     run        from the spawn until nothing of its group is left
     health     questions at /health
     stall      whether a ready engine still works

@@ -13,7 +13,7 @@ import httpx
 
 from ...command.plan import Plan
 from ...foreign.download.choice import wanted
-from ...models.disk import hub_cache
+from ...models.hub import weights_folder
 from ...models.placement import Name
 from .phases import Start
 
@@ -34,8 +34,7 @@ async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str]) -> None:
     model = Name.parse(plan.model or "")
     if model is None or plan.model_path is not None:
         return
-    folder = plan.value("--download-dir")
-    cache = Path(folder) if folder else hub_cache(env)
+    cache = weights_folder(plan.value("--download-dir"), env)
     await watch(start, model, plan.value("--revision") or "", cache, env)
 
 

@@ -10,22 +10,23 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...command import plan as planned
+from ... import diagnosis
 from ...command.plan import Plan
+from ...diagnosis import kinds
+from ...errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from ...link.journal import Journal
 from ...settings import table
 from ...settings.mode import Mode
 from .. import announce, lifecycle
 from ..process.child import Child
 from ..process.launcher import Launcher
 from . import phases
-from .memory import MemoryWatch
-from .phases import Start
+from .spawn import Spawned
 
-if TYPE_CHECKING:  # imported after the spawn
+if TYPE_CHECKING:  # imported while the engine starts
     import httpx
 
     from .health import Health
@@ -35,57 +36,58 @@ log = logging.getLogger("supervisor")
 _PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
 _LOOK_EVERY = 5.0  # seconds between two looks at what was killed for memory
 
+#: What cannot be spawned, however often -> the short name of that cause.
+_UNSPAWNABLE = {
+    CommandNotFound: kinds.COMMAND_NOT_FOUND,
+    CommandNotExecutable: kinds.COMMAND_NOT_EXECUTABLE,
+}
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """Who waits for the engine, as it is known outside of it.
 
-    `waiting` counts requests in hand, `tokens` the tokens that have come so far.
-    """
-
-    waiting: Callable[[], int]
-    tokens: Callable[[], int]
+def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
+    """The end of an engine that could not be spawned."""
+    kind = _UNSPAWNABLE.get(type(reason))
+    return lifecycle.Exited(str(reason), kind or "unknown", final=kind is not None)
 
 
 class EngineRun:
-    """One engine.
+    """One engine that was spawned.
 
     Args:
         plan: what is run.
-        env: the worker's environment.
-        launcher: starts it.
+        spawned: its process and what belongs to it.
+        launcher: started it.
+        journal: the jobs that the proxy has in hand, in queue mode.
         put: takes the events: Ready, Probed, Stalled, Ended, Exited.
-        demand: who waits for it.
         first: whether it is the worker's first engine, of which more is said.
     """
 
     def __init__(
         self,
         plan: Plan,
-        env: Mapping[str, str],
+        spawned: Spawned,
         launcher: Launcher,
+        journal: Journal,
         put: Callable[[lifecycle.Event], None],
-        demand: Demand,
         *,
         first: bool,
     ) -> None:
         self._plan = plan
         self._settings = plan.settings
-        self._env = planned.engine_environment(env, plan)
+        self._env = spawned.env
         self._launcher = launcher
+        self._journal = journal
         self._put = put
-        self._demand = demand
         self._first = first
-        self._start = Start()
-        self._killed = MemoryWatch()
-        self._child: Child | None = None
-        self._spawned_after = 0.0
+        self._start = spawned.start
+        self._killed = spawned.killed
+        self._child: Child | None = spawned.child
+        self._spawned_after = spawned.own_seconds
         #: Seconds of the start's phases, once it is over, and of all of it as `engine_start`.
         self.phases: dict[str, float] = {}
 
     @property
     def pid(self) -> int | None:
-        """Its process; None while there is none."""
+        """Its process; None once its group is gone."""
         return None if self._child is None else self._child.pid
 
     @property
@@ -103,23 +105,8 @@ class EngineRun:
         if self._child is not None:
             self._child.signal(signal.SIGKILL)
 
-    async def spawn(self) -> None:
-        """Start it.
-
-        Raises:
-            SupervisorError: the system could not.
-        """
-        self._child = await self._launcher.spawn(
-            (*self._plan.before, *self._plan.command), self._env, "/", observe=self._start.feed
-        )
-        if self._first:
-            self._spawned_after = phases.own_seconds()
-        log.info("engine spawned, pid %d", self._child.pid)
-
     async def run(self) -> None:
-        """Watch it until its whole group is gone, and put `Exited`."""
-        from ... import diagnosis  # its patterns take 8 ms to compile: after the spawn, not before
-
+        """Watch it until its whole group is gone: put `Ended`, then `Exited`."""
         child = self._child
         if child is None:
             return
@@ -228,23 +215,29 @@ class EngineRun:
             await stall.watch(
                 engine,
                 self._settings[table.ENGINE_STALL_TIMEOUT],
-                waiting=self._demand.waiting,
-                tokens=self._demand.tokens,
+                waiting=self._waiting,
+                tokens=lambda: self._journal.figures.tokens,
                 report=report,
             )
+
+    def _waiting(self) -> int:
+        """How many clients wait for an answer, as it is known outside the engine."""
+        from ... import ports
+
+        if self._settings.mode is Mode.QUEUE:
+            return self._journal.figures.jobs
+        return ports.connections(self._settings.engine_port)
 
     async def _watch_download(self) -> None:
         from . import download
 
         await download.watch_plan(self._start, self._plan, self._env)
 
-    def _key(self) -> str:
-        return self._env.get("VLLM_API_KEY", "")
-
-    # --- what is said ---
-
     async def _show_progress(self) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_EVERY)
             took = time.monotonic() - self._start.began
             log.info("engine is %s, %.0f s so far", self._start.words, took)
+
+    def _key(self) -> str:
+        return self._env.get("VLLM_API_KEY", "")

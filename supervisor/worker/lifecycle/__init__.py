@@ -19,7 +19,8 @@ Everything that is waited for has a deadline; the caller delivers `Due` when `du
     step       begin and step: which of the two below an event is for
     working    the engine and the proxy while the worker works
     ending     stop, drain, give up
-    state      the engine, the proxy and the end, each one of a few types
+    state      the parts that can be together; the phase follows from them
+    parts      the engine, the proxy and the end, each one of a few types
     events     what comes in, what goes out
     policy     the times, each with its reason
 """
@@ -32,38 +33,39 @@ from .events import (
     ExitCode,
     Exited,
     JobsDone,
+    JobTaken,
     Probed,
     ProxyExited,
     Ready,
     Stalled,
     Stop,
 )
-from .policy import Policy, backoff
-from .state import (
+from .parts import (
     BackingOff,
-    Draining,
+    DrainingJobs,
+    DrainingProcesses,
     Finished,
     GivingUp,
-    History,
     Killed,
     Leaving,
     NoEngine,
     NoProxy,
-    Phase,
     ProxyKilled,
     ProxyRunning,
     ProxyWaiting,
+    Reason,
     Serving,
-    Stage,
     Starting,
-    State,
 )
+from .policy import Policy, backoff
+from .state import History, Phase, State
 from .step import begin, step
 
 __all__ = [
     "Action",
     "BackingOff",
-    "Draining",
+    "DrainingJobs",
+    "DrainingProcesses",
     "Due",
     "Ended",
     "Event",
@@ -72,6 +74,7 @@ __all__ = [
     "Finished",
     "GivingUp",
     "History",
+    "JobTaken",
     "JobsDone",
     "Killed",
     "Leaving",
@@ -85,8 +88,8 @@ __all__ = [
     "ProxyRunning",
     "ProxyWaiting",
     "Ready",
+    "Reason",
     "Serving",
-    "Stage",
     "Stalled",
     "Starting",
     "State",

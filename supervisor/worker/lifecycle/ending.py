@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Stop
-from .policy import Policy
-from .state import (
-    Draining,
+from .parts import (
+    BackingOff,
+    DrainingJobs,
+    DrainingProcesses,
+    Engine,
     Finished,
     GivingUp,
     Killed,
@@ -15,204 +17,219 @@ from .state import (
     NoEngine,
     NoProxy,
     Process,
+    Proxy,
     ProxyKilled,
     ProxyRunning,
     ProxyWaiting,
     Serving,
-    Stage,
-    State,
 )
+from .policy import Policy
+from .state import History, State
 
 Step = tuple[State, tuple[Action, ...]]
 
 _STUCK = "a process was killed and did not end"
 
 
-# --- stop and drain ---
+# --- stop ---
 
 
 def stop(state: State, policy: Policy, now: float) -> Step:
     """The worker is asked to stop while it works."""
-    proxy, proxies, spawn = _proxy_for_jobs_left(state, now)
-    state = replace(state, proxy=proxy)
+    proxy, proxies, spawn = _proxy_for_jobs_left(state.proxy, now)
     has_proxy = isinstance(proxy, ProxyRunning)
     if isinstance(state.engine, Serving):
         if policy.engine_drains_itself and not has_proxy:
-            state = replace(state, end=Draining(Stage.PROCESSES))
-            return _terminate_engine(state, now + policy.drain_timeout + policy.stop_grace)
-        end = Draining(Stage.JOBS, now + policy.drain_timeout, proxies)
-        return replace(state, end=end), (*spawn, Action.DRAIN_JOBS)
+            until = now + policy.drain_timeout + policy.stop_grace
+            end = DrainingProcesses()
+            return State(Leaving(until), proxy, end, state.history), (Action.TERMINATE_ENGINE,)
+        jobs = DrainingJobs(now + policy.drain_timeout, proxies=proxies)
+        drain = (*spawn, Action.DRAIN_JOBS)
+        return State(state.engine, proxy, jobs, state.history), drain
     # No job can be in an engine that is not ready: nothing is worth waiting for, except that the
     # proxy tells those that wait for the engine.
-    drain = (Action.DRAIN_JOBS,) if has_proxy else ()
-    state, kill = _killed(state, policy, now)
-    end = Draining(Stage.PROCESSES)
+    engine, kill = _killed(state.engine, policy, now)
     if has_proxy:
-        end = Draining(Stage.JOBS, now + policy.stop_grace, proxies)
-    return _end_or_wait(replace(state, end=end), (*spawn, *drain, *kill))
+        jobs = DrainingJobs(now + policy.stop_grace, proxies=proxies)
+        drain = (*spawn, Action.DRAIN_JOBS, *kill)
+        return State(engine, proxy, jobs, state.history), drain
+    return _end_or_wait(engine, NoProxy(), DrainingProcesses(), state.history, kill)
 
 
-def while_draining(state: State, end: Draining, event: Event, policy: Policy, now: float) -> Step:
-    """What `event` makes of a worker that was asked to stop."""
+# --- drain: the jobs ---
+
+
+def while_jobs_drain(
+    state: State, end: DrainingJobs, event: Event, policy: Policy, now: float
+) -> Step:
+    """What `event` makes of a worker whose jobs in hand are being finished."""
     match event:
         case Exited(left=left):
-            end = replace(end, stuck=end.stuck or left)
-            return _without_engine(state, end, policy, now)
-        case ProxyExited(jobs=jobs) if isinstance(state.proxy, ProxyRunning | ProxyKilled):
-            if jobs and end.stage is Stage.JOBS and end.proxies < policy.last_proxies:
-                end = replace(end, proxies=end.proxies + 1)
-                spawned = replace(state, proxy=ProxyRunning(now), end=end)
+            stuck = end.stuck or left
+            if isinstance(state.proxy, NoProxy):
+                processes = DrainingProcesses(stuck)
+                return _end_or_wait(NoEngine(), state.proxy, processes, state.history)
+            # Jobs in hand cannot be finished without an engine; the proxy has to say so to each.
+            soon = min(end.until, now + policy.stop_grace)
+            return replace(state, engine=NoEngine(), end=replace(end, until=soon, stuck=stuck)), ()
+        case ProxyExited(jobs=jobs) if isinstance(state.proxy, ProxyRunning):
+            if jobs and not end.aborted and end.proxies < policy.last_proxies:
+                another = replace(end, proxies=end.proxies + 1)
+                spawned = replace(state, proxy=ProxyRunning(now), end=another)
                 return spawned, (Action.SPAWN_PROXY, Action.DRAIN_JOBS)
-            return _end_engine(replace(state, proxy=NoProxy()), end, policy, now)
-        case JobsDone() if end.stage is Stage.JOBS and isinstance(state.proxy, NoProxy):
-            return _end_engine(state, end, policy, now)
+            return _end_engine(state, end.stuck, policy, now)
+        case JobsDone() if isinstance(state.proxy, NoProxy):
+            return _end_engine(state, end.stuck, policy, now)
         case Stop():
-            return _skip_the_waiting(state, end, policy, now)
-        case Due():
-            return _drain_is_due(state, end, policy, now)
+            return _skip_the_jobs(state, end, policy, now)
+        case Due() if now >= end.until:
+            return _jobs_are_due(state, end, policy, now)
+        case Due() if isinstance(state.engine, Killed) and now >= state.engine.until:
+            soon = min(end.until, now + policy.stop_grace)
+            return replace(state, engine=NoEngine(), end=replace(end, until=soon, stuck=True)), ()
     return state, ()
 
 
-def _without_engine(state: State, end: Draining, policy: Policy, now: float) -> Step:
-    """Jobs in hand cannot be finished without an engine; the proxy has to say so to each."""
-    if end.until is not None:
-        end = replace(end, until=min(end.until, now + policy.stop_grace))
-    return _end_or_wait(replace(state, engine=NoEngine(), end=end))
+def _skip_the_jobs(state: State, end: DrainingJobs, policy: Policy, now: float) -> Step:
+    engine, kill = _killed(state.engine, policy, now)
+    if not isinstance(state.proxy, ProxyRunning):
+        return _end_or_wait(engine, NoProxy(), DrainingProcesses(end.stuck), state.history, kill)
+    if end.aborted:
+        killed = ProxyKilled(now + policy.kill_grace)
+        processes = DrainingProcesses(end.stuck)
+        return State(engine, killed, processes, state.history), (Action.KILL_PROXY, *kill)
+    aborted = replace(end, until=now + policy.abort_grace, aborted=True)
+    return replace(state, engine=engine, end=aborted), (Action.ABORT_JOBS, *kill)
 
 
-def _end_engine(state: State, end: Draining, policy: Policy, now: float) -> Step:
-    """Its work is done: SIGTERM, where it is not on its way out already."""
-    state = replace(state, end=replace(end, stage=Stage.PROCESSES, until=None))
-    if isinstance(state.engine, Serving):
-        return _terminate_engine(state, now + policy.stop_grace)
-    return _end_or_wait(state)
+def _jobs_are_due(state: State, end: DrainingJobs, policy: Policy, now: float) -> Step:
+    if not isinstance(state.proxy, ProxyRunning):
+        return _end_engine(state, end.stuck, policy, now)
+    if end.aborted:
+        killed = ProxyKilled(now + policy.kill_grace)
+        processes = DrainingProcesses(end.stuck)
+        return replace(state, proxy=killed, end=processes), (Action.KILL_PROXY,)
+    aborted = replace(end, until=now + policy.abort_grace, aborted=True)
+    return replace(state, end=aborted), (Action.ABORT_JOBS,)
 
 
-def _terminate_engine(state: State, until: float) -> Step:
-    return replace(state, engine=Leaving(until)), (Action.TERMINATE_ENGINE,)
+# --- drain: the processes ---
 
 
-def _skip_the_waiting(state: State, end: Draining, policy: Policy, now: float) -> Step:
-    state, kill = _killed(state, policy, now)
-    if isinstance(state.proxy, ProxyRunning) and end.stage is Stage.JOBS:
-        end = replace(end, stage=Stage.ABORT, until=now + policy.abort_grace)
-        return replace(state, end=end), (Action.ABORT_JOBS, *kill)
-    state, kill_proxy = _proxy_killed(state, policy, now)
-    end = replace(end, stage=Stage.PROCESSES, until=None)
-    return replace(state, end=end), (*kill_proxy, *kill)
+def while_processes_end(
+    state: State, end: DrainingProcesses, event: Event, policy: Policy, now: float
+) -> Step:
+    """What `event` makes of a worker that waits for its processes alone."""
+    match event:
+        case Exited(left=left):
+            stuck = DrainingProcesses(end.stuck or left)
+            return _end_or_wait(NoEngine(), state.proxy, stuck, state.history)
+        case ProxyExited() if isinstance(state.proxy, ProxyKilled):
+            return _end_engine(state, end.stuck, policy, now)
+        case Stop():
+            engine, kill = _killed(state.engine, policy, now)
+            again = (Action.KILL_PROXY,) if isinstance(state.proxy, ProxyKilled) else ()
+            return replace(state, engine=engine), (*again, *kill)
+        case Due():
+            return _process_is_due(state, end, policy, now)
+    return state, ()
 
 
-def _drain_is_due(state: State, end: Draining, policy: Policy, now: float) -> Step:
-    """The jobs, or after them a process, have had their time."""
-    if end.until is not None and now >= end.until:
-        return _jobs_are_due(state, end, policy, now)
+def _process_is_due(state: State, end: DrainingProcesses, policy: Policy, now: float) -> Step:
     match state.proxy, state.engine:
         case ProxyKilled(until=until), _ if now >= until:
-            return _end_engine(
-                replace(state, proxy=NoProxy()), replace(end, stuck=True), policy, now
-            )
+            return _end_engine(state, True, policy, now)
         case _, Leaving(until=until) if now >= until:
-            return _killed(state, policy, now)
+            engine, kill = _killed(state.engine, policy, now)
+            return replace(state, engine=engine), kill
         case _, Killed(until=until) if now >= until:
-            return _without_engine(state, replace(end, stuck=True), policy, now)
+            stuck = replace(end, stuck=True)
+            return _end_or_wait(NoEngine(), state.proxy, stuck, state.history)
     return state, ()
 
 
-def _jobs_are_due(state: State, end: Draining, policy: Policy, now: float) -> Step:
-    if not isinstance(state.proxy, ProxyRunning):
-        return _end_engine(state, end, policy, now)
-    if end.stage is Stage.JOBS:
-        end = replace(end, stage=Stage.ABORT, until=now + policy.abort_grace)
-        return replace(state, end=end), (Action.ABORT_JOBS,)
-    state, kill = _proxy_killed(state, policy, now)
-    return replace(state, end=replace(end, stage=Stage.PROCESSES, until=None)), kill
+def _end_engine(state: State, stuck: bool, policy: Policy, now: float) -> Step:
+    """The jobs and the proxy are gone: SIGTERM, where the engine is not on its way out already."""
+    end = DrainingProcesses(stuck)
+    if isinstance(state.engine, Serving):
+        leaving = Leaving(now + policy.stop_grace)
+        return State(leaving, NoProxy(), end, state.history), (Action.TERMINATE_ENGINE,)
+    return _end_or_wait(state.engine, NoProxy(), end, state.history)
 
 
-def _killed(state: State, policy: Policy, now: float) -> Step:
+def _killed(engine: Engine, policy: Policy, now: float) -> tuple[Engine, tuple[Action, ...]]:
     """SIGKILL to the engine, where there is one. One that was killed before keeps its deadline."""
-    match state.engine:
+    match engine:
         case Killed():
-            return state, (Action.KILL_ENGINE,)
-        case engine if isinstance(engine, Process):
-            killed = replace(state, engine=Killed(now + policy.kill_grace))
-            return killed, (Action.KILL_ENGINE,)
-    return replace(state, engine=NoEngine()), ()
+            return engine, (Action.KILL_ENGINE,)
+        case NoEngine() | BackingOff():
+            return NoEngine(), ()
+    return Killed(now + policy.kill_grace), (Action.KILL_ENGINE,)
 
 
-def _proxy_killed(state: State, policy: Policy, now: float) -> Step:
-    match state.proxy:
-        case ProxyRunning():
-            killed = replace(state, proxy=ProxyKilled(now + policy.kill_grace))
-            return killed, (Action.KILL_PROXY,)
-        case ProxyKilled():
-            return state, (Action.KILL_PROXY,)
-    return state, ()
-
-
-def _end_or_wait(state: State, actions: tuple[Action, ...] = ()) -> Step:
-    if isinstance(state.engine, Process) or isinstance(state.proxy, ProxyRunning | ProxyKilled):
-        return state, actions
-    stuck = isinstance(state.end, Draining) and state.end.stuck
-    if stuck:
-        state = replace(state, history=replace(state.history, last_failure=_STUCK))
-    code = ExitCode.UNEXPECTED if stuck else ExitCode.OK
-    return replace(state, end=Finished(code)), (*actions, Action.EXIT)
+def _end_or_wait(
+    engine: Engine,
+    proxy: Proxy,
+    end: DrainingProcesses,
+    history: History,
+    actions: tuple[Action, ...] = (),
+) -> Step:
+    if isinstance(engine, Process) or isinstance(proxy, ProxyKilled):
+        return State(engine, proxy, end, history), actions
+    if end.stuck:
+        history = replace(history, last_failure=_STUCK)
+    code = ExitCode.UNEXPECTED if end.stuck else ExitCode.OK
+    return State(NoEngine(), NoProxy(), Finished(code), history), (*actions, Action.EXIT)
 
 
 # --- give up ---
 
 
-def give_up(
-    state: State, code: ExitCode, policy: Policy, now: float, *, jobs_left: bool = False
-) -> Step:
-    """The worker will end with `code`; the proxy sees it, tells the platform and every job, ends.
-
-    `jobs_left`: a proxy that has just ended had jobs in hand.
-    """
-    if jobs_left:
-        state = replace(state, proxy=ProxyWaiting(now, jobs_left=True))
-    proxy, proxies, spawn = _proxy_for_jobs_left(state, now)
-    state = replace(state, proxy=proxy)
+def give_up(state: State, code: ExitCode, policy: Policy, now: float) -> Step:
+    """The worker will end with `code`; before that the proxy tells the platform and every job."""
+    proxy, proxies, spawn = _proxy_for_jobs_left(state.proxy, now)
     if isinstance(proxy, NoProxy):
-        return replace(state, end=Finished(code)), (Action.EXIT,)
+        return State(NoEngine(), NoProxy(), Finished(code), state.history), (Action.EXIT,)
+    engine = NoEngine() if isinstance(state.engine, BackingOff) else state.engine
     end = GivingUp(code, now + policy.tell_grace, proxies=proxies)
-    return replace(state, end=end), spawn
+    return State(engine, proxy, end, state.history), spawn
 
 
 def while_giving_up(state: State, end: GivingUp, event: Event, policy: Policy, now: float) -> Step:
     """What `event` makes of a worker that has given up and waits for the proxy alone."""
+    over = State(NoEngine(), NoProxy(), Finished(end.code), state.history)
     match event:
         case ProxyExited(jobs=jobs):
             if jobs and not end.aborted and end.proxies < policy.last_proxies:
-                end = replace(end, proxies=end.proxies + 1, until=now + policy.tell_grace)
-                return replace(state, proxy=ProxyRunning(now), end=end), (Action.SPAWN_PROXY,)
-            return replace(state, proxy=NoProxy(), end=Finished(end.code)), (Action.EXIT,)
+                until = now + policy.tell_grace
+                another = replace(end, proxies=end.proxies + 1, until=until)
+                spawned = replace(state, proxy=ProxyRunning(now), end=another)
+                return spawned, (Action.SPAWN_PROXY,)
+            return over, (Action.EXIT,)
         case Exited():
             return replace(state, engine=NoEngine()), ()
         case Due() if now < end.until:
             return state, ()
         case Stop() | Due() if not end.aborted:
-            end = replace(end, aborted=True, until=now + policy.abort_grace)
-            return replace(state, end=end), (Action.ABORT_JOBS,)
+            aborted = replace(end, aborted=True, until=now + policy.abort_grace)
+            return replace(state, end=aborted), (Action.ABORT_JOBS,)
         case Stop() | Due():
-            over = replace(state, proxy=NoProxy(), end=Finished(end.code))
             return over, (Action.KILL_PROXY, Action.EXIT)
     return state, ()
 
 
 def _proxy_for_jobs_left(
-    state: State, now: float
-) -> tuple[ProxyRunning | ProxyKilled | NoProxy, int, tuple[Action, ...]]:
+    proxy: Proxy, now: float
+) -> tuple[ProxyRunning | NoProxy, int, tuple[Action, ...]]:
     """The proxy of an end: one more for the jobs of one that is gone, because only a proxy can
     answer them, or tell them why not; none in place of one that had no job.
 
     Returns:
         The proxy, how many were started here, and the action for it.
     """
-    match state.proxy:
+    match proxy:
+        case ProxyRunning():
+            return proxy, 0, ()
         case ProxyWaiting(jobs_left=True):
             return ProxyRunning(now), 1, (Action.SPAWN_PROXY,)
-        case ProxyWaiting():
-            return NoProxy(), 0, ()
-        case proxy:
-            return proxy, 0, ()
+    return NoProxy(), 0, ()

@@ -50,7 +50,7 @@ class Exited:
 
     Attributes:
         cause: why, by what the engine said; one sentence with its remedy.
-        kind: the short name of that cause, as `diagnosis` has them.
+        kind: the short name of that cause; see `diagnosis.kinds`.
         final: another start would end the same way.
         code: the exit code of its own process, negative for a signal; None: it was not spawned.
         doing: what a start was doing; None for an engine that had been ready.
@@ -84,17 +84,29 @@ class Stalled:
 
 @dataclass(frozen=True, slots=True)
 class ProxyExited:
-    """The proxy has ended, by itself or because it was told to.
+    """The proxy has ended, by itself or because it was told to, or could not be spawned.
 
     Attributes:
-        code: its exit code, negative for a signal.
-        cause: what it said of its end.
+        code: its exit code, negative for a signal; None: it was not spawned.
+        cause: what it said of its end, or why it was not spawned.
         jobs: how many it had in hand: the next one answers them, or tells them why not.
     """
 
-    code: int
+    code: int | None
     cause: str | None = None
     jobs: int = 0
+
+    @property
+    def words(self) -> str:
+        """Its end as a sentence."""
+        if self.code is None:
+            return f"the proxy could not be started: {self.cause}"
+        return self.cause or f"the proxy ended with code {self.code}; its lines above say why"
+
+
+@dataclass(frozen=True, slots=True)
+class JobTaken:
+    """The proxy has taken its first job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +124,4 @@ class Due:
     """The state's deadline has passed."""
 
 
-Event = Ready | Ended | Exited | Probed | Stalled | ProxyExited | JobsDone | Stop | Due
+Event = Ready | Ended | Exited | Probed | Stalled | ProxyExited | JobTaken | JobsDone | Stop | Due

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from . import ending, working
 from .events import Action, Event
+from .parts import (
+    DrainingJobs,
+    DrainingProcesses,
+    Finished,
+    GivingUp,
+    NoProxy,
+    ProxyRunning,
+    Starting,
+)
 from .policy import Policy
-from .state import Draining, Finished, GivingUp, NoProxy, ProxyRunning, Starting, State
+from .state import State
 
 Step = tuple[State, tuple[Action, ...]]
 
@@ -32,6 +41,8 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
             return state, ()
         case GivingUp() as end:
             return ending.while_giving_up(state, end, event, policy, now)
-        case Draining() as end:
-            return ending.while_draining(state, end, event, policy, now)
+        case DrainingJobs() as end:
+            return ending.while_jobs_drain(state, end, event, policy, now)
+        case DrainingProcesses() as end:
+            return ending.while_processes_end(state, end, event, policy, now)
     return working.while_working(state, event, policy, now, jitter)

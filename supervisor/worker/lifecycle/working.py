@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...diagnosis import kinds
 from .ending import Step, give_up, stop
 from .events import (
     Action,
@@ -18,26 +19,27 @@ from .events import (
     Stalled,
     Stop,
 )
-from .policy import Policy, backoff
-from .state import (
+from .parts import (
     BackingOff,
     Killed,
     Leaving,
-    NoEngine,
-    NoProxy,
     Process,
     ProxyRunning,
     ProxyWaiting,
+    Reason,
     Serving,
     Starting,
-    State,
 )
+from .policy import Policy, backoff
+from .state import State
+
+_UNKILLABLE = "the engine's processes cannot be killed"
 
 #: Kinds of an engine's end that have an exit code of their own.
 _CODES = {
-    "out-of-memory": ExitCode.OUT_OF_MEMORY,
-    "command-not-found": ExitCode.NOT_FOUND,
-    "command-not-executable": ExitCode.NOT_EXECUTABLE,
+    kinds.OUT_OF_MEMORY: ExitCode.OUT_OF_MEMORY,
+    kinds.COMMAND_NOT_FOUND: ExitCode.NOT_FOUND,
+    kinds.COMMAND_NOT_EXECUTABLE: ExitCode.NOT_EXECUTABLE,
 }
 
 
@@ -61,8 +63,8 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
         case Serving() as serving, Probed():
             return _probed(state, serving, event, policy, now)
         case Serving(), Stalled(seconds):
-            reason = f"requests ran, and for {seconds:.0f} s the engine gave no token to any"
-            return _kill(state, reason, policy, now)
+            silent = f"requests ran, and for {seconds:.0f} s the engine gave no token to any"
+            return _kill(state, Reason(silent), policy, now)
     return state, ()
 
 
@@ -79,7 +81,8 @@ def _probed(state: State, serving: Serving, event: Probed, policy: Policy, now: 
     missed = serving.missed + 1
     if missed < policy.hung_after:
         return replace(state, engine=replace(serving, missed=missed)), ()
-    return _kill(state, f"the engine did not answer {missed} health probes in a row", policy, now)
+    hung = Reason(f"the engine did not answer {missed} health probes in a row")
+    return _kill(state, hung, policy, now)
 
 
 def _forgiven(state: State, serving: Serving, policy: Policy, now: float) -> State:
@@ -95,10 +98,10 @@ def _leave(state: State, policy: Policy, now: float, *, ended: bool) -> Step:
     return replace(state, engine=Leaving(now + policy.end_grace, ended)), ()
 
 
-def _kill(state: State, why: str | None, policy: Policy, now: float, *, late: bool = False) -> Step:
+def _kill(state: State, why: Reason | None, policy: Policy, now: float) -> Step:
     if isinstance(state.engine, Serving):
         state = _forgiven(state, state.engine, policy, now)
-    killed = Killed(now + policy.kill_grace, why, late)
+    killed = Killed(now + policy.kill_grace, why)
     return replace(state, engine=killed), (Action.KILL_ENGINE,)
 
 
@@ -108,28 +111,29 @@ def _exited(
     if isinstance(engine, Serving):
         state = _forgiven(state, engine, policy, now)
     history = replace(state.history, last_failure=_cause(engine, event))
-    state = replace(state, engine=NoEngine(), history=history)
+    # For the moment: it is gone, and whether another one comes is decided below.
+    backing_off = BackingOff(now + backoff(history.failures, policy, jitter))
+    state = replace(state, engine=backing_off, history=history)
     if event.left:
         return give_up(state, ExitCode.UNEXPECTED, policy, now)
     code = _CODES.get(event.kind)
     if event.final and not history.was_ready:
         return give_up(state, code or ExitCode.CONFIGURATION, policy, now)
     if history.failures >= policy.max_restarts:
-        late = isinstance(engine, Killed) and engine.late
+        late = isinstance(engine, Killed) and engine.why is not None and engine.why.late
         last = ExitCode.NOT_READY_IN_TIME if late else code or ExitCode.RESTARTS_USED_UP
         return give_up(state, last, policy, now)
-    return replace(
-        state,
-        engine=BackingOff(now + backoff(history.failures, policy, jitter)),
-        history=replace(history, failures=history.failures + 1),
-    ), ()
+    return replace(state, history=replace(history, failures=history.failures + 1)), ()
 
 
 def _cause(engine: Process, event: Exited) -> str:
     """Our reason, where we killed it for one. But what the kernel killed for memory is no hang."""
-    if not isinstance(engine, Killed) or engine.why is None or event.out_of_memory:
-        return event.cause
-    return f"{engine.why}, still {event.doing}" if event.doing else engine.why
+    cause = event.cause
+    if isinstance(engine, Killed) and engine.why is not None and not event.out_of_memory:
+        cause = f"{engine.why.words}, still {event.doing}" if event.doing else engine.why.words
+    if event.left:
+        return f"{_UNKILLABLE}, and none may be started beside them; it ended because: {cause}"
+    return cause
 
 
 # --- the proxy ---
@@ -144,16 +148,17 @@ def _proxy_exited(
     jitter: float,
 ) -> Step:
     history = state.history
-    ended = event.cause or f"the proxy ended with code {event.code}; its lines above say why"
-    failed = replace(state, history=replace(history, last_failure=ended), proxy=NoProxy())
+    gone = ProxyWaiting(now, jobs_left=event.jobs > 0)
+    failed = replace(state, proxy=gone, history=replace(history, last_failure=event.words))
     # The SDK's fitness checks end it with 1 and a cause; without one it is a fault of the proxy's.
-    unfit = event.code == ExitCode.UNEXPECTED and event.cause is not None
-    if unfit or event.code == ExitCode.CONFIGURATION:
-        return give_up(failed, ExitCode(event.code), policy, now, jobs_left=event.jobs > 0)
+    if event.code == ExitCode.UNEXPECTED and event.cause is not None:
+        return give_up(failed, ExitCode.UNEXPECTED, policy, now)
+    if event.code == ExitCode.CONFIGURATION:
+        return give_up(failed, ExitCode.CONFIGURATION, policy, now)
     lasted = now - proxy.since >= policy.proxy_healthy_again
     failures = 0 if lasted else history.proxy_failures
     if failures >= policy.max_restarts:
-        return give_up(failed, ExitCode.RESTARTS_USED_UP, policy, now, jobs_left=event.jobs > 0)
+        return give_up(failed, ExitCode.RESTARTS_USED_UP, policy, now)
     delay = min(policy.proxy_backoff_most, backoff(failures, policy, jitter))
     return replace(
         state,
@@ -174,13 +179,12 @@ def _due(state: State, policy: Policy, now: float) -> Step:
             starting = Starting(now + policy.startup_timeout)
             return replace(state, engine=starting, history=history), (Action.SPAWN_ENGINE,)
         case Starting(until=until) if now >= until:
-            reason = f"the engine was not ready after {policy.startup_timeout:.0f} s"
-            return _kill(state, reason, policy, now, late=True)
+            late = f"the engine was not ready after {policy.startup_timeout:.0f} s"
+            return _kill(state, Reason(late, late=True), policy, now)
         case Leaving(until=until, ended=ended) if now >= until:
-            silent = "the engine said that it is dead and did not end"
+            silent = Reason("the engine said that it is dead and did not end")
             return _kill(state, None if ended else silent, policy, now)
         case Killed(until=until) if now >= until:
-            stuck = "the engine's processes cannot be killed"
-            history = replace(state.history, last_failure=stuck)
+            history = replace(state.history, last_failure=_UNKILLABLE)
             return give_up(replace(state, history=history), ExitCode.UNEXPECTED, policy, now)
     return state, ()

@@ -78,9 +78,10 @@ class Child:
                 pass_fds=pass_fds,
             )
         except FileNotFoundError:
-            raise CommandNotFound(f"{command[0]}, or what it is run by, was not found") from None
+            message = f"{command[0]}, or the interpreter in its first line, was not found"
+            raise CommandNotFound(message) from None
         except PermissionError:
-            raise CommandNotExecutable(f"{command[0]} may not be run") from None
+            raise CommandNotExecutable(f"{command[0]} is not executable") from None
         except OSError as reason:
             raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
         finally:

@@ -49,7 +49,7 @@ class Launcher:
         return child
 
     def release(self, child: Child) -> None:
-        """Its whole group has been waited for."""
+        """It has been waited for: nobody else will, and its number may be used again."""
         if child in self._children:
             self._children.remove(child)
         self.orphans.release(child.pid)

@@ -65,7 +65,7 @@ class Orphans:
     async def end(self) -> bool:
         """End all of them; whether none is left after 10 s."""
         deadline = time.monotonic() + _END_WITHIN
-        while self.reap(kill=True):
+        while self._births or self.reap(kill=True):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(_POLL)

@@ -72,23 +72,30 @@ def test_what_a_check_of_the_sdks_own_says_reaches_the_supervisor() -> None:
 def test_the_least_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, percent: str | None, free: int, fit: bool
 ) -> None:
-    env = {"HF_HOME": str(tmp_path / "not" / "yet")}
-    if percent is not None:
-        env["RUNPOD_MIN_DISK_PERCENT"] = percent
+    env = {} if percent is None else {"RUNPOD_MIN_DISK_PERCENT": percent}
+    folder = tmp_path / "not" / "yet"
     usage = SimpleNamespace(total=100_000_000_000, used=0, free=free)
     monkeypatch.setattr("shutil.disk_usage", lambda place: usage if place == tmp_path else None)
     if fit:
-        fitness.disk(env)
+        fitness.disk(env, folder)
     else:
         with pytest.raises(fitness.UnfitError, match=f"of disk is free at {tmp_path}; at least"):
-            fitness.disk(env)
+            fitness.disk(env, folder)
 
 
-@pytest.mark.parametrize("name", ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"])
-def test_the_disk_is_that_of_the_hubs_cache(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+@pytest.mark.parametrize(
+    ("name", "handed"),
+    [
+        ("HF_HUB_CACHE", False),
+        ("HUGGINGFACE_HUB_CACHE", False),
+        ("XDG_CACHE_HOME", False),
+        ("HF_HUB_CACHE", True),
+    ],
+)
+def test_the_disk_is_that_of_the_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, handed: bool
 ) -> None:
-    """Wherever the hub's client is told to keep what it fetches."""
+    """Where the supervisor says; without one wherever the hub's client keeps what it fetches."""
     looked: list[Path] = []
     usage = SimpleNamespace(total=100_000_000_000, used=0, free=100_000_000_000)
 
@@ -97,10 +104,15 @@ def test_the_disk_is_that_of_the_hubs_cache(
         return usage
 
     monkeypatch.setattr("shutil.disk_usage", disk_usage)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    fitness.disk({"HOME": str(tmp_path), name: str(elsewhere)})
-    assert looked == [elsewhere]
+    elsewhere, models = tmp_path / "elsewhere", tmp_path / "models"
+    for folder in (elsewhere, models):
+        folder.mkdir()
+    said = {"FITNESS_CHECKS": "disk", **({"MODELS_FOLDER": str(models)} if handed else {})}
+    env = {"HOME": str(tmp_path), name: str(elsewhere)}
+    fitness.register(settings.read(said), env, lambda _why: None)
+    (check,) = rp_fitness._fitness_checks
+    check()
+    assert looked == [models if handed else elsewhere]
 
 
 def nvidia_smi(folder: Path, script: str) -> dict[str, str]:

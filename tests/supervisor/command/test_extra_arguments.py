@@ -30,6 +30,11 @@ def test_a_secret_in_extra_arguments_moves_to_the_environment(extra: str) -> Non
     assert "s3cret" not in " ".join(found.command)
     assert "s3cret" not in str(explain.as_json(found))
     assert "s3cret" not in explain.as_text(found)
+    (warning,) = found.findings.warnings
+    assert warning.message == (
+        "the value of --api-key in VLLM_EXTRA_ARGS goes to the engine as VLLM_API_KEY instead:"
+        " every process of the machine can read a command line"
+    )
 
 
 def test_every_key_in_extra_arguments_leaves_the_command_line() -> None:

@@ -62,9 +62,23 @@ def test_the_engine_drains_itself_where_clients_talk_to_it() -> None:
     assert [t for t in own.command if "shutdown" in t] == ["--shutdown-timeout=5"]
 
 
-def test_the_ports_must_differ() -> None:
-    (error,) = made({"MODEL_NAME": "m", "PORT_HEALTH": "8000"}).findings.errors
+@pytest.mark.parametrize(
+    ("env", "port", "remedy"),
+    [
+        ({"PORT_HEALTH": "8000"}, 8000, "set PORT_HEALTH=8001"),
+        ({"VLLM_PORT": "8001"}, 8001, "set PORT_HEALTH=8002"),
+        ({"VLLM_EXTRA_ARGS": "--port 8001"}, 8001, "set PORT_HEALTH=8002"),
+        ({"VLLM_PORT": "65535", "PORT_HEALTH": "65535"}, 65535, "set PORT_HEALTH=8001"),
+    ],
+)
+def test_the_ports_must_differ(env: dict[str, str], port: int, remedy: str) -> None:
+    """And what the remedy says helps."""
+    (error,) = made({"MODEL_NAME": "m", **env}).findings.errors
     assert error.env == "PORT_HEALTH"
+    assert error.message == f"the engine and the control port both use {port}"
+    assert error.suggestion == remedy
+    name, _, value = remedy.removeprefix("set ").partition("=")
+    assert not made({"MODEL_NAME": "m", **env, name: value}).findings.errors
 
 
 def test_certificates_in_extra_arguments_are_followed() -> None:

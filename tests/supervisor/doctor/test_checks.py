@@ -54,6 +54,12 @@ def test_the_model(state: str, verdict: str) -> None:
     assert "org/m" in text
 
 
+def test_without_a_model_it_says_what_would_be_served() -> None:
+    ((verdict, text),) = lines(CPU, model="")["model"]
+    assert verdict == "unknown"
+    assert text == "MODEL_NAME is not set, so vLLM would serve its default model"
+
+
 def test_a_disk_that_is_too_small_for_the_model() -> None:
     facts = {**CPU, "model": {"state": "readable", "bytes": 50_000_000_000}}
     assert lines(facts)["disk"][0][0] == "good"

@@ -12,10 +12,11 @@ import pytest
 
 from supervisor.catalog import options
 from supervisor.command import plan
-from supervisor.doctor.machine import models_folder
+from supervisor.models.hub import weights_folder
 from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment
 from tests.processes import CATALOG, FAKE, ROOT, free_port
+from tests.supervisor.models.baking import baked
 
 
 def doctor(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -94,4 +95,12 @@ def test_the_folder_of_a_download(env: dict[str, str], folder: str) -> None:
     """The one that the command names, else the hub's cache as every other reader finds it."""
     given = {"HOME": "/home/u", "MODEL_NAME": "org/m", **env}
     made = plan.make(given, options.load(CATALOG))
-    assert models_folder(made, given) == Path(folder)
+    assert weights_folder(made.value("--download-dir"), given) == Path(folder)
+
+
+def test_a_model_is_named_by_what_would_be_served(tmp_path: Path) -> None:
+    """One that is in the image has a name without MODEL_NAME."""
+    baked(tmp_path)
+    done = doctor(VLLM_COMMAND="/nowhere/vllm", BAKED_MODELS=str(tmp_path))
+    assert "MODEL_NAME is not set" not in done.stdout
+    assert "MODEL_NAME is not set" in doctor(VLLM_COMMAND="/nowhere/vllm").stdout

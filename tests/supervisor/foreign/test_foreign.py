@@ -85,6 +85,6 @@ def test_download_runs_bare(tmp_path: Path) -> None:
     done = run("download", "org/m", "", str(tmp_path), "", "model", "--", "x", HF_HUB_OFFLINE="1")
     assert done.returncode == 1
     assert done.stderr == (
-        "the model cannot be had: HF_HUB_OFFLINE is set, and org/m is not in"
+        "the model could not be downloaded: HF_HUB_OFFLINE is set, and org/m is not in"
         f" {tmp_path}; unset it\n"
     )

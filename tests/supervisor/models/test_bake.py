@@ -66,10 +66,29 @@ def test_the_token_comes_from_a_file_and_the_hub_is_asked(tmp_path: Path) -> Non
     assert "secret" not in path.read_text()
 
 
-@pytest.mark.parametrize("name", ["", "/path", "./x"])
-def test_without_a_repository_there_is_nothing_to_download(tmp_path: Path, name: str) -> None:
+def test_a_blank_name_of_a_token_file_counts_as_not_set(tmp_path: Path) -> None:
+    """The default file need not be there; one that is named has to be."""
     engine = Engine(tmp_path, json.dumps(DONE))
-    with pytest.raises(ConfigurationError, match="is not a repository to download"):
+    env = {**engine.env, "MODEL_NAME": "org/name"}
+    bake.bake({**env, "HF_TOKEN_FILE": " "}, engine.command)
+    assert len(engine.downloads) == 1
+    with pytest.raises(ConfigurationError, match="HF_TOKEN_FILE=/none cannot be read: No such"):
+        bake.bake({**env, "HF_TOKEN_FILE": "/none"}, engine.command)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("", "MODEL_NAME is not set; set it to a repository such as Qwen/Qwen3-0.6B"),
+        ("/path", "MODEL_NAME=/path is not a repository to download; name one such as"),
+        ("./x", "MODEL_NAME=./x is not a repository to download; name one such as"),
+    ],
+)
+def test_without_a_repository_there_is_nothing_to_download(
+    tmp_path: Path, name: str, sentence: str
+) -> None:
+    engine = Engine(tmp_path, json.dumps(DONE))
+    with pytest.raises(ConfigurationError, match=sentence):
         bake.bake({**engine.env, "MODEL_NAME": name}, engine.command)
     assert engine.downloads == []
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.models import disk
-from supervisor.models.hub import cached, hub_cache
+from supervisor.models.hub import cached, hub_cache, weights_folder
 from supervisor.models.placement import Name
 
 SHARDED = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -94,4 +93,8 @@ def test_a_repository_that_is_being_written_does_not_count(tmp_path: Path) -> No
 def test_where_the_cache_is(env: dict[str, str], folder: str) -> None:
     """As the hub's own client finds it: each variable wins over those that stand before it."""
     assert hub_cache(env) == Path(folder)
-    assert disk.hub_cache is hub_cache
+    assert weights_folder(None, env) == weights_folder("", env) == Path(folder)
+
+
+def test_weights_go_where_the_command_says() -> None:
+    assert weights_folder("/d", {"HF_HUB_CACHE": "/new"}) == Path("/d")

@@ -70,10 +70,12 @@ def test_every_wrong_value_is_an_error_and_none_takes_effect(row: table.Setting[
 def test_a_port_that_does_not_count_is_not_read() -> None:
     _, plain = read({"PORT": "many"})
     assert [(each.env, each.reason) for each in plain.ignored] == [
-        ("PORT", "in mode plain it is VLLM_PORT that sets the engine's port")
+        ("PORT", "VLLM_PORT sets the engine's port in plain mode")
     ]
     _, balanced = read({**BALANCED, "VLLM_PORT": "many"})
-    assert [each.env for each in balanced.ignored] == ["VLLM_PORT"]
+    assert [(each.env, each.reason) for each in balanced.ignored] == [
+        ("VLLM_PORT", "PORT sets the engine's port in load-balancer mode")
+    ]
     assert not [*plain.errors, *balanced.errors]
 
 
@@ -117,4 +119,6 @@ def test_where_this_machine_reaches_the_control_port(host: str, url: str) -> Non
 def test_what_will_listen() -> None:
     settings, _ = read({"VLLM_PORT": "9", "PORT_HEALTH": "10", "CONTROL_HOST": "::1"})
     assert settings.listening == (("VLLM_PORT", EVERYWHERE, 9), ("PORT_HEALTH", "::1", 10))
+    balanced, _ = read(BALANCED)
+    assert balanced.listening[0] == ("PORT", EVERYWHERE, 80)
     assert Settings(engine_tls=True).engine_url == "https://127.0.0.1:8000"

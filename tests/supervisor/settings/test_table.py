@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from supervisor.settings import parsers, table
 from supervisor.settings.table import Reader, Setting
 from tests.processes import ROOT
+from tests.tree import modules, parsed
 
 _NUMBERS = {
     parsers.port,
@@ -39,11 +42,11 @@ def test_a_row_is_whole(row: Setting[Any]) -> None:
     """A sentence, a unit where it is a number, and a default that its own parser accepts."""
     assert re.fullmatch(r"[A-Z].+\.", row.sentence)
     assert "  " not in row.sentence
+    assert not re.search(r"(above|below|of (that|this))\b", row.sentence), "depends on its place"
     assert bool(row.unit) == (row.parse in _NUMBERS)
     if row.default_text:
         assert row.of({row.name: row.default_text}) == row.default
     assert row.of({}) == row.of({row.name: " "}) == row.default
-    assert bool(row.options) == (row.form == "select")
     assert (row.form == "toggle") == (row.parse is parsers.boolean)
 
 
@@ -85,6 +88,55 @@ def test_the_readme_names_the_defaults() -> None:
         assert re.findall(r"`([^`]+)`", defaults) == expected, line
         named |= {row.name for row in ours}
     assert len(named) >= 20
+
+
+#: Names that are ours elsewhere by accident: the engine has an option of the same name.
+NOT_OURS = {("supervisor.command.translate", "PORT")}  # --port, whose variable does not set it
+
+
+def test_no_name_stands_anywhere_else() -> None:
+    """A name in the code is `table.NAME.name`, so that a row can be renamed in one place."""
+    names = {row.name for row in table.TABLE}
+    alone = {
+        (module, node.value)
+        for module in modules()
+        if module != table.__name__ and not module.startswith("supervisor.foreign")
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert alone == NOT_OURS
+
+
+@pytest.mark.parametrize("row", table.TABLE, ids=_name)
+def test_a_row_is_looked_up_by_its_reader(row: Setting[Any]) -> None:
+    """Not its name or its default alone: its value."""
+    for package in _PACKAGES[row.reader]:
+        assert row.name in _looked_up(package), package
+
+
+_PACKAGES = {
+    Reader.SUPERVISOR: ["supervisor"],
+    Reader.BAKE: ["supervisor"],
+    Reader.PROXY: ["proxy"],
+    Reader.LONE_PROXY: ["proxy"],
+    Reader.BOTH: ["supervisor", "proxy"],
+}
+
+
+@cache
+def _looked_up(package: str) -> frozenset[str]:
+    """The rows that a package takes values by: `table.NAME`, but for its name and its default."""
+    every = [
+        node
+        for module in modules()
+        if module.partition(".")[0] == package
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.Attribute)
+    ]
+    beside = {id(node.value) for node in every if node.attr in {"name", "default"}}
+    return frozenset(
+        node.attr for node in every if ast.unparse(node.value) == "table" and id(node) not in beside
+    )
 
 
 def test_what_cannot_import_the_table_agrees_with_it() -> None:

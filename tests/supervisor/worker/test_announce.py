@@ -6,6 +6,8 @@ import json
 import shlex
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor.worker import announce, lifecycle
 from supervisor.worker.lifecycle import (
@@ -20,6 +22,7 @@ from supervisor.worker.lifecycle import (
     Stalled,
     Stop,
 )
+from tests.supervisor.worker.lifecycle.test_step import HISTORIES
 
 POLICY = Policy(startup_timeout=100, drain_timeout=60, max_restarts=1)
 CRASH = Exited("it broke; mend it", code=1)
@@ -29,6 +32,8 @@ LATE = (
     "restarting the engine in 1.0 s (failure 1 of at most 1): the engine was not ready after"
     " 100 s, still importing"
 )
+
+CRASHED = "restarting the engine in 1.0 s (failure 1 of at most 1, exit code 1): it broke; mend it"
 
 
 def log(*events: Event, proxy: bool = False) -> list[str]:
@@ -54,13 +59,13 @@ def log(*events: Event, proxy: bool = False) -> list[str]:
             (Ready(2.5), Ended(), CRASH),
             [
                 "ready after 2.5 s",
-                "restarting the engine in 1.0 s (failure 1 of at most 1): it broke; mend it",
+                CRASHED,
             ],
         ),
         (
             (CRASH, Due(), CRASH),
             [
-                "restarting the engine in 1.0 s (failure 1 of at most 1): it broke; mend it",
+                CRASHED,
                 "giving up with exit code 70: it broke; mend it",
             ],
         ),
@@ -83,7 +88,7 @@ def log(*events: Event, proxy: bool = False) -> list[str]:
             [
                 "ready after 1.0 s",
                 "the engine says that it is dead",
-                "restarting the engine in 1.0 s (failure 1 of at most 1): it broke; mend it",
+                CRASHED,
             ],
         ),
         ((Stop(), Exited("killed")), ["stopping: jobs in hand have 60 s", "stopped"]),
@@ -101,6 +106,9 @@ def test_the_proxys_end_is_told_with_its_jobs() -> None:
     assert log(Ready(1.0), Stop(), dies, proxy=True)[2:] == [
         "the proxy ended with code -9 and 3 jobs in hand"
     ]
+    assert log(ProxyExited(None, "Too many open files"), proxy=True) == [
+        "restarting the proxy in 1.0 s: it could not be started: Too many open files"
+    ]
     unfit = ProxyExited(1, "no GPU")
     assert log(unfit, proxy=True) == ["giving up with exit code 1: no GPU"]
 
@@ -117,3 +125,30 @@ def test_a_user_is_told_what_to_try() -> None:
     assert header == "Content-Type: application/json"
     assert json.loads(body)["model"] == "tiny"
     assert announce.how_to_use(8000, None) == "try: curl http://localhost:8000/v1/models"
+
+
+def test_what_the_kernel_killed_for_memory_is_told_also_after_our_kill() -> None:
+    killed = Exited("memory ran out", "out-of-memory", code=-9, out_of_memory=True)
+    assert log(Ready(1.0), Stalled(300.0), killed)[2] == (
+        "restarting the engine in 1.0 s (failure 1 of at most 1, exit code -9): memory ran out"
+    )
+
+
+def test_what_cannot_be_killed_is_told_with_what_came_before() -> None:
+    (line,) = log(Exited("it broke", left=True))
+    assert line.startswith("giving up with exit code 1: the engine's processes cannot be killed")
+    assert line.endswith("it broke")
+
+
+@given(events=HISTORIES, proxy=st.booleans())
+def test_no_sequence_of_events_says_an_end_of_the_engine_twice(
+    events: list[Event], proxy: bool
+) -> None:
+    """Whatever else happens in a back-off, or while something is killed."""
+    said = log(*events, proxy=proxy)
+    ends = sum(isinstance(event, Exited) for event in events)
+    kills = sum("restarting the engine: " in line for line in said)
+    backing_off = sum("restarting the engine in " in line for line in said)
+    assert backing_off <= ends
+    assert kills <= sum(isinstance(event, Stalled | Probed | Due) for event in events)
+    assert sum("giving up" in line for line in said) <= 1

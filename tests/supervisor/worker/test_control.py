@@ -9,20 +9,20 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from supervisor.errors import SupervisorError
 from supervisor.settings.read import read
 from supervisor.worker import control
-from supervisor.worker.lifecycle import History, Serving, Starting, State
+from supervisor.worker.lifecycle import History, NoProxy, Serving, Starting, State
 from supervisor.worker.status import Status
 from tests.processes import free_port
 
-READY = State(engine=Serving(1.0), history=History(was_ready=True))
+READY = State(Serving(1.0), NoProxy(), history=History(was_ready=True))
 
 
 @contextlib.asynccontextmanager
 async def served(**env: str) -> AsyncIterator[tuple[Status, httpx.AsyncClient]]:
     settings, _ = read({"PORT_HEALTH": str(free_port()), **env})
-    status = Status(str(settings.mode), "m", {})
-    status.publish(State(engine=Starting(9.0)))
+    status = Status(str(settings.mode), "m", {}, State(Starting(9.0), NoProxy()))
     runner = await control.serve(status, settings)
     try:
         async with httpx.AsyncClient(base_url=settings.control_url, trust_env=False) as asking:
@@ -76,5 +76,5 @@ async def test_a_taken_port_is_an_error() -> None:
     async with served() as (status, asking):
         port = str(asking.base_url.port)
         settings, _ = read({"PORT_HEALTH": port})
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(SupervisorError, match=f"the control port {port} is taken by process"):
             await control.serve(status, settings)

@@ -168,7 +168,7 @@ def test_a_command_whose_interpreter_is_missing(start: Start, tmp_path: Path) ->
     (tmp_path / "vllm").chmod(0o755)
     worker = start(VLLM_COMMAND=str(tmp_path / "vllm"))
     assert worker.wait() == 127
-    assert "or what it is run by, was not found" in no_traceback(worker)
+    assert "or the interpreter in its first line, was not found" in no_traceback(worker)
 
 
 @pytest.mark.parametrize("name", ["VLLM_PORT", "PORT_HEALTH"])
@@ -232,6 +232,16 @@ def test_a_stop_during_the_start_ends_at_once(start: Start) -> None:
     worker = start(FAKE_VLLM="hang-start")
     assert until(worker.ping) == 204
     assert worker.stop() == 0
+    assert worker.left() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_right_after_the_spawn_ends_in_order(start: Start, number: signal.Signals) -> None:
+    """What watches the engine is being imported just then."""
+    worker = start(FAKE_VLLM="hang-start")
+    until(lambda: "engine spawned" in worker.text(), what="the spawn", pause=0.001)
+    assert worker.stop(number) == 0
+    assert "stopped" in no_traceback(worker)
     assert worker.left() == []
 
 

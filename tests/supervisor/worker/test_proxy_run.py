@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from supervisor.command import plan
+from supervisor.link import handover
 from supervisor.link.journal import Journal
 from supervisor.worker.lifecycle import Event, ProxyExited
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
 from supervisor.worker.proxy_run import ProxyRun
+from tests.client import PATIENCE
 
 
 class Run:
@@ -22,7 +26,6 @@ class Run:
     def __init__(self, journal: Journal | None = None, **env: str) -> None:
         self.launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
         self.events: list[Event] = []
-        self.reports = 0
         whole = {"PATH": os.environ["PATH"], "MODEL_NAME": "m", "WORKER_MODE": "queue", **env}
         self.run = ProxyRun(
             plan.make(whole, None),
@@ -30,15 +33,11 @@ class Run:
             self.launcher,
             journal or Journal(),
             self.events.append,
-            self._reported,
             checked=False,
         )
 
-    def _reported(self) -> None:
-        self.reports += 1
-
     async def until_over(self) -> list[Event]:
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(PATIENCE):
             await self.run.run()
         self.launcher.close()
         return self.events
@@ -46,6 +45,30 @@ class Run:
 
 async def test_its_exit_code_is_told() -> None:
     assert await Run(MAX_CONCURRENCY="0").until_over() == [ProxyExited(78)]
+
+
+@pytest.mark.parametrize(
+    ("env", "folder"),
+    [
+        ({"HF_HUB_CACHE": "/cache"}, "/cache"),
+        ({"HF_HUB_CACHE": "/cache", "VLLM_EXTRA_ARGS": "--download-dir /weights"}, "/weights"),
+    ],
+)
+async def test_it_is_told_where_weights_go(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], folder: str
+) -> None:
+    run = Run(None, MAX_CONCURRENCY="0", **env)
+    given: list[Mapping[str, str]] = []
+    spawn = run.launcher.spawn
+
+    async def spawned(command: Any, environment: Mapping[str, str], *rest: Any, **more: Any) -> Any:
+        given.append(environment)
+        return await spawn(command, environment, *rest, **more)
+
+    monkeypatch.setattr(run.launcher, "spawn", spawned)
+    await run.until_over()
+    assert given[0][handover.MODELS_FOLDER] == folder
+    assert given[0][handover.FITNESS_CHECKS] == "memory,disk,gpu,engine"
 
 
 async def test_what_it_said_and_what_it_had_in_hand_is_told() -> None:
@@ -72,5 +95,37 @@ async def test_a_proxy_that_cannot_be_started_has_ended(monkeypatch: pytest.Monk
 
     run = Run()
     monkeypatch.setattr(run.launcher, "spawn", refuse)
-    assert await run.until_over() == [ProxyExited(-1)]
+    assert await run.until_over() == [ProxyExited(None, "Too many open files")]
     assert pauses
+
+
+#: Hears signals from the moment on at which it reports its figures, as the proxy does.
+PROXY = """
+while [ ! -e {go} ]; do sleep 0.02; done
+trap 'exit 7' TERM
+echo '={{"jobs": 1}}' >&$REPORT_FD
+sleep 300 & wait
+"""
+
+
+async def test_a_signal_waits_until_the_proxy_hears_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before that it would kill the proxy, with the jobs that it has inherited."""
+    journal = Journal()
+    journal.feed(b"+a {}\n")
+    run = Run(journal)
+    spawn = run.launcher.spawn
+
+    async def shell(_command: Any, env: Any, cwd: str, **more: Any) -> Any:
+        code = PROXY.format(go=tmp_path / "go")
+        return await spawn(["bash", "-c", code], env, cwd, **more)
+
+    monkeypatch.setattr(run.launcher, "spawn", shell)
+    run.run.tell(handover.FINISH)
+    running = asyncio.create_task(run.until_over())
+    async with asyncio.timeout(PATIENCE):
+        while not run.launcher.children:
+            await asyncio.sleep(0.01)
+    (tmp_path / "go").touch()
+    assert await running == [ProxyExited(7, None, jobs=1)]

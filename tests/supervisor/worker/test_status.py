@@ -9,21 +9,28 @@ import pytest
 
 from supervisor.link.figures import Figures
 from supervisor.worker.lifecycle import (
-    Draining,
+    DrainingJobs,
     ExitCode,
     Finished,
     History,
+    NoEngine,
+    NoProxy,
     Phase,
     Serving,
-    Stage,
     Starting,
     State,
 )
 from supervisor.worker.status import Status
 
-READY = State(engine=Serving(1.0), history=History(was_ready=True, restarts=2))
-STARTING = State(engine=Starting(9.0))
-RESTARTING = State(engine=Starting(9.0), history=History(failures=1, last_failure="it broke"))
+NONE = NoProxy()
+READY = State(Serving(1.0), NONE, history=History(was_ready=True, restarts=2))
+STARTING = State(Starting(9.0), NONE)
+RESTARTING = State(Starting(9.0), NONE, history=History(failures=1, last_failure="it broke"))
+DRAINING = State(Serving(1.0), NONE, DrainingJobs(9.0))
+
+
+def finished(code: ExitCode) -> State:
+    return State(NoEngine(), NONE, Finished(code))
 
 
 @dataclass
@@ -33,9 +40,7 @@ class Engine:
 
 
 def status(state: State, figures: Figures | None = None) -> Status:
-    one = Status("plain", "org/m", {"worker": "1", "vllm": None}, Engine, lambda: figures)
-    one.publish(state)
-    return one
+    return Status("plain", "org/m", {"worker": "1", "vllm": None}, state, Engine, lambda: figures)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +49,9 @@ def status(state: State, figures: Figures | None = None) -> Status:
         (STARTING, 204),
         (READY, 200),
         (RESTARTING, 503),
-        (State(end=Draining(Stage.JOBS)), 503),
-        (State(end=Finished(ExitCode.OK)), 503),
-        (State(end=Finished(ExitCode.CONFIGURATION)), 503),
+        (DRAINING, 503),
+        (finished(ExitCode.OK), 503),
+        (finished(ExitCode.CONFIGURATION), 503),
     ],
 )
 def test_the_platforms_code_is_that_of_the_phase(state: State, code: int) -> None:
@@ -73,7 +78,7 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
 
 def test_a_start_that_is_over_is_doing_nothing() -> None:
     assert status(READY).standing.as_json()["doing"] is None
-    assert status(State(end=Finished(ExitCode.CONFIGURATION))).standing.as_json()["exit_code"] == 78
+    assert status(finished(ExitCode.CONFIGURATION)).standing.as_json()["exit_code"] == 78
 
 
 def test_the_metrics_have_the_jobs_in_queue_mode_alone() -> None:
@@ -94,6 +99,6 @@ async def test_waiting_ends_with_the_state() -> None:
 
 
 async def test_waiting_ends_at_once_for_a_state_that_cannot_come_any_more() -> None:
-    one = status(State(end=Finished(ExitCode.OK)))
+    one = status(finished(ExitCode.OK))
     assert not await one.wait_for(Phase.READY, 60.0)
     assert not await status(STARTING).wait_for(Phase.READY, 0.0)

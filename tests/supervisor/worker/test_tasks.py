@@ -22,6 +22,21 @@ async def test_a_fault_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> N
     assert "a fault in the supervisor itself: ZeroDivisionError()" in caplog.text
 
 
+async def test_of_a_fault_beside_others_the_fault_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = asyncio.Event()
+    tasks = Tasks(broken.set)
+
+    async def work() -> None:
+        raise ExceptionGroup("x", [ExceptionGroup("y", [ZeroDivisionError()])])
+
+    tasks.create(work())
+    async with asyncio.timeout(60):
+        await broken.wait()
+    assert "a fault in the supervisor itself: ZeroDivisionError()" in caplog.text
+
+
 async def test_a_cancelled_task_is_no_fault() -> None:
     told: list[int] = []
     ended = asyncio.Event()

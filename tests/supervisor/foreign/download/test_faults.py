@@ -37,7 +37,7 @@ def sentence(fault: Exception) -> DownloadError:
         ("GatedRepoError", "org/m is gated; accept its licence"),
         ("RevisionNotFoundError", "org/m has no revision v9; correct MODEL_REVISION"),
         ("RepositoryNotFoundError", "org/m was not found, or"),
-        ("HFValidationError", "org/m is no repository's name"),
+        ("HFValidationError", "org/m is not a repository name; write it as org/name"),
     ],
 )
 def test_what_the_client_names(errors: ModuleType, kind: str, says: str) -> None:

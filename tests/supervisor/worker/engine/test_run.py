@@ -11,20 +11,23 @@ import pytest
 
 from supervisor.catalog import options
 from supervisor.command import plan
-from supervisor.errors import CommandNotFound
-from supervisor.worker import lifecycle
-from supervisor.worker.engine.run import Demand, EngineRun
+from supervisor.errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from supervisor.link.journal import Journal
+from supervisor.worker.engine import health
+from supervisor.worker.engine.run import EngineRun, not_spawned
+from supervisor.worker.engine.spawn import spawn
 from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
+from tests.client import PATIENCE
 from tests.processes import CATALOG, FAKE, free_port
 
 
 class Run:
     """A run with the events that it has put."""
 
-    def __init__(self, **env: str) -> None:
-        whole = {
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **env: str) -> None:
+        self.env = {
             "PATH": os.environ["PATH"],
             "VLLM_COMMAND": FAKE,
             "MODEL_NAME": "tiny",
@@ -32,82 +35,104 @@ class Run:
             **env,
         }
         self.launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+        # In a test's process there are children of others, which are nobody's orphans.
+        monkeypatch.setattr(self.launcher.orphans, "end", _nothing_left)
         self.events: list[Event] = []
-        made = plan.make(whole, options.load(CATALOG))
-        demand = Demand(lambda: 0, lambda: 0)
-        self.run = EngineRun(made, whole, self.launcher, self.events.append, demand, first=True)
+        self.plan = plan.make(self.env, options.load(CATALOG))
+
+    async def start(self) -> EngineRun:
+        spawned = await spawn(self.plan, self.env, self.launcher)
+        return EngineRun(
+            self.plan, spawned, self.launcher, Journal(), self.events.append, first=True
+        )
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0.01)
 
-    def close(self) -> None:
-        self.launcher.close()
+
+async def _nothing_left() -> bool:
+    return True
 
 
 async def test_ready_then_ended_then_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Run(FAKE_VLLM="start=0.2")
-    # In a test's process there are children of others, which are nobody's orphans.
-    monkeypatch.setattr(one.launcher.orphans, "end", _nothing_left)
-    await one.run.spawn()
-    assert one.run.doing == "importing"
-    running = asyncio.create_task(one.run.run())
+    one = Run(monkeypatch, FAKE_VLLM="start=0.2")
+    run = await one.start()
+    assert run.doing == "importing"
+    running = asyncio.create_task(run.run())
     await one.until(lambda: bool(one.events))
     assert isinstance(one.events[0], Ready)
-    assert one.events[0].seconds == one.run.phases["engine_start"] > 0.1
-    assert one.run.doing is None
-    pid = one.run.pid
-    assert pid is not None
-    psutil.Process(pid).kill()
+    assert one.events[0].seconds == run.phases["engine_start"] > 0.1
+    assert {"spawn", "imports"} <= set(run.phases)
+    assert run.doing is None
+    assert run.pid is not None
+    psutil.Process(run.pid).kill()
     await running
-    assert one.run.pid is None
+    assert run.pid is None
     kinds = [event for event in one.events if not isinstance(event, Probed)]
     assert kinds[1] == Ended()
     assert isinstance(kinds[2], Exited)
     assert (kinds[2].code, kinds[2].kind, kinds[2].doing) == (-9, "killed", None)
-    one.close()
+    one.launcher.close()
 
 
 async def test_a_start_that_fails_says_why_and_what_it_was_doing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     refused = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
-    one = Run(FAKE_VLLM="exit=2", FAKE_VLLM_LINES=refused)
-    monkeypatch.setattr(one.launcher.orphans, "end", _nothing_left)
-    await one.run.spawn()
-    async with asyncio.timeout(100):
-        await one.run.run()
+    one = Run(monkeypatch, FAKE_VLLM="exit=2", FAKE_VLLM_LINES=refused)
+    async with asyncio.timeout(PATIENCE):
+        await (await one.start()).run()
     assert one.events[0] == Ended()
     (exited,) = one.events[1:]
     assert isinstance(exited, Exited)
     assert (exited.code, exited.final, exited.doing) == (2, True, "importing")
     assert exited.cause.startswith("the engine refused its command line")
-    one.close()
+    one.launcher.close()
 
 
-async def test_a_command_that_is_missing_is_refused() -> None:
-    one = Run(VLLM_COMMAND="/nowhere/vllm")
-    with pytest.raises(CommandNotFound):
-        await one.run.spawn()
-    assert (one.run.pid, one.run.doing, one.events) == (None, None, [])
-    one.close()
+@pytest.mark.parametrize(
+    ("reason", "kind", "final"),
+    [
+        (CommandNotFound("no such file"), "command-not-found", True),
+        (CommandNotExecutable("not executable"), "command-not-executable", True),
+        (SupervisorError("Too many open files"), "unknown", False),
+    ],
+)
+def test_what_could_not_be_spawned_has_ended(
+    reason: SupervisorError, kind: str, final: bool
+) -> None:
+    """What may be had the next time is no final end."""
+    assert not_spawned(reason) == Exited(str(reason), kind, final=final)
 
 
 async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Run(FAKE_VLLM="hang-start ignore-term")
-    monkeypatch.setattr(one.launcher.orphans, "end", _nothing_left)
-    await one.run.spawn()
-    running = asyncio.create_task(one.run.run())
-    one.run.terminate()
+    one = Run(monkeypatch, FAKE_VLLM="hang-start ignore-term")
+    run = await one.start()
+    running = asyncio.create_task(run.run())
+    run.terminate()
     await asyncio.sleep(0)
-    one.run.kill()
-    async with asyncio.timeout(100):
+    run.kill()
+    async with asyncio.timeout(PATIENCE):
         await running
-    assert isinstance(one.events[-1], lifecycle.Exited)
+    assert isinstance(one.events[-1], Exited)
     assert not one.events[-1].left
-    one.close()
+    one.launcher.close()
 
 
-async def _nothing_left() -> bool:
-    return True
+async def test_a_fault_of_a_watch_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would watch the engine any more; the loop hears of it by the task."""
+
+    async def faulty(*_asked: object, **_more: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(health, "watch", faulty)
+    one = Run(monkeypatch)
+    run = await one.start()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(ExceptionGroup) as fault:
+            await run.run()
+    assert fault.group_contains(ZeroDivisionError)
+    run.kill()
+    one.launcher.close()

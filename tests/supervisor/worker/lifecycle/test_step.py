@@ -16,6 +16,7 @@ from supervisor.worker.lifecycle import (
     Event,
     Exited,
     JobsDone,
+    JobTaken,
     NoProxy,
     Phase,
     Probed,
@@ -28,7 +29,7 @@ from supervisor.worker.lifecycle import (
     State,
     Stop,
 )
-from supervisor.worker.lifecycle.state import Process
+from supervisor.worker.lifecycle.parts import Process
 from tests.supervisor.worker.lifecycle.story import (
     CRASH,
     DEAD,
@@ -39,9 +40,11 @@ from tests.supervisor.worker.lifecycle.story import (
     after,
 )
 
+BEGUN = State(Starting(100.0), NoProxy())
+
 
 def test_begins_with_the_engine_and_in_queue_mode_the_proxy() -> None:
-    assert after() == (State(engine=Starting(100.0)), [Action.SPAWN_ENGINE])
+    assert after() == (BEGUN, [Action.SPAWN_ENGINE])
     assert after(proxy=True)[1] == [Action.SPAWN_ENGINE, Action.SPAWN_PROXY]
 
 
@@ -62,9 +65,9 @@ def test_nothing_happens_after_the_end() -> None:
 
 
 EVENTS: list[Event] = [
-    Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobsDone(), ProxyExited(0), ProxyExited(-9),
-    ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(), Probed(healthy=True),
-    Probed(healthy=False), DEAD, Stalled(300.0),
+    Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobTaken(), JobsDone(), ProxyExited(0),
+    ProxyExited(-9), ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(),
+    Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0),
 ]  # fmt: skip
 
 

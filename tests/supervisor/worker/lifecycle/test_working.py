@@ -64,8 +64,11 @@ def test_a_command_that_cannot_be_spawned_ends_with_its_code(kind: str, code: in
 
 
 def test_nothing_is_started_beside_what_cannot_be_killed() -> None:
-    state, actions = after(Ready(), Exited("killed", left=True))
+    state, actions = after(Ready(), Exited("it broke", left=True))
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
+    assert state.history.last_failure is not None
+    assert state.history.last_failure.startswith("the engine's processes cannot be killed")
+    assert state.history.last_failure.endswith("it broke")
 
 
 def test_the_same_words_later_are_a_crash() -> None:
@@ -168,7 +171,8 @@ def test_an_engine_that_stalls_is_killed() -> None:
     state, actions = after(Ready(), Stalled(300.0))
     assert (state.phase, actions) == (Phase.RESTARTING, [Action.KILL_ENGINE])
     assert isinstance(state.engine, Killed)
-    assert "for 300 s" in str(state.engine.why)
+    assert state.engine.why is not None
+    assert "for 300 s" in state.engine.why.words
     assert after(Stalled(300.0))[1] == []
 
 

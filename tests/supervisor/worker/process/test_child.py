@@ -83,10 +83,11 @@ async def test_signals_to_what_has_ended_are_no_error(guard: Guardian) -> None:
 
 
 async def test_what_cannot_be_started_is_named(guard: Guardian, tmp_path: Path) -> None:
-    with pytest.raises(CommandNotFound, match="/nowhere/vllm, or what it is run by, was not found"):
+    missing = "/nowhere/vllm, or the interpreter in its first line, was not found"
+    with pytest.raises(CommandNotFound, match=missing):
         await spawn(guard, "/nowhere/vllm")
     (tmp_path / "vllm").write_text("#!/bin/sh\n")
-    with pytest.raises(CommandNotExecutable, match="may not be run"):
+    with pytest.raises(CommandNotExecutable, match="vllm is not executable"):
         await spawn(guard, str(tmp_path / "vllm"))
 
 

@@ -1,0 +1,6 @@
+"""Short names of ends of an engine that more than people go by. The others stand in `rules`."""
+
+OUT_OF_MEMORY = "out-of-memory"
+#: The engine's command could not be started.
+COMMAND_NOT_FOUND = "command-not-found"
+COMMAND_NOT_EXECUTABLE = "command-not-executable"

@@ -1,0 +1,50 @@
+"""Starts an engine. Little is imported here: the first start waits for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...command import plan as planned
+from ...command.plan import Plan
+from ..process.child import Child
+from ..process.launcher import Launcher
+from . import phases
+from .memory import MemoryWatch
+from .phases import Start
+
+log = logging.getLogger("supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """An engine that has just been started.
+
+    Attributes:
+        child: its process.
+        env: its environment.
+        start: what its log says of its start.
+        killed: what had been killed for memory before it.
+        own_seconds: for how long this process had been running then.
+    """
+
+    child: Child
+    env: Mapping[str, str]
+    start: Start
+    killed: MemoryWatch
+    own_seconds: float
+
+
+async def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned:
+    """Start the engine of `plan`; `env` is the worker's environment.
+
+    Raises:
+        SupervisorError: the system could not.
+    """
+    own = planned.engine_environment(env, plan)
+    start, killed = Start(), MemoryWatch()
+    child = await launcher.spawn((*plan.before, *plan.command), own, "/", observe=start.feed)
+    spawned = Spawned(child, own, start, killed, phases.own_seconds())
+    log.info("engine spawned, pid %d", child.pid)
+    return spawned
