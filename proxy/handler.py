@@ -67,7 +67,10 @@ class Handler:
                 error = await self._engine.why_broken(fault, record.tokens) if begun else fault
                 if as_event:
                     yield error.as_event()
-                raise error from fault.__cause__
+                try:
+                    raise error from fault.__cause__
+                finally:
+                    del error  # or it would hold this frame, and the job with it, in a circle
 
     async def until_given_up(self) -> str:
         """Wait until the supervisor gives the engine up; returns why."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -291,6 +294,46 @@ async def test_silence_ends_a_request(fake_engine: str) -> None:
         for given in (chat(stream=False, hang=True), chat(tokens=9, hang_after=3)):
             _, error = await worker.fail(given)
             assert error.status == 504
+
+
+class Named(str):
+    """Text that a weak reference can watch."""
+
+    __slots__ = ("__weakref__",)
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "refused": {"stream": False, "status": 400},
+    "refused, as an event": {"status": 400},
+    "in the stream": {"tokens": 9, "error_after": 4},
+    "as the first event": {"tokens": 9, "error_after": 0},
+    "cut": {"tokens": 9, "cut_after": 4},
+    "lost twice": {"cut_after": 0},
+}
+
+
+@contextmanager
+def gone_at_once(given: dict[str, Any]) -> Iterator[None]:
+    """Without a garbage collection nothing is left of the job after the block."""
+    given["openai_input"]["messages"][0]["content"] = content = Named("hi")
+    watched = weakref.ref(content)
+    del content
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        given.clear()
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("fake", FAILURES.values(), ids=list(FAILURES))
+async def test_a_failed_job_is_gone_at_once(worker: Worker, fake: dict[str, Any]) -> None:
+    """A garbage collection is rare here, and a request can be large."""
+    given = chat(**fake)
+    with gone_at_once(given):
+        await worker.fail(given)
 
 
 async def test_an_engine_that_is_not_there() -> None:
