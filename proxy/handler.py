@@ -173,10 +173,11 @@ class Handler:
                     record.tokens = waiting.seen
                     text = b"".join(events)
                     self.figures.bytes += len(text)
-                    outputs = _carried(form(events, text), len(text))
+                    batch = form(events, text)
                     if b'"error"' in text and (body := _error_in(events)) is not None:
-                        raise ErrorInStream(sse.status(body), body, tuple(outputs))
-                    for output in outputs:
+                        last = tuple(_parts(batch, len(text)))
+                        raise ErrorInStream(sse.status(body), body, last)
+                    for output in _carried(batch, len(text)):
                         yield output
 
     def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
@@ -192,28 +193,28 @@ class Handler:
 def _carried(batch: Any, size: int) -> Iterator[Any]:
     """`batch`, None for nothing, in parts that the platform carries.
 
-    Only a single event can be larger. Who reads a stream of events puts the parts together again;
-    other forms cannot be parted.
-
     Args:
         batch: what is yielded.
-        size: bytes of the events in it.
+        size: bytes of the events in it. Only a single event can be too large.
 
     Raises:
         AnswerTooLarge: it cannot be parted.
     """
-    if batch is None:
-        return
-    if size <= MOST_BYTES:
-        yield batch
-    elif isinstance(batch, str):
-        most = MOST_BYTES // 4  # characters: each may take four bytes
-        yield from (batch[start : start + most] for start in range(0, len(batch), most))
-    else:
+    if size > MOST_BYTES and not isinstance(batch, str | None):
         raise AnswerTooLarge(
             f"an event of the stream has {size / 1e6:.1f} MB, and the platform carries 1 MB; ask"
             " for less, or set RAW_OPENAI_OUTPUT=1"
         )
+    return _parts(batch, size)
+
+
+def _parts(batch: Any, size: int) -> Iterator[Any]:
+    """`batch`, in parts where it is too large and text: who reads it puts them together again."""
+    if size > MOST_BYTES and isinstance(batch, str):
+        most = MOST_BYTES // 4  # characters: each may take four bytes
+        yield from (batch[start : start + most] for start in range(0, len(batch), most))
+    elif batch is not None:
+        yield batch
 
 
 def _tokens_of(answer: Any) -> int | None:

@@ -8,11 +8,13 @@ import json
 import re
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
 from proxy.engine import Engine
@@ -421,3 +423,115 @@ async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more(
             _, error = await worker.fail(chat(stream=stream))
             assert error.status == 502
             assert asked == 2 * count
+
+
+# --- errors as events of a stream ---
+
+
+CUT = b"CUT"
+
+
+class Says:
+    """An engine that gives these answers, one after the other. `sick` is how many probes fail.
+
+    The connection is cut after an answer that ends in CUT.
+    """
+
+    def __init__(self, *answers: bytes, status: int = 200, sick: int = 0) -> None:
+        self.answers = list(answers)
+        self.status = status
+        self.sick = sick
+        self.probed = asyncio.Event()
+        self.may_tell = asyncio.Event()  # how it is
+        self.may_tell.set()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/health":
+            self.probed.set()
+            await self.may_tell.wait()
+            self.sick -= 1
+            return web.Response(status=200 if self.sick < 0 else 503)
+        await request.read()
+        answer = self.answers.pop(0)
+        response = web.StreamResponse(status=self.status)
+        await response.prepare(request)
+        await response.write(answer.removesuffix(CUT))
+        if answer.endswith(CUT):
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+
+@asynccontextmanager
+async def worker_of(engine: Says, **environment: str) -> AsyncIterator[Worker]:
+    async with (
+        TestServer(engine.handle) as server,
+        Worker(f"http://127.0.0.1:{server.port}", **environment) as worker,
+    ):
+        yield worker
+
+
+def error_event(message: str, code: int) -> bytes:
+    return b"data: %s\n\n" % json.dumps({"error": {"message": message, "code": code}}).encode()
+
+
+TOKEN = b'data: {"choices": [{"index": 0, "delta": {"content": " w0"}}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+CHUNKS = {"RAW_OPENAI_OUTPUT": "0"}
+
+
+@pytest.mark.parametrize("before", [0, 4])
+async def test_an_error_inside_a_stream_of_chunks_is_a_chunk_too(
+    fake_engine: str, before: int
+) -> None:
+    async with Worker(fake_engine, **CHUNKS) as worker:
+        outputs, error = await worker.fail(chat(tokens=9, error_after=before))
+    chunks = [chunk for output in outputs for chunk in output]
+    texts = [chunk["choices"][0]["delta"].get("content") for chunk in chunks[:-1]]
+    assert "".join(text or "" for text in texts) == words(before)
+    assert chunks[-1]["error"]["code"] == error.status == 500
+
+
+@pytest.mark.parametrize("before", [0, 4])
+async def test_an_error_inside_a_native_stream_fails_the_job(worker: Worker, before: int) -> None:
+    """The native form has no place for it; what came before is kept."""
+    fake = {"tokens": 9, "error_after": before}
+    given = {"prompt": "x", "stream": True, "sampling_params": {"fake": fake}}
+    outputs, error = await worker.fail(given)
+    tokens = [piece for output in outputs for piece in output["choices"][0]["tokens"]]
+    assert "".join(tokens) == words(before)
+    assert error.status == 500
+
+
+@pytest.mark.parametrize("environment", [{}, CHUNKS], ids=["events", "chunks"])
+async def test_an_error_event_on_the_second_try_is_told_once(environment: dict[str, str]) -> None:
+    engine = Says(CUT, error_event("boom", 500) + DONE)
+    async with worker_of(engine, **environment) as worker:
+        outputs, error = await worker.fail(chat())
+        assert worker.handler.figures.resent == 1
+    assert (error.status, str(error)) == (500, "boom")
+    assert json.dumps(outputs).count("boom") == 1
+
+
+@pytest.mark.parametrize("environment", [{}, CHUNKS], ids=["events", "chunks"])
+@pytest.mark.parametrize("before", [b"", TOKEN], ids=["first", "later"])
+async def test_an_error_event_of_any_size_is_the_engines_error(
+    environment: dict[str, str], before: bytes
+) -> None:
+    """Not another one that says how large it was."""
+    async with worker_of(
+        Says(before + error_event("z" * 600_000, 400) + DONE), **environment
+    ) as worker:
+        outputs, error = await worker.fail(chat())
+    assert (error.status, len(str(error))) == (400, 600_000)
+    assert json.dumps(outputs).count("z") == 600_000
+
+
+@pytest.mark.parametrize("size", [1, 600_000])
+async def test_an_error_event_of_an_engine_that_is_lost_is_not_told(size: int) -> None:
+    """Another try answers the job."""
+    engine = Says(error_event("z" * size, 500) + DONE, TOKEN + DONE, sick=1)
+    async with worker_of(engine, **CHUNKS) as worker:
+        outputs = await worker.ask(chat())
+        assert worker.handler.figures.resent == 1
+    assert [chunk["choices"][0]["delta"] for chunk in outputs[0]] == [{"content": " w0"}]
