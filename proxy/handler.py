@@ -59,13 +59,13 @@ class Handler:
                     yield self._counted(output, record)
             except JobError as fault:
                 begun = record.first is not None
-                as_event = self._reads_events(request)
                 if isinstance(fault, ErrorInStream):
-                    as_event = False  # it is one already
+                    self._failed(record, fault)
                     for output in fault.last:
                         yield self._counted(output, record)
                 error = await self._engine.why_broken(fault, record.tokens) if begun else fault
-                if as_event:
+                if self._reads_events(request) and not isinstance(fault, ErrorInStream):
+                    self._failed(record, error)
                     yield error.as_event()
                 try:
                     raise error from fault.__cause__
@@ -89,13 +89,12 @@ class Handler:
             yield
             self.figures.answered += 1
         except JobError as reason:
-            record.outcome = f"{reason.status} {reason.type}"
-            self.figures.failed += 1
-            self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
+            self._failed(record, reason)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            record.outcome = "cancelled"
-            self.figures.cancelled += 1
+            if not record.failed:
+                record.outcome = "cancelled"
+                self.figures.cancelled += 1
             raise
         except Exception as fault:
             record.outcome = "500 fault in the worker"
@@ -107,6 +106,14 @@ class Handler:
             log.info("%s", record)
             if self._settings[table.LOG_CONTENT]:
                 log.info("%s", record.content())
+
+    def _failed(self, record: Record, reason: JobError) -> None:
+        """Note that a job fails, once, before anybody hears of it: a stop then changes nothing."""
+        record.outcome = f"{reason.status} {reason.type}"
+        if not record.failed:
+            record.failed = True
+            self.figures.failed += 1
+            self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
 
     def _counted(self, output: Any, record: Record) -> Any:
         record.yielded(output)

@@ -8,7 +8,7 @@ import json
 import re
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from proxy import settings
 from proxy.engine import Engine
 from proxy.errors import JobError
 from proxy.handler import Handler
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 Ask = Callable[..., Any]
@@ -535,3 +536,35 @@ async def test_an_error_event_of_an_engine_that_is_lost_is_not_told(size: int) -
         outputs = await worker.ask(chat())
         assert worker.handler.figures.resent == 1
     assert [chunk["choices"][0]["delta"] for chunk in outputs[0]] == [{"content": " w0"}]
+
+
+# --- a stop while a job fails ---
+
+
+@pytest.mark.parametrize("status", [400, 200], ids=["refused", "in the stream"])
+async def test_a_stop_while_the_error_event_goes_out_leaves_the_job_failed(
+    caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level("INFO", "proxy")
+    event = error_event("boom", 400)
+    answer = event if status == 200 else event.removeprefix(b"data: ")
+    async with worker_of(Says(answer, status=status)) as worker:
+        async with aclosing(worker.handler({"id": "job-1", "input": chat()})) as outputs:
+            assert "boom" in await anext(outputs)
+        figures = worker.handler.figures
+    assert (figures.failed, figures.refused, figures.cancelled, figures.jobs) == (1, 1, 0, 0)
+    assert "job job-1: /v1/chat/completions 400 engine_error, " in caplog.text
+
+
+async def test_a_stop_while_the_engines_loss_is_looked_into_is_a_stop() -> None:
+    engine = Says(TOKEN + CUT)
+    async with asyncio.timeout(PATIENCE), worker_of(engine) as worker:
+        engine.may_tell.clear()
+        task = asyncio.create_task(worker.fail(chat()))
+        await engine.probed.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        engine.may_tell.set()
+        figures = worker.handler.figures
+        assert (figures.failed, figures.cancelled, figures.jobs) == (0, 1, 0)
