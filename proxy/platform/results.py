@@ -96,7 +96,7 @@ class Results:
         done = send.url(self._done_url, stream=True)
         if await send(done, result, _RESULT_WITHIN) or send.status not in _TOO_LARGE:
             return
-        size = len(_encode(result).encode()) / 1e6
+        size = len(_encoded(result)) / 1e6
         error = AnswerTooLarge(
             f"the platform refused the result with status {send.status}; it has {size:.1f} MB, and"
             " the platform's limit is 20 MB"
@@ -107,6 +107,11 @@ class Results:
 def _failed(reason: JobError) -> dict[str, Any]:
     """A failed job as the platform takes it; anything but text it would show as Python's repr."""
     return {"error": reason.as_json()}
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8. A lone surrogate, which UTF-8 has not, is written as JSON's escape for it."""
+    return _encode(body).encode(errors="backslashreplace")
 
 
 class _Sender:
@@ -129,7 +134,7 @@ class _Sender:
 
     async def __call__(self, url: URL, body: Mapping[str, Any], within: float) -> bool:
         """Post `body`, retrying for `within` seconds where that can help; whether it arrived."""
-        data = _encode(body).encode()
+        data = _encoded(body)
         try:
             await self._post(url, data)
         except (_Refused, aiohttp.ClientError, OSError) as reason:  # TimeoutError is an OSError

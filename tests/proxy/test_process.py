@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -167,10 +168,10 @@ def polls(platform: Platform) -> bool:
     return bool(takes) and takes[-1]["status"] is None
 
 
-class _AnswersWithAnError(BaseHTTPRequestHandler):
-    """An engine whose sound answers have a key `error`."""
+class _Says(BaseHTTPRequestHandler):
+    """An engine with one answer."""
 
-    body = json.dumps({"error": "a field of the answer", "x": 1}).encode()
+    body = b""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -186,20 +187,37 @@ class _AnswersWithAnError(BaseHTTPRequestHandler):
     def log_message(self, *_said: object) -> None: ...
 
 
-def test_an_answer_with_a_key_error_is_a_result(platform: Platform, tmp_path: Path) -> None:
-    """The status says whether the engine failed, not what an answer holds."""
-    engine = ThreadingHTTPServer(("127.0.0.1", 0), _AnswersWithAnError)
+@contextmanager
+def engine_that_says(answer: bytes) -> Iterator[str]:
+    """The URL of an engine that gives each request this answer."""
+    handler = type("_SaysThis", (_Says,), {"body": answer})
+    engine = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=engine.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{engine.server_port}"
     try:
-        with Proxy(platform, url, tmp_path / "log"):
-            body = {"model": "tiny", "input": "x"}
-            job = platform.submit({"route": "/pooling", "body": body})
-            found = platform.until(job, "COMPLETED")
-            assert found["output"] == [{"error": "a field of the answer", "x": 1}]
+        yield f"http://127.0.0.1:{engine.server_port}"
     finally:
         engine.shutdown()
         engine.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": "a field of the answer", "x": 1},  # the status says whether the engine failed
+        {"text": "half of a character: \ud83d", "back": "\\\ud800"},  # which UTF-8 has not
+    ],
+    ids=["a key error", "a lone surrogate"],
+)
+def test_an_answer_is_a_result_whatever_is_in_it(
+    platform: Platform, tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    with (
+        engine_that_says(json.dumps(answer).encode()) as url,
+        Proxy(platform, url, tmp_path / "log"),
+    ):
+        job = platform.submit({"route": "/pooling", "body": {"model": "tiny", "input": "x"}})
+        found = platform.until(job, "COMPLETED")
+        assert found["output"] == [answer]
 
 
 #: Starts the proxy as if a new SDK had lost what we build on.
