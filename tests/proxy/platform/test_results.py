@@ -57,7 +57,8 @@ class Worker:
             finally:
                 self.closed += 1
 
-        await self.results.run(self.session, handler, {"id": "job-1", "input": {}})
+        result = await self.results.run(self.session, handler, {"id": "job-1", "input": {}})
+        await self.results.finish(self.session, "job-1", result)
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ async def test_half_of_a_character_arrives(platform: Parts) -> None:
 async def test_a_job_that_is_not_run_is_ended_with_an_error(platform: Parts) -> None:
     seen, worker = platform
     reason = WorkerStopped("stopped")
-    await worker.results.fail(worker.session, "job-1", reason)
+    await worker.results.finish(worker.session, "job-1", results.failed(reason))
     assert seen.taken == {"stream": [], "done": [{"error": reason.as_json()}]}
 
 
