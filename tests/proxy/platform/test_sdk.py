@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ def test_the_pinned_sdk_has_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
     "name",
     [
         "handle_shutdown",
+        "is_alive",
         "kill_worker",
         "get_jobs",
         "run_jobs",
@@ -65,6 +67,18 @@ def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("inspect.getsource", lambda _found: "class JobScaler: ...")
     assert not sdk.install()
     assert rp_scale.JobScaler is original
+
+
+@pytest.mark.parametrize("name", ["concurrency_modifier", "jobs_fetcher", "jobs_handler"])
+def test_an_attribute_of_another_name_leaves_the_sdk_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    original = rp_scale.JobScaler
+    source = inspect.getsource(original).replace(f"self.{name}", f"self.other_{name}")
+    monkeypatch.setattr("inspect.getsource", lambda _found: source)
+    assert not sdk.install()
+    assert rp_scale.JobScaler is original
+    assert f"has no self.{name}" in caplog.text
 
 
 class RunPod:
