@@ -89,7 +89,9 @@ def configuration(
 def in_the_sdks_form(handler: Handler) -> Handler:
     """`handler` for an SDK that runs jobs itself: a failure is the last output, `{"error": ...}`.
 
-    It takes a generator function only, and writes an exception with its traceback into the job.
+    It takes a generator function only, and writes an exception with its traceback into the job. It
+    takes every output with a truthy `error` for a failure, so a sound answer of the engine that has
+    one still fails its job there, with Python's repr of that field.
     """
 
     async def answer(job: Job) -> AsyncGenerator[Any, None]:
