@@ -374,7 +374,7 @@ async def test_a_cancelled_job_frees_the_engine(
                 await forever.wait()
 
     task = asyncio.create_task(job())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while await running(fake_engine) == 0:
             await asyncio.sleep(0.02)
         if when != "before":

@@ -11,6 +11,7 @@ import pytest
 from proxy.platform.intake import Intake, Platform
 from proxy.platform.runner import Runner
 from supervisor.link.report import Inherited
+from tests.client import PATIENCE
 from tests.proxy.platform.fakes import FakeHandler, FakeResults, Job, Reported, job
 
 A_MOMENT = 0.01  # seconds: sooner than a platform that holds a poll answers
@@ -80,7 +81,7 @@ class Parts:
         return ["a"]
 
     async def jobs(self, wanted: int = 1) -> list[Job] | None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             return await self.intake.jobs(self.session, wanted)
 
 
