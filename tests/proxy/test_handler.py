@@ -339,6 +339,16 @@ async def test_a_failed_job_is_gone_at_once(worker: Worker, fake: dict[str, Any]
         await worker.fail(given)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_job_that_finds_a_silent_engine_is_gone_at_once(
+    fake_engine: str, stream: bool
+) -> None:
+    given = chat(stream=stream, hang=True)
+    async with Worker(fake_engine, REQUEST_IDLE_TIMEOUT="0.2") as worker:
+        with gone_at_once(given):
+            await worker.fail(given)
+
+
 async def test_an_engine_that_is_not_there() -> None:
     async with Worker(f"http://127.0.0.1:{free_port()}", ENGINE_WAIT_TIMEOUT="0.3") as worker:
         _, error = await worker.fail(chat(stream=False))
