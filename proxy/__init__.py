@@ -13,7 +13,7 @@
     stream/       an answer's bytes -> batches
     platform/     the RunPod SDK: which jobs are taken, how they end, where outputs go
 
-A job goes `platform.intake`, `platform.runner`, `platform.results`, `handler`, `request.forms`,
-`engine`; a stream comes back `stream.socket`, `stream.sse`, `stream.ramp`, `stream.batches`,
-`handler`, `platform.results`.
+A job goes `platform.intake`, `platform.dispatch`, `platform.runner`, `platform.results`, `handler`,
+`request.forms`, `engine`; a stream comes back `stream.socket`, `stream.sse`, `stream.ramp`,
+`stream.batches`, `handler`, `platform.results`.
 """

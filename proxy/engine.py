@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import httpx
-import tenacity
 
 from proxy import clients
 from proxy.clients import named_errors
@@ -26,7 +28,10 @@ from proxy.stream.socket import Stream
 from proxy.supervision import Supervision
 from supervisor.settings import table
 
+T = TypeVar("T")
+
 _HEALTH_TIMEOUT = 3.0  # seconds
+_PAUSE_FIRST, _PAUSE_MOST = 0.05, 0.5  # seconds before an engine that is away is asked again
 _OK = 200
 _SERVER_ERROR = 500
 
@@ -70,11 +75,10 @@ class Engine:
         """
         body = await self._body(request)
         sent = body if request.method == "POST" else None
-        async for attempt in self._waiting():
-            with attempt, named_errors():
-                response = await self._client(again).http.request(
-                    request.method, request.route, json=sent
-                )
+        http = self._client(again).http
+        response = await self._once_there(
+            lambda: http.request(request.method, request.route, json=sent)
+        )
         if response.status_code != _OK:
             raise EngineRefused(response.status_code, response.content)
         if (size := len(response.content)) > ANSWER_MOST:
@@ -101,11 +105,10 @@ class Engine:
         """
         body = await self._body(request)
         url = self._settings.engine_url + request.route
-        async for attempt in self._waiting():
-            with attempt, named_errors():
-                response = await self._client(again).session.post(
-                    url, json=body, allow_redirects=False
-                )
+        session = self._client(again).session
+        response = await self._once_there(
+            lambda: session.post(url, json=body, allow_redirects=False)
+        )
         try:
             if response.status != _OK:
                 with named_errors():
@@ -161,10 +164,7 @@ class Engine:
         Raises:
             EngineUnavailable: it did not come, or will not; with the cause.
         """
-        async for attempt in self._waiting():
-            with attempt:
-                if not await self._is_healthy():
-                    raise EngineUnavailable("the engine is not ready")
+        await self._once_there(self._see_that_it_is_healthy)
 
     async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
         """The error for an answer that broke off: EngineRestarted if the engine ended, or `fault`.
@@ -194,23 +194,29 @@ class Engine:
             return False
         return answer.status_code == _OK
 
-    def _waiting(self) -> tenacity.AsyncRetrying:
-        """Tries again while there is no engine, unless none will come."""
-        return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(EngineUnavailable),
-            wait=tenacity.wait_exponential_jitter(multiplier=0.05, max=0.5, jitter=0.05),
-            stop=tenacity.stop_after_delay(self._settings[table.ENGINE_WAIT_TIMEOUT]),
-            before_sleep=self._see_that_it_comes,
-            retry_error_callback=self._waited_too_long,
-        )
+    async def _see_that_it_is_healthy(self) -> None:
+        if not await self._is_healthy():
+            raise EngineUnavailable("the engine is not ready")
 
-    async def _see_that_it_comes(self, _state: tenacity.RetryCallState) -> None:
-        standing = await self._supervision.standing()
-        if standing is not None and standing.over:
-            raise EngineUnavailable(standing.words)
+    async def _once_there(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` brings; asked again while there is no engine, unless none will come.
 
-    async def _waited_too_long(self, _state: tenacity.RetryCallState) -> None:
-        standing = await self._supervision.standing()
-        why = "" if standing is None else f"; {standing.words}"
+        By hand: tenacity keeps each error in a circle with its frames, and so with the whole
+        request, until a garbage collection.
+        """
         limit = self._settings[table.ENGINE_WAIT_TIMEOUT]
-        raise EngineUnavailable(f"no engine was ready within {limit:.0f} s{why}")
+        end = time.monotonic() + limit
+        pause = _PAUSE_FIRST
+        while True:
+            with contextlib.suppress(EngineUnavailable), named_errors():
+                return await ask()
+            late = time.monotonic() >= end
+            standing = await self._supervision.standing()
+            if late:
+                why = "" if standing is None else f"; {standing.words}"
+                raise EngineUnavailable(f"no engine was ready within {limit:.0f} s{why}")
+            if standing is not None and standing.over:
+                raise EngineUnavailable(standing.words)
+            jitter = _PAUSE_FIRST * random.random()  # noqa: S311
+            await asyncio.sleep(min(_PAUSE_MOST, pause + jitter))
+            pause = min(_PAUSE_MOST, 2 * pause)

@@ -59,15 +59,18 @@ class Handler:
                     yield self._counted(output, record)
             except JobError as fault:
                 begun = record.first is not None
-                as_event = self._reads_events(request)
                 if isinstance(fault, ErrorInStream):
-                    as_event = False  # it is one already
+                    self._failed(record, fault)
                     for output in fault.last:
                         yield self._counted(output, record)
                 error = await self._engine.why_broken(fault, record.tokens) if begun else fault
-                if as_event:
+                if self._reads_events(request) and not isinstance(fault, ErrorInStream):
+                    self._failed(record, error)
                     yield error.as_event()
-                raise error from fault.__cause__
+                try:
+                    raise error from fault.__cause__
+                finally:
+                    del error  # or it would hold this frame, and the job with it, in a circle
 
     async def until_given_up(self) -> str:
         """Wait until the supervisor gives the engine up; returns why."""
@@ -86,13 +89,12 @@ class Handler:
             yield
             self.figures.answered += 1
         except JobError as reason:
-            record.outcome = f"{reason.status} {reason.type}"
-            self.figures.failed += 1
-            self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
+            self._failed(record, reason)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            record.outcome = "cancelled"
-            self.figures.cancelled += 1
+            if not record.failed:
+                record.outcome = "cancelled"
+                self.figures.cancelled += 1
             raise
         except Exception as fault:
             record.outcome = "500 fault in the worker"
@@ -104,6 +106,14 @@ class Handler:
             log.info("%s", record)
             if self._settings[table.LOG_CONTENT]:
                 log.info("%s", record.content())
+
+    def _failed(self, record: Record, reason: JobError) -> None:
+        """Note that a job fails, once, before anybody hears of it: a stop then changes nothing."""
+        record.outcome = f"{reason.status} {reason.type}"
+        if not record.failed:
+            record.failed = True
+            self.figures.failed += 1
+            self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
 
     def _counted(self, output: Any, record: Record) -> Any:
         record.yielded(output)
@@ -170,10 +180,11 @@ class Handler:
                     record.tokens = waiting.seen
                     text = b"".join(events)
                     self.figures.bytes += len(text)
-                    outputs = _carried(form(events, text), len(text))
+                    batch = form(events, text)
                     if b'"error"' in text and (body := _error_in(events)) is not None:
-                        raise ErrorInStream(sse.status(body), body, tuple(outputs))
-                    for output in outputs:
+                        last = tuple(_parts(batch, len(text)))
+                        raise ErrorInStream(sse.status(body), body, last)
+                    for output in _carried(batch, len(text)):
                         yield output
 
     def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
@@ -189,28 +200,28 @@ class Handler:
 def _carried(batch: Any, size: int) -> Iterator[Any]:
     """`batch`, None for nothing, in parts that the platform carries.
 
-    Only a single event can be larger. Who reads a stream of events puts the parts together again;
-    other forms cannot be parted.
-
     Args:
         batch: what is yielded.
-        size: bytes of the events in it.
+        size: bytes of the events in it. Only a single event can be too large.
 
     Raises:
         AnswerTooLarge: it cannot be parted.
     """
-    if batch is None:
-        return
-    if size <= MOST_BYTES:
-        yield batch
-    elif isinstance(batch, str):
-        most = MOST_BYTES // 4  # characters: each may take four bytes
-        yield from (batch[start : start + most] for start in range(0, len(batch), most))
-    else:
+    if size > MOST_BYTES and not isinstance(batch, str | None):
         raise AnswerTooLarge(
             f"an event of the stream has {size / 1e6:.1f} MB, and the platform carries 1 MB; ask"
             " for less, or set RAW_OPENAI_OUTPUT=1"
         )
+    return _parts(batch, size)
+
+
+def _parts(batch: Any, size: int) -> Iterator[Any]:
+    """`batch`, in parts where it is too large and text: who reads it puts them together again."""
+    if size > MOST_BYTES and isinstance(batch, str):
+        most = MOST_BYTES // 4  # characters: each may take four bytes
+        yield from (batch[start : start + most] for start in range(0, len(batch), most))
+    elif batch is not None:
+        yield batch
 
 
 def _tokens_of(answer: Any) -> int | None:

@@ -14,8 +14,9 @@ _LONGEST = 20_000  # characters of a question or an answer in the log
 class Record:
     """What is known of one job so far.
 
-    `clock` gives seconds and never goes back; `first` is when the first output came, in seconds
-    since the job was taken. With `keep` the record has what was asked and answered, for `content`.
+    `clock` gives seconds and never goes back; `failed` is whether it is certain that the job fails;
+    `first` is when the first output came, in seconds since the job was taken. With `keep` the
+    record has what was asked and answered, for `content`.
     """
 
     job: str
@@ -23,6 +24,7 @@ class Record:
     keep: bool = False
     route: str = "-"
     outcome: str = "200"
+    failed: bool = False
     tokens: int | None = None
     first: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)

@@ -25,6 +25,9 @@ log = logging.getLogger("proxy")
 #: Yields a job's outputs; raises JobError where the job fails.
 Handler = Callable[[dict[str, Any]], AsyncGenerator[Any, None]]
 
+#: How a job ended, as the platform takes it: `{"output": [...]}` or `{"error": TEXT}`.
+Result = Mapping[str, Any]
+
 _PIECE_WITHIN = 60.0  # seconds of trying: somebody waits for the stream
 _RESULT_WITHIN = 300.0  # seconds: the result is all that is left of the job
 _SILENCE = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=30.0)
@@ -61,20 +64,22 @@ class Results:
         handler: Handler,
         job: dict[str, Any],
         begun: Callable[[str], None] = lambda _job: None,
-    ) -> None:
-        """Run `job` and post what it yields, then its result. Nothing of the platform's is raised.
+    ) -> Result:
+        """Run `job` and post what it yields. Nothing of the platform's is raised.
 
         Args:
             session: for the posts.
             handler: answers the job; a JobError ends it as failed.
             job: as the platform gave it.
             begun: is told the job's id before the first output goes to the platform.
+
+        Returns:
+            The result, for `finish`.
         """
         name = str(job["id"])
         send = _Sender(session, name)
         pieces = send.url(self._stream_url, stream=False)
         outputs: list[Any] = []
-        result: dict[str, Any] = {"output": outputs}
         streaming = True
         try:
             async with aclosing(handler(job)) as given:
@@ -85,28 +90,31 @@ class Results:
                     # After a gap nothing more is streamed; the result has it all.
                     streaming = streaming and await send(pieces, {"output": output}, _PIECE_WITHIN)
         except JobError as reason:
-            result = _failed(reason)
-        await self._finish(send, result)
+            return failed(reason)
+        return {"output": outputs}
 
-    async def fail(self, session: aiohttp.ClientSession, job: str, reason: JobError) -> None:
-        """End a job as failed that is not run, or not to its end."""
-        await self._finish(_Sender(session, job), _failed(reason))
-
-    async def _finish(self, send: _Sender, result: Mapping[str, Any]) -> None:
+    async def finish(self, session: aiohttp.ClientSession, job: str, result: Result) -> None:
+        """Tell the platform how a job ended; a result that it finds too large becomes an error."""
+        send = _Sender(session, job)
         done = send.url(self._done_url, stream=True)
         if await send(done, result, _RESULT_WITHIN) or send.status not in _TOO_LARGE:
             return
-        size = len(_encode(result).encode()) / 1e6
+        size = len(_encoded(result)) / 1e6
         error = AnswerTooLarge(
             f"the platform refused the result with status {send.status}; it has {size:.1f} MB, and"
             " the platform's limit is 20 MB"
         )
-        await send(done, _failed(error), _RESULT_WITHIN)
+        await send(done, failed(error), _RESULT_WITHIN)
 
 
-def _failed(reason: JobError) -> dict[str, Any]:
-    """A failed job as the platform takes it; anything but text it would show as Python's repr."""
+def failed(reason: JobError) -> Result:
+    """The result of a failed job; anything but text the platform would show as Python's repr."""
     return {"error": reason.as_json()}
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8. A lone surrogate, which UTF-8 has not, is written as JSON's escape for it."""
+    return _encode(body).encode(errors="backslashreplace")
 
 
 class _Sender:
@@ -129,7 +137,7 @@ class _Sender:
 
     async def __call__(self, url: URL, body: Mapping[str, Any], within: float) -> bool:
         """Post `body`, retrying for `within` seconds where that can help; whether it arrived."""
-        data = _encode(body).encode()
+        data = _encoded(body)
         try:
             await self._post(url, data)
         except (_Refused, aiohttp.ClientError, OSError) as reason:  # TimeoutError is an OSError

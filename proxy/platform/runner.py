@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from proxy.errors import JobError, WorkerStopped
-from proxy.platform.results import Handler, Results
+from proxy.platform.results import Handler, Result, Results, failed
 from supervisor.link.report import Report
 
 log = logging.getLogger("proxy")
@@ -45,29 +45,41 @@ class Runner:
         name = str(job["id"])
         try:
             if name in self._stops:
-                del self._stops[name]
                 log.info("job %s: cancelled before it began", name)
             elif reason := self._lost.pop(name, None) or self._aborted:
-                await self._results.fail(session, name, reason)
+                await self._results.finish(session, name, failed(reason))
             else:
                 await self._run(session, name, job)
         finally:
+            self._stops.pop(name, None)  # a stop is for one job, also one that came too late
             self._report.ended(name)
 
     async def _run(self, session: aiohttp.ClientSession, name: str, job: dict[str, Any]) -> None:
+        try:
+            result = await self._result(session, name, job)
+            # From here on neither a stop nor an abort finds the job: what is told is not cut off.
+            await self._results.finish(session, name, result)
+        except Exception as fault:
+            log.exception("job %s: a fault in the worker itself", name)
+            error = JobError(f"the worker failed on this job: {type(fault).__name__}")
+            await self._results.finish(session, name, failed(error))
+
+    async def _result(
+        self, session: aiohttp.ClientSession, name: str, job: dict[str, Any]
+    ) -> Result:
+        """Run a job, which can be stopped or aborted until it has its result."""
         task = asyncio.current_task()
         if task is not None:
             # Only from here on: a task that is cancelled before its first step tells nobody, and
             # the news that a job has failed must not be cut off.
             self._running[name] = task
         try:
-            await self._results.run(session, self._handler, job, self._report.begun)
+            return await self._results.run(session, self._handler, job, self._report.begun)
         except asyncio.CancelledError:
             if self._aborted is None or task is None:
                 raise
             task.uncancel()
-            self._running.pop(name, None)
-            await self._results.fail(session, name, self._aborted)
+            return failed(self._aborted)
         finally:
             self._running.pop(name, None)
 

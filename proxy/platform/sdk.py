@@ -3,7 +3,7 @@
 At SIGTERM the SDK's scaler stops asking for jobs, but its open poll goes on for up to 90 s, and a
 job that arrives in it is fetched and never run. It looks for new jobs every 0.1 s, forgets a stop
 that comes before its job, and loses a result when its connection breaks. `DrainingScaler` hands all
-of that to `Intake`, `Runner` and `Results`.
+of that to `Intake`, `Dispatcher`, `Runner` and `Results`.
 
 It uses names of the SDK's inside, so `install` looks first whether they are still there, and leaves
 the SDK as it is where they are not.
@@ -23,8 +23,8 @@ from runpod.serverless.modules import rp_http, rp_scale
 
 from proxy.errors import JobError
 from proxy.platform import fitness
+from proxy.platform.dispatch import Dispatcher
 from proxy.platform.intake import Intake, Job, Platform
-from proxy.platform.race import unless
 from proxy.platform.results import Handler, Results
 from proxy.platform.runner import Runner
 from supervisor.link import handover
@@ -89,7 +89,9 @@ def configuration(
 def in_the_sdks_form(handler: Handler) -> Handler:
     """`handler` for an SDK that runs jobs itself: a failure is the last output, `{"error": ...}`.
 
-    It takes a generator function only, and writes an exception with its traceback into the job.
+    It takes a generator function only, and writes an exception with its traceback into the job. It
+    takes every output with a truthy `error` for a failure, so a sound answer of the engine that has
+    one still fails its job there, with Python's repr of that field.
     """
 
     async def answer(job: Job) -> AsyncGenerator[Any, None]:
@@ -125,6 +127,7 @@ def _missing() -> str | None:
     scaler = rp_scale.JobScaler
     for name in (
         "handle_shutdown",
+        "is_alive",
         "kill_worker",
         "get_jobs",
         "run_jobs",
@@ -143,6 +146,7 @@ def _missing() -> str | None:
         "self.stop_signals_fetcher(session)",
         "await self.stop_job(job_id)",
         "self.jobs_handler(session, self.config, job)",
+        "self.concurrency_modifier = concurrency_modifier",
         "self.jobs_queue = asyncio.Queue(maxsize=self.current_concurrency)",
         "await self.jobs_queue.put(job)",
     ):
@@ -192,17 +196,14 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
 
     async def run_jobs(self, session: aiohttp.ClientSession) -> None:
         """Begin each job when it arrives; the SDK itself looks for new ones every 0.1 s."""
-        tasks: set[asyncio.Task[None]] = set()
-        while self.is_alive() or not self.jobs_queue.empty():
-            if len(tasks) >= self.current_concurrency:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            job = await unless(self.intake.until_over(), self.jobs_queue.get())
-            if job is not None:
-                task = asyncio.create_task(self.handle_job(session, job))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        dispatcher = Dispatcher(
+            self.jobs_queue.get,
+            lambda job: self.handle_job(session, job),
+            self.current_concurrency,
+        )
+        await dispatcher.until(
+            self.intake.until_over, lambda: self.is_alive() or not self.jobs_queue.empty()
+        )
 
     def handle_shutdown(self, signum: int, frame: object) -> None:
         """Begin to drain; the second time, end every job. A signal handler: it wakes the loop."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from proxy.clients import named_errors
 
@@ -13,10 +14,12 @@ _READ_MOST = 32 * 1024  # bytes in one read of a socket; a larger buffer costs m
 
 
 class Stream:
-    """The body of one answer, as bytes."""
+    """The body of one answer, as bytes. The engine is silent for as long as the request allows."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        protocol = self._protocol()
+        self._silence = None if protocol is None else protocol.read_timeout  # seconds
 
     @property
     def ended(self) -> bool:
@@ -29,9 +32,9 @@ class Stream:
         Raises:
             StreamBroken: the connection ended before the answer did.
         """
-        transport = self._transport()
-        if transport is not None:
-            self._take_from_kernel(transport)
+        protocol = self._protocol()
+        if protocol is not None and protocol.transport is not None:
+            self._take_from_kernel(protocol.transport)
         with named_errors():
             data = self._response.content.read_nowait()
         if data:
@@ -45,8 +48,9 @@ class Stream:
             StreamBroken: the connection ended before the answer did.
             EngineSilent: nothing came for REQUEST_IDLE_TIMEOUT.
         """
-        if (transport := self._transport()) is not None:
-            transport.resume_reading()
+        if (protocol := self._protocol()) is not None and protocol.transport is not None:
+            _measure_silence(protocol, self._silence)
+            protocol.transport.resume_reading()
         with named_errors():
             data = await self._response.content.readany()
         self._leave_unread()
@@ -62,10 +66,12 @@ class Stream:
         Also because aiohttp, once it has seen the end of a connection that breaks off, no longer
         gives out what came before.
         """
-        if not self.ended and (transport := self._transport()) is not None:
+        protocol = None if self.ended else self._protocol()
+        if protocol is not None and protocol.transport is not None:
             # The transport, not aiohttp's protocol: that would stop its parser too, in the middle
             # of what it has, and the rest would come out only with the next bytes of the socket.
-            transport.pause_reading()
+            protocol.transport.pause_reading()
+            _measure_silence(protocol, None)
 
     def _take_from_kernel(self, transport: asyncio.ReadTransport) -> None:
         """Hand aiohttp's parser what the paused socket has gathered, in one piece.
@@ -93,8 +99,19 @@ class Stream:
                 transport.resume_reading()
                 return
 
-    def _transport(self) -> asyncio.ReadTransport | None:
+    def _protocol(self) -> ResponseHandler | None:
         """None once the answer is complete and its connection back in the pool, or closed."""
         connection = self._response.connection
-        transport = None if connection is None else connection.transport
-        return None if transport is None or transport.is_closing() else transport
+        protocol = None if connection is None else connection.protocol
+        return protocol if protocol is not None and protocol.is_connected() else None
+
+
+def _measure_silence(protocol: ResponseHandler, most: float | None) -> None:
+    """Let the answer fail after so many seconds without a byte; None stops the clock.
+
+    It runs only while somebody waits for bytes: a reader that is held up, as by a platform that
+    stalls, says nothing of the engine.
+    """
+    if protocol.read_timeout != most:
+        protocol.read_timeout = most
+        protocol.start_timeout()  # with None it only ends the one that runs

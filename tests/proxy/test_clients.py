@@ -12,6 +12,7 @@ import pytest
 from proxy import clients, settings
 from proxy.clients import Client, named_errors
 from proxy.errors import ConnectionLost, EngineSilent, EngineUnavailable, JobError, StreamBroken
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
@@ -63,8 +64,9 @@ async def test_the_same_loss_has_the_same_name(
     says: bytes | None, expected: type[JobError], stream: bool
 ) -> None:
     """Whichever library saw it: one for streams, one for the rest."""
-    async with engine(says) as (url, _), asyncio.timeout(60):
-        found = settings.read({"ENGINE_URL": url, "REQUEST_IDLE_TIMEOUT": "0.2"})
+    async with engine(says) as (url, _), asyncio.timeout(PATIENCE):
+        silence = 0.2 if says is None else PATIENCE
+        found = settings.read({"ENGINE_URL": url, "REQUEST_IDLE_TIMEOUT": str(silence)})
         client = clients.pooled(found, {})
         with pytest.raises(JobError) as caught:
             await (by_aiohttp(client, url) if stream else by_httpx(client))
@@ -92,7 +94,7 @@ def test_other_errors_are_left_as_they_are() -> None:
 async def test_only_a_pooled_client_uses_a_connection_again(
     make: Callable[..., Client], expected: int
 ) -> None:
-    async with engine(WHOLE) as (url, connections), asyncio.timeout(60):
+    async with engine(WHOLE) as (url, connections), asyncio.timeout(PATIENCE):
         client = make(settings.read({"ENGINE_URL": url}), {})
         for _ in range(3):
             await by_aiohttp(client, url)

@@ -23,6 +23,7 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.request.forms import Request
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 
@@ -57,7 +58,7 @@ Parts = tuple[Machine, Engine]
 @asynccontextmanager
 async def engine(**environment: str) -> AsyncIterator[Parts]:
     machine = Machine()
-    async with TestServer(machine.handle) as server, asyncio.timeout(60):
+    async with TestServer(machine.handle) as server, asyncio.timeout(PATIENCE):
         url = f"http://127.0.0.1:{server.port}"
         one = Engine(settings.read({"ENGINE_URL": url, "CONTROL_URL": url, **environment}))
         yield machine, one

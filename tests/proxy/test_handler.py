@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
 from proxy.engine import Engine
 from proxy.errors import JobError
 from proxy.handler import Handler
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 Ask = Callable[..., Any]
@@ -293,6 +299,56 @@ async def test_silence_ends_a_request(fake_engine: str) -> None:
             assert error.status == 504
 
 
+class Named(str):
+    """Text that a weak reference can watch."""
+
+    __slots__ = ("__weakref__",)
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "refused": {"stream": False, "status": 400},
+    "refused, as an event": {"status": 400},
+    "in the stream": {"tokens": 9, "error_after": 4},
+    "as the first event": {"tokens": 9, "error_after": 0},
+    "cut": {"tokens": 9, "cut_after": 4},
+    "lost twice": {"cut_after": 0},
+}
+
+
+@contextmanager
+def gone_at_once(given: dict[str, Any]) -> Iterator[None]:
+    """Without a garbage collection nothing is left of the job after the block."""
+    given["openai_input"]["messages"][0]["content"] = content = Named("hi")
+    watched = weakref.ref(content)
+    del content
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        given.clear()
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("fake", FAILURES.values(), ids=list(FAILURES))
+async def test_a_failed_job_is_gone_at_once(worker: Worker, fake: dict[str, Any]) -> None:
+    """A garbage collection is rare here, and a request can be large."""
+    given = chat(**fake)
+    with gone_at_once(given):
+        await worker.fail(given)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_job_that_finds_a_silent_engine_is_gone_at_once(
+    fake_engine: str, stream: bool
+) -> None:
+    given = chat(stream=stream, hang=True)
+    async with Worker(fake_engine, REQUEST_IDLE_TIMEOUT="0.2") as worker:
+        with gone_at_once(given):
+            await worker.fail(given)
+
+
 async def test_an_engine_that_is_not_there() -> None:
     async with Worker(f"http://127.0.0.1:{free_port()}", ENGINE_WAIT_TIMEOUT="0.3") as worker:
         _, error = await worker.fail(chat(stream=False))
@@ -328,7 +384,7 @@ async def test_a_cancelled_job_frees_the_engine(
                 await forever.wait()
 
     task = asyncio.create_task(job())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while await running(fake_engine) == 0:
             await asyncio.sleep(0.02)
         if when != "before":
@@ -378,3 +434,147 @@ async def test_a_connection_that_is_lost_before_the_answer_is_tried_once_more(
             _, error = await worker.fail(chat(stream=stream))
             assert error.status == 502
             assert asked == 2 * count
+
+
+# --- errors as events of a stream ---
+
+
+CUT = b"CUT"
+
+
+class Says:
+    """An engine that gives these answers, one after the other. `sick` is how many probes fail.
+
+    The connection is cut after an answer that ends in CUT.
+    """
+
+    def __init__(self, *answers: bytes, status: int = 200, sick: int = 0) -> None:
+        self.answers = list(answers)
+        self.status = status
+        self.sick = sick
+        self.probed = asyncio.Event()
+        self.may_tell = asyncio.Event()  # how it is
+        self.may_tell.set()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/health":
+            self.probed.set()
+            await self.may_tell.wait()
+            self.sick -= 1
+            return web.Response(status=200 if self.sick < 0 else 503)
+        await request.read()
+        answer = self.answers.pop(0)
+        response = web.StreamResponse(status=self.status)
+        await response.prepare(request)
+        await response.write(answer.removesuffix(CUT))
+        if answer.endswith(CUT):
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+
+@asynccontextmanager
+async def worker_of(engine: Says, **environment: str) -> AsyncIterator[Worker]:
+    async with (
+        TestServer(engine.handle) as server,
+        Worker(f"http://127.0.0.1:{server.port}", **environment) as worker,
+    ):
+        yield worker
+
+
+def error_event(message: str, code: int) -> bytes:
+    return b"data: %s\n\n" % json.dumps({"error": {"message": message, "code": code}}).encode()
+
+
+TOKEN = b'data: {"choices": [{"index": 0, "delta": {"content": " w0"}}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+CHUNKS = {"RAW_OPENAI_OUTPUT": "0"}
+
+
+@pytest.mark.parametrize("before", [0, 4])
+async def test_an_error_inside_a_stream_of_chunks_is_a_chunk_too(
+    fake_engine: str, before: int
+) -> None:
+    async with Worker(fake_engine, **CHUNKS) as worker:
+        outputs, error = await worker.fail(chat(tokens=9, error_after=before))
+    chunks = [chunk for output in outputs for chunk in output]
+    texts = [chunk["choices"][0]["delta"].get("content") for chunk in chunks[:-1]]
+    assert "".join(text or "" for text in texts) == words(before)
+    assert chunks[-1]["error"]["code"] == error.status == 500
+
+
+@pytest.mark.parametrize("before", [0, 4])
+async def test_an_error_inside_a_native_stream_fails_the_job(worker: Worker, before: int) -> None:
+    """The native form has no place for it; what came before is kept."""
+    fake = {"tokens": 9, "error_after": before}
+    given = {"prompt": "x", "stream": True, "sampling_params": {"fake": fake}}
+    outputs, error = await worker.fail(given)
+    tokens = [piece for output in outputs for piece in output["choices"][0]["tokens"]]
+    assert "".join(tokens) == words(before)
+    assert error.status == 500
+
+
+@pytest.mark.parametrize("environment", [{}, CHUNKS], ids=["events", "chunks"])
+async def test_an_error_event_on_the_second_try_is_told_once(environment: dict[str, str]) -> None:
+    engine = Says(CUT, error_event("boom", 500) + DONE)
+    async with worker_of(engine, **environment) as worker:
+        outputs, error = await worker.fail(chat())
+        assert worker.handler.figures.resent == 1
+    assert (error.status, str(error)) == (500, "boom")
+    assert json.dumps(outputs).count("boom") == 1
+
+
+@pytest.mark.parametrize("environment", [{}, CHUNKS], ids=["events", "chunks"])
+@pytest.mark.parametrize("before", [b"", TOKEN], ids=["first", "later"])
+async def test_an_error_event_of_any_size_is_the_engines_error(
+    environment: dict[str, str], before: bytes
+) -> None:
+    """Not another one that says how large it was."""
+    async with worker_of(
+        Says(before + error_event("z" * 600_000, 400) + DONE), **environment
+    ) as worker:
+        outputs, error = await worker.fail(chat())
+    assert (error.status, len(str(error))) == (400, 600_000)
+    assert json.dumps(outputs).count("z") == 600_000
+
+
+@pytest.mark.parametrize("size", [1, 600_000])
+async def test_an_error_event_of_an_engine_that_is_lost_is_not_told(size: int) -> None:
+    """Another try answers the job."""
+    engine = Says(error_event("z" * size, 500) + DONE, TOKEN + DONE, sick=1)
+    async with worker_of(engine, **CHUNKS) as worker:
+        outputs = await worker.ask(chat())
+        assert worker.handler.figures.resent == 1
+    assert [chunk["choices"][0]["delta"] for chunk in outputs[0]] == [{"content": " w0"}]
+
+
+# --- a stop while a job fails ---
+
+
+@pytest.mark.parametrize("status", [400, 200], ids=["refused", "in the stream"])
+async def test_a_stop_while_the_error_event_goes_out_leaves_the_job_failed(
+    caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level("INFO", "proxy")
+    event = error_event("boom", 400)
+    answer = event if status == 200 else event.removeprefix(b"data: ")
+    async with worker_of(Says(answer, status=status)) as worker:
+        async with aclosing(worker.handler({"id": "job-1", "input": chat()})) as outputs:
+            assert "boom" in await anext(outputs)
+        figures = worker.handler.figures
+    assert (figures.failed, figures.refused, figures.cancelled, figures.jobs) == (1, 1, 0, 0)
+    assert "job job-1: /v1/chat/completions 400 engine_error, " in caplog.text
+
+
+async def test_a_stop_while_the_engines_loss_is_looked_into_is_a_stop() -> None:
+    engine = Says(TOKEN + CUT)
+    async with asyncio.timeout(PATIENCE), worker_of(engine) as worker:
+        engine.may_tell.clear()
+        task = asyncio.create_task(worker.fail(chat()))
+        await engine.probed.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        engine.may_tell.set()
+        figures = worker.handler.figures
+        assert (figures.failed, figures.cancelled, figures.jobs) == (0, 1, 0)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from tests import client
+from tests.client import PATIENCE
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.processes import ROOT, until
@@ -52,7 +54,7 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         try:
-            until(lambda: "taking jobs" in self.log.read_text(), 60, "a proxy that takes jobs")
+            until(lambda: "taking jobs" in self.log.read_text(), what="a proxy that takes jobs")
         except AssertionError:
             self.__exit__()
             raise
@@ -62,7 +64,7 @@ class Proxy:
         for process in psutil.Process(self.process.pid).children() if self.alive else ():
             process.kill()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     @property
     def alive(self) -> bool:
@@ -70,7 +72,7 @@ class Proxy:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def size(self) -> tuple[float, int]:
         """Resident memory in MB, and open descriptors."""
@@ -92,38 +94,33 @@ def stream(**fake: Any) -> dict[str, Any]:
 #: What a job is doing when it is cancelled; the platform is slow to take outputs in the last one.
 STAGES: list[dict[str, Any]] = [
     {"hang": True},  # no headers yet
-    {"first_token_s": 60},  # headers, no token
+    {"first_token_s": 100_000},  # headers, no token
     {"tokens": 100_000, "rate": 100},  # in mid-stream
     {"tokens": 100_000, "rate": 100, "big": 200_000},  # while a batch is posted
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_two_hundred_cancelled_jobs_leave_nothing(
     platform: Platform, fake_engine: str, tmp_path: Path
 ) -> None:
-    """Each is cancelled where it stands; the engine is free at once, and the proxy as it was."""
+    """Each is cancelled where it stands; the engine is free, and the proxy as it was."""
     with Proxy(platform, fake_engine, tmp_path / "log") as proxy:
         sizes = []
-        slowest = 0.0
         for number in range(200 // AT_ONCE):
             stage = STAGES[number % len(STAGES)]
             if "big" in stage:
                 platform.fault(path="job-stream", delay_ms=500, times=AT_ONCE * 4)
             jobs = [platform.submit(stream(**stage)) for _ in range(AT_ONCE + 2)]
-            until(lambda: client.running(fake_engine) == AT_ONCE, 60, "every place taken")
+            until(lambda: client.running(fake_engine) == AT_ONCE, what="every place taken")
             for job in jobs[AT_ONCE:]:  # the two that wait
                 platform.cancel(job)
-            began = time.monotonic()
             for job in jobs:
                 platform.cancel(job)
-            until(lambda: client.running(fake_engine) == 0, 60, "the engine's rest")
-            slowest = max(slowest, time.monotonic() - began)
+            # None of them would come to an end by itself within the time that is waited.
+            until(lambda: client.running(fake_engine) == 0, what="the engine's rest")
             platform.no_faults()
             sizes.append(proxy.size())
-        print(f"slowest: {slowest:.2f} s")
-        assert slowest < 10
         done = platform.submit({"prompt": "x"})
         platform.until(done, "COMPLETED")
         (early_mb, early_files), (late_mb, late_files) = sizes[3], sizes[-1]
@@ -135,7 +132,6 @@ def test_two_hundred_cancelled_jobs_leave_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 def test_no_job_is_lost_between_the_platform_and_a_worker_that_stops(
     fake_engine: str, tmp_path: Path
 ) -> None:
@@ -147,7 +143,7 @@ def test_no_job_is_lost_between_the_platform_and_a_worker_that_stops(
         jobs: list[str] = []
         for number, offset in enumerate([0.1, 0.3, 0.5]):
             with Proxy(platform, fake_engine, tmp_path / f"log-{number}") as proxy:
-                until(lambda: polls(platform), 30, "an open poll")
+                until(lambda: polls(platform), what="an open poll")
                 jobs += [platform.submit(stream(tokens=5, rate=20)) for _ in range(3)]
                 time.sleep(offset)  # a moment of the poll, which is what is tried
                 assert proxy.stop() == 0
@@ -167,10 +163,10 @@ def polls(platform: Platform) -> bool:
     return bool(takes) and takes[-1]["status"] is None
 
 
-class _AnswersWithAnError(BaseHTTPRequestHandler):
-    """An engine whose sound answers have a key `error`."""
+class _Says(BaseHTTPRequestHandler):
+    """An engine with one answer."""
 
-    body = json.dumps({"error": "a field of the answer", "x": 1}).encode()
+    body = b""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -186,20 +182,37 @@ class _AnswersWithAnError(BaseHTTPRequestHandler):
     def log_message(self, *_said: object) -> None: ...
 
 
-def test_an_answer_with_a_key_error_is_a_result(platform: Platform, tmp_path: Path) -> None:
-    """The status says whether the engine failed, not what an answer holds."""
-    engine = ThreadingHTTPServer(("127.0.0.1", 0), _AnswersWithAnError)
+@contextmanager
+def engine_that_says(answer: bytes) -> Iterator[str]:
+    """The URL of an engine that gives each request this answer."""
+    handler = type("_SaysThis", (_Says,), {"body": answer})
+    engine = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=engine.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{engine.server_port}"
     try:
-        with Proxy(platform, url, tmp_path / "log"):
-            body = {"model": "tiny", "input": "x"}
-            job = platform.submit({"route": "/pooling", "body": body})
-            found = platform.until(job, "COMPLETED")
-            assert found["output"] == [{"error": "a field of the answer", "x": 1}]
+        yield f"http://127.0.0.1:{engine.server_port}"
     finally:
         engine.shutdown()
         engine.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": "a field of the answer", "x": 1},  # the status says whether the engine failed
+        {"text": "half of a character: \ud83d", "back": "\\\ud800"},  # which UTF-8 has not
+    ],
+    ids=["a key error", "a lone surrogate"],
+)
+def test_an_answer_is_a_result_whatever_is_in_it(
+    platform: Platform, tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    with (
+        engine_that_says(json.dumps(answer).encode()) as url,
+        Proxy(platform, url, tmp_path / "log"),
+    ):
+        job = platform.submit({"route": "/pooling", "body": {"model": "tiny", "input": "x"}})
+        found = platform.until(job, "COMPLETED")
+        assert found["output"] == [answer]
 
 
 #: Starts the proxy as if a new SDK had lost what we build on.
@@ -218,9 +231,9 @@ def test_with_another_sdk_its_own_way_is_used(
         found = platform.until(platform.submit(stream(tokens=5, rate=50)), "COMPLETED")
         assert "".join(found["output"]).count('"text"') == 5
         job = platform.submit(stream(tokens=100_000, rate=100))
-        until(lambda: platform.job(job)["posts"], 30, "the first batch")
+        until(lambda: platform.job(job)["posts"], what="the first batch")
         platform.cancel(job)
-        until(lambda: client.running(fake_engine) == 0, 30, "the engine's rest")
+        until(lambda: client.running(fake_engine) == 0, what="the engine's rest")
         failed = platform.until(platform.submit({}), "FAILED")
         assert json.loads(failed["error"])["code"] == 400
         assert "has no self.jobs_fetcher(session, jobs_needed)" in proxy.log.read_text()

@@ -12,6 +12,7 @@ from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy.supervision import Supervision
 from supervisor.link.standing import Standing
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 READY = {"state": "READY", "restarts": 0, "engine_pid": 7}
@@ -35,7 +36,7 @@ class Supervisor:
 
 @asynccontextmanager
 async def asking(supervisor: Supervisor) -> AsyncIterator[Supervision]:
-    async with TestServer(supervisor.handle) as server, asyncio.timeout(60):
+    async with TestServer(supervisor.handle) as server, asyncio.timeout(PATIENCE):
         one = Supervision(f"http://127.0.0.1:{server.port}")
         yield one
         await one.close()

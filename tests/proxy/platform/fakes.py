@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import aiohttp
 
-from proxy.errors import JobError
-from proxy.platform.results import Handler, Results
+from proxy.platform.results import Handler, Result, Results
 from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal, read_some
 from supervisor.link.report import Report
@@ -47,12 +47,16 @@ class FakeHandler:
 
 
 class FakeResults(Results):
-    """Takes down how each job ended. To tell of a failure takes until `heard` is set."""
+    """Takes down how each job ended. To tell of it takes until `heard` is set.
+
+    `faults` are what `run` and `finish` raise, once each.
+    """
 
     def __init__(self) -> None:
         super().__init__("", "")
         self.answered: list[str] = []
-        self.failed: dict[str, JobError] = {}
+        self.failed: dict[str, dict[str, Any]] = {}
+        self.faults: dict[str, Exception] = {}
         self.telling = asyncio.Event()
         self.heard = asyncio.Event()
         self.heard.set()
@@ -63,17 +67,24 @@ class FakeResults(Results):
         handler: Handler,
         job: Job,
         begun: Callable[[str], None] = lambda _job: None,
-    ) -> None:
+    ) -> Result:
         del session
         async for _output in handler(job):
             begun(job["id"])
-        self.answered.append(job["id"])
+        if "run" in self.faults:
+            raise self.faults.pop("run")
+        return {"output": []}
 
-    async def fail(self, session: aiohttp.ClientSession, job: str, reason: JobError) -> None:
+    async def finish(self, session: aiohttp.ClientSession, job: str, result: Result) -> None:
         del session
         self.telling.set()
         await self.heard.wait()
-        self.failed[job] = reason
+        if "finish" in self.faults:
+            raise self.faults.pop("finish")
+        if "error" in result:
+            self.failed[job] = json.loads(result["error"])
+        else:
+            self.answered.append(job)
 
 
 class Reported:

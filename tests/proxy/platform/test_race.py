@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from proxy.platform.race import unless
+from tests.client import PATIENCE
 
 
 async def test_work_that_is_done_first_gives_its_result() -> None:
@@ -29,7 +30,7 @@ async def test_work_is_cancelled_at_the_end() -> None:
             raise
         return "never"
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         assert await unless(end.wait(), work()) is None
     assert cancelled == [True]
 
@@ -46,7 +47,7 @@ async def test_a_result_that_still_arrives_counts() -> None:
             return "arrived"
         return "never"
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         assert await unless(end.wait(), work()) == "arrived"
 
 
@@ -70,7 +71,7 @@ async def test_who_waits_can_be_cancelled() -> None:
             cancelled.set()
 
     task = asyncio.create_task(unless(asyncio.Event().wait(), work()))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await working.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

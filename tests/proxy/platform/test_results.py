@@ -57,7 +57,8 @@ class Worker:
             finally:
                 self.closed += 1
 
-        await self.results.run(self.session, handler, {"id": "job-1", "input": {}})
+        result = await self.results.run(self.session, handler, {"id": "job-1", "input": {}})
+        await self.results.finish(self.session, "job-1", result)
 
 
 @pytest.fixture
@@ -101,10 +102,22 @@ async def test_an_output_with_a_key_error_is_a_result(platform: Parts) -> None:
     assert seen.taken["done"] == [{"output": [{"error": "a field", "x": 1}]}]
 
 
+async def test_half_of_a_character_arrives(platform: Parts) -> None:
+    """An engine's JSON can hold a lone surrogate, which UTF-8 has not."""
+    seen, worker = platform
+    outputs = ["a \ud83d", {"b": "\\\ud800"}]
+    await worker.run(*outputs)
+    assert seen.taken["stream"] == [{"output": output} for output in outputs]
+    assert seen.taken["done"] == [{"output": outputs}]
+    await worker.run(InvalidInput("\udfff", "input"))
+    error = json.loads(seen.taken["done"][-1]["error"])
+    assert error["message"] == "\udfff"
+
+
 async def test_a_job_that_is_not_run_is_ended_with_an_error(platform: Parts) -> None:
     seen, worker = platform
     reason = WorkerStopped("stopped")
-    await worker.results.fail(worker.session, "job-1", reason)
+    await worker.results.finish(worker.session, "job-1", results.failed(reason))
     assert seen.taken == {"stream": [], "done": [{"error": reason.as_json()}]}
 
 

@@ -89,7 +89,8 @@ async def test_an_abort_ends_each_job_with_an_error(parts: Parts) -> None:
     await running
     await parts.begin("b")
     assert list(parts.results.failed) == ["a", "b"]
-    assert all(isinstance(reason, WorkerStopped) for reason in parts.results.failed.values())
+    stopped = "the worker was stopped before this job was done; send it again"
+    assert {error["message"] for error in parts.results.failed.values()} == {stopped}
     assert parts.handler.begun == ["a"]
     assert parts.in_hand == 0
 
@@ -102,13 +103,15 @@ async def test_a_job_that_is_aborted_before_its_first_step_is_told(parts: Parts)
     assert parts.handler.begun == []
 
 
-@pytest.mark.parametrize("why", ["lost", "aborted"])
+@pytest.mark.parametrize("why", ["lost", "aborted", "answered"])
 async def test_what_is_being_told_is_not_cut_off(parts: Parts, why: str) -> None:
     """Neither by a stop nor by an abort: the supervisor hears that the job has ended."""
     parts.results.heard.clear()
     if why == "lost":
         parts.runner.lose("a", WorkerStopped("lost"))
     telling = parts.begin("a")
+    if why == "answered":
+        parts.handler.go.set()
     if why == "aborted":
         await parts.handler.at_work.wait()
         parts.runner.abort()
@@ -117,7 +120,8 @@ async def test_what_is_being_told_is_not_cut_off(parts: Parts, why: str) -> None
     parts.runner.abort()
     parts.results.heard.set()
     await telling
-    assert list(parts.results.failed) == ["a"]
+    assert [*parts.results.failed, *parts.results.answered] == ["a"], "once"
+    assert bool(parts.results.answered) is (why == "answered")
     assert parts.in_hand == 0
 
 
@@ -125,6 +129,34 @@ async def test_a_lost_job_is_told_once(parts: Parts) -> None:
     parts.handler.go.set()
     parts.runner.lose("a", WorkerStopped("lost"))
     await parts.begin("a")
-    assert str(parts.results.failed["a"]) == "lost"
+    assert parts.results.failed["a"]["message"] == "lost"
     await parts.begin("a")
     assert parts.results.answered == ["a"]
+
+
+async def test_a_stop_that_comes_too_late_is_for_no_other_job(parts: Parts) -> None:
+    """Of the same name, that is: one that the platform sends once more."""
+    parts.results.heard.clear()
+    parts.handler.go.set()
+    telling = parts.begin("a")
+    await parts.results.telling.wait()
+    parts.runner.stop("a")
+    parts.results.heard.set()
+    await telling
+    await parts.begin("a")
+    assert parts.results.answered == ["a", "a"]
+
+
+@pytest.mark.parametrize("where", ["run", "finish"])
+async def test_whatever_goes_wrong_the_platform_hears_of_it(
+    parts: Parts, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    parts.handler.go.set()
+    parts.results.faults[where] = ZeroDivisionError("of the proxy")
+    await parts.begin("a")
+    message = "the worker failed on this job: ZeroDivisionError"
+    assert parts.results.failed["a"]["message"] == message
+    assert [record.getMessage() for record in caplog.records] == [
+        "job a: a fault in the worker itself"
+    ]
+    assert parts.in_hand == 0

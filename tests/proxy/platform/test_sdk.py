@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from runpod.serverless.modules import rp_http, rp_job, rp_scale
 from proxy.errors import InvalidInput
 from proxy.platform import sdk
 from supervisor.link import handover
+from tests.client import PATIENCE
 from tests.proxy.platform.fakes import FakeHandler, Job, Reported, job
 
 
@@ -31,6 +33,7 @@ def test_the_pinned_sdk_has_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
     "name",
     [
         "handle_shutdown",
+        "is_alive",
         "kill_worker",
         "get_jobs",
         "run_jobs",
@@ -65,6 +68,18 @@ def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("inspect.getsource", lambda _found: "class JobScaler: ...")
     assert not sdk.install()
     assert rp_scale.JobScaler is original
+
+
+@pytest.mark.parametrize("name", ["concurrency_modifier", "jobs_fetcher", "jobs_handler"])
+def test_an_attribute_of_another_name_leaves_the_sdk_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    original = rp_scale.JobScaler
+    source = inspect.getsource(original).replace(f"self.{name}", f"self.other_{name}")
+    monkeypatch.setattr("inspect.getsource", lambda _found: source)
+    assert not sdk.install()
+    assert rp_scale.JobScaler is original
+    assert f"has no self.{name}" in caplog.text
 
 
 class RunPod:
@@ -117,7 +132,7 @@ async def parts(monkeypatch: pytest.MonkeyPatch, reported: Reported) -> AsyncIte
 async def test_jobs_come_from_the_platform_and_go_back_to_it(parts: Scaler) -> None:
     """From the first poll to a stop: the SDK's loops, our policy."""
     running = asyncio.create_task(parts.scaler.run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await parts.runpod.jobs.put(job("a"))
         await parts.handler.at_work.wait()
         parts.scaler.handle_shutdown(signal.SIGTERM, None)
@@ -133,7 +148,7 @@ async def test_jobs_come_from_the_platform_and_go_back_to_it(parts: Scaler) -> N
 @pytest.mark.parametrize("how", ["two stops", "an abort"])
 async def test_jobs_in_hand_are_ended_by_a_signal(parts: Scaler, how: str) -> None:
     running = asyncio.create_task(parts.scaler.run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await parts.runpod.jobs.put(job("a"))
         await parts.handler.at_work.wait()
         if how == "an abort":
@@ -147,7 +162,7 @@ async def test_jobs_in_hand_are_ended_by_a_signal(parts: Scaler, how: str) -> No
 
 async def test_a_stop_of_the_platforms_ends_its_job_alone(parts: Scaler) -> None:
     running = asyncio.create_task(parts.scaler.run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await parts.runpod.stops.put("b")  # before it has come
         while parts.runpod.polls_for_stops < 2:
             await asyncio.sleep(0.01)
@@ -181,7 +196,7 @@ async def test_a_job_that_is_aborted_before_its_first_step_is_told(
     scaler.job_progress.add(job("a"))
     await scaler.jobs_queue.put(job("a"))
     running = asyncio.create_task(scaler.run_jobs(session))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not scaler.jobs_queue.empty():
             await asyncio.sleep(0)
         scaler.intake.abort()

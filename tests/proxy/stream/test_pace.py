@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack, suppress
 
 from proxy.stream.pace import Pace
+from tests.client import PATIENCE
 
 
 def test_the_budget_follows_the_streams_that_run() -> None:
@@ -54,7 +55,7 @@ async def test_nobody_wakes_early_and_streams_wake_together() -> None:
     # Within one tick of 5 ms, some way off.
     tick = 0.005 * (int(time.monotonic() / 0.005) + 20)
     tasks = [asyncio.create_task(one(tick + share * 0.005)) for share in (0.1, 0.5, 0.9)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not all(task.done() for task in tasks):
             turn += 1
             await asyncio.sleep(0)
@@ -69,6 +70,6 @@ async def test_one_that_is_cancelled_holds_nobody_up() -> None:
     stays = asyncio.create_task(pace.until(when))
     await asyncio.sleep(0)
     gone.cancel()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await stays
     assert gone.cancelled()

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from proxy.errors import StreamBroken
+from proxy.errors import EngineSilent, StreamBroken
 from proxy.stream.socket import Stream
+from tests.client import PATIENCE
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -23,8 +24,11 @@ def chunk(data: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def answered(serve: Serve) -> AsyncIterator[Stream]:
-    """The body of one answer, whose head is written and whose rest is up to `serve`."""
+async def answered(serve: Serve, silence: float | None = None) -> AsyncIterator[Stream]:
+    """The body of one answer, whose head is written and whose rest is up to `serve`.
+
+    The client calls the server silent after `silence` seconds.
+    """
     ended = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +42,12 @@ async def answered(serve: Serve) -> AsyncIterator[Stream]:
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with asyncio.timeout(60), server, aiohttp.ClientSession() as session:
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=silence)
+    async with (
+        asyncio.timeout(PATIENCE),
+        server,
+        aiohttp.ClientSession(timeout=timeout) as session,
+    ):
         async with session.get(url) as response:
             yield Stream(response)
         await ended.wait()
@@ -143,6 +152,49 @@ async def test_between_looks_the_socket_is_not_read(by: str) -> None:
         taken += len(stream.ready())
         assert taken < size / 4
         stream.close()
+
+
+SILENCE = 0.2  # seconds
+
+
+@pytest.mark.parametrize("by", ["read", "ready"])
+@pytest.mark.parametrize("output", [1, 2, 3, 10, 20])
+async def test_a_reader_that_is_held_up_does_not_make_the_engine_silent(
+    output: int, by: str
+) -> None:
+    """The engine sends on while the platform stalls; nobody reads, so nothing is missed."""
+    served: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        served.set_result(writer)
+        await over.wait()
+
+    async with answered(serve, SILENCE) as stream:
+        writer = await served
+        for _ in range(output):
+            writer.write(chunk(b"one"))  # is there before anybody waits for it
+            assert await (stream.read() if by == "read" else until_there(stream)) == b"one"
+        writer.write(chunk(b"meanwhile") + END)
+        await asyncio.sleep(2.5 * SILENCE)  # the stall is what is tried
+        assert await whole(stream) == b"meanwhile"
+        over.set()
+
+
+@pytest.mark.parametrize("by", ["read", "ready"])
+async def test_an_engine_that_is_silent_while_somebody_waits_is_named(by: str) -> None:
+    """Also after something came, however that was read."""
+    over = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(chunk(b"one"))
+        await over.wait()
+
+    async with answered(serve, SILENCE) as stream:
+        assert await (stream.read() if by == "read" else until_there(stream)) == b"one"
+        with pytest.raises(EngineSilent):
+            await stream.read()
+        over.set()
 
 
 async def test_a_stream_that_is_closed_ends_the_request() -> None:
