@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 import os
 import sys
@@ -35,6 +36,9 @@ def main() -> int:
         The exit code: 0 after a stop, 78 for a setting that cannot be carried out, 130 after
         SIGINT before the first job.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a job asks may hold half a character, and LOG_CONTENT writes it down.
+        sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stdout,

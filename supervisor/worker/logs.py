@@ -43,7 +43,7 @@ class LogSink:
     def write_line(self, text: str) -> None:
         """Hand over one line of ours; it begins a line even where the engine left one open."""
         before = b"\n" if self._line_open else b""
-        self.write(before + text.encode() + b"\n")
+        self.write(before + text.encode(errors="backslashreplace") + b"\n")
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written, `timeout` seconds at most; whether it is."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from proxy import settings
 from proxy.__main__ import for_the_sdk
+from tests.client import PATIENCE
+from tests.processes import ROOT
 
 DEFAULTS = {
     "RUNPOD_LOG_LEVEL": "WARN",
@@ -29,3 +35,13 @@ def test_a_machine_that_was_fit_is_not_checked_again() -> None:
     env = {"RUNPOD_SKIP_GPU_CHECK": "false", "FITNESS_CHECKS": "none", "RUNPOD_LOG_LEVEL": "INFO"}
     expected = {**DEFAULTS, "RUNPOD_LOG_LEVEL": "INFO"}
     assert for_the_sdk(env, settings.read(env)) == expected
+
+
+def test_bytes_that_are_no_text_are_no_traceback() -> None:
+    env = {**os.environb, b"MAX_CONCURRENCY": b"\xff"}
+    done = subprocess.run(
+        [sys.executable, "-m", "proxy"], cwd=ROOT, env=env, capture_output=True, timeout=PATIENCE
+    )
+    assert done.returncode == 78
+    assert rb"MAX_CONCURRENCY=\udcff is not a whole number" in done.stdout
+    assert done.stderr == b""

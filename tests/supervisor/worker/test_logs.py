@@ -25,11 +25,11 @@ def test_our_lines_begin_a_line(pipe: tuple[int, int]) -> None:
     sink = LogSink(pipe[1])
     sink.write(b"no newline")
     handler = SinkHandler(sink)
-    handler.emit(logging.makeLogRecord({"msg": "ours", "levelname": "INFO"}))
+    handler.emit(logging.makeLogRecord({"msg": "ours \udcff", "levelname": "INFO"}))
     sink.flush(PATIENCE)
     first, second, rest = os.read(pipe[0], 1000).split(b"\n")
     assert (first, rest) == (b"no newline", b"")
-    assert second.endswith(b"INFO supervisor: ours")
+    assert second.endswith(rb"INFO supervisor: ours \udcff"), "what is no text is shown as bytes"
 
 
 def test_a_reader_that_sleeps_makes_nobody_wait(pipe: tuple[int, int]) -> None:
