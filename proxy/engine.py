@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -74,10 +75,9 @@ class Engine:
             AnswerTooLarge: the platform would refuse the answer.
         """
         body = await self._body(request)
-        sent = body if request.method == "POST" else None
         http = self._client(again).http
         response = await self._once_there(
-            lambda: http.request(request.method, request.route, json=sent)
+            lambda: http.request(request.method, request.route, content=body)
         )
         if response.status_code != _OK:
             raise EngineRefused(response.status_code, response.content)
@@ -107,7 +107,7 @@ class Engine:
         url = self._settings.engine_url + request.route
         session = self._client(again).session
         response = await self._once_there(
-            lambda: session.post(url, json=body, allow_redirects=False)
+            lambda: session.post(url, data=body, allow_redirects=False)
         )
         try:
             if response.status != _OK:
@@ -134,11 +134,17 @@ class Engine:
     def _client(self, again: bool) -> clients.Client:
         return self._fresh if again else self._pooled
 
-    async def _body(self, request: Request) -> Mapping[str, Any]:
-        """The body, with the served model where the caller named none."""
-        if request.method == "POST" and not request.body.get("model"):
-            return {**request.body, "model": await self._served_model()}
-        return request.body
+    async def _body(self, request: Request) -> bytes | None:
+        """The body as JSON, with the served model where the caller named none.
+
+        In ASCII, so that a lone surrogate arrives as the caller wrote it.
+        """
+        if request.method != "POST":
+            return None
+        body: Mapping[str, Any] = request.body
+        if not body.get("model"):
+            body = {**body, "model": await self._served_model()}
+        return json.dumps(body).encode()
 
     async def _served_model(self) -> str:
         if self._model is None:

@@ -51,6 +51,8 @@ def _variable(line: bytes) -> tuple[str, str] | None:
         return None
     if _EXPORT.fullmatch(name):
         raise ValueError("`export` is for a shell; leave it out and write NAME=VALUE")
+    if not name:
+        raise ValueError("no name stands before the =; write NAME=VALUE")
     if any(character.isspace() for character in name):
         raise ValueError("white space stands before the =; write NAME=VALUE without any")
     return name, value.removesuffix("\r")

@@ -25,6 +25,11 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
+def is_ours(host: str) -> bool:
+    """Whether `host` is an address of this machine, on which somebody can listen."""
+    return is_free(host, 0)
+
+
 def connections(port: int) -> int:
     """How many connections somebody has to what listens on `port` here."""
     count = 0

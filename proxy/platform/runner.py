@@ -51,7 +51,7 @@ class Runner:
             else:
                 await self._run(session, name, job)
         finally:
-            self._stops.pop(name, None)  # a stop is for one job, also one that came too late
+            self._stops.pop(name, None)  # of one that came while its result went out
             self._report.ended(name)
 
     async def _run(self, session: aiohttp.ClientSession, name: str, job: dict[str, Any]) -> None:

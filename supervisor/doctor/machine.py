@@ -25,7 +25,8 @@ _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does
 def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     """Every line of the report on a start of `made`, in the order of a start."""
     engine, facts = _engine(made, env)
-    folder = weights_folder(made.value("--download-dir"), {**env, **made.engine_env})
+    own = {**env, **made.engine_env}
+    folder = weights_folder(made.value("--download-dir"), own, made.download)
     model = made.model or table.MODEL_NAME.written(env)
     return [
         *engine,

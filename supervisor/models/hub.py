@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .placement import Name
+from .placement import Download, Name
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
@@ -27,14 +27,20 @@ def hub_cache(env: Mapping[str, str]) -> Path:
     return Path(said("HF_HOME") or caches / "huggingface") / "hub"
 
 
-def weights_folder(download_dir: str | None, env: Mapping[str, str]) -> Path:
-    """Where vLLM puts the weights that it downloads.
+def weights_folder(
+    download_dir: str | None, env: Mapping[str, str], ours: Download | None = None
+) -> Path:
+    """Where the weights go that are downloaded.
 
     Args:
-        download_dir: what its command says for --download-dir; None or empty for nothing.
+        download_dir: what the command says for --download-dir; None or empty for nothing. The
+            engine runs in `/`.
         env: the engine's.
+        ours: what is fetched before vLLM starts, in its place.
     """
-    return Path(download_dir) if download_dir else hub_cache(env)
+    if ours is not None:
+        return Path(ours.folder)
+    return Path("/", download_dir) if download_dir else hub_cache(env)
 
 
 def cached(hub: Path, name: Name, revision: str) -> Path | None:

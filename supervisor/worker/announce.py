@@ -7,6 +7,7 @@ import logging
 
 from .lifecycle import (
     BackingOff,
+    DrainingJobs,
     Event,
     ExitCode,
     Exited,
@@ -37,7 +38,7 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
         policy: the times that are told.
         now: the time on the clock of the state's deadlines, in seconds.
     """
-    end = _end(before, after, policy)
+    end = _end(before, after, policy, now)
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
     return end + _engine(before, event, after, policy, now) + _proxy(event, after, now)
@@ -101,13 +102,12 @@ def _ended(event: ProxyExited) -> str:
     return f"ended with code {event.code} and {event.jobs} jobs in hand{why}"
 
 
-def _end(before: State, after: State, policy: Policy) -> list[Line]:
+def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
     if after.phase is before.phase:
         return []
     match after.phase:
         case Phase.DRAINING:
-            drain = f"stopping: jobs in hand have {policy.drain_timeout:.0f} s"
-            return [(logging.INFO, drain)]
+            return [(logging.INFO, _stopping(after, policy, now))]
         case Phase.STOPPED:
             return [(logging.INFO, "stopped")]
         case Phase.FAILED:
@@ -115,3 +115,12 @@ def _end(before: State, after: State, policy: Policy) -> list[Line]:
             cause = after.history.last_failure
             return [(logging.ERROR, f"giving up with exit code {int(code)}: {cause}")]
     return []
+
+
+def _stopping(after: State, policy: Policy, now: float) -> str:
+    match after.end, after.engine:
+        case DrainingJobs(until=until), _:
+            return f"stopping: jobs in hand have {until - now:.0f} s"
+        case _, Leaving():
+            return f"stopping: requests in hand have {policy.drain_timeout:.0f} s"
+    return "stopping"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import math
+import os
 
 from aiohttp import web
 
 from .. import ports
 from ..errors import SupervisorError
+from ..settings import table
 from ..settings.mode import Mode
 from ..settings.read import Settings
 from .lifecycle import Phase
@@ -39,14 +42,19 @@ async def serve(status: Status, settings: Settings) -> web.AppRunner:
     await runner.setup()
     try:
         await web.TCPSite(runner, host, settings.control_port).start()
-    except OSError:
+    except OSError as reason:
         await runner.cleanup()
-        port = settings.control_port
-        raise SupervisorError(
-            f"the control port {port} is taken by {ports.owner(port)};"
-            " set PORT_HEALTH to a free one"
-        ) from None
+        raise SupervisorError(_refusal(host, settings.control_port, reason)) from None
     return runner
+
+
+def _refusal(host: str, port: int, reason: OSError) -> str:
+    if reason.errno == errno.EADDRINUSE:
+        taken = f"the control port {port} is taken by {ports.owner(port)}"
+        return f"{taken}; set {table.PORT_HEALTH.name} to a free one"
+    why = os.strerror(reason.errno) if reason.errno else str(reason)
+    remedy = f"set {table.CONTROL_HOST.name} to an address of this machine"
+    return f"the control port cannot listen on {host}, port {port}: {why}; {remedy}"
 
 
 def _application(status: Status, *, only_ping_outside: bool) -> web.Application:

@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import ports
 from ..errors import ConfigurationError
 from ..files import write_whole
+from ..settings import table
 from ..settings.read import Settings
 
 
@@ -28,9 +29,15 @@ def check_ports(settings: Settings) -> None:
     """Refuse a port that somebody listens on already: vLLM would share it with them.
 
     Raises:
-        ConfigurationError: one is taken; with its owner.
+        ConfigurationError: one is taken, with its owner, or its address is not ours.
     """
     for name, host, number in settings.listening:
+        if not ports.is_ours(host):
+            raise ConfigurationError(
+                f"{host} is not an address of this machine, so that nothing can listen on its port"
+                f" {number}; correct {table.CONTROL_HOST.name}, or --host in"
+                f" {table.VLLM_EXTRA_ARGS.name}"
+            )
         if not ports.is_free(host, number):
             raise ConfigurationError(
                 f"port {number} is taken by {ports.owner(number)};"

@@ -97,13 +97,10 @@ class ProxyRun:
         left = self._journal.left()
         if left:
             log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
-        loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as descriptors:
             reports, child = await self._spawn(left, descriptors)
             self._child = child
             self._tell_what_is_owed()
-            loop.add_reader(reports, self._take_report, reports)
-            descriptors.callback(loop.remove_reader, reports)
             try:
                 code = await child.wait()
             finally:
@@ -115,11 +112,15 @@ class ProxyRun:
 
     async def _spawn(self, left: bytes, descriptors: contextlib.ExitStack) -> tuple[int, Child]:
         """The descriptor of its reports, closed with `descriptors`, and its process."""
+        loop = asyncio.get_running_loop()
         ours, its = os.pipe()
         descriptors.callback(os.close, ours)
         with contextlib.ExitStack() as handed:
             handed.callback(os.close, its)
             os.set_blocking(ours, False)
+            # Before the spawn: what fails here leaves no proxy that nobody hears.
+            loop.add_reader(ours, self._take_report, ours)
+            descriptors.callback(loop.remove_reader, ours)
             with contextlib.suppress(OSError):  # a small pipe will do
                 fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
             jobs = _memory_file(left)
@@ -151,14 +152,15 @@ class ProxyRun:
                 self._child.tell(self._owed.pop())
 
     def _environment(self) -> dict[str, str]:
-        settings = self._plan.settings
-        env = {**self._env, **self._plan.engine_env}  # a key that was moved from the command line
+        settings, plan = self._plan.settings, self._plan
+        env = {**self._env, **plan.engine_env}  # a key that was moved from the command line
+        folder = weights_folder(plan.value("--download-dir"), env, plan.download)
         return {
             **env,
             table.ENGINE_URL.name: settings.engine_url,
             table.CONTROL_URL.name: settings.control_url,
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
-            handover.MODELS_FOLDER: str(weights_folder(self._plan.value("--download-dir"), env)),
+            handover.MODELS_FOLDER: str(folder),
         }
 
     def _fitness_checks(self) -> list[str]:

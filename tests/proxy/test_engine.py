@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -161,3 +162,17 @@ async def test_an_engine_that_does_not_say_its_version() -> None:
     async with engine() as (machine, one):
         machine.version = 404
         assert await one.version() is None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_half_a_character_arrives_as_the_caller_wrote_it(stream: bool) -> None:
+    """In one piece and as a stream: JSON may hold what UTF-8 may not."""
+    async with engine() as (_, one):
+        asked = Request("POST", "/v1/completions", {"model": "m", "prompt": "half \ud83d"})
+        if stream:
+            async with one.stream(asked) as body:
+                text = await body.read()
+            answer = json.loads(text)
+        else:
+            answer = await one.answer(asked)
+    assert answer["asked"]["prompt"] == "half \ud83d"

@@ -29,6 +29,7 @@ def test_the_mark_of_windows_editors_is_no_part_of_a_name(tmp_path: Path) -> Non
         (b"A=b\nI=\xff\n", "line 2: these bytes are not UTF-8; save the file as UTF-8"),
         (b"A=b\n\nexport MAX_MODEL_LEN=8k\n", "line 3: `export` is for a shell; leave it out"),
         (b"HF TOKEN=hf_secret123\n", "line 1: white space stands before the =; write NAME=VALUE"),
+        (b"=b\n", "line 1: no name stands before the =; write NAME=VALUE"),
         (b"A =b\n", "line 1: white space stands before the =; write NAME=VALUE"),
         ("A=b\n".encode("utf-16"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),
         ("A=b\n".encode("utf-16-le"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),

@@ -28,6 +28,8 @@ def test_a_port_that_is_listened_on_is_not_free_even_if_it_could_be_shared(taken
 
 def test_an_address_that_this_machine_does_not_have_is_not_free() -> None:
     assert not ports.is_free("192.0.2.1", free_port())
+    assert not ports.is_ours("192.0.2.1")
+    assert ports.is_ours("127.0.0.1")
 
 
 def test_the_owner_has_a_name_and_a_number(taken: int) -> None:

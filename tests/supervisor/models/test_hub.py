@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.models.hub import cached, hub_cache, weights_folder
-from supervisor.models.placement import Name
+from supervisor.models.placement import Download, Name
 
 SHARDED = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
 
@@ -98,3 +98,10 @@ def test_where_the_cache_is(env: dict[str, str], folder: str) -> None:
 
 def test_weights_go_where_the_command_says() -> None:
     assert weights_folder("/d", {"HF_HUB_CACHE": "/new"}) == Path("/d")
+
+
+def test_weights_go_where_the_engine_or_our_own_download_puts_them() -> None:
+    """The engine runs in `/`."""
+    ours = Download(Name("org/many", "small"), "", "/volume/models/org--many@main")
+    assert weights_folder("models", {}) == Path("/models")
+    assert weights_folder("/d", {}, ours) == Path("/volume/models/org--many@main")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -36,18 +37,18 @@ LATE = (
 CRASHED = "restarting the engine in 1.0 s (failure 1 of at most 1, exit code 1): it broke; mend it"
 
 
-def log(*events: Event, proxy: bool = False) -> list[str]:
+def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[str]:
     """The lines about all these events, one second apart."""
     now = 0.0
-    state, _ = lifecycle.begin(POLICY, now, proxy=proxy)
+    state, _ = lifecycle.begin(policy, now, proxy=proxy)
     said: list[str] = []
     for event in events:
         now += 1.0
         if isinstance(event, Due) and state.due is not None:
             now = max(now, state.due)
         before = state
-        state, _ = lifecycle.step(before, event, POLICY, now)
-        said += [line for _, line in announce.lines(before, event, state, POLICY, now)]
+        state, _ = lifecycle.step(before, event, policy, now)
+        said += [line for _, line in announce.lines(before, event, state, policy, now)]
     return said
 
 
@@ -91,7 +92,7 @@ def log(*events: Event, proxy: bool = False) -> list[str]:
                 CRASHED,
             ],
         ),
-        ((Stop(), Exited("killed")), ["stopping: jobs in hand have 60 s", "stopped"]),
+        ((Stop(), Exited("killed")), ["stopping", "stopped"]),
     ],
 )
 def test_a_cause_is_said_once(events: tuple[Event, ...], lines: list[str]) -> None:
@@ -152,3 +153,11 @@ def test_no_sequence_of_events_says_an_end_of_the_engine_twice(
     assert backing_off <= ends
     assert kills <= sum(isinstance(event, Stalled | Probed | Due) for event in events)
     assert sum("giving up" in line for line in said) <= 1
+
+
+def test_a_stop_tells_the_time_that_there_is() -> None:
+    """None for an engine that is not ready; what the proxy has to tell its jobs takes little."""
+    assert log(Stop(), proxy=True) == ["stopping: jobs in hand have 10 s"]
+    assert log(Ready(1.0), Stop())[1:] == ["stopping: jobs in hand have 60 s"]
+    own = replace(POLICY, engine_drains_itself=True)
+    assert log(Ready(1.0), Stop(), policy=own)[1:] == ["stopping: requests in hand have 60 s"]

@@ -78,3 +78,9 @@ async def test_a_taken_port_is_an_error() -> None:
         settings, _ = read({"PORT_HEALTH": port})
         with pytest.raises(SupervisorError, match=f"the control port {port} is taken by process"):
             await control.serve(status, settings)
+
+
+async def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(SupervisorError, match="set CONTROL_HOST to an address of this machine"):
+        async with served(CONTROL_HOST="203.0.113.7"):
+            pass

@@ -36,6 +36,14 @@ def test_ports() -> None:
     assert str(refused.value).endswith("; end it or set PORT_HEALTH to a free port")
 
 
+def test_an_address_of_another_machine() -> None:
+    env = {"CONTROL_HOST": "203.0.113.7", "VLLM_PORT": str(free_port())}
+    with pytest.raises(
+        ConfigurationError, match=r"203\.0\.113\.7 is not an address of this machine"
+    ):
+        preflight.check_ports(planning.settings(env))
+
+
 def test_files(tmp_path: Path) -> None:
     preflight.write({str(tmp_path / "a" / "template"): "{{ messages }}"})
     assert (tmp_path / "a" / "template").read_text() == "{{ messages }}"
