@@ -1,10 +1,15 @@
-"""Writes files whole or not at all."""
+"""Writes files whole or not at all, and finds where a folder will be."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
 from pathlib import Path
+
+
+def existing(path: Path) -> Path:
+    """`path`, or the nearest of the folders above it that is there: whose disk will hold it."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
 
 
 def write_whole(path: Path, text: str) -> None:

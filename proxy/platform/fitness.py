@@ -20,6 +20,7 @@ import psutil
 from runpod.serverless.modules import rp_fitness
 
 from proxy.settings import FITNESS_CHECKS, MODELS_FOLDER, Settings
+from supervisor.files import existing
 from supervisor.link.handover import Check
 from supervisor.link.standing import Standing
 from supervisor.models.hub import hub_cache
@@ -146,7 +147,7 @@ def disk(env: Mapping[str, str], folder: Path) -> None:
 
     RUNPOD_MIN_DISK_PERCENT sets how much; 0 turns it off.
     """
-    place = _existing(folder)
+    place = existing(folder)
     usage = shutil.disk_usage(place)
     share = _number(env, "RUNPOD_MIN_DISK_PERCENT")
     least = _LEAST_DISK if share is None else usage.total / 1e9 * share / 100
@@ -184,7 +185,3 @@ def _number(env: Mapping[str, str], name: str) -> float | None:
         return float(env[name])
     except (KeyError, ValueError):
         return None
-
-
-def _existing(path: Path) -> Path:
-    return next(place for place in (path, *path.absolute().parents) if place.exists())

@@ -13,6 +13,7 @@ from .. import ports
 from ..catalog import store
 from ..command.plan import Plan
 from ..errors import SupervisorError
+from ..files import existing
 from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table
@@ -31,7 +32,7 @@ def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     return [
         *engine,
         *_configuration(made),
-        *judge(facts, model, disk=(str(folder), _free(folder))),
+        *judge(facts, model, disk=(str(folder), shutil.disk_usage(existing(folder)).free)),
         *(_port(name, host, number) for name, host, number in made.settings.listening),
     ]
 
@@ -83,13 +84,6 @@ def _configuration(made: Plan) -> list[Line]:
         for fault in made.findings.errors
     ]
     return bad or [Line("settings", Verdict.GOOD, "all of them are valid")]
-
-
-def _free(folder: Path) -> int:
-    """The bytes that are free where a folder is, or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
 
 
 def _port(name: str, host: str, number: int) -> Line:

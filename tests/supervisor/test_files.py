@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all; a folder to come has a place already."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.files import write_whole
+from supervisor.files import existing, write_whole
 
 
 def test_it_is_written_with_its_folders_for_all_to_read(tmp_path: Path) -> None:
@@ -35,3 +35,12 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"exists|directory"):
         write_whole(tmp_path / "file" / "below", "text")
+
+
+def test_a_folder_to_come_will_be_where_the_nearest_above_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert existing(tmp_path) == tmp_path
+    assert existing(tmp_path / "a" / "b") == tmp_path
+    assert existing(Path("a/b")) == tmp_path

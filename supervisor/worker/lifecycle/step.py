@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import ending, working
+from .ending import Step
 from .events import Action, Event
 from .parts import (
     DrainingJobs,
@@ -15,8 +16,6 @@ from .parts import (
 )
 from .policy import Policy
 from .state import State
-
-Step = tuple[State, tuple[Action, ...]]
 
 
 def begin(policy: Policy, now: float, *, proxy: bool) -> Step:
