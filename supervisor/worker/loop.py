@@ -23,7 +23,7 @@ from ..settings import table
 from ..settings.mode import Mode
 from . import announce, lifecycle
 from .engine.run import EngineRun, not_spawned
-from .engine.spawn import Spawned, spawn
+from .engine.spawn import Spawned, try_spawn
 from .lifecycle import Action, Event, ExitCode, Policy, ProxyRunning
 from .process import orphans
 from .process.launcher import Launcher
@@ -155,7 +155,7 @@ class Worker:
     async def _act(self, action: Action) -> None:
         match action:
             case Action.SPAWN_ENGINE:
-                await self._spawn_engine()
+                self._watch_engine(await try_spawn(self._plan, self._env, self._launcher))
             case Action.TERMINATE_ENGINE if self._engine is not None:
                 self._engine.terminate()
             case Action.KILL_ENGINE if self._engine is not None:
@@ -170,13 +170,6 @@ class Worker:
                 self._proxy.kill()
             case Action.EXIT:
                 self._finished = True
-
-    async def _spawn_engine(self) -> None:
-        try:
-            spawned: Spawned | SupervisorError = await spawn(self._plan, self._env, self._launcher)
-        except SupervisorError as reason:
-            spawned = reason
-        self._watch_engine(spawned)
 
     def _watch_engine(self, spawned: Spawned | SupervisorError) -> None:
         put = self._events.put_nowait

@@ -19,7 +19,7 @@ from ..executable import executable
 from ..models.placement import Download
 from ..settings import table
 from . import preflight
-from .engine.spawn import Spawned, spawn
+from .engine.spawn import try_spawn
 from .logs import LogSink, SinkHandler
 from .process.launcher import Launcher
 
@@ -64,10 +64,7 @@ async def _serve(made: Plan, env: Mapping[str, str], sink: LogSink) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
     launcher = Launcher(sink)
-    try:
-        first: Spawned | SupervisorError = await spawn(made, env, launcher)
-    except SupervisorError as reason:
-        first = reason
+    first = await try_spawn(made, env, launcher)
     from .loop import Worker
 
     return await Worker(made, env, launcher, first).run(stops)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...command import plan as planned
 from ...command.plan import Plan
+from ...errors import SupervisorError
 from ..process.child import Child
 from ..process.launcher import Launcher
 from . import phases
@@ -34,6 +35,16 @@ class Spawned:
     start: Start
     killed: MemoryWatch
     own_seconds: float
+
+
+async def try_spawn(
+    plan: Plan, env: Mapping[str, str], launcher: Launcher
+) -> Spawned | SupervisorError:
+    """As `spawn`, with the error as a value: a failed start is an event of the worker's life."""
+    try:
+        return await spawn(plan, env, launcher)
+    except SupervisorError as reason:
+        return reason
 
 
 async def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned:

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.command import plan
 from supervisor.errors import CommandNotFound
-from supervisor.worker.engine.spawn import spawn
+from supervisor.worker.engine.spawn import spawn, try_spawn
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
 
@@ -32,7 +32,9 @@ async def test_it_runs_in_its_own_environment_and_its_log_is_read() -> None:
 
 async def test_a_command_that_is_missing_is_refused() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    missing = plan.make({"VLLM_COMMAND": "/nowhere/vllm"}, None)
     with pytest.raises(CommandNotFound):
-        await spawn(plan.make({"VLLM_COMMAND": "/nowhere/vllm"}, None), {}, launcher)
+        await spawn(missing, {}, launcher)
+    assert isinstance(await try_spawn(missing, {}, launcher), CommandNotFound)
     assert not launcher.children
     launcher.close()
