@@ -7,7 +7,7 @@
     handler       one job: from its input to its outputs
     engine        sends requests, waits for an engine that is away; `clients` are its HTTP sessions
     supervision   what the supervisor says of the engine
-    errors        what a job can fail with
+    errors        what a job can fail with; `engine_error` reads what the engine says
     job_log       a job's line in the log
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches

@@ -37,6 +37,8 @@ PURE = (
     "proxy.stream.sse",
     "proxy.stream.ramp",
     "proxy.stream.native",
+    "proxy.stream.finite",
+    "proxy.engine_error",
 )
 IMPURE = {"os", "subprocess", "socket", "asyncio", "time", "tempfile", "shutil", "threading"}
 

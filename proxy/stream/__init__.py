@@ -7,5 +7,7 @@
     ramp      how many tokens a batch takes, how long one may wait. Pure
     pace      wakes many streams together
     batches   looks at the socket, hands batches over
-    native    batches in the native form. Pure
+    native    batches and answers in the native form. Pure
+    finite    NaN and Infinity as null. Pure
+    whole     a large answer in the native form, by a process of its own; `__main__` is that process
 """
