@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -23,8 +24,10 @@ from proxy.errors import (
     JobError,
     StreamBroken,
 )
+from proxy.request import audio
 from proxy.request.forms import Request
 from proxy.settings import API_KEY, Settings
+from proxy.stream import finite
 from proxy.stream.socket import Stream
 from proxy.supervision import Supervision
 from supervisor.settings import table
@@ -74,20 +77,20 @@ class Engine:
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
             AnswerTooLarge: the platform would refuse the answer.
         """
-        body = await self._body(request)
+        headers, body = await self._body(request)
         http = self._client(again).http
         response = await self._once_there(
-            lambda: http.request(request.method, request.route, content=body)
+            lambda: http.request(request.method, request.route, content=body, headers=headers)
         )
         if response.status_code != _OK:
-            raise EngineRefused(response.status_code, response.content)
+            raise EngineRefused(response.status_code, response.content, request.asked)
         if (size := len(response.content)) > ANSWER_MOST:
             raise AnswerTooLarge(
                 f"the answer has {size / 1e6:.1f} MB and the platform carries"
                 f" {ANSWER_MOST / 1e6:.0f} MB; ask for less, or for a stream"
             )
         try:
-            return response.json()
+            return finite.parsed(response.content)
         except ValueError:
             return response.text
 
@@ -103,17 +106,17 @@ class Engine:
             EngineRefused: the engine answered with an error.
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
         """
-        body = await self._body(request)
+        headers, body = await self._body(request)
         url = self._settings.engine_url + request.route
         session = self._client(again).session
         response = await self._once_there(
-            lambda: session.post(url, data=body, allow_redirects=False)
+            lambda: session.post(url, data=body, headers=headers, allow_redirects=False)
         )
         try:
             if response.status != _OK:
                 with named_errors():
                     told = await response.read()
-                raise EngineRefused(response.status, told)
+                raise EngineRefused(response.status, told, request.asked)
             yield Stream(response)
         finally:
             if not response.content.at_eof():
@@ -134,17 +137,29 @@ class Engine:
     def _client(self, again: bool) -> clients.Client:
         return self._fresh if again else self._pooled
 
-    async def _body(self, request: Request) -> bytes | None:
-        """The body as JSON, with the served model where the caller named none.
+    async def _body(self, request: Request) -> tuple[Mapping[str, str] | None, bytes | None]:
+        """Headers and body: JSON, or a form, with the served model where the caller named none.
 
         In ASCII, so that a lone surrogate arrives as the caller wrote it.
+
+        Raises:
+            InvalidInput: a form cannot be made of it.
         """
         if request.method != "POST":
-            return None
+            return None, None
         body: Mapping[str, Any] = request.body
+        if is_form := request.route in audio.ROUTES:
+            audio.check(body)  # before an engine is waited for
         if not body.get("model"):
             body = {**body, "model": await self._served_model()}
-        return json.dumps(body).encode()
+        if is_form:
+            boundary = secrets.token_hex(16)
+            parts = []
+            for part in audio.form(body, boundary):
+                parts.append(part)
+                await asyncio.sleep(0)  # a recording is large, and others have their turn
+            return {"Content-Type": audio.content_type(boundary)}, b"".join(parts)
+        return None, json.dumps(body).encode()
 
     async def _served_model(self) -> str:
         if self._model is None:

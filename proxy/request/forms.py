@@ -36,9 +36,14 @@ class Request:
     native: bool = False
 
     @property
+    def asked(self) -> str:
+        """Method and route, for a message."""
+        return f"{self.method} {self.route}"
+
+    @property
     def stream(self) -> bool:
-        """Whether the caller asked for a stream."""
-        return self.body.get("stream") is True
+        """Whether the caller asked for a stream, which only a POST can."""
+        return self.method == "POST" and self.body.get("stream") is True
 
 
 class _Input(BaseModel):
