@@ -16,7 +16,7 @@ from proxy.job_log import Record
 from proxy.request import dropped, forms
 from proxy.request.forms import Request
 from proxy.settings import Settings
-from proxy.stream import batches, native, sse
+from proxy.stream import batches, finite, native, sse
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import MOST_BYTES, Batches
 from proxy.stream.socket import Stream
@@ -176,8 +176,7 @@ class Handler:
             async with self._engine.stream(request, again=again) as stream:
                 _close_with_task(stream)
                 async for events in batches.batches(stream, waiting, self._pace):
-                    self.figures.tokens += waiting.seen - (record.tokens or 0)
-                    record.tokens = waiting.seen
+                    self.figures.tokens += record.streamed(waiting.seen, events)
                     text = b"".join(events)
                     self.figures.bytes += len(text)
                     batch = form(events, text)
@@ -193,7 +192,7 @@ class Handler:
             native_stream = native.Stream()
             return lambda events, _text: native_stream.batch(events)
         if self._settings[table.RAW_OPENAI_OUTPUT]:
-            return lambda _events, text: text.decode()
+            return lambda _events, text: finite.valid(text).decode(errors="replace")
         return lambda events, _text: [chunk for event in events if (chunk := sse.parsed(event))]
 
 
