@@ -8,6 +8,6 @@
     pace      wakes many streams together
     batches   looks at the socket, hands batches over
     native    batches and answers in the native form. Pure
+    apart     a large answer in the native form, made by a process of its own
     finite    NaN and Infinity as null. Pure
-    whole     a large answer in the native form, by a process of its own; `__main__` is that process
 """

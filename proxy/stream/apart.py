@@ -1,7 +1,8 @@
-"""An answer in one piece as the JSON that goes to the platform.
+"""A large answer in the native form, made by a process of its own.
 
-To parse a large one and to write it again takes half a second, in which no other stream of this
-process would move: Python's parser holds the interpreter all the while. So a child does it.
+To parse 17 MB and to write them again takes half a second, and 2.6 s where they are nothing but
+brackets, in which no other stream of this process would move: Python's parser holds the
+interpreter all the while, also in a thread.
 """
 
 from __future__ import annotations
@@ -14,28 +15,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from proxy.errors import AnswerNotUnderstood, JobError
-from proxy.stream import finite, native
-from proxy.stream.__main__ import NOT_UNDERSTOOD
+from proxy.stream import native
 from proxy.stream.native import Encoded
 
 #: Bytes. Up to here it takes 10 ms, and 30 ms where the answer is nothing but brackets: less than
 #: a child takes to start.
 IN_PROCESS = 200_000
+
 _AT_ONCE = 2  # children: each takes a core, and up to twenty times the memory of its answer
-
+_NOT_UNDERSTOOD = 3  # a child's exit code; its output is then a sentence
 _ROOT = Path(__file__).parents[2]
-#: Nothing of ours that a child needs is outside the standard library, so it starts in 40 ms.
-_CHILD = (sys.executable, "-E", "-S", "-m", "proxy.stream")
+#: It needs nothing but the standard library.
+_CHILD = (sys.executable, "-E", "-S", "-m", "proxy.stream.apart")
 
 
-class Answers:
-    """Makes of the engine's answers what goes to the platform; inside one event loop."""
+class Native:
+    """Puts the engine's answers into the native form; inside one event loop."""
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def native(self, raw: bytes) -> Encoded:
-        """An answer in the native form.
+    async def __call__(self, raw: bytes) -> Encoded:
+        """An answer that came in one piece, in the native form.
 
         Raises:
             AnswerNotUnderstood: it is no JSON object with choices.
@@ -43,38 +44,41 @@ class Answers:
         """
         if len(raw) <= IN_PROCESS:
             return native.encoded(raw)
-        tokens, _, text = (await self._by_a_child("native", raw)).partition(b"\n")
-        return Encoded(text, int(tokens))
-
-    async def valid(self, raw: bytes) -> bytes:
-        """An answer, which is JSON, with null for NaN and Infinity: most often itself.
-
-        Raises:
-            JobError: the child was killed.
-        """
-        if len(raw) <= IN_PROCESS or not finite.suspicious(raw):
-            return finite.valid(raw)
-        return await self._by_a_child("valid", raw)
-
-    async def _by_a_child(self, work: str, raw: bytes) -> bytes:
         async with self._places:
-            code, said = await _run(work, raw)
-        if code == NOT_UNDERSTOOD:
+            code, said = await _by_a_child(raw)
+        if code == _NOT_UNDERSTOOD:
             raise AnswerNotUnderstood(said.decode())
         if code:
             raise JobError(
                 f"the worker could not read an answer of {len(raw) / 1e6:.1f} MB: its process ended"
                 f" with code {code}, perhaps for want of memory; ask for less"
             )
-        return said
+        tokens, _, text = said.partition(b"\n")
+        return Encoded(text, int(tokens))
 
 
-async def _run(work: str, raw: bytes) -> tuple[int, bytes]:
-    """A child's exit code, and what it makes of `raw`."""
+def main() -> int:
+    """Be the child: read an answer from standard input, write it in the native form.
+
+    Returns:
+        The exit code; before the answer stands a line with the number of its tokens.
+    """
+    output = sys.stdout.buffer
+    try:
+        found = native.encoded(sys.stdin.buffer.read())
+    except AnswerNotUnderstood as reason:
+        output.write(str(reason).encode(errors="backslashreplace"))
+        return _NOT_UNDERSTOOD
+    output.write(b"%d\n" % found.tokens + found.text)
+    return 0
+
+
+async def _by_a_child(raw: bytes) -> tuple[int, bytes]:
+    """Its exit code, and what it makes of `raw`."""
     # Files in memory: through a pipe megabytes would go in thousands of steps of our event loop.
     with _file(raw) as given, _file() as made:
         child = await asyncio.create_subprocess_exec(
-            *_CHILD, work, stdin=given, stdout=made, stderr=asyncio.subprocess.DEVNULL, cwd=_ROOT
+            *_CHILD, stdin=given, stdout=made, stderr=asyncio.subprocess.DEVNULL, cwd=_ROOT
         )
         try:
             code = await child.wait()
@@ -98,3 +102,7 @@ def _file(data: bytes = b"") -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,9 +1,10 @@
-"""An answer in one piece in the native form, and what meanwhile becomes of everybody else."""
+"""A large answer in the native form, and what meanwhile becomes of everybody else."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import time
 from typing import Any
 
@@ -11,8 +12,9 @@ import psutil
 import pytest
 
 from proxy.errors import AnswerNotUnderstood, JobError
-from proxy.stream import whole
+from proxy.stream import apart
 from tests.client import PATIENCE
+from tests.processes import ROOT
 
 
 def answer(size: int) -> bytes:
@@ -40,23 +42,15 @@ async def longest_gap() -> float:
         return longest
 
 
-@pytest.mark.parametrize("size", [1000, 2 * whole.IN_PROCESS])
+@pytest.mark.parametrize("size", [1000, 2 * apart.IN_PROCESS])
 async def test_a_child_gives_what_this_process_would(size: int) -> None:
-    found = await whole.Answers().native(raw := answer(size))
-    assert (len(raw) > whole.IN_PROCESS) == (size > whole.IN_PROCESS)
+    found = await apart.Native()(raw := answer(size))
+    assert (len(raw) > apart.IN_PROCESS) == (size > apart.IN_PROCESS)
     assert found.tokens == 7
     (choice,) = strict(found.text)["choices"]
     assert choice["tokens"] == ["ä\ud83d"]
     assert len(choice["logprobs"][0]["top_logprobs"]) == size // 24
     assert choice["logprobs"][0]["top_logprobs"][0] == {"a": -0.5, "b": None}
-
-
-@pytest.mark.parametrize("size", [1000, 2 * whole.IN_PROCESS])
-async def test_another_answer_stays_as_it_is_but_for_what_json_has_not(size: int) -> None:
-    answers, raw = whole.Answers(), answer(size)
-    assert await answers.valid(raw) == raw.replace(b": NaN", b": null")
-    fine = raw.replace(b"NaN", b"0.5")
-    assert await answers.valid(fine) is fine
 
 
 async def test_a_large_answer_holds_nobody_up() -> None:
@@ -65,7 +59,7 @@ async def test_a_large_answer_holds_nobody_up() -> None:
     raw = b'{"choices": [{"text": "", "logprobs": [' + brackets + b"]}]}"
     gap = asyncio.create_task(longest_gap())
     began = time.monotonic()
-    found = await whole.Answers().native(raw)
+    found = await apart.Native()(raw)
     took = time.monotonic() - began
     gap.cancel()
     assert len(found.text) > 18_000_000
@@ -75,12 +69,12 @@ async def test_a_large_answer_holds_nobody_up() -> None:
 @pytest.mark.parametrize("raw", [b"[" * 1_000_000, b'"' + b"x" * 1_000_000 + b'"'])
 async def test_what_a_child_cannot_read_is_an_error_with_a_sentence(raw: bytes) -> None:
     with pytest.raises(AnswerNotUnderstood, match="the engine's answer"):
-        await whole.Answers().native(raw)
+        await apart.Native()(raw)
 
 
 async def test_a_cancelled_job_leaves_no_child() -> None:
     raw = answer(20_000_000)
-    task = asyncio.create_task(whole.Answers().native(raw))
+    task = asyncio.create_task(apart.Native()(raw))
     me = psutil.Process()
     async with asyncio.timeout(PATIENCE):
         while not (children := me.children()):
@@ -93,6 +87,19 @@ async def test_a_cancelled_job_leaves_no_child() -> None:
 
 
 async def test_a_child_that_is_killed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole, "_CHILD", ("/bin/sh", "-c", "kill -9 $$"))
+    monkeypatch.setattr(apart, "_CHILD", ("/bin/sh", "-c", "kill -9 $$"))
     with pytest.raises(JobError, match=r"an answer of 1\.0 MB: .* code -9"):
-        await whole.Answers().native(b" " * 1_000_000)
+        await apart.Native()(b" " * 1_000_000)
+
+
+def test_a_child_needs_nothing_but_the_standard_library() -> None:
+    """The worker's packages would triple the time that it takes to start."""
+    done = subprocess.run(
+        apart._CHILD,
+        input=b'{"choices": [{"text": "a"}], "usage": {"completion_tokens": 4}}',
+        capture_output=True,
+        cwd=ROOT,
+        timeout=PATIENCE,
+    )
+    said = b'4\n{"choices": [{"tokens": ["a"]}], "usage": {"input": 0, "output": 4}}'
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, b"")
