@@ -76,6 +76,9 @@ class Handler:
         """Wait until the supervisor gives the engine up; returns why."""
         return await self._engine.until_given_up()
 
+    def thawed(self) -> None:
+        """The process stood still; see `proxy.awake`."""
+
     async def close(self) -> None:
         """Close the connections to the engine."""
         await self._engine.close()
