@@ -7,9 +7,10 @@ import json
 import tempfile
 from dataclasses import dataclass
 
-from bench.load import Delivered, Load
+from bench.around.processes import Running, running
+from bench.around.tally import Delivered
+from bench.load import Load
 from bench.measure import START_LIMIT_S, surroundings
-from bench.processes import Running, running
 
 _TOKENS = 5
 _RATE = 200.0  # tokens/s of one stream
