@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import signal
 import sys
 
-from bench import arguments, goals, many, plot, ready, real, report, start
+from bench import arguments, capacity, goals, many, plot, ready, real, report, short, start
+from bench.arguments import Asked
 from bench.around.processes import ProcessEndedError
 from bench.measure import Run, measure
 
@@ -21,11 +21,11 @@ def main(given: list[str]) -> int:
     """
     asked = arguments.parse(given)
     try:
-        if asked.start:
+        if asked.question == "start":
             print(start.measure().line(), flush=True)
             print(ready.measure().line())
             return 0
-        if asked.real:
+        if asked.question == "real":
             print(real.measure(asked.rounds).line())
             return 0
         return asyncio.run(_until_told(asked))
@@ -36,17 +36,27 @@ def main(given: list[str]) -> int:
         return 130
 
 
-async def _until_told(asked: argparse.Namespace) -> int:
+async def _until_told(asked: Asked) -> int:
     task = asyncio.current_task()
     assert task  # noqa: S101 - for the type checker
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    if asked.jobs:
-        print((await many.measure(asked.jobs)).line())
-        return 0
+    match asked.question:
+        case "jobs":
+            print((await many.measure(asked.jobs)).line())
+            return 0
+        case "capacity":
+            carried = [await capacity.find(each, asked.model) for each in asked.contenders]
+            print("\n" + "\n".join(each.line() for each in carried))
+            print(capacity.compared(carried))
+            return 0
+        case "short":
+            ended = await short.rounds(asked.contenders, asked.rounds, asked.model)
+            print("\n" + "\n".join(each.line() for each in ended))
+            return 1 if any(each.complaint for each in ended) else 0
     return await _loads(asked)
 
 
-async def _loads(asked: argparse.Namespace) -> int:
+async def _loads(asked: Asked) -> int:
     """Every load, contenders in turn, the order reversed every other round."""
     runs: list[Run] = []
     for load in asked.loads:
@@ -54,10 +64,9 @@ async def _loads(asked: argparse.Namespace) -> int:
             for contender in asked.contenders if number % 2 else reversed(asked.contenders):
                 runs.append(await measure(contender, load, number))
                 print(report.line(runs[-1]), flush=True)
-    baseline = asked.contenders[-1].name
     found = report.medians(runs)
-    print("\n" + report.table(found, baseline) + "\n")
-    for told in goals.lines(found, baseline):
+    print("\n" + report.table(found, asked.baseline) + "\n")
+    for told in goals.lines(found, asked.baseline):
         print(told)
     for remark in report.remarks(runs):
         print(f"! {remark}")
@@ -67,9 +76,10 @@ async def _loads(asked: argparse.Namespace) -> int:
     return 1 if any(run.complaint for run in runs) else 0
 
 
-def _title(asked: argparse.Namespace) -> str:
+def _title(asked: Asked) -> str:
+    load = asked.model
     return (
-        f"{asked.tokens} tokens a stream at {asked.rate:g}/s, {asked.round_trip_ms:g} ms to the"
+        f"{load.tokens} tokens a stream at {load.rate:g}/s, {load.round_trip_ms:g} ms to the"
         f" platform, medians of {asked.rounds}"
     )
 

@@ -26,7 +26,7 @@ LEGEND = (
     "first: from a job's submission to its first token at the platform, median and longest;"
     " p50, p99: from the engine's token to the platform; us/token: CPU of the worker's processes"
 )
-_OWN = ("engine", "platform")
+_OWN = ("engine", "platform")  # of what is around the worker
 _BUSY = 0.9  # of a core: an engine or platform above it would itself be what is measured
 _DISTURBED = 0.2  # cores that others had
 

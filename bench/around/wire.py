@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import signal
 import ssl
@@ -80,6 +81,8 @@ def listen(connection: Callable[[], Connection], secured: ssl.SSLContext | None 
 
 
 async def _listen(connection: Callable[[], Connection], secured: ssl.SSLContext | None) -> None:
+    gc.freeze()
+    gc.set_threshold(100_000)  # a pause here would count as the worker's
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
