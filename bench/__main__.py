@@ -42,7 +42,7 @@ async def _until_told(asked: Asked) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     match asked.question:
         case "jobs":
-            print((await many.measure(asked.jobs)).line())
+            print((await many.measure(asked.contenders[0], asked.jobs)).line())
             return 0
         case "capacity":
             carried = [await capacity.find(each, asked.model) for each in asked.contenders]

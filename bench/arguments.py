@@ -18,7 +18,7 @@ OURS, PASS_THROUGH = "ours", "pass-through"
 RESULTS = Path(__file__).parent / "results"
 _LOADS = "burst-300,300,30,1,tls-300,steady-300,cancelled-300"
 _QUICK = "burst-30,30,1"
-_QUICK_TOKENS = 50
+_SIZE, _QUICK_SIZE = (5, 200), (1, 50)  # rounds, and tokens of a stream
 _QUESTIONS = ("capacity", "short", "start", "jobs", "real")
 
 
@@ -50,13 +50,14 @@ def parse(arguments: Sequence[str]) -> Asked:
     names = [each.name for each in measured]
     if len(set(names)) < len(names):
         parser.error(f"each contender needs a name of its own: {', '.join(names)}")
-    model = Load(1, _QUICK_TOKENS if given.quick else given.tokens, given.rate, given.round_trip_ms)
+    usual_rounds, usual_tokens = _QUICK_SIZE if given.quick else _SIZE
+    model = Load(1, given.tokens or usual_tokens, given.rate, given.round_trip_ms)
     texts = given.loads or (_QUICK if given.quick else _LOADS)
     try:
         loads = [named(each.strip(), model) for each in texts.split(",")]
     except ValueError as reason:
         parser.error(str(reason))
-    rounds = 1 if given.quick else given.rounds
+    rounds = given.rounds or usual_rounds
     asked = [each for each in _QUESTIONS if getattr(given, each)]
     question = asked[0] if asked else "loads"
     return Asked(measured, loads, model, rounds, given.json, given.plot, question, given.jobs or 0)
@@ -91,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         help="the baseline: a Python file with a RunPod handler; a plain pass-through without it",
     )
     add("--loads", metavar="LOAD,...", help=_LOADS)
-    add("--rounds", type=_count, default=5, help="runs of each kind; medians are shown (5)")
-    add("--tokens", type=_count, default=200, help="of each stream (200)")
+    add("--rounds", type=_count, help="runs of each kind; medians are shown (5)")
+    add("--tokens", type=_count, help="of each stream (200)")
     add("--rate", type=_rate, default=50.0, help="tokens/s of each stream (50)")
     add("--round-trip-ms", type=float, default=20, help="to the platform (20)")
     add("--json", type=Path, default=RESULTS / "bench.json", metavar="FILE")
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--quick",
         action="store_true",
-        help=f"one round of {_QUICK}, {_QUICK_TOKENS} tokens a stream",
+        help=f"one round of {_QUICK}, 50 tokens a stream",
     )
     _instead(parser.add_mutually_exclusive_group())
     return parser
@@ -116,7 +117,12 @@ def _instead(group: argparse._MutuallyExclusiveGroup) -> None:
     )
     add("--short", action="store_true", help="instead: 2,000 jobs of one token, 300 at once")
     add("--start", action="store_true", help="instead: a start, and how soon jobs are asked for")
-    add("--jobs", type=_count, metavar="N", help="instead: N short jobs, for memory and files")
+    add(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="instead: N jobs for the proxy alone, its memory and files",
+    )
     add("--real", action="store_true", help="instead: through the real vLLM, 8 streams")
 
 

@@ -8,7 +8,7 @@ pile up.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bench.contenders import Contender
@@ -22,7 +22,7 @@ _NEAR = 1.08  # between what was good and what was not, as a factor: then it is 
 _LEAST, _MOST = 30, 6000  # streams
 _STREAM_S = 10.0
 _SPREAD_S = 3.0  # over which they arrive: their arrival is not what is measured
-_FULL = 0.85  # of a core, on average over a run with its beginning and its end
+_FULL = 0.75  # of a core, on average over a run: while streams arrive and end it is not full
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,17 @@ class Capacity:
         )
 
 
-async def find(contender: Contender, model: Load) -> Capacity:
+async def find(
+    contender: Contender,
+    model: Load,
+    measured: Callable[[Contender, Load, int], Awaitable[Run]] = measure,
+) -> Capacity:
     """Look for the capacity of one worker, in about ten runs. Raises ProcessEndedError.
 
     Args:
         contender: the worker.
         model: its rate and its round trip count.
+        measured: runs a load once.
     """
     good: Run | None = None
     bad: Run | None = None
@@ -72,7 +77,7 @@ async def find(contender: Contender, model: Load) -> Capacity:
             spread_s=_SPREAD_S,
             name=str(streams),
         )
-        run = await measure(contender, load, number)
+        run = await measured(contender, load, number)
         kept_up = not run.complaint and run.delivered.delay_p99_ms < _LATE_MS
         good, bad = (run, bad) if kept_up else (good, run)
         print(

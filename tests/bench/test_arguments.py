@@ -34,6 +34,8 @@ def test_quick_takes_the_loads_that_are_named() -> None:
     asked = parse(["--quick", "--loads", "2"])
     assert (asked.rounds, [each.name for each in asked.loads]) == (1, ["2"])
     assert asked.loads[0].tokens < 200
+    named = parse(["--quick", "--loads", "2", "--tokens", "7", "--rounds", "4"])
+    assert (named.rounds, named.loads[0].tokens) == (4, 7)
 
 
 @pytest.mark.parametrize("question", ["capacity", "short", "start", "real"])

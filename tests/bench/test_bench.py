@@ -54,7 +54,7 @@ def test_every_load_with_three_contenders(tmp_path: Path) -> None:
     """One of them in a folder of its own."""
     done = bench(
         tmp_path,
-        *("--quick", "--loads", ",".join(LOADS), "--tokens", "20"),
+        *("--quick", "--loads", ",".join(LOADS), "--tokens", "40"),
         *("--against", str(handler_file(tmp_path))),
         *("--also", f"exact={ROOT}:env BATCH_MAX_LATENCY_MS=0 python -m proxy"),
     )
@@ -71,8 +71,8 @@ def test_every_load_with_three_contenders(tmp_path: Path) -> None:
         # From the submission on: both ways of the network, and the engine's first token.
         assert seen["first_p50_ms"] > load.round_trip_ms + 1000 / load.rate
         assert run["cpu_us_per_token"] > 0
-    posts = {name: runs["3", name]["delivered"]["posts"] for name in names}
-    assert posts["exact"] < posts["ours"], "it sends full batches only"
+    # Three streams of 40 tokens, each in batches of 1, 3, 9 and 27, and a result.
+    assert runs["3", "exact"]["delivered"]["posts"] == 3 * 5
     assert (tmp_path / "plot.png").is_file()
     assert "  / theirs" in done.stdout
 
@@ -104,6 +104,13 @@ def test_short_jobs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-2:]
     assert ["ours" in last[0], "theirs" in last[1]] == [True, True]
+
+
+@pytest.mark.slow
+def test_many_jobs(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--jobs", "40")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("40 of 40 jobs, 0 failed; memory ")
 
 
 @pytest.mark.slow

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from bench.capacity import Capacity, compared, following, limit
+from bench.capacity import Capacity, compared, find, following, limit
+from bench.contenders import Contender
 from bench.load import Load
+from bench.measure import Run
 from tests.bench.runs import run
 
 
@@ -43,8 +46,26 @@ def test_the_search_ends_where_there_is_no_limit(most: int) -> None:
         ({"worker_cores": 0.3}, "no core was full"),
     ],
 )
-def test_what_the_limit_was(busy: dict[str, float], said: str) -> None:
+def test_what_the_limit_was(busy: dict[str, Any], said: str) -> None:
     assert said in limit(run(**busy), 2)
+
+
+async def test_a_worker_is_asked_for_more_until_tokens_come_late_or_not_at_all() -> None:
+    asked: list[Load] = []
+
+    async def measured(contender: Contender, load: Load, number: int) -> Run:
+        assert number == len(asked) + 1
+        asked.append(load)
+        late = 600.0 if load.jobs > 450 else 400.0
+        lost = {"jobs_done": 0} if load.jobs > 420 else {}
+        return run(contender.name, load, delay_p99_ms=late, **lost)
+
+    found = await find(Contender("ours", ["it"]), Load(1, 1, rate=20, round_trip_ms=7), measured)
+    assert found.best is not None
+    assert found.beyond is not None
+    assert 420 / 1.09 < found.best.load.jobs <= 420 < found.beyond.load.jobs
+    assert {(each.rate, each.round_trip_ms) for each in asked} == {(20, 7)}
+    assert min(each.stream_s for each in asked) >= 10, "long enough to pile up"
 
 
 def carried(name: str, streams: int | None, beyond: int | None = None) -> Capacity:
