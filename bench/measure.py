@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -91,13 +92,15 @@ async def _measure(contender: Contender, load: Load, number: int, log: IO[bytes]
         async with running("worker", command, environment, log, contender.folder) as worker:
             await _line(post, worker, START_LIMIT_S)
             everyone = (worker, engine, post)
-            before = [*(each.cpu_s() for each in everyone), _machine_s()]
+            before = [*(each.cpu_s() for each in everyone), _machine_s(), time.monotonic()]
             result = json.loads(await _line(post, worker, load.limit_s + 30))
-            after = [*(each.cpu_s() for each in everyone), _machine_s()]
+            after = [*(each.cpu_s() for each in everyone), _machine_s(), time.monotonic()]
             memory = worker.most_memory_mb()
     delivered = Delivered(**result)
-    *used, machine = (end - begin for begin, end in zip(before, after, strict=True))
-    cores = [each / max(delivered.seconds, 1e-9) for each in (*used, machine - sum(used))]
+    *used, machine, took = (end - begin for begin, end in zip(before, after, strict=True))
+    # Before the first job and after the last nothing of ours is busy; the others may be.
+    cores = [each / max(delivered.seconds, 1e-9) for each in used]
+    cores.append((machine - sum(used)) / took)
     per_token = used[0] * 1e6 / max(delivered.tokens, 1)
     return Run(contender.name, number, load, delivered, per_token, memory, *cores)
 

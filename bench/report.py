@@ -17,6 +17,7 @@ FIGURES: dict[str, Callable[[Run], float]] = {
     "last first ms": lambda run: run.delivered.first_last_ms,
     "p50 ms": lambda run: run.delivered.delay_p50_ms,
     "p99 ms": lambda run: run.delivered.delay_p99_ms,
+    "end ms": lambda run: run.delivered.end_p50_ms,
     "us/token": lambda run: run.cpu_us_per_token,
     "POSTs": lambda run: float(run.delivered.posts),
     "whole s": lambda run: run.delivered.seconds,
@@ -24,7 +25,8 @@ FIGURES: dict[str, Callable[[Run], float]] = {
 }
 LEGEND = (
     "first: from a job's submission to its first token at the platform, median and longest;"
-    " p50, p99: from the engine's token to the platform; us/token: CPU of the worker's processes"
+    " p50, p99: from the engine's token to the platform; end: from its last token to the result,"
+    " median; us/token: CPU of the worker's processes"
 )
 _OWN = ("engine", "platform")  # of what is around the worker
 _BUSY = 0.9  # of a core: an engine or platform above it would itself be what is measured

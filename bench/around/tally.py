@@ -30,6 +30,7 @@ class Delivered:
     delay_p90_ms: float
     delay_p99_ms: float
     delay_max_ms: float
+    end_p50_ms: float  # from the engine's last token of a stream to its result
     added_p50_ms: float  # from submission to result, without the engine's time and the network's
     added_p99_ms: float
     problem: str = ""  # of the first job that failed
@@ -60,6 +61,7 @@ class Job:
     rest: str = ""  # of a token's mark that was torn between two pieces
     over: int = 0  # when it ended; 0 while it has not
     stopped: bool = False
+    sent: int = 0  # when the engine sent its last token
     added_ms: float = 0
     problem: str = ""
 
@@ -118,6 +120,7 @@ class Tally:
             job.first = arrived
         self._out_of_order += number != job.tokens
         job.tokens += 1
+        job.sent = sent
         self._delays_ms.append((arrived - sent) / 1e6)
 
     def result(self, name: str, body: bytes, error: object, arrived: int) -> bool:
@@ -176,6 +179,7 @@ class Tally:
             delay_p90_ms=percentile(self._delays_ms, 0.9),
             delay_p99_ms=percentile(self._delays_ms, 0.99),
             delay_max_ms=max(self._delays_ms, default=0.0),
+            end_p50_ms=percentile([(job.over - job.sent) / 1e6 for job in done], 0.5),
             added_p50_ms=percentile(added, 0.5),
             added_p99_ms=percentile(added, 0.99),
             problem=next((job.problem for job in jobs if job.problem), ""),

@@ -46,6 +46,7 @@ def test_a_run_without_a_fault() -> None:
     seen = one.delivered()
     assert seen.complaint(one.load) == ""
     assert (seen.tokens, seen.posts, seen.seconds) == (2, 2, 1)
+    assert seen.end_p50_ms == 2000 - 1030, "from the last token to the result"
 
 
 def test_a_mark_may_be_torn_between_two_pieces() -> None:
