@@ -59,7 +59,9 @@ class Fetch:
         except (ValueError, RecursionError):
             return None
         names = found.get("jobsToStop") if isinstance(found, dict) else None
-        return [name for name in names if isinstance(name, str)] if names else None
+        if not isinstance(names, list):
+            return None
+        return [name for name in names if isinstance(name, str)] or None
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> bytes | None:

@@ -83,22 +83,28 @@ class Polls(Generic[T]):
         task.add_done_callback(self._tasks.discard)
 
     async def _poll(self, session: aiohttp.ClientSession, wanted: int) -> None:
-        found: T | Exception | None = None
+        this = asyncio.current_task()
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_HELD) as limit:
-                    self._limits.add(limit)
-                    try:
-                        found = await self._ask(session, wanted)
-                    finally:
-                        self._limits.discard(limit)
+            found = await self._asked(session, wanted)
         except Exception as reason:  # noqa: BLE001 - it is raised where the answer is waited for
-            found = reason
-        if self._current is asyncio.current_task():
-            self._current = None
-            self._answers.put_nowait(found)
-            return
-        # An old one: what it brings counts, that it ends does not.
-        if found is not None and not isinstance(found, Exception):
-            self._answers.put_nowait(found)
-        await session.close()
+            if self._current is this:
+                self._answers.put_nowait(reason)
+        else:
+            # Of an old one what it brings counts, that it ends does not.
+            if self._current is this or found is not None:
+                self._answers.put_nowait(found)
+        finally:
+            if self._current is this:
+                self._current = None
+            else:
+                await session.close()
+
+    async def _asked(self, session: aiohttp.ClientSession, wanted: int) -> T | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HELD) as limit:
+                self._limits.add(limit)
+                try:
+                    return await self._ask(session, wanted)
+                finally:
+                    self._limits.discard(limit)
+        return None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from tests.emulator.jobs import Job, State, contents

@@ -12,6 +12,7 @@ from proxy.platform.polled import Unreadable, read
 
 SOUND = {"id": "sound", "input": {"prompt": 'a "quoted\\" ]},{[ text\\'}}
 DIGITS = b'{"input": {"id": "not this", "n": ' + b"7" * 5000 + b'}, "id": "long"}'
+MANY = "an integer has too many digits"
 DEEP = b'{"id": "deep", "input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
 
@@ -25,12 +26,16 @@ def test_one_job_and_several() -> None:
 @pytest.mark.parametrize(
     ("text", "name", "why"),
     [
-        (DIGITS, "long", "an integer has too many digits"),
+        (DIGITS, "long", MANY),
         (DEEP, "deep", "it is nested too deeply"),
         (b'{"id": "half", "input": {"a": }}', "half", "it is not JSON: Expecting value"),
         (b'{"id": "bytes", "input": "\xff"}', "bytes", "it is not UTF-8"),
         (b'{"id": "x"}', "x", "it has no input"),
-        (b'{"input": {"id": "y"}, "n": ' + b"7" * 5000 + b"}", None, "an integer has too many digits"),
+        (
+            b'{"input": {"id": "y"}, "n": ' + b"7" * 5000 + b"}",
+            None,
+            "an integer has too many digits",
+        ),
         (b'{"input": {}}', None, "it has no id"),
         (b'{"id": true, "input": {}}', None, "it has no id"),
         (b"17", None, "it is no object"),
@@ -73,9 +78,11 @@ def test_jobs_beside_one_that_cannot_be_read_are_what_they_are(
     inputs: list[object], place: int, ascii_only: bool
 ) -> None:
     jobs = [{"id": f"job-{number}", "input": one} for number, one in enumerate(inputs)]
-    texts = [json.dumps(one, ensure_ascii=ascii_only).encode(errors="surrogatepass") for one in jobs]
+    texts = [
+        json.dumps(one, ensure_ascii=ascii_only).encode(errors="surrogatepass") for one in jobs
+    ]
     sound = [json.loads(text) for text in texts]
     place = min(place, len(texts))
     found = read(b"[%b]" % b", ".join([*texts[:place], DIGITS, *texts[place:]]))
-    assert found[place] == Unreadable("long", "an integer has too many digits")
+    assert found[place] == Unreadable("long", MANY)
     assert found[:place] + found[place + 1 :] == sound
