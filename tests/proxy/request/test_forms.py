@@ -83,28 +83,35 @@ def test_keys_that_the_native_form_does_not_list_go_to_the_engine(
 def test_keys_beside_a_body_are_not_sent() -> None:
     """A client's body is whole as it is."""
     body = {"model": "m", "input": "x"}
-    for form in (
+    forms_of_it: list[dict[str, Any]] = [
         {"openai_route": "/v1/embeddings", "openai_input": body},
         {"route": "/v1/embeddings", "body": body},
-    ):
+    ]
+    for form in forms_of_it:
         request = read({**form, "stream": True, "policy": {}, "zzz": None})
         assert (request.body, request.unsent) == (body, ("stream",))
         assert not request.stream
 
 
 def test_the_native_form_in_streams() -> None:
+    """The key of the form itself wins over those that go to the engine."""
     options = {"include_usage": True, "continuous_usage_stats": True}
-    for given in (
+    streams: list[dict[str, Any]] = [
         {"stream": True},
         {"stream": "true"},
         {"stream": None, "sampling_params": {"stream": 1}},
         {"stream": True, "sampling_params": {"stream": False}},
         {"stream": True, "stream_options": {"include_usage": False}},
-    ):
+    ]
+    for given in streams:
         request = read({"prompt": "x", **given})
         assert request.stream, given
         assert request.body["stream_options"] == options
-    for given in ({"stream": False, "sampling_params": {"stream": True}}, {"stream": None}):
+    others: list[dict[str, Any]] = [
+        {"stream": False, "sampling_params": {"stream": True}},
+        {"stream": None},
+    ]
+    for given in others:
         request = read({"prompt": "x", **given})
         assert not request.stream
         assert "stream_options" not in request.body
