@@ -37,7 +37,7 @@ WELL_KNOWN: Mapping[str, frozenset[str]] = {
     "/v1/embeddings": frozenset(("model", "input")),
 }
 
-#: What to do instead, where no name is near.
+#: What to do instead, where that is not to write it as the nearest name.
 _INSTEAD = {
     "extra_body": "it is an argument of the OpenAI client: its entries belong beside the others",
     "guided_whitespace_pattern": 'give structured_outputs: {..., "whitespace_pattern": ...}',
@@ -92,36 +92,44 @@ def _unsent(request: Request, strict: bool) -> str | None:
     """What to say of keys that stand where no engine sees them."""
     if not request.unsent:
         return None
-    where = "beside the body" if request.method == "POST" else "with a GET"
-    message = f"{_listed(request.unsent)} {where} is not sent to the engine"
+    if request.method == "POST":
+        message = "the engine gets the body, and nothing that stands beside it: "
+    else:
+        message = "the engine gets no parameters with a GET: "
+    names = [excerpt.text(name) for name in request.unsent[:_TOLD]]
+    message += _listed(names, len(request.unsent))
     if strict:
         raise InvalidInput(message, excerpt.text(request.unsent[0]))
     return message
 
 
 def _message(route: str, unknown: Sequence[str], names: frozenset[str]) -> str:
-    """`this engine's /v1/completions does not know temprature (temperature is near)`."""
-    first, *_ = unknown
-    near = {name: found for name in unknown[:_TOLD] if (found := nearest(name, names))}
-    if len(unknown) == 1 and near:
-        remedy = f"did you mean {near[first]}?"
-    elif near:
-        remedy = "; ".join(f"for {excerpt.text(name)} take {found}" for name, found in near.items())
-    else:
-        remedy = _INSTEAD.get(first) or (
-            "a job with the route /openapi.json lists the names, where ALLOWED_ROUTES has it"
-        )
-    return f"{route} of this engine does not know {_listed(unknown)}: {remedy}"
+    """`/v1/completions of this engine does not know temprature (did you mean temperature?)`."""
+    remedies = [_remedy(name, names) for name in unknown[:_TOLD]]
+    told = [excerpt.text(name) + remedy for name, remedy in zip(unknown, remedies, strict=False)]
+    message = f"{route} of this engine does not know {_listed(told, len(unknown))}"
+    if any(remedies):
+        return message
+    return (
+        f"{message}; a job with the route /openapi.json lists the names, once ALLOWED_ROUTES has it"
+    )
+
+
+def _remedy(name: str, names: frozenset[str]) -> str:
+    if instead := _INSTEAD.get(name):
+        return f" ({instead})"
+    near = nearest(name, names)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def nearest(name: str, names: frozenset[str]) -> str | None:
     """The known name that is meant; None where none is near."""
-    if name in _INSTEAD or len(name) > excerpt.MOST:
+    if len(name) > excerpt.MOST:
         return None
     found = difflib.get_close_matches(name.lower(), sorted(names), 1, _CLOSE)
     return found[0] if found else None
 
 
-def _listed(names: Sequence[str]) -> str:
-    told = ", ".join(excerpt.text(name) for name in names[:_TOLD])
-    return f"{told} and {len(names) - _TOLD} more" if len(names) > _TOLD else told
+def _listed(told: Sequence[str], count: int) -> str:
+    more = f" and {count - _TOLD} more" if count > _TOLD else ""
+    return ", ".join(told[:_TOLD]) + more

@@ -44,7 +44,7 @@ def job(endpoint: Endpoint, given: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sampling", "param", "says"),
     [
-        ({"temprature": 1}, "temprature", "did you mean temperature?"),
+        ({"temprature": 1}, "temprature", "(did you mean temperature?)"),
         ({"guided_whitespace_pattern": " "}, "guided_whitespace_pattern", "structured_outputs"),
         ({"extra_body": {"top_k": 1}}, "extra_body", "argument of the OpenAI client"),
         ({"top_k": 10**20}, "top_k", "64 bits"),  # which the engine answers with an empty 500

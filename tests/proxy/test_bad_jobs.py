@@ -124,7 +124,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "an unknown parameter": (
         {"prompt": "x", "sampling_params": {"temprature": 1}},
         "temprature",
-        "does not know temprature: did you mean temperature?",
+        "does not know temprature (did you mean temperature?)",
     ),
     "a parameter of an older engine": (
         {"messages": ASK, "sampling_params": {"guided_whitespace_pattern": " "}},
@@ -193,7 +193,7 @@ def test_an_unknown_name_elsewhere_is_a_line_of_the_jobs_log(
     job = submit(platform, {"openai_input": {"messages": ASK, "temprature": 1, "y" * 300: 2}})
     platform.until(job, "COMPLETED")
     (line,) = re.findall(rf".*job {job}: /v1/chat.* does not know .*", proxy.log.read_text())
-    assert "for temprature take temperature" in line
+    assert "temprature (did you mean temperature?)" in line
     assert len(line) < 500
 
 

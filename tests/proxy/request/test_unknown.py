@@ -30,7 +30,7 @@ def prompt(**sampling: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "param", "says"),
     [
-        (prompt(temprature=1), "temprature", "temprature: did you mean temperature?"),
+        (prompt(temprature=1), "temprature", "temprature (did you mean temperature?)"),
         (prompt(max_new_tokens=9), "max_new_tokens", "did you mean max_tokens?"),
         (prompt(max_length=9), "max_length", "did you mean max_tokens?"),
         (prompt(TOP_K=9), "TOP_K", "did you mean top_k?"),
@@ -38,9 +38,10 @@ def prompt(**sampling: Any) -> dict[str, Any]:
         (prompt(extra_body={}), "extra_body", "its entries belong beside the others"),
         (prompt(guided_whitespace_pattern=""), "guided_whitespace_pattern", "structured_outputs"),
         (prompt(tools=[]), "tools", "/v1/completions of this engine does not know tools"),
-        (prompt(topk=1, zzz=1, temp=1), "topk", "topk, zzz, temp: for topk take top_k"),
-        (prompt(**{f"z{i}": 1 for i in range(9)}), "z0", "z0, z1, z2 and 6 more: "),
-        (prompt(**{"x" * 5_000: 1}), "x" * 100 + "...", "x" * 100 + "...: "),
+        (prompt(topk=1, zzz=1, temp=1), "topk", "topk (did you mean top_k?), zzz, temp"),
+        (prompt(zzz=1, extra_body={}), "zzz", "zzz, extra_body (it is an argument of"),
+        (prompt(**{f"z{i}": 1 for i in range(9)}), "z0", "z0, z1, z2 and 6 more; "),
+        (prompt(**{"x" * 5_000: 1}), "x" * 100 + "...", "x" * 100 + "...; "),
         ({"messages": [{}], "sampling_params": {"prompt_embeds": 1}}, "prompt_embeds", CHAT),
     ],
 )
@@ -53,11 +54,15 @@ def test_in_sampling_params_it_is_an_error(given: Any, param: str, says: str) ->
 
 
 ELSEWHERE = [
-    ({"prompt": "x", "temprature": 1}, "temprature", "did you mean temperature?"),
+    ({"prompt": "x", "temprature": 1}, "temprature", "(did you mean temperature?)"),
     ({"openai_input": {"messages": [{}], "extra_body": {}}}, "extra_body", "extra_body"),
     ({"route": "/tokenize", "body": {"promt": "x"}}, "promt", "did you mean prompt?"),
-    ({"route": CHAT, "body": {"messages": [{}]}, "temperature": 1}, "temperature", "beside the"),
-    ({"route": "/v1/models", "body": {"x": 1}}, "x", "x with a GET is not sent"),
+    (
+        {"route": CHAT, "body": {"messages": [{}]}, "temperature": 1},
+        "temperature",
+        "beside it: temperature",
+    ),
+    ({"route": "/v1/models", "body": {"x": 1}}, "x", "no parameters with a GET: x"),
 ]
 
 
@@ -75,7 +80,8 @@ def test_elsewhere_it_is_a_remark_or_an_error_where_that_is_asked_for(
 def test_both_kinds_are_remarked() -> None:
     given = {"route": COMPLETIONS, "body": {"prompt": "x", "temprature": 1}, "zzz": 1}
     remark = settle(given).remark or ""
-    assert "did you mean temperature?; zzz beside the body is not sent to the engine" in remark
+    assert "did you mean temperature?); the engine gets the body, and" in remark
+    assert "beside it: zzz" in remark
 
 
 @pytest.mark.parametrize(
