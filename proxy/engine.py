@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import httpx
@@ -23,7 +22,10 @@ from proxy.errors import (
     JobError,
     StreamBroken,
 )
+from proxy.openapi import OpenAPI
+from proxy.request import sendable
 from proxy.request.forms import Request
+from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
 from proxy.stream.socket import Stream
 from proxy.supervision import Supervision
@@ -51,6 +53,7 @@ class Engine:
         self._pooled = clients.pooled(settings, headers)
         self._fresh = clients.fresh(settings, headers)
         self._supervision = Supervision(settings.control_url)
+        self._openapi = OpenAPI(self._fresh)
         self._model: str | None = None
         self._version: str | None = None
 
@@ -120,6 +123,14 @@ class Engine:
                 response.close()  # an answer that goes on is aborted, not read to its end
             response.release()
 
+    async def schema(self) -> Schema | None:
+        """What the engine says of its routes; None where it serves no schema.
+
+        Raises:
+            EngineUnavailable: it was not reached.
+        """
+        return await self._once_there(self._openapi.schema)
+
     async def version(self) -> str | None:
         """The version of vLLM; None where this engine does not say.
 
@@ -135,16 +146,13 @@ class Engine:
         return self._fresh if again else self._pooled
 
     async def _body(self, request: Request) -> bytes | None:
-        """The body as JSON, with the served model where the caller named none.
-
-        In ASCII, so that a lone surrogate arrives as the caller wrote it.
-        """
+        """The body as JSON, with the served model where the caller named none."""
         if request.method != "POST":
             return None
-        body: Mapping[str, Any] = request.body
-        if not body.get("model"):
-            body = {**body, "model": await self._served_model()}
-        return json.dumps(body).encode()
+        content = request.content or sendable.encoded(request.body)
+        if "model" in request.body:
+            return content
+        return sendable.with_model(content, await self._served_model())
 
     async def _served_model(self) -> str:
         if self._model is None:

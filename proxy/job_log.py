@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy import excerpt
+
 _LONGEST = 20_000  # characters of a question or an answer in the log
 
 
@@ -33,6 +35,7 @@ class Record:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
+        self.job = excerpt.text(self.job)
 
     def yielded(self, output: Any) -> None:
         """Note an output that is on its way."""

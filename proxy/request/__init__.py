@@ -2,7 +2,12 @@
 
 ::
 
-    forms     the three forms of input
-    routes    which routes are offered
+    inputs    what each form of input may say
+    forms     the three forms, and the request that they make
+    routes    which routes are offered, and by which methods
+    sendable  a body's JSON, or why it cannot be sent
+    settle    what of it the engine that is there takes
     dropped   parameters that this engine would silently leave out
+    schema    what an engine says of its routes
+    unknown   names that it does not know
 """

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from .answers import Figures, Stream, in_one_piece
 from .generation import Fake, Generation, Refusal, error_body, words_of
+from .openapi import document
 from .wire import json_text
 from .words import Words
 
@@ -28,6 +29,7 @@ class Engine:
         api_key: what `/v1` asks for; empty: nothing.
         version: of vLLM.
         done: the file that gets a line for each request that was answered to its end; or empty.
+        docs: whether `/openapi.json` is served.
         end_after: ends the process that many seconds later.
     """
 
@@ -39,6 +41,8 @@ class Engine:
         version: str,
         done: str,
         end_after: Callable[[float], object],
+        *,
+        docs: bool = True,
     ) -> None:
         self._names = names
         self._words = words
@@ -46,6 +50,7 @@ class Engine:
         self._version = version
         self._done = done
         self._end_after = end_after
+        self._docs = docs
         self._figures = Figures()
         self._asked: Counter[str] = Counter()
         self._draining = False
@@ -62,6 +67,8 @@ class Engine:
         route("GET", "/health", self._health)
         route("GET", "/version", self._tell_version)
         route("GET", "/metrics", self._metrics)
+        if self._docs:
+            route("GET", "/openapi.json", self._openapi)
         route("GET", "/v1/models", self._models)
         route("POST", "/v1/chat/completions", self._chat)
         route("POST", "/v1/completions", self._completions)
@@ -99,6 +106,9 @@ class Engine:
 
     async def _tell_version(self, _: web.Request) -> web.StreamResponse:
         return web.json_response({"version": self._version})
+
+    async def _openapi(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(document())
 
     async def _metrics(self, _: web.Request) -> web.StreamResponse:
         figures = [
