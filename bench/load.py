@@ -1,68 +1,80 @@
-"""What one run asks of a worker, and what came of it."""
+"""What one run asks of a worker."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # In the content of each token: its number in the stream and when the engine sent it
 # (time.monotonic_ns, one clock for all processes of a machine).
 MARK = re.compile(r"~(\d+):(\d+)~")
+# In an answer that does not stream also how many ns the engine took for it.
+TOOK = re.compile(rb"=(\d+)=")
 LONGEST_MARK = 40  # characters
 MODEL = "bench"
+KINDS = ("burst", "steady", "cancelled", "tls")
+
+_STEADY = 3  # times the length of a stream: for so long streams arrive steadily
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Load:
-    """One run: that many jobs, each a stream of that many tokens."""
+    """One run: so many jobs, each of that many tokens.
 
-    streams: int
+    They are submitted at random within `spread_s`; all at once where it is 0. With `at_once` so
+    many are submitted at first, and one more whenever one is done.
+    """
+
+    jobs: int
     tokens: int
     rate: float = 50  # tokens/s of one stream
     round_trip_ms: float = 20
-    spread_s: float = 1  # over which the jobs arrive, so that the streams are not in lock-step
+    spread_s: float = 1  # so that streams are not in lock-step
+    at_once: int = 0
+    streaming: bool = True
+    half_cancelled: bool = False  # every other one when half of its tokens have arrived
+    tls: bool = False
+    name: str = ""
     seed: int = 1
 
     @property
-    def total(self) -> int:
-        """Tokens of all jobs together."""
-        return self.streams * self.tokens
+    def stream_s(self) -> float:
+        """How long the engine takes for one job."""
+        return self.tokens / self.rate
 
     @property
     def limit_s(self) -> float:
-        """When a run is given up: four times what the streams take, and a minute."""
-        return 60 + 4 * (self.spread_s + self.tokens / self.rate)
+        """When a run is given up: four times what it should take, and a minute."""
+        rounds = self.jobs / self.at_once if self.at_once else 1
+        return 60 + 4 * (self.spread_s + rounds * self.stream_s)
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """What the platform saw of one run."""
+def named(name: str, model: Load) -> Load:
+    """The load of that name: a number of streams, after the kinds that it has, parted by `-`.
 
-    seconds: float  # from the first job handed out to the last one done
-    posts: int  # of partial results
-    jobs_done: int
-    jobs_failed: int
-    tokens: int
-    tokens_out_of_order: int  # or sent twice
-    delay_p50_ms: float
-    delay_p90_ms: float
-    delay_p99_ms: float
-    delay_max_ms: float
-    first_token_p50_ms: float  # median over the jobs
-    problem: str = ""  # of the first job that failed
+    `300` is streams that run together, `burst-300` arrives at once; `steady-300` goes on arriving,
+    so that about 300 run at any time; `cancelled-300` loses every other stream midway; `tls-300`
+    comes over TLS. Kinds go together: `tls-burst-300`.
 
-    def complaint(self, load: Load) -> str:
-        """Why this run does not count; empty if every token came once and in order."""
-        if self.problem:
-            return self.problem
-        if self.jobs_done != load.streams:
-            return f"only {self.jobs_done} of {load.streams} jobs were done in time"
-        if self.tokens != load.total or self.tokens_out_of_order:
-            return f"{self.tokens} of {load.total} tokens, {self.tokens_out_of_order} out of order"
-        return ""
+    Args:
+        name: as a user gives it.
+        model: tokens, rate and round trip are taken from it.
 
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which that share (0 to 1) of the values lies; 0.0 without values."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    Raises:
+        ValueError: there is no such load; one sentence.
+    """
+    *kinds, count = name.split("-")
+    wrong = [kind for kind in kinds if kind not in KINDS]
+    if wrong or not count.isdecimal() or not int(count):
+        raise ValueError(
+            f"{name[:40]!r} is no load: give a number of streams, with"
+            f" {', '.join(f'{kind}-' for kind in KINDS)} before it, as in burst-300"
+        )
+    if {"burst", "steady"} <= set(kinds):
+        raise ValueError(f"{name[:40]!r} is no load: a burst does not arrive steadily")
+    load = replace(model, name=name, jobs=int(count))
+    if "burst" in kinds:
+        load = replace(load, spread_s=0)
+    if "steady" in kinds:
+        load = replace(load, jobs=load.jobs * _STEADY, spread_s=load.stream_s * _STEADY)
+    return replace(load, half_cancelled="cancelled" in kinds, tls="tls" in kinds)

@@ -7,9 +7,11 @@ import json
 import tempfile
 from dataclasses import dataclass
 
-from bench.load import Delivered, Load
+from bench.around.processes import Running, running
+from bench.around.tally import Delivered
+from bench.contenders import Contender
+from bench.load import Load
 from bench.measure import START_LIMIT_S, surroundings
-from bench.processes import Running, running
 
 _TOKENS = 5
 _RATE = 200.0  # tokens/s of one stream
@@ -37,13 +39,14 @@ class Many:
         )
 
 
-async def measure(jobs: int) -> Many:
-    """Run `jobs` jobs. Raises ProcessEndedError."""
+async def measure(contender: Contender, jobs: int) -> Many:
+    """Let a worker run so many jobs. Raises ProcessEndedError."""
+    command = contender.command
     load = Load(jobs, _TOKENS, _RATE, spread_s=jobs / _A_SECOND)
     async with surroundings(load) as (_engine, post, addresses):
         environment = {**addresses, "RUNPOD_LOG_LEVEL": "ERROR"}
         with tempfile.TemporaryFile() as log:
-            async with running("worker", ["python", "-m", "proxy"], environment, log) as worker:
+            async with running("worker", command, environment, log, contender.folder) as worker:
                 await post.line(START_LIMIT_S)
                 waiting = asyncio.create_task(_after(worker, load.spread_s * _WARM))
                 result = Delivered(**json.loads(await post.line(load.limit_s + 120)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.processes import ROOT
+from bench.around.processes import ROOT
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.load import bench_serve

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.processes import ROOT, ProcessEndedError
+from bench.around.processes import ROOT, ProcessEndedError
 from supervisor.catalog import versions
 from supervisor.command import plan
 from tests.processes import free_port

@@ -5,10 +5,12 @@
     __main__      reads the environment, starts the SDK
     settings      what the environment says
     handler       one job: from its input to its outputs
-    engine        sends requests, waits for an engine that is away; `clients` are its HTTP sessions
+    engine        sends requests, waits for an engine that is away; `clients` are its HTTP sessions,
+                  `openapi` reads its schema
     supervision   what the supervisor says of the engine
     errors        what a job can fail with; `engine_error` reads what the engine says
     job_log       a job's line in the log
+    excerpt       what messages and logs show of a caller's text
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
     platform/     the RunPod SDK: which jobs are taken, how they end, where outputs go

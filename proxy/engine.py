@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 import secrets
 import time
@@ -24,8 +23,10 @@ from proxy.errors import (
     JobError,
     StreamBroken,
 )
-from proxy.request import audio
+from proxy.openapi import OpenAPI
+from proxy.request import audio, sendable
 from proxy.request.forms import Request
+from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
 from proxy.stream import finite
 from proxy.stream.socket import Stream
@@ -54,6 +55,7 @@ class Engine:
         self._pooled = clients.pooled(settings, headers)
         self._fresh = clients.fresh(settings, headers)
         self._supervision = Supervision(settings.control_url)
+        self._openapi = OpenAPI(self._fresh)
         self._model: str | None = None
         self._version: str | None = None
 
@@ -123,6 +125,14 @@ class Engine:
                 response.close()  # an answer that goes on is aborted, not read to its end
             response.release()
 
+    async def schema(self) -> Schema | None:
+        """What the engine says of its routes; None where it serves no schema.
+
+        Raises:
+            EngineUnavailable: it was not reached.
+        """
+        return await self._once_there(self._openapi.schema)
+
     async def version(self) -> str | None:
         """The version of vLLM; None where this engine does not say.
 
@@ -138,28 +148,25 @@ class Engine:
         return self._fresh if again else self._pooled
 
     async def _body(self, request: Request) -> tuple[Mapping[str, str] | None, bytes | None]:
-        """Headers and body: JSON, or a form, with the served model where the caller named none.
-
-        In ASCII, so that a lone surrogate arrives as the caller wrote it.
-
-        Raises:
-            InvalidInput: a form cannot be made of it.
-        """
+        """Headers and body: JSON, or a form, with the served model where the caller named none."""
         if request.method != "POST":
             return None, None
-        body: Mapping[str, Any] = request.body
-        if is_form := request.route in audio.ROUTES:
-            audio.check(body)  # before an engine is waited for
-        if not body.get("model"):
-            body = {**body, "model": await self._served_model()}
-        if is_form:
-            boundary = secrets.token_hex(16)
-            parts = []
-            for part in audio.form(body, boundary):
-                parts.append(part)
-                await asyncio.sleep(0)  # a recording is large, and others have their turn
-            return {"Content-Type": audio.content_type(boundary)}, b"".join(parts)
-        return None, json.dumps(body).encode()
+        if request.route in audio.ROUTES:
+            return await self._form(request.body)
+        content = request.content or sendable.encoded(request.body)
+        if "model" in request.body:
+            return None, content
+        return None, sendable.with_model(content, await self._served_model())
+
+    async def _form(self, body: Mapping[str, Any]) -> tuple[Mapping[str, str], bytes]:
+        audio.check(body)  # before an engine is waited for
+        body = {**body, "model": body.get("model") or await self._served_model()}
+        boundary = secrets.token_hex(16)
+        parts = []
+        for part in audio.form(body, boundary):
+            parts.append(part)
+            await asyncio.sleep(0)  # a recording is large, and others have their turn
+        return {"Content-Type": audio.content_type(boundary)}, b"".join(parts)
 
     async def _served_model(self) -> str:
         if self._model is None:

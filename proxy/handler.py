@@ -7,13 +7,12 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from proxy.engine import Engine
 from proxy.errors import AnswerTooLarge, EngineRefused, ErrorInStream, JobError
 from proxy.job_log import Record
-from proxy.request import dropped, forms
+from proxy.request import forms, settle
 from proxy.request.forms import Request
 from proxy.settings import Settings
 from proxy.stream import batches, finite, native, sse
@@ -75,6 +74,9 @@ class Handler:
     async def until_given_up(self) -> str:
         """Wait until the supervisor gives the engine up; returns why."""
         return await self._engine.until_given_up()
+
+    def thawed(self) -> None:
+        """The process stood still; see `proxy.awake`."""
 
     async def close(self) -> None:
         """Close the connections to the engine."""
@@ -151,11 +153,13 @@ class Handler:
             await self._engine.until_ready()
 
     async def _settled(self, request: Request, record: Record) -> Request:
-        """The request without parameters that this engine would silently leave out."""
-        if not dropped.suspects(request.route, request.body):
-            return request
-        record.asked = dropped.settle(request.body, await self._engine.version())
-        return replace(request, body=dict(record.asked))
+        """The request as this engine takes it: nothing of it is left out without a word."""
+        strict = self._settings[table.STRICT_PARAMETERS]
+        settled = await settle.settled(request, self._engine, strict=strict)
+        if settled.remark is not None:
+            log.warning("job %s: %s", record.job, settled.remark)
+        record.asked = settled.request.body
+        return settled.request
 
     async def _whole(
         self, request: Request, record: Record, *, again: bool

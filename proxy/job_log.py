@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy import excerpt
 from proxy.stream import sse
 
 _LONGEST = 20_000  # characters of a question or an answer in the log
@@ -44,6 +45,7 @@ class Record:
 
     def __post_init__(self) -> None:
         self.started = self.clock()
+        self.job = excerpt.text(self.job)
 
     def streamed(self, counted: int, events: Sequence[bytes]) -> int:
         """Note what has come of a stream: `counted` tokens so far, in `events` the last of them.

@@ -37,17 +37,29 @@ _ROWS: tuple[Setting[Any], ...] = (
 )
 
 
+#: Tokens in a batch; a ramp counts in floats, and no stream has more.
+MOST_BATCH = 1_000_000_000
+
+
 class ProxyConfigurationError(Exception):
     """Settings that cannot be carried out: a clause for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """How many tokens a stream's batches hold: `first`, then `growth` times more, up to `most`."""
+    """How many tokens a stream's batches hold: `first`, then `growth` times more, up to `most`.
+
+    A growth of 1 means batches of `most` from the start, as in older workers.
+    """
 
     first: int = table.DEFAULT_MIN_BATCH_SIZE.default
     growth: float = table.DEFAULT_BATCH_SIZE_GROWTH_FACTOR.default
     most: int = table.DEFAULT_BATCH_SIZE.default
+
+    @property
+    def begin(self) -> int:
+        """Tokens in the first batch."""
+        return min(self.first, self.most) if self.growth > 1 else self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +89,9 @@ class Settings:
     def ramp(self) -> Ramp:
         """The default ramp of a stream's batches."""
         return Ramp(
-            first=self[table.DEFAULT_MIN_BATCH_SIZE],
+            first=min(self[table.DEFAULT_MIN_BATCH_SIZE], MOST_BATCH),
             growth=self[table.DEFAULT_BATCH_SIZE_GROWTH_FACTOR],
-            most=self[table.DEFAULT_BATCH_SIZE],
+            most=min(self[table.DEFAULT_BATCH_SIZE], MOST_BATCH),
         )
 
     @property

@@ -17,6 +17,7 @@ _LANES = {
     "tests/e2e/test_end_to_end.py": "engine",
     "tests/e2e/test_faults.py": "engine",
     "tests/e2e/test_models.py": "images",
+    "tests/e2e/test_names.py": "engine",
     "tests/image": "images",
 }
 #: The longest first, so that the end is not a wait for one of them. Others follow in their order.

@@ -33,6 +33,7 @@ PURE = (
     "supervisor.worker.lifecycle",
     "supervisor.worker.announce",
     "supervisor.models.placement",
+    "proxy.excerpt",
     "proxy.request",
     "proxy.stream.sse",
     "proxy.stream.ramp",

@@ -1,8 +1,9 @@
-"""Which jobs are taken from the platform, and when no more are. Knows no SDK.
+"""Which jobs are taken from the platform, when they begin, and when no more are taken.
 
 First come the jobs that the previous proxy left. Then the platform is asked again and again, with a
-pause only where it does not answer well. To drain is to end a poll that the platform holds, to let
-one arrive that is being answered, and to be over when every job in hand has ended.
+pause only where it does not answer well, for as many jobs as there are places. Each begins at once.
+To drain is to end a poll that the platform holds, to let one arrive that is being answered, and to
+be over when every job in hand has ended.
 """
 
 from __future__ import annotations
@@ -11,47 +12,46 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
-import aiohttp
-
-from proxy.errors import WorkerStopped
+from proxy.errors import InvalidInput, WorkerStopped
+from proxy.platform.fetch import TooManyPolls
+from proxy.platform.polled import Job, Unreadable
+from proxy.platform.polls import Polls
 from proxy.platform.race import unless
 from proxy.platform.runner import Runner
 from supervisor.link.report import Inherited, Report
 
 log = logging.getLogger("proxy")
 
-Job = dict[str, Any]
-
 _PAUSE_FIRST, _PAUSE_MOST = 0.2, 10.0  # seconds after a poll that failed
+_TOO_MANY_PAUSE = 5.0  # seconds, as the SDK pauses
 _TOO_SOON = 0.05  # seconds: the platform holds a poll that brings nothing for longer
 _ANSWER_COMES = 1.0  # seconds: where jobs wait, a poll is answered by then
-_LOOK = 0.02  # seconds between two looks at whether jobs are in hand
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What the platform's client does for us.
+class InHand(Protocol):
+    """Who is told which jobs are in hand, for the platform's pings; a set of their ids."""
 
-    `fetch_jobs` asks for that many jobs; it returns none, or raises, where there are none.
-    `fetch_stops` asks which jobs are to stop. `in_hand` is how many were taken and have not ended.
-    """
+    def add(self, name: str, /) -> object:
+        """A job is taken."""
 
-    fetch_jobs: Callable[[aiohttp.ClientSession, int], Coroutine[Any, Any, list[Job] | None]]
-    fetch_stops: Callable[[aiohttp.ClientSession], Coroutine[Any, Any, list[str] | None]]
-    in_hand: Callable[[], int]
+    def remove(self, name: str, /) -> object:
+        """It has ended."""
 
 
 class Intake:
     """Takes jobs until it is told to stop. Used inside one event loop.
 
     Args:
-        platform: where jobs come from.
+        polls: for jobs.
         runner: runs them; is told what to end.
         report: is told of each job that is taken.
+        in_hand: is told as well.
+        at_once: how many may run at the same time.
         inherited: jobs of the previous proxy.
         clock: gives seconds and never goes back.
         sleep: waits for so many seconds.
@@ -59,71 +59,113 @@ class Intake:
 
     def __init__(
         self,
-        platform: Platform,
+        polls: Polls[list[Job | Unreadable]],
         runner: Runner,
         report: Report,
+        in_hand: InHand,
+        at_once: int,
         inherited: Iterable[Inherited] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Coroutine[Any, Any, object]] = asyncio.sleep,
     ) -> None:
-        self._platform = platform
+        self._polls = polls
         self._runner = runner
         self._report = report
+        self._in_hand = in_hand
+        self._at_once = at_once
+        self._waiting: deque[Job] = deque()
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._inherited = list(inherited)
         self._clock = clock
         self._sleep = sleep
         self._draining = asyncio.Event()
-        self._over = asyncio.Event()
         self._failed_polls = 0
 
-    # --- what is taken ---
+    async def run(self) -> None:
+        """Take jobs until told to drain, and wait for those in hand, however they end."""
+        for one in self._inherited:
+            self._take(self._taken_over(one))
+        self._inherited.clear()
+        while not self._draining.is_set():
+            free = self._at_once - len(self._running)
+            if free > 0:
+                self._take_all(await self._polled(free))
+            else:
+                await unless(self._draining.wait(), self._until_one_ends())
+        for found in await self._polls.end():
+            self._take_all(found)
+        while self._running:
+            await self._until_one_ends()
 
-    async def jobs(self, session: aiohttp.ClientSession, wanted: int) -> list[Job] | None:
-        """Take at most `wanted` jobs; none at the end of a poll, or when the worker drains.
+    @property
+    def busy(self) -> bool:
+        """Whether any job is in hand."""
+        return bool(self._running)
 
-        While it drains this returns when no job is in hand any more, and the intake is over.
+    # --- jobs ---
 
-        Raises:
-            Exception: what the poll raises, after a pause.
-        """
-        if self._inherited:
-            taken, self._inherited = self._inherited[:wanted], self._inherited[wanted:]
-            return [self._take_over(one) for one in taken]
-        if self._draining.is_set():
-            while self._platform.in_hand() > 0:
-                await self._sleep(_LOOK)
-            self._over.set()
-            return None
-        jobs = await self._poll(session, wanted)
-        for job in jobs or ():
-            self._report.taken(job)
-        return jobs
+    def _take_all(self, found: list[Job | Unreadable] | None) -> None:
+        for one in found or ():
+            if isinstance(one, Unreadable):
+                job = self._to_be_refused(one)
+            elif one["id"] in self._running or one in self._waiting:
+                log.warning("job %s came once more while it is in hand", one["id"])
+                continue
+            else:
+                job = one
+            if job is not None:
+                self._report.taken(job)
+                self._take(job)
 
-    async def stops(self, session: aiohttp.ClientSession) -> list[str]:
-        """The ids of jobs to stop. To the last, jobs in hand can be; the poll ends with them."""
-        return await unless(self._over.wait(), self._platform.fetch_stops(session)) or []
+    def _take(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._in_hand.add(job["id"])
+        self._begin()
 
-    def _take_over(self, one: Inherited) -> Job:
+    def _begin(self) -> None:
+        while self._waiting and len(self._running) < self._at_once:
+            job = self._waiting.popleft()
+            task = asyncio.create_task(self._runner.run(job))
+            self._running[job["id"]] = task
+            task.add_done_callback(partial(self._ended, job["id"]))
+
+    def _ended(self, name: str, _task: asyncio.Task[None]) -> None:
+        del self._running[name]
+        self._in_hand.remove(name)
+        self._begin()
+
+    async def _until_one_ends(self) -> None:
+        await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    def _taken_over(self, one: Inherited) -> Job:
         if one.job is not None:
             log.info("job %s: retrying: the previous proxy died before answering", one.id)
             return one.job
-        self._runner.lose(
-            one.id,
-            WorkerStopped(
-                "the worker's proxy ended in the middle of this answer; send the job again"
-            ),
-        )
+        ended = "the worker's proxy ended in the middle of this answer; send the job again"
+        self._runner.lose(one.id, WorkerStopped(ended))
         return {"id": one.id, "input": {}}
 
-    async def _poll(self, session: aiohttp.ClientSession, wanted: int) -> list[Job] | None:
+    def _to_be_refused(self, one: Unreadable) -> Job | None:
+        if one.id is None:
+            log.error("a job that cannot be read, its id included, is dropped: %s", one.why)
+            return None
+        self._runner.lose(one.id, InvalidInput(f"the job cannot be read: {one.why}", "input"))
+        return {"id": one.id, "input": {}}
+
+    # --- polls ---
+
+    async def _polled(self, wanted: int) -> list[Job | Unreadable] | None:
+        """What one poll brings; none where it fails, after a pause, and when the worker drains."""
         began = self._clock()
         try:
-            jobs = await unless(self._may_end(began), self._platform.fetch_jobs(session, wanted))
-        except TimeoutError:  # so the client ends a poll for which there was no job
-            raise
-        except Exception:
+            jobs = await unless(self._may_end(began), self._polls.answer(wanted))
+        except TooManyPolls:
+            await unless(self._draining.wait(), self._sleep(_TOO_MANY_PAUSE))
+            return None
+        except Exception as reason:  # noqa: BLE001 - whatever it is, the worker has to go on
+            log.warning("the platform did not answer a poll (%s)", str(reason) or repr(reason))
             await self._pause()
-            raise
+            return None
         if not jobs and self._clock() - began < _TOO_SOON:
             await self._pause()
         else:
@@ -147,15 +189,6 @@ class Intake:
         await unless(self._draining.wait(), pause)
 
     # --- how it ends ---
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing is taken any more and every job has ended."""
-        return self._over.is_set()
-
-    async def until_over(self) -> None:
-        """Wait until nothing is taken any more and every job has ended."""
-        await self._over.wait()
 
     def stop(self) -> None:
         """Drain; the second time, abort."""

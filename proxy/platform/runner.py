@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import Any
 
-import aiohttp
-
 from proxy.errors import JobError, WorkerStopped
 from proxy.platform.results import Handler, Result, Results, failed
 from supervisor.link.report import Report
@@ -36,7 +34,7 @@ class Runner:
         self._lost: dict[str, JobError] = {}
         self._aborted: JobError | None = None  # what every job ends with from now on
 
-    async def run(self, session: aiohttp.ClientSession, job: dict[str, Any]) -> None:
+    async def run(self, job: dict[str, Any]) -> None:
         """Run `job` to its end; with an error only, if it was lost or the worker is aborted.
 
         Raises:
@@ -47,26 +45,24 @@ class Runner:
             if name in self._stops:
                 log.info("job %s: cancelled before it began", name)
             elif reason := self._lost.pop(name, None) or self._aborted:
-                await self._results.finish(session, name, failed(reason))
+                await self._results.finish(name, failed(reason))
             else:
-                await self._run(session, name, job)
+                await self._run(name, job)
         finally:
             self._stops.pop(name, None)  # of one that came while its result went out
             self._report.ended(name)
 
-    async def _run(self, session: aiohttp.ClientSession, name: str, job: dict[str, Any]) -> None:
+    async def _run(self, name: str, job: dict[str, Any]) -> None:
         try:
-            result = await self._result(session, name, job)
+            result = await self._result(name, job)
             # From here on neither a stop nor an abort finds the job: what is told is not cut off.
-            await self._results.finish(session, name, result)
+            await self._results.finish(name, result)
         except Exception as fault:
             log.exception("job %s: a fault in the worker itself", name)
             error = JobError(f"the worker failed on this job: {type(fault).__name__}")
-            await self._results.finish(session, name, failed(error))
+            await self._results.finish(name, failed(error))
 
-    async def _result(
-        self, session: aiohttp.ClientSession, name: str, job: dict[str, Any]
-    ) -> Result:
+    async def _result(self, name: str, job: dict[str, Any]) -> Result:
         """Run a job, which can be stopped or aborted until it has its result."""
         task = asyncio.current_task()
         if task is not None:
@@ -74,7 +70,7 @@ class Runner:
             # the news that a job has failed must not be cut off.
             self._running[name] = task
         try:
-            return await self._results.run(session, self._handler, job, self._report.begun)
+            return await self._results.run(self._handler, job, self._report.begun)
         except asyncio.CancelledError:
             if self._aborted is None or task is None:
                 raise

@@ -1,9 +1,11 @@
 """Starts the RunPod SDK, with our own policy in the place of its scaler's.
 
 At SIGTERM the SDK's scaler stops asking for jobs, but its open poll goes on for up to 90 s, and a
-job that arrives in it is fetched and never run. It looks for new jobs every 0.1 s, forgets a stop
-that comes before its job, and loses a result when its connection breaks. `DrainingScaler` hands all
-of that to `Intake`, `Dispatcher`, `Runner` and `Results`.
+job that arrives in it is fetched and never run. It begins one job in each turn of its loop, loses
+all jobs of a poll for one that cannot be read, forgets a stop that comes before its job, is deaf
+for the length of a poll after a freeze, and loses a result when its connection breaks.
+`DrainingScaler` leaves all of that to `Intake`, `Runner` and `Results`; addresses, headers, pings
+and the fitness checks are the SDK's.
 
 It uses names of the SDK's inside, so `install` looks first whether they are still there, and leaves
 the SDK as it is where they are not.
@@ -14,17 +16,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from typing import Any, Protocol
 
-import aiohttp
 import runpod
-from runpod.serverless.modules import rp_http, rp_scale
+from runpod import http_client
+from runpod.serverless.modules import rp_http, rp_job, rp_scale, worker_state
 
+from proxy.awake import Awake
 from proxy.errors import JobError
-from proxy.platform import fitness
-from proxy.platform.dispatch import Dispatcher
-from proxy.platform.intake import Intake, Job, Platform
+from proxy.platform import fitness, stops
+from proxy.platform.fetch import Fetch
+from proxy.platform.intake import Intake
+from proxy.platform.polled import Job
+from proxy.platform.polls import Polls
+from proxy.platform.posts import Posts
 from proxy.platform.results import Handler, Results
 from proxy.platform.runner import Runner
 from supervisor.link import handover
@@ -49,6 +55,9 @@ class JobHandler(Protocol):
 
     async def until_given_up(self) -> str:
         """Wait until no job can be answered any more; returns why."""
+
+    def thawed(self) -> None:
+        """The process stood still; connections may be dead."""
 
     async def close(self) -> None:
         """Called at the end, inside the event loop."""
@@ -125,85 +134,91 @@ def install() -> bool:
 def _missing() -> str | None:
     """The first thing that `DrainingScaler` needs and this SDK does not have."""
     scaler = rp_scale.JobScaler
-    for name in (
-        "handle_shutdown",
-        "is_alive",
-        "kill_worker",
-        "get_jobs",
-        "run_jobs",
-        "handle_job",
-        "stop_job",
-        "current_occupancy",
+    methods = ("start", "run", "handle_shutdown", "is_alive", "kill_worker")
+    for owner, names, is_sound in (
+        (scaler, methods, callable),
+        (worker_state.JobsProgress, ("add", "remove"), callable),
+        (http_client, ("AsyncClientSession", "get_auth_header"), callable),
+        (rp_job, ("_job_stop_url",), callable),
+        (rp_job, ("JOB_GET_URL",), _is_text),
+        (rp_http, ("JOB_STREAM_URL", "JOB_DONE_URL"), _is_text),
     ):
-        if not callable(getattr(scaler, name, None)):
-            return f"JobScaler.{name}"
-    for name in ("JOB_STREAM_URL", "JOB_DONE_URL"):
-        if not isinstance(getattr(rp_http, name, None), str):
-            return f"rp_http.{name}"
+        for name in names:
+            if not is_sound(getattr(owner, name, None)):
+                return f"{owner.__name__.rpartition('.')[2]}.{name}"
     source = inspect.getsource(scaler)
     for text in (
-        "self.jobs_fetcher(session, jobs_needed)",
-        "self.stop_signals_fetcher(session)",
-        "await self.stop_job(job_id)",
-        "self.jobs_handler(session, self.config, job)",
+        "self.config = config",
         "self.concurrency_modifier = concurrency_modifier",
-        "self.jobs_queue = asyncio.Queue(maxsize=self.current_concurrency)",
-        "await self.jobs_queue.put(job)",
+        "signal.signal(signal.SIGTERM, self.handle_shutdown)",
+        "asyncio.run(self.run())",
     ):
         if text not in source:
             return text
     return None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is typed in parts only
-    """The SDK's scaler; what it asks and does goes to `intake` and to a `Runner`."""
+    """The SDK's scaler; which jobs are taken and how they run is ours."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
-        # As `set_scale` would leave them after its first look; it then has nothing to change.
-        self.current_concurrency: int = self.concurrency_modifier(self.current_concurrency)
-        self.jobs_queue: asyncio.Queue[Job] = asyncio.Queue(maxsize=self.current_concurrency)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handler: JobHandler = config[_HANDLER]
         self._report: Report = config[_REPORT]
-        results = Results(rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL)
+        self._awake = Awake()
+        self._posts = Posts()
+        headers = http_client.get_auth_header()
+        del headers["Accept-Encoding"]  # of the answer to a post nothing is read
+        streams, done = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL
+        results = Results(self._posts, streams, done, headers, self._awake.now)
         self._runner = Runner(self._handler, results, self._report)
-        platform = Platform(self.jobs_fetcher, self.stop_signals_fetcher, self.current_occupancy)
-        self.intake = Intake(platform, self._runner, self._report, config[_INHERITED])
-        self.jobs_fetcher: Callable[..., Any] = self._fetch_jobs
-        self.stop_signals_fetcher: Callable[..., Any] = self.intake.stops
-        self.jobs_handler: Callable[..., Any] = self._run_job
+        self._stops_url: str | None = rp_job._job_stop_url()  # looked for above
+        fetch = Fetch(rp_job.JOB_GET_URL, self._stops_url or "", lambda: self.intake.busy)
+        polls = Polls(fetch.jobs, http_client.AsyncClientSession)
+        self._polls_for_stops = Polls(fetch.stops, http_client.AsyncClientSession)
+        self.intake = Intake(
+            polls,
+            self._runner,
+            self._report,
+            worker_state.JobsProgress(),
+            self.concurrency_modifier(1),
+            config[_INHERITED],
+        )
+        for part in (self._posts, polls, self._polls_for_stops, self._handler):
+            self._awake.on_thaw(part.thawed)
 
     async def run(self) -> None:
-        """Run the SDK's loops until the worker is stopped and every job is done."""
+        """Take and run jobs until the worker is stopped and every job is done."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_signal_handler(handover.ABORT, self.intake.abort)
+        if not self.is_alive():
+            self.intake.drain()  # the stop came before the loop ran
         await self._report.open()
-        beside = [
-            asyncio.create_task(self._report.repeat(self._handler.figures)),
-            asyncio.create_task(
-                self.intake.drain_when(self._handler.until_given_up, fitness.report_unhealthy)
-            ),
-        ]
+        beside = [asyncio.create_task(each) for each in self._beside_the_jobs()]
         try:
-            await super().run()
+            await self.intake.run()
         finally:
             for task in beside:
                 task.cancel()
+            await asyncio.wait(beside)
             self._report.figures(self._handler.figures)
             self._report.close()
+            self._posts.close()
             await self._handler.close()
 
-    async def run_jobs(self, session: aiohttp.ClientSession) -> None:
-        """Begin each job when it arrives; the SDK itself looks for new ones every 0.1 s."""
-        dispatcher = Dispatcher(
-            self.jobs_queue.get,
-            lambda job: self.handle_job(session, job),
-            self.current_concurrency,
-        )
-        await dispatcher.until(
-            self.intake.until_over, lambda: self.is_alive() or not self.jobs_queue.empty()
-        )
+    def _beside_the_jobs(self) -> Iterator[Coroutine[Any, Any, object]]:
+        yield self._awake.watch()
+        yield self._report.repeat(self._handler.figures)
+        yield self.intake.drain_when(self._handler.until_given_up, fitness.report_unhealthy)
+        if self._stops_url is None:
+            log.warning("RUNPOD_WEBHOOK_GET_JOB has no /job-take/: jobs cannot be cancelled here")
+        else:
+            yield stops.hear(self._polls_for_stops, self._runner.stop)
 
     def handle_shutdown(self, signum: int, frame: object) -> None:
         """Begin to drain; the second time, end every job. A signal handler: it wakes the loop."""
@@ -212,18 +227,3 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             self.kill_worker()
         else:
             self._loop.call_soon_threadsafe(self.intake.stop)
-
-    async def stop_job(self, job_id: str) -> bool:
-        """Stop a job, now or when its turn comes; whether it was running."""
-        return self._runner.stop(job_id)
-
-    async def _fetch_jobs(self, session: aiohttp.ClientSession, wanted: int) -> list[Job] | None:
-        jobs = await self.intake.jobs(session, wanted)
-        if self.intake.over:
-            self.kill_worker()
-        return jobs
-
-    async def _run_job(
-        self, session: aiohttp.ClientSession, _config: dict[str, Any], job: Job
-    ) -> None:
-        await self._runner.run(session, job)

@@ -36,6 +36,11 @@ def content_type(boundary: str) -> str:
     return f"multipart/form-data; boundary={boundary}"
 
 
+def known(name: str, fields: frozenset[str]) -> bool:
+    """Whether a key of a job becomes one of these fields of the form, or is the file's name."""
+    return name in fields or f"{name}[]" in fields or name == "filename"
+
+
 def check(body: Mapping[str, Any]) -> None:
     """See that `body` has a recording, before anything is done for it; its base64 is not read yet.
 

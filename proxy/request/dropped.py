@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxy import excerpt
 from proxy.errors import InvalidInput
 
 #: The routes that take sampling parameters.
@@ -31,7 +32,15 @@ class _Gone:
 
 
 def _within_n(value: Any, body: Mapping[str, Any]) -> bool:
-    return isinstance(value, int) and value <= (body.get("n") or 1)
+    count, wanted = _whole(body.get("n") or 1), _whole(value)
+    return count is not None and wanted is not None and wanted <= count
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number as vLLM reads it, which takes the text of one, too."""
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else None
+    return value if isinstance(value, int) else None
 
 
 _SCHEMA = "give structured_outputs"
@@ -81,7 +90,8 @@ def settle(body: Mapping[str, Any], version: str | None) -> dict[str, Any]:
             continue
         value = kept.pop(name)
         if not gone.idle(value, body):
-            shown = f"{name}={value!r}" if isinstance(value, int | bool | str) else name
+            plain = isinstance(value, int | bool | str)
+            shown = f"{name}={excerpt.value(value)}" if plain else name
             message = f"{shown} has no effect in vLLM {version or ''}".rstrip()
             raise InvalidInput(f"{message}: {gone.instead}", name)
     return kept

@@ -6,48 +6,92 @@ A route is a path and nothing else, so that no spelling of it leads anywhere els
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import Literal
 
-from proxy.errors import RouteRefused
+from proxy import excerpt
+from proxy.errors import InvalidInput, RouteRefused
 
-#: Inference, and what a client reads beside it. Administration (sleep, LoRA loading, scaling,
-#: aborting, profiling) is missing on purpose; ALLOWED_ROUTES can add it.
-DEFAULT_ROUTES = frozenset(
+Method = Literal["GET", "POST"]
+
+#: Inference, which is asked for by POST. Administration (sleep, LoRA loading, scaling, aborting,
+#: profiling) is missing on purpose; ALLOWED_ROUTES can add it.
+_POST = frozenset(
     """
     /v1/chat/completions /v1/completions /v1/responses /v1/messages /v1/messages/count_tokens
-    /v1/embeddings /v1/models /v1/audio/transcriptions /v1/audio/translations
+    /v1/embeddings /v1/audio/transcriptions /v1/audio/translations
     /v1/score /score /v1/rerank /v2/rerank /rerank /pooling /classify /tokenize /detokenize
-    /version /health /ping
     """.split()
 )
 
-#: Routes with a part that varies.
-_PATTERNS = (re.compile(r"/v1/models/[^/]+(/[^/]+)?"), re.compile(r"/v1/responses/[\w-]+"))
+#: What a client reads beside it.
+_GET = frozenset("/v1/models /version /health /ping".split())
+
+DEFAULT_ROUTES = _POST | _GET
+
+#: Routes with a part that varies, all of them for reading. An answer's id begins with `resp_`:
+#: what else stands under /v1/responses, `render` for one, is no answer.
+_PATTERNS = (
+    re.compile(r"/v1/models/[^/]+(/[^/]+)?"),
+    re.compile(r"/v1/responses/resp_[A-Za-z0-9_-]+"),
+)
 
 #: Every character that may stand in a route. No `%`: an encoded slash or dot is a disguise. No `?`,
 #: `#`, `@`, `:` beyond model names, `\`, white space or control characters.
 _PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)+")
 
+_LONGEST = 512  # characters; no client takes an URL of any length
+
+#: What the platform has before a route in the addresses that it offers.
+_PLATFORM = "/openai"
+
 
 def check(route: str, also: AbstractSet[str] = frozenset()) -> str:
-    """Return `route` if it may be sent to the engine.
+    """The path that may be sent to the engine.
 
     Args:
-        route: as the job has it, for example `/v1/chat/completions`.
+        route: as the job has it, for example `/v1/chat/completions`, or `/openai/v1/...` as in the
+            platform's own addresses.
         also: routes that are offered beyond the default ones.
 
     Raises:
         RouteRefused: it is not a path, or not one that is offered.
     """
-    shown = route[:100]
-    segments = route.split("/")
-    if not _PATH.fullmatch(route) or "." in segments or ".." in segments:
+    shown = excerpt.value(route)
+    segments = route.split("/", _LONGEST)
+    if len(route) > _LONGEST or not _PATH.fullmatch(route) or not {".", ".."}.isdisjoint(segments):
         raise RouteRefused(
-            f"the route {shown!r} is not a path; a route looks like /v1/chat/completions"
+            f"the route {shown} is not a path; a route looks like /v1/chat/completions"
         )
+    if route.startswith(f"{_PLATFORM}/") and route not in also:
+        route = route.removeprefix(_PLATFORM)
     offered = route in DEFAULT_ROUTES or route in also
     if not offered and not any(pattern.fullmatch(route) for pattern in _PATTERNS):
         raise RouteRefused(
             f"the route {shown} is not offered by this worker; ALLOWED_ROUTES can add it"
         )
     return route
+
+
+def methods(route: str) -> Sequence[Method] | None:
+    """The methods that a route takes, the usual one first; None where only its engine knows."""
+    if route in _POST:
+        return ("POST",)
+    if route == "/ping":
+        return ("GET", "POST")
+    if route in _GET or any(pattern.fullmatch(route) for pattern in _PATTERNS):
+        return ("GET",)
+    return None
+
+
+def chosen(route: str, takes: Sequence[Method], said: Method | None) -> Method:
+    """The method to use: the one that the job said, or the usual one.
+
+    Raises:
+        InvalidInput: the route takes another.
+    """
+    if said is not None and said not in takes:
+        message = f"the route {excerpt.text(route)} takes {' or '.join(takes)}, not {said}"
+        raise InvalidInput(message, "method")
+    return said or takes[0]

@@ -56,7 +56,7 @@ class Batches:
     _size: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._size = min(self.ramp.first, self.ramp.most)
+        self._size = self.ramp.begin
 
     @property
     def size(self) -> int:

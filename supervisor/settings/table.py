@@ -304,6 +304,15 @@ RAW_OPENAI_OUTPUT = Setting(
     Reader.PROXY,
     form="toggle",
 )
+STRICT_PARAMETERS = Setting(
+    "STRICT_PARAMETERS",
+    boolean,
+    False,
+    "Refuse jobs with parameters that the engine does not know, and would ignore, wherever they"
+    " stand; off: those in sampling_params, the others are logged.",
+    Reader.PROXY,
+    form="toggle",
+)
 LOG_CONTENT = Setting(
     "LOG_CONTENT",
     boolean,

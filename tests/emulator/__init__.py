@@ -17,6 +17,7 @@ For tests there is more, below `/_emulator/`:
 
     GET    jobs/ID   what `status` shows, and: input, posts [{at, time, bytes, output}], done (how
                      often the end was reported), redelivered, retried, refused (too large)
+    POST   raw/ID    submits a job that a worker gets as it stands: the body, whatever is in it
     GET    workers   {name: {last_seen, pings, last_ping, parameters, unhealthy, polled, lost}}
     GET    log       the workers' last 10,000 requests, in order of arrival
     POST   faults    {"path": "job-take|job-stop|job-stream|job-done|ping", "status": 500,

@@ -7,6 +7,7 @@ import json
 
 from aiohttp import web
 
+from tests.emulator.jobs import Job
 from tests.emulator.public import find
 from tests.emulator.refusal import refusal
 from tests.emulator.world import WORLD
@@ -16,6 +17,7 @@ def routes() -> list[web.RouteDef]:
     """The tests' own routes."""
     return [
         web.get("/_emulator/jobs/{job}", job),
+        web.post("/_emulator/raw/{id}", raw_job),
         web.get("/_emulator/workers", workers),
         web.get("/_emulator/log", log),
         web.post("/_emulator/faults", add_fault),
@@ -26,6 +28,13 @@ def routes() -> list[web.RouteDef]:
 async def job(request: web.Request) -> web.Response:
     """Everything about one job; `at` is the monotonic clock of this machine."""
     return web.json_response(find(request).known())
+
+
+async def raw_job(request: web.Request) -> web.Response:
+    """Submit a job that a worker gets as it stands: the body, whatever is in it."""
+    job = Job(None, id=request.match_info["id"], raw=await request.read())
+    request.app[WORLD].submit(job)
+    return web.json_response({"id": job.id})
 
 
 async def workers(request: web.Request) -> web.Response:

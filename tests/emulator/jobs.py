@@ -60,6 +60,7 @@ class Job:
     keep_outputs: bool = True  # False: only for somebody who streams this job
     streamed: bool = False  # somebody does
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    raw: bytes | None = None  # what a worker gets instead of JSON of ours
     state: State = State.IN_QUEUE
     worker: str | None = None
     output: Any = None
@@ -98,6 +99,12 @@ class Job:
             for post in fresh:
                 post.body = None
         return found
+
+    def for_workers(self) -> bytes:
+        """What a worker that takes it gets."""
+        if self.raw is not None:
+            return self.raw
+        return json.dumps({"id": self.id, "input": self.input}).encode()
 
     def shown_to_users(self) -> dict[str, Any]:
         """The answer of `status` and `runsync`; times in milliseconds."""

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -49,7 +48,7 @@ async def take_batch(world: World, request: web.Request, worker: str) -> web.Str
         most = max(1, int(request.query.get("batch_size", "1")))
     except ValueError:
         raise refusal(400, "batch_size is no number") from None
-    return await _take(world, request, worker, most, lambda found: found)
+    return await _take(world, request, worker, most, lambda found: b"[%b]" % b",".join(found))
 
 
 async def stops(world: World, request: web.Request, worker: str) -> web.StreamResponse:
@@ -58,7 +57,7 @@ async def stops(world: World, request: web.Request, worker: str) -> web.StreamRe
     if not found:
         return web.Response(status=204)
     try:
-        return await _deliver(world, request, {"jobsToStop": found})
+        return await _deliver(world, request, json.dumps({"jobsToStop": found}).encode())
     except (ConnectionError, asyncio.CancelledError):
         world.queue.put_back_stops(worker, found)
         raise
@@ -152,14 +151,14 @@ async def _take(
     request: web.Request,
     worker: str,
     most: int,
-    form: Callable[[list[dict[str, Any]]], Any],
+    form: Callable[[list[bytes]], bytes],
 ) -> web.StreamResponse:
     """A job leaves the queue only when its answer went into an open connection."""
     jobs = await world.queue.take(most, world.settings.poll)
     if not jobs:
         return web.Response(status=204)
     try:
-        found = [{"id": job.id, "input": job.input} for job in jobs]
+        found = [job.for_workers() for job in jobs]
         response = await _deliver(world, request, form(found))
     except (ConnectionError, asyncio.CancelledError):
         for job in reversed(jobs):
@@ -171,9 +170,9 @@ async def _take(
     return response
 
 
-async def _deliver(world: World, request: web.Request, found: Any) -> web.StreamResponse:
+async def _deliver(world: World, request: web.Request, found: bytes) -> web.StreamResponse:
     """Send an answer that must not be lost; a ConnectionError where nobody is there for it."""
-    response = web.json_response(found)
+    response = web.Response(body=found, content_type="application/json")
     await _half_a_round_trip(world)
     # A client's end that has arrived, but that the loop has not read yet, takes it two turns.
     await asyncio.sleep(0)

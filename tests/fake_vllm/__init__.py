@@ -1,7 +1,8 @@
 """A stand-in for `vllm`, for tests of what the real one cannot do on demand.
 
 Started as `python tests/fake_vllm serve MODEL --host=... --port=... [any other flags]`. It reads
-`--host`, `--port` (0: any; the log says which), `--served-model-name` and `--shutdown-timeout`.
+`--host`, `--port` (0: any; the log says which), `--served-model-name`, `--shutdown-timeout` and
+`--disable-fastapi-docs`, without which it serves `/openapi.json`.
 Token i is the text f" w{i}" with the id i, one token per event, so order and completeness show.
 
 The process behaves as the words in the environment variable FAKE_VLLM say, parted by blanks:
@@ -63,7 +64,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
                           streamed before it, each object of a list and each word in a delta
 
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
-has the routes, `answers` writes the answers, `audio` reads forms, `generation` says what is in the
-answers, `wire` how they are cut into TCP writes. The folder runs wherever it is copied to; it needs
-aiohttp and nothing of ours.
+has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,
+`generation` says what is in the answers, `wire` how they are cut into TCP writes. The folder runs
+wherever it is copied to; it needs aiohttp and nothing of ours.
 """

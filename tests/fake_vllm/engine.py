@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from . import audio
 from .answers import Figures, Stream, in_one_piece
 from .generation import Fake, Generation, Refusal, error_body, words_of
+from .openapi import document
 from .wire import json_text
 from .words import Words
 
@@ -29,6 +30,7 @@ class Engine:
         api_key: what `/v1` asks for; empty: nothing.
         version: of vLLM.
         done: the file that gets a line for each request that was answered to its end; or empty.
+        docs: whether `/openapi.json` is served.
         end_after: ends the process that many seconds later.
     """
 
@@ -40,6 +42,8 @@ class Engine:
         version: str,
         done: str,
         end_after: Callable[[float], object],
+        *,
+        docs: bool = True,
     ) -> None:
         self._names = names
         self._words = words
@@ -47,6 +51,7 @@ class Engine:
         self._version = version
         self._done = done
         self._end_after = end_after
+        self._docs = docs
         self._figures = Figures()
         self._asked: Counter[str] = Counter()
         self._draining = False
@@ -63,6 +68,8 @@ class Engine:
         route("GET", "/health", self._health)
         route("GET", "/version", self._tell_version)
         route("GET", "/metrics", self._metrics)
+        if self._docs:
+            route("GET", "/openapi.json", self._openapi)
         route("GET", "/v1/models", self._models)
         route("POST", "/v1/chat/completions", self._chat)
         route("POST", "/v1/completions", self._completions)
@@ -102,6 +109,9 @@ class Engine:
 
     async def _tell_version(self, _: web.Request) -> web.StreamResponse:
         return web.json_response({"version": self._version})
+
+    async def _openapi(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(document())
 
     async def _metrics(self, _: web.Request) -> web.StreamResponse:
         figures = [

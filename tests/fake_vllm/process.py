@@ -94,6 +94,7 @@ async def _serve(
         VERSION,
         environment.get("FAKE_VLLM_DONE", ""),
         end_after,
+        docs=command.docs,
     )
     runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
     await runner.setup()

@@ -16,6 +16,7 @@ class Command:
     host: str
     port: int
     shutdown_timeout_s: float
+    docs: bool = True
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Self:
@@ -38,6 +39,7 @@ class Command:
             last("--host", "0.0.0.0"),  # noqa: S104 - as vLLM
             int(last("--port", "8000")),
             float(last("--shutdown-timeout", "0")),
+            docs="--disable-fastapi-docs" not in flags,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -158,21 +157,29 @@ async def test_the_served_model_and_the_version_are_asked_for_once() -> None:
         assert machine.asked.count("/version") == 1
 
 
+async def test_a_body_that_cannot_be_sent_is_refused_before_it_is() -> None:
+    async with engine() as (machine, one):
+        for prompt in ("half \ud83d", float("nan")):
+            with pytest.raises(InvalidInput):
+                await one.answer(Request("POST", "/x", {"model": "m", "prompt": prompt}))
+        assert machine.asked == []
+
+
+async def test_what_was_made_of_a_job_is_sent_as_it_is() -> None:
+    async with engine() as (_, one):
+        request = Request("POST", "/x", {"a": "é"}).with_body({"a": "é", "b": []})
+        answer = await one.answer(request)
+        assert answer["asked"] == {"model": "tiny", "a": "é", "b": []}
+
+
+async def test_an_engine_that_serves_no_schema() -> None:
+    async with engine() as (machine, one):
+        assert await one.schema() is None
+        assert await one.schema() is None
+        assert machine.asked.count("/openapi.json") == 1
+
+
 async def test_an_engine_that_does_not_say_its_version() -> None:
     async with engine() as (machine, one):
         machine.version = 404
         assert await one.version() is None
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_half_a_character_arrives_as_the_caller_wrote_it(stream: bool) -> None:
-    """In one piece and as a stream: JSON may hold what UTF-8 may not."""
-    async with engine() as (_, one):
-        asked = Request("POST", "/v1/completions", {"model": "m", "prompt": "half \ud83d"})
-        if stream:
-            async with one.stream(asked) as body:
-                text = await body.read()
-            answer = json.loads(text)
-        else:
-            answer = await one.answer(asked)
-    assert answer["asked"]["prompt"] == "half \ud83d"

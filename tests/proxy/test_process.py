@@ -279,4 +279,4 @@ def test_with_another_sdk_its_own_way_is_used(
         until(lambda: client.running(fake_engine) == 0, what="the engine's rest")
         failed = platform.until(platform.submit({}), "FAILED")
         assert json.loads(failed["error"])["code"] == 400
-        assert "has no self.jobs_fetcher(session, jobs_needed)" in proxy.log.read_text()
+        assert "has no self.config = config" in proxy.log.read_text()

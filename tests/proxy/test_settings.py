@@ -86,6 +86,18 @@ def test_the_ramp_is_of_three_settings() -> None:
     assert settings.read(env).ramp == settings.Ramp(first=2, growth=1.5, most=8)
 
 
+def test_a_ramp_of_any_size_is_one() -> None:
+    env = {"DEFAULT_BATCH_SIZE": "9" * 400, "DEFAULT_MIN_BATCH_SIZE": "9" * 400}
+    assert settings.read(env).ramp == settings.Ramp(first=10**9, growth=3.0, most=10**9)
+
+
+def test_a_growth_of_1_means_constant_largest_batches() -> None:
+    assert settings.read({"DEFAULT_BATCH_SIZE_GROWTH_FACTOR": "1"}).ramp.begin == 50
+    assert settings.Ramp(first=2, growth=1.0, most=8).begin == 8
+    assert settings.Ramp(first=20, growth=2.0, most=8).begin == 8
+    assert settings.Ramp(first=2, growth=2.0, most=8).begin == 2
+
+
 def test_routes_are_parted_by_commas_or_white_space() -> None:
     assert settings.read({}).allowed_routes == frozenset()
     read = settings.read({"ALLOWED_ROUTES": "/sleep,/wake_up  /v1/x"})

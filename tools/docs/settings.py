@@ -111,6 +111,7 @@ _PLACES: dict[str, dict[str, str]] = {
     "Worker": {
         "MAX_CONCURRENCY": "",
         "ALLOWED_ROUTES": "",
+        "STRICT_PARAMETERS": "",
         "STARTUP_TIMEOUT": "",
         "DRAIN_TIMEOUT": "",
         "ENGINE_WAIT_TIMEOUT": "",

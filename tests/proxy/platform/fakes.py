@@ -8,8 +8,7 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-import aiohttp
-
+from proxy.platform.posts import Posts
 from proxy.platform.results import Handler, Result, Results
 from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal, read_some
@@ -32,6 +31,7 @@ class FakeHandler:
         self.go = asyncio.Event()
         self.given_up: asyncio.Queue[str] = asyncio.Queue()
         self.closed = False
+        self.thaws = 0
 
     async def __call__(self, job: Job) -> AsyncGenerator[str, None]:
         self.begun.append(job["id"])
@@ -41,6 +41,9 @@ class FakeHandler:
 
     async def until_given_up(self) -> str:
         return await self.given_up.get()
+
+    def thawed(self) -> None:
+        self.thaws += 1
 
     async def close(self) -> None:
         self.closed = True
@@ -53,7 +56,7 @@ class FakeResults(Results):
     """
 
     def __init__(self) -> None:
-        super().__init__("", "")
+        super().__init__(Posts(), "", "", {})
         self.answered: list[str] = []
         self.failed: dict[str, dict[str, Any]] = {}
         self.faults: dict[str, Exception] = {}
@@ -63,26 +66,24 @@ class FakeResults(Results):
 
     async def run(
         self,
-        session: aiohttp.ClientSession,
         handler: Handler,
         job: Job,
         begun: Callable[[str], None] = lambda _job: None,
     ) -> Result:
-        del session
         async for _output in handler(job):
             begun(job["id"])
         if "run" in self.faults:
             raise self.faults.pop("run")
-        return {"output": []}
+        return b'{"output": []}'
 
-    async def finish(self, session: aiohttp.ClientSession, job: str, result: Result) -> None:
-        del session
+    async def finish(self, job: str, result: Result) -> None:
         self.telling.set()
         await self.heard.wait()
         if "finish" in self.faults:
             raise self.faults.pop("finish")
-        if "error" in result:
-            self.failed[job] = json.loads(result["error"])
+        told = json.loads(result)
+        if "error" in told:
+            self.failed[job] = json.loads(told["error"])
         else:
             self.answered.append(job)
 

@@ -1,14 +1,17 @@
-"""Which jobs are taken, and when no more are, by a clock that the tests turn."""
+"""Which jobs are taken, when they begin and when no more are, by a clock that the tests turn."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import aiohttp
 import pytest
 
-from proxy.platform.intake import Intake, Platform
+from proxy.platform.fetch import TooManyPolls
+from proxy.platform.intake import Intake
+from proxy.platform.polled import Unreadable
+from proxy.platform.polls import Polls
 from proxy.platform.runner import Runner
 from supervisor.link.report import Inherited
 from tests.client import PATIENCE
@@ -17,6 +20,8 @@ from tests.proxy.platform.fakes import FakeHandler, FakeResults, Job, Reported, 
 A_MOMENT = 0.01  # seconds: sooner than a platform that holds a poll answers
 A_WHILE = 0.1  # seconds: later
 FOR_LONG = 30.0  # seconds: by then jobs that wait have been handed over
+
+Answer = list[Job | Unreadable] | Exception | None
 
 
 class Time:
@@ -41,187 +46,258 @@ class Time:
 
 
 class Parts:
-    """An intake among fakes. `answer` is how the platform answers a poll."""
+    """An intake of two jobs at once among fakes. The platform's answers are put into `answers`."""
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        reported: Reported,
-        inherited: Iterable[Inherited] = (),
-    ) -> None:
-        self.session = session
+    def __init__(self, reported: Reported, inherited: Iterable[Inherited] = ()) -> None:
         self.time = Time()
-        self.in_hand = 0
-        self.asked = asyncio.Event()
-        self.answer = asyncio.Event()
-        self.brings: list[Job] | Exception | None = None
-        self.takes = 0.0
+        self.in_hand: list[str] = []
+        self.wanted: list[int] = []
+        self.answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self.takes = A_WHILE
         self.handler = FakeHandler()
         self.results = FakeResults()
         self.runner = Runner(self.handler, self.results, reported.report)
+        self.polls = Polls(self._ask, aiohttp.ClientSession)
         self.intake = Intake(
-            Platform(self._fetch_jobs, self._fetch_stops, lambda: self.in_hand),
+            self.polls,
             self.runner,
             reported.report,
+            self,
+            2,
             inherited,
             self.time.clock,
             self.time.sleep,
         )
+        self.running: asyncio.Task[None]
 
-    async def _fetch_jobs(self, _session: aiohttp.ClientSession, _wanted: int) -> list[Job] | None:
-        self.asked.set()
-        await self.answer.wait()
+    def add(self, name: str) -> None:
+        self.in_hand.append(name)
+
+    def remove(self, name: str) -> None:
+        self.in_hand.remove(name)
+
+    async def _ask(
+        self, _session: aiohttp.ClientSession, wanted: int
+    ) -> list[Job | Unreadable] | None:
+        self.wanted.append(wanted)
+        answer = await self.answers.get()
         self.time.now += self.takes
-        if isinstance(self.brings, Exception):
-            raise self.brings
-        return self.brings
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    async def _fetch_stops(self, _session: aiohttp.ClientSession) -> list[str] | None:
-        await self.answer.wait()
-        return ["a"]
+    def begin(self) -> None:
+        self.running = asyncio.create_task(self.intake.run())
 
-    async def jobs(self, wanted: int = 1) -> list[Job] | None:
-        async with asyncio.timeout(PATIENCE):
-            return await self.intake.jobs(self.session, wanted)
+    async def asked(self, times: int = 1) -> None:
+        """Wait until the platform was asked so often."""
+        while len(self.wanted) < times:
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        """Drain, and wait for the end."""
+        self.time.may_wake.set()
+        self.handler.go.set()
+        self.intake.drain()
+        await self.running
 
 
 Make = Callable[..., Parts]
 
 
 @pytest.fixture
-def make(session: aiohttp.ClientSession, reported: Reported) -> Make:
-    return lambda *inherited: Parts(session, reported, inherited)
+async def make(reported: Reported) -> AsyncIterator[Make]:
+    made: list[Parts] = []
+
+    def one(*inherited: Inherited) -> Parts:
+        made.append(Parts(reported, inherited))
+        made[-1].begin()
+        return made[-1]
+
+    async with asyncio.timeout(PATIENCE):
+        yield one
+        for each in made:
+            await each.end()
 
 
-async def test_what_a_poll_brings_is_reported(make: Make, reported: Reported) -> None:
+async def test_jobs_begin_as_they_come_all_of_a_poll_at_once(
+    make: Make, reported: Reported
+) -> None:
     parts = make()
-    parts.brings = [job("a"), job("b")]
-    parts.answer.set()
-    assert await parts.jobs(2) == [job("a"), job("b")]
+    await parts.answers.put([job("a"), job("b")])
+    while len(parts.handler.begun) < 2:
+        await asyncio.sleep(0)
+    assert parts.handler.begun == ["a", "b"]
+    assert parts.in_hand == ["a", "b"]
+    assert parts.intake.busy
     assert reported.journal.figures.jobs == 2
+    await parts.end()
+    assert parts.results.answered == ["a", "b"]
+    assert parts.in_hand == []
+    assert not parts.intake.busy
+
+
+async def test_no_more_run_at_once_than_are_allowed(make: Make) -> None:
+    """For as many is asked as there are places; more that come all the same wait their turn."""
+    parts = make()
+    await parts.answers.put([job("a")])
+    await parts.asked(2)
+    assert parts.wanted == [2, 1]
+    await parts.answers.put([job("b"), job("c")])
+    while len(parts.in_hand) < 3 or len(parts.handler.begun) < 2:
+        await asyncio.sleep(0)
+    assert parts.handler.begun == ["a", "b"]
+    assert len(parts.wanted) == 2, "nothing is asked while every place is taken"
+    parts.handler.go.set()
+    await parts.asked(3)
+    await parts.end()
+    assert parts.results.answered == ["a", "b", "c"]
+
+
+async def test_the_next_poll_comes_with_the_first_place(make: Make) -> None:
+    """At once, not a second later as the SDK's: short jobs live on that."""
+    parts = make()
+    await parts.answers.put([job("a"), job("b")])
+    while len(parts.handler.begun) < 2:
+        await asyncio.sleep(0)
+    parts.runner.stop("a")
+    await parts.asked(2)
+    assert parts.time.slept == []
+
+
+async def test_a_job_that_cannot_be_read_ends_alone(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = make()
+    parts.handler.go.set()
+    unreadable = Unreadable("b", "it is nested too deeply")
+    await parts.answers.put([job("a"), unreadable, Unreadable(None, "it has no id"), job("c")])
+    await parts.asked(2)
+    await parts.end()
+    assert parts.results.answered == ["a", "c"]
+    error = parts.results.failed["b"]
+    assert error["message"] == "the job cannot be read: it is nested too deeply"
+    assert (error["code"], error["param"]) == (400, "input")
+    assert "a job that cannot be read, its id included, is dropped: it has no id" in caplog.text
+
+
+async def test_a_job_that_comes_once_more_while_it_is_in_hand_runs_once(make: Make) -> None:
+    parts = make()
+    await parts.answers.put([job("a")])
+    await parts.answers.put([job("a")])
+    await parts.asked(3)
+    await parts.end()
+    assert parts.handler.begun == ["a"]
 
 
 @pytest.mark.parametrize(
     ("brings", "takes", "pauses"),
     [
-        (ConnectionError(), 0.0, True),
+        (ConnectionError(), A_MOMENT, True),
         (ConnectionError(), A_WHILE, True),  # a proxy before the platform, say
         (None, A_MOMENT, True),  # nothing, at once: the poll was not held
         (None, A_WHILE, False),
-        (TimeoutError(), A_WHILE, False),  # the SDK's own end of a poll
         ([job("a")], A_MOMENT, False),
     ],
 )
 async def test_a_poll_that_fails_is_followed_by_a_pause(
-    make: Make, brings: list[Job] | Exception | None, takes: float, pauses: bool
+    make: Make, brings: Answer, takes: float, pauses: bool
 ) -> None:
     parts = make()
-    parts.brings, parts.takes = brings, takes
-    parts.answer.set()
-    if isinstance(brings, Exception):
-        with pytest.raises(type(brings)):
-            await parts.jobs()
-    else:
-        assert await parts.jobs() == brings
+    parts.takes = takes
+    await parts.answers.put(brings)
+    await parts.asked(2)
     assert bool(parts.time.slept) is pauses
+
+
+async def test_where_the_platform_wants_fewer_polls_it_gets_fewer(make: Make) -> None:
+    parts = make()
+    await parts.answers.put(TooManyPolls())
+    await parts.asked(2)
+    assert parts.time.slept == [5.0]
 
 
 async def test_pauses_grow_to_ten_seconds_and_begin_anew_after_a_good_poll(make: Make) -> None:
     parts = make()
-    parts.answer.set()
+    parts.takes = A_MOMENT
     for _ in range(20):
-        await parts.jobs()
+        await parts.answers.put(None)
+    await parts.asked(21)
     longest = [min(10.0, 0.2 * 2**number) for number in range(20)]
     for slept, most in zip(parts.time.slept, longest, strict=True):
         assert most / 2 <= slept <= most
-    parts.brings = [job("a")]
-    await parts.jobs()
-    parts.brings = None
-    await parts.jobs()
+    await parts.answers.put([job("a")])
+    await parts.answers.put(None)
+    await parts.asked(23)
     assert parts.time.slept[-1] <= 0.2
 
 
 async def test_a_pause_ends_with_a_stop(make: Make) -> None:
     parts = make()
     parts.time.may_wake.clear()
-    parts.answer.set()
-    asked = asyncio.create_task(parts.jobs())
+    await parts.answers.put(ConnectionError())
     await parts.time.asleep.wait()
     parts.intake.stop()
-    assert await asked is None
+    await parts.running
 
 
 async def test_a_poll_that_is_being_answered_is_not_ended_by_a_stop(make: Make) -> None:
     """Its job would be lost: the platform has given it away."""
     parts = make()
     parts.time.may_wake.clear()
-    parts.brings = [job("late")]
-    asked = asyncio.create_task(parts.jobs())
-    await parts.asked.wait()
+    await parts.asked()
     parts.intake.stop()
     await parts.time.asleep.wait()
     assert parts.time.slept == [1.0], "so long a poll that has just begun is left alone"
-    parts.answer.set()
-    assert await asked == [job("late")]
+    await parts.answers.put([job("late")])
+    parts.handler.go.set()
+    await parts.running
+    assert parts.results.answered == ["late"]
 
 
 async def test_a_poll_that_the_platform_holds_is_ended_by_a_stop(make: Make) -> None:
     parts = make()
-    asked = asyncio.create_task(parts.jobs())
-    await parts.asked.wait()
+    await parts.asked()
     parts.time.now += FOR_LONG
     parts.intake.stop()
-    assert await asked is None
+    await parts.running
     assert parts.time.slept[0] <= 0, "at once"
 
 
 async def test_a_stop_takes_no_more_jobs_and_is_over_with_the_last(make: Make) -> None:
     parts = make()
-    parts.brings = [job("never")]
-    parts.answer.set()
-    parts.in_hand = 1
-    parts.time.may_wake.clear()
-    parts.intake.stop()
-    last = asyncio.create_task(parts.jobs())
-    await parts.time.asleep.wait()
-    assert not parts.intake.over
-    parts.in_hand = 0
-    parts.time.may_wake.set()
-    assert await last is None
-    assert parts.intake.over
-    assert not parts.asked.is_set()
-    await parts.intake.until_over()
-
-
-async def test_the_second_stop_ends_the_jobs(make: Make) -> None:
-    parts = make()
-    running = asyncio.create_task(parts.runner.run(parts.session, job("a")))
+    await parts.answers.put([job("a"), job("b")])
     await parts.handler.at_work.wait()
     parts.intake.stop()
-    assert not running.done()
-    parts.intake.stop()
-    await running
-    assert list(parts.results.failed) == ["a"]
+    await asyncio.sleep(0.01)
+    assert not parts.running.done()
+    parts.handler.go.set()
+    await parts.running
+    assert parts.results.answered == ["a", "b"]
+    assert len(parts.wanted) == 1
 
 
-async def test_an_abort_drains_too(make: Make) -> None:
+async def test_jobs_that_wait_for_a_place_are_answered_after_a_stop(make: Make) -> None:
     parts = make()
-    parts.intake.abort()
-    assert await parts.jobs() is None
-    assert parts.intake.over
+    await parts.answers.put([job(name) for name in "abc"])
+    await parts.handler.at_work.wait()
+    await parts.end()
+    assert parts.results.answered == ["a", "b", "c"]
 
 
-async def test_the_poll_for_stops_ends_with_the_worker(make: Make) -> None:
-    """Not with the drain: until the last one has ended, jobs can be cancelled."""
+@pytest.mark.parametrize("how", ["two stops", "an abort"])
+async def test_jobs_are_ended_with_an_error_where_that_is_wanted(make: Make, how: str) -> None:
+    """Those that run and those that wait for a place."""
     parts = make()
-    asked = asyncio.create_task(parts.intake.stops(parts.session))
-    parts.intake.stop()
-    await parts.jobs()
-    assert await asked == []
-    parts = make()
-    parts.intake.stop()
-    parts.answer.set()
-    assert await parts.intake.stops(parts.session) == ["a"]
+    await parts.answers.put([job(name) for name in "abc"])
+    await parts.handler.at_work.wait()
+    if how == "two stops":
+        parts.intake.stop()
+        parts.intake.stop()
+    else:
+        parts.intake.abort()
+    await parts.running
+    assert sorted(parts.results.failed) == ["a", "b", "c"]
 
 
 async def test_the_jobs_of_the_previous_proxy_come_first(
@@ -231,13 +307,14 @@ async def test_the_jobs_of_the_previous_proxy_come_first(
     caplog.set_level("INFO")
     parts = make(Inherited("a", job("a")), Inherited("b", None), Inherited("c", job("c")))
     parts.intake.stop()
-    assert await parts.jobs(2) == [job("a"), job("b")]
-    assert await parts.jobs(2) == [job("c")]
+    parts.handler.go.set()
+    await parts.running
+    assert parts.results.answered == ["a", "c"]
+    assert parts.wanted == []
     assert "job a: retrying: the previous proxy died before answering" in caplog.text
-    assert reported.journal.figures.jobs == 0
-    await parts.runner.run(parts.session, job("b"))
     message = "the worker's proxy ended in the middle of this answer; send the job again"
     assert parts.results.failed["b"]["message"] == message
+    assert reported.journal.figures.jobs == 0
 
 
 async def test_an_engine_that_is_given_up_ends_the_intake_and_the_platform_hears_why(
@@ -251,5 +328,17 @@ async def test_an_engine_that_is_given_up_ends_the_intake_and_the_platform_hears
     await parts.handler.given_up.put("the worker has given up: boom")
     await watching
     assert told == ["the worker has given up: boom"]
-    assert await parts.jobs() is None
-    assert parts.intake.over
+    await parts.running
+
+
+async def test_what_a_poll_brought_while_a_thaw_doubled_it_is_all_run(make: Make) -> None:
+    parts = make()
+    await parts.asked()
+    parts.polls.thawed()
+    await parts.asked(2)
+    for name in "ab":
+        await parts.answers.put([job(name)])
+    parts.handler.go.set()
+    while len(parts.results.answered) < 2:
+        await asyncio.sleep(0)
+    assert sorted(parts.results.answered) == ["a", "b"]

@@ -8,13 +8,13 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy.errors import InvalidInput, JobError, WorkerStopped
 from proxy.platform import results
+from proxy.platform.posts import Posts
 from proxy.platform.results import Results
 
 
@@ -42,9 +42,9 @@ class Platform:
 class Worker:
     """Runs jobs whose outputs are given; a JobError among them is raised."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
-        self.results = Results(f"{url}/stream/w/$ID?gpu=x", f"{url}/done/w/$ID?gpu=x")
-        self.session = session
+    def __init__(self, url: str, posts: Posts) -> None:
+        streams, done = f"{url}/stream/w/$ID?gpu=x", f"{url}/done/w/$ID?gpu=x"
+        self.results = Results(posts, streams, done, {"Authorization": "key"})
         self.closed = 0
 
     async def run(self, *outputs: Any) -> None:
@@ -57,15 +57,17 @@ class Worker:
             finally:
                 self.closed += 1
 
-        result = await self.results.run(self.session, handler, {"id": "job-1", "input": {}})
-        await self.results.finish(self.session, "job-1", result)
+        result = await self.results.run(handler, {"id": "job-1", "input": {}})
+        await self.results.finish("job-1", result)
 
 
 @pytest.fixture
 async def platform() -> AsyncIterator[tuple[Platform, Worker]]:
     one = Platform()
-    async with TestServer(one.handle) as server, aiohttp.ClientSession() as session:
-        yield one, Worker(f"http://127.0.0.1:{server.port}", session)
+    posts = Posts()
+    async with TestServer(one.handle) as server:
+        yield one, Worker(f"http://127.0.0.1:{server.port}", posts)
+        posts.close()
 
 
 Parts = tuple[Platform, Worker]
@@ -117,7 +119,7 @@ async def test_half_of_a_character_arrives(platform: Parts) -> None:
 async def test_a_job_that_is_not_run_is_ended_with_an_error(platform: Parts) -> None:
     seen, worker = platform
     reason = WorkerStopped("stopped")
-    await worker.results.finish(worker.session, "job-1", results.failed(reason))
+    await worker.results.finish("job-1", results.failed(reason))
     assert seen.taken == {"stream": [], "done": [{"error": reason.as_json()}]}
 
 
@@ -138,8 +140,8 @@ async def test_the_beginning_is_told_before_the_first_output_goes_out(platform: 
     def begun(name: str) -> None:
         told.append((name, len(seen.calls)))
 
-    await worker.results.run(worker.session, handler, {"id": "a"}, begun)
-    await worker.results.run(worker.session, failing, {"id": "b"}, begun)
+    await worker.results.run(handler, {"id": "a"}, begun)
+    await worker.results.run(failing, {"id": "b"}, begun)
     assert told == [("a", 0)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
 
 from proxy.errors import WorkerStopped
@@ -15,16 +14,15 @@ from tests.proxy.platform.fakes import FakeHandler, FakeResults, Reported, job
 class Parts:
     """A runner among fakes."""
 
-    def __init__(self, session: aiohttp.ClientSession, reported: Reported) -> None:
+    def __init__(self, reported: Reported) -> None:
         self.handler = FakeHandler()
         self.results = FakeResults()
         self.reported = reported
-        self.session = session
         self.runner = Runner(self.handler, self.results, reported.report)
 
     def begin(self, name: str) -> asyncio.Task[None]:
         self.reported.report.taken(job(name))
-        return asyncio.create_task(self.runner.run(self.session, job(name)))
+        return asyncio.create_task(self.runner.run(job(name)))
 
     @property
     def in_hand(self) -> int:
@@ -33,8 +31,8 @@ class Parts:
 
 
 @pytest.fixture
-def parts(session: aiohttp.ClientSession, reported: Reported) -> Parts:
-    return Parts(session, reported)
+def parts(reported: Reported) -> Parts:
+    return Parts(reported)
 
 
 async def test_a_job_is_run_and_the_supervisor_hears_of_its_beginning_and_end(

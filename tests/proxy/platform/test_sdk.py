@@ -10,11 +10,11 @@ import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
-from runpod.serverless.modules import rp_http, rp_job, rp_scale
+from runpod import http_client
+from runpod.serverless.modules import rp_http, rp_job, rp_scale, worker_state
 
 from proxy.errors import InvalidInput
 from proxy.platform import sdk
@@ -30,36 +30,31 @@ def test_the_pinned_sdk_has_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("owner", "name"),
     [
-        "handle_shutdown",
-        "is_alive",
-        "kill_worker",
-        "get_jobs",
-        "run_jobs",
-        "handle_job",
-        "stop_job",
-        "current_occupancy",
+        (rp_scale.JobScaler, "handle_shutdown"),
+        (rp_scale.JobScaler, "start"),
+        (rp_scale.JobScaler, "run"),
+        (rp_scale.JobScaler, "is_alive"),
+        (rp_scale.JobScaler, "kill_worker"),
+        (worker_state.JobsProgress, "add"),
+        (worker_state.JobsProgress, "remove"),
+        (http_client, "AsyncClientSession"),
+        (http_client, "get_auth_header"),
+        (rp_job, "_job_stop_url"),
+        (rp_job, "JOB_GET_URL"),
+        (rp_http, "JOB_STREAM_URL"),
+        (rp_http, "JOB_DONE_URL"),
     ],
 )
-def test_a_method_that_is_gone_leaves_the_sdk_alone(
-    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_name_that_is_gone_leaves_the_sdk_alone(
+    owner: Any, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     original = rp_scale.JobScaler
-    monkeypatch.setattr(original, name, None)
+    monkeypatch.setattr(owner, name, None)
     assert not sdk.install()
     assert rp_scale.JobScaler is original
-    assert f"JobScaler.{name}" in caplog.text
-
-
-@pytest.mark.parametrize("name", ["JOB_STREAM_URL", "JOB_DONE_URL"])
-def test_an_address_that_is_gone_leaves_the_sdk_alone(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = rp_scale.JobScaler
-    monkeypatch.delattr(rp_http, name)
-    assert not sdk.install()
-    assert rp_scale.JobScaler is original
+    assert f"has no {owner.__name__.rpartition('.')[2]}.{name}" in caplog.text
 
 
 def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,16 +65,16 @@ def test_another_body_leaves_the_sdk_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert rp_scale.JobScaler is original
 
 
-@pytest.mark.parametrize("name", ["concurrency_modifier", "jobs_fetcher", "jobs_handler"])
-def test_an_attribute_of_another_name_leaves_the_sdk_alone(
+@pytest.mark.parametrize("name", ["self.concurrency_modifier = ", "asyncio.run(self.run"])
+def test_a_body_of_another_kind_leaves_the_sdk_alone(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     original = rp_scale.JobScaler
-    source = inspect.getsource(original).replace(f"self.{name}", f"self.other_{name}")
-    monkeypatch.setattr("inspect.getsource", lambda _found: source)
+    source = inspect.getsource(original).replace(name, "other" + name)
+    monkeypatch.setattr("inspect.getsource", lambda _found: source.replace(name, ""))
     assert not sdk.install()
     assert rp_scale.JobScaler is original
-    assert f"has no self.{name}" in caplog.text
+    assert f"has no {name}" in caplog.text
 
 
 class RunPod:
@@ -187,24 +182,6 @@ def test_a_stop_before_the_loop_runs_ends_the_scaler(reported: Reported) -> None
     scaler = sdk.DrainingScaler(sdk.configuration(handler, 1, reported.report, ()))
     scaler.handle_shutdown(signal.SIGTERM, None)
     assert not scaler.is_alive()
-
-
-async def test_a_job_that_is_aborted_before_its_first_step_is_told(
-    parts: Scaler, session: aiohttp.ClientSession
-) -> None:
-    scaler = parts.scaler
-    scaler.job_progress.add(job("a"))
-    await scaler.jobs_queue.put(job("a"))
-    running = asyncio.create_task(scaler.run_jobs(session))
-    async with asyncio.timeout(PATIENCE):
-        while not scaler.jobs_queue.empty():
-            await asyncio.sleep(0)
-        scaler.intake.abort()
-        await scaler.jobs_fetcher(session, 1)
-        await running
-    assert "the worker was stopped" in json.loads(parts.runpod.done["a"]["error"])["message"]
-    assert parts.handler.begun == []
-    assert scaler.current_occupancy() == 0
 
 
 async def test_an_sdk_that_is_left_alone_gets_failures_in_its_own_form() -> None:

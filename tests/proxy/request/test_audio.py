@@ -97,6 +97,14 @@ def test_fields_go_as_openais_clients_send_them() -> None:
     assert '"a"' in value
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("language", True), ("timestamp_granularities", True), ("filename", True), ("langage", False)],
+)
+def test_which_keys_become_fields(name: str, known: bool) -> None:
+    assert audio.known(name, frozenset({"language", "timestamp_granularities[]"})) == known
+
+
 def test_a_name_cannot_begin_a_part_of_its_own() -> None:
     raw = b"".join(audio.form({"file": TEXT, 'x"\r\n\r\n--edge0': "y", "filename": "a\r\nb"}, "e"))
     assert b'name="x%22%0D%0A%0D%0A--edge0"' in raw

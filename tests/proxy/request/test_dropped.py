@@ -41,6 +41,8 @@ def test_what_would_change_the_answer_is_refused(
         {"best_of": None},
         {"best_of": 1},
         {"best_of": 3, "n": 3},
+        {"best_of": 2, "n": "3"},
+        {"best_of": "2", "n": 3},
         {"early_stopping": False},
         {"early_stopping": None},
         {"guided_json": None},
@@ -49,6 +51,25 @@ def test_what_would_change_the_answer_is_refused(
 def test_what_changes_nothing_is_left_out(body: dict[str, Any]) -> None:
     kept = dropped.settle({"prompt": "x", "unknown": 1, **body}, "0.32.0")
     assert kept == {"prompt": "x", "unknown": 1, **{k: v for k, v in body.items() if k == "n"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"best_of": 4, "n": "3"},
+        {"best_of": 2, "n": "a few"},
+        {"best_of": 2, "n": [3]},
+        {"best_of": "many" * 1000},
+        {"best_of": 10**400},
+        {"best_of": 2, "n": "9" * 5000},
+        {"guided_regex": "a" * 100_000},
+        {"early_stopping": {"a": []}},
+    ],
+)
+def test_a_value_of_any_kind_is_shown_cut(body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        dropped.settle(body, "0.32.0")
+    assert len(str(refused.value)) < 300
 
 
 def test_an_engine_that_has_it_gets_it() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from proxy.errors import RouteRefused
+from proxy.errors import InvalidInput, RouteRefused
 from proxy.request import routes
 
 
@@ -102,6 +102,66 @@ def test_not_offered_unless_named(route: str) -> None:
     assert routes.check(route, frozenset({route})) == route
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        "/v1/responses/render",
+        "/v1/chat/completions/render",
+        "/v1/completions/derender",
+        "/v1/messages/render",
+        "/inference/v1/generate",
+        "/v1/responses/resp_1/cancel",
+        "/v1/unload_lora_adapter",
+        "/scale_elastic_ep",
+        "/pause",
+        "/collective_rpc",
+        "/openai/sleep",
+    ],
+)
+def test_what_else_a_real_engine_serves_is_not_offered(route: str) -> None:
+    with pytest.raises(RouteRefused, match="is not offered"):
+        routes.check(route)
+
+
+def test_the_platforms_own_address() -> None:
+    """Its callers know a route as /openai/v1/..., and the engine as /v1/..."""
+    assert routes.check("/openai/v1/chat/completions") == "/v1/chat/completions"
+    assert routes.check("/openai/v1/x", frozenset({"/v1/x"})) == "/v1/x"
+    assert routes.check("/openai/v1/x", frozenset({"/openai/v1/x"})) == "/openai/v1/x"
+    for route in ("/openai/openai/v1/models", "/openai", "/openai/"):
+        with pytest.raises(RouteRefused):
+            routes.check(route)
+
+
+@pytest.mark.parametrize("route", ["/v1/models/" + "x" * 5_000_000, "/" * 5_000_000])
+def test_a_route_of_any_length_is_no_path(route: str) -> None:
+    with pytest.raises(RouteRefused, match="is not a path") as refused:
+        routes.check(route, frozenset({route}))
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("route", "taken"),
+    [
+        ("/v1/chat/completions", ("POST",)),
+        ("/v1/models", ("GET",)),
+        ("/v1/models/org/name", ("GET",)),
+        ("/v1/responses/resp_1", ("GET",)),
+        ("/ping", ("GET", "POST")),
+        ("/metrics", None),
+    ],
+)
+def test_methods(route: str, taken: tuple[str, ...] | None) -> None:
+    assert routes.methods(route) == taken
+
+
+def test_the_method_that_is_said_or_the_usual_one() -> None:
+    assert routes.chosen("/ping", ("GET", "POST"), None) == "GET"
+    assert routes.chosen("/ping", ("GET", "POST"), "POST") == "POST"
+    with pytest.raises(InvalidInput, match="the route /version takes GET, not POST"):
+        routes.chosen("/version", ("GET",), "POST")
+
+
 @given(st.one_of(st.text(max_size=40), st.from_regex(r"/?[/v1a-z%.:@?#\\\\ -]{0,40}")))
 @settings(max_examples=300)
 def test_whatever_is_accepted_stays_at_the_engine(route: str) -> None:
@@ -110,6 +170,7 @@ def test_whatever_is_accepted_stays_at_the_engine(route: str) -> None:
         accepted = routes.check(route, frozenset({route}))
     except RouteRefused:
         return
+    assert accepted == route
     url = f"http://127.0.0.1:8000{accepted}"
     for found in (urlsplit(url), urlsplit(str(URL(url)))):
         assert (found.scheme, found.netloc) == ("http", "127.0.0.1:8000")

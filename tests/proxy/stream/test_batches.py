@@ -66,10 +66,10 @@ async def test_without_a_budget_batches_are_exactly_the_ramps() -> None:
 
 
 async def test_a_token_waits_no_longer_than_the_budget() -> None:
-    """Two tokens come, then nothing: they go after the budget, not with the full batch of ten."""
+    """Two tokens come, then nothing: they go after the budget, not with the full batch of 28."""
     rest = b"".join(map(token, range(2, 30)))
     pieces = [token(0) + token(1), *[None] * 20, rest]
-    assert await sizes(pieces, 0.01, Ramp(first=10, growth=1)) == [2, 28]
+    assert await sizes(pieces, 0.01, Ramp(growth=1, most=28)) == [2, 28]
 
 
 async def test_the_end_is_handed_over_at_once() -> None:

@@ -26,7 +26,7 @@ def sizes(waiting: Batches, limit: int = 8) -> list[int]:
     ("ramp", "expected"),
     [
         (Ramp(), [1, 3, 9, 27, 50, 50, 50, 10]),
-        (Ramp(first=4, growth=1, most=50), [4] * 8),
+        (Ramp(first=4, growth=1, most=50), [50] * 4),
         (Ramp(first=1, growth=1.5, most=4), [1, 2, 3, 4, 4, 4, 4, 4]),
         (Ramp(first=100, growth=3, most=10), [10] * 8),
     ],
@@ -35,6 +35,16 @@ def test_exact_batches_follow_the_ramp(ramp: Ramp, expected: list[int]) -> None:
     waiting = Batches(ramp, exact=True)
     waiting.add([TOKEN] * 200)
     assert sizes(waiting) == expected
+
+
+def test_a_ramp_of_any_size() -> None:
+    """As many batches as make a float infinite."""
+    waiting = Batches(Ramp(growth=1e300, most=10**9), exact=True)
+    waiting.add([TOKEN] * 5000)
+    assert sizes(waiting) == [1, 4999]
+    for _ in range(1000):
+        waiting.add([TOKEN])
+        assert waiting.take() == [TOKEN]
 
 
 def test_what_has_come_goes_at_once_where_the_budget_is_on() -> None:

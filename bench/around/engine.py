@@ -1,7 +1,8 @@
-"""`python -m bench.engine RATE`: streams chat completions at RATE tokens/s each, as vLLM would.
+"""`python -m bench.around.engine RATE`: chat completions at RATE tokens/s each, as vLLM would.
 
-One token per event, each in a TCP write of its own. The content of a token says when it was sent.
-Whatever else is asked with GET is answered with 200, so that a proxy finds the engine ready.
+In a stream one token per event, each in a TCP write of its own; otherwise all in one answer when
+the last one is due. The content of a token says when it was sent, and a whole answer how long it
+took. Whatever else is asked with GET is answered with 200, so that a proxy finds the engine ready.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
+from bench.around.wire import Connection, listen
 from bench.load import MODEL
-from bench.wire import Connection, listen
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
@@ -27,8 +29,7 @@ _MODELS = json.dumps(
 class Stream:
     """The answer to one request, written token by token from the loop's timer."""
 
-    def __init__(self, transport: asyncio.Transport, rate: float, body: bytes) -> None:
-        asked = json.loads(body)
+    def __init__(self, transport: asyncio.Transport, rate: float, asked: dict[str, Any]) -> None:
         self._transport = transport
         self._tokens = int(asked.get("max_tokens") or 16)
         self._ids = bool(asked.get("return_token_ids"))
@@ -73,15 +74,20 @@ class Stream:
 
 
 class Engine(Connection):
-    """A connection of the proxy."""
+    """A connection of the worker."""
 
     rate = 50.0
     _stream: Stream | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def request(self, method: str, target: str, body: bytes) -> None:
         """See Connection."""
         if method == "POST" and target == "/v1/chat/completions":
-            self._stream = Stream(self.transport, self.rate, body)
+            asked = json.loads(body)
+            if asked.get("stream"):
+                self._stream = Stream(self.transport, self.rate, asked)
+            else:
+                self._whole(int(asked.get("max_tokens") or 16))
         elif method == "POST":
             self.answer(404, b'{"detail":"Not Found"}')
         else:
@@ -91,6 +97,29 @@ class Engine(Connection):
         """See asyncio.Protocol."""
         if self._stream:
             self._stream.abort()
+        if self._timer:
+            self._timer.cancel()
+
+    def _whole(self, tokens: int) -> None:
+        begun = time.monotonic_ns()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(tokens / self.rate, self._send_whole, tokens, begun)
+
+    def _send_whole(self, tokens: int, begun: int) -> None:
+        now = time.monotonic_ns()
+        marks = "".join(f" ~{number}:{now}~" for number in range(tokens))
+        message = {"role": "assistant", "content": f"{marks} ={now - begun}="}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "length"}
+        usage = {"prompt_tokens": 9, "completion_tokens": tokens, "total_tokens": 9 + tokens}
+        body = {
+            "id": f"chatcmpl-{os.urandom(16).hex()}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": MODEL,
+            "choices": [choice],
+            "usage": usage,
+        }
+        self.answer(200, json.dumps(body).encode())
 
 
 if __name__ == "__main__":

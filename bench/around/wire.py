@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import signal
+import ssl
 from collections.abc import Callable
+from typing import cast
+
+import uvloop
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
@@ -32,8 +37,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -70,18 +74,19 @@ def _chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
     return None
 
 
-def listen(connection: Callable[[], Connection], began: Callable[[], None] = lambda: None) -> None:
+def listen(connection: Callable[[], Connection], secured: ssl.SSLContext | None = None) -> None:
     """Serve on a free port of 127.0.0.1, which is printed, until SIGTERM."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_listen(connection, began))
+        uvloop.run(_listen(connection, secured))
 
 
-async def _listen(connection: Callable[[], Connection], began: Callable[[], None]) -> None:
+async def _listen(connection: Callable[[], Connection], secured: ssl.SSLContext | None) -> None:
+    gc.freeze()
+    gc.set_threshold(100_000)  # a pause here would count as the worker's
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(connection, "127.0.0.1", 0, ssl=secured, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
-    began()
     await stop.wait()
     server.close()

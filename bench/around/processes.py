@@ -7,13 +7,16 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
+_CPUCLOCK_SCHED = 2  # of clock ids: clock_getcpuclockid(3) makes them of a process's id so
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class ProcessEndedError(Exception):
@@ -44,13 +47,15 @@ class Running:
         raise ProcessEndedError(f"{self._name} ended with {code}")
 
     def cpu_s(self) -> float:
-        """User and system time of it and its children so far, in seconds."""
+        """User and system time of it and its children so far, those that ended too, in seconds."""
         process = psutil.Process(self._process.pid)
         total = 0.0
         for each in [process, *process.children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess, OSError):
                 times = each.cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
+                total += times.children_user + times.children_system
+                # The process's own clock counts nanoseconds; /proc/PID/stat only hundredths.
+                total += time.clock_gettime(~each.pid << 3 | _CPUCLOCK_SCHED)
         return total
 
     def memory_mb(self) -> float:
@@ -79,19 +84,25 @@ async def running(
     command: list[str],
     environment: dict[str, str] | None = None,
     log: IO[bytes] | None = None,
+    folder: Path = ROOT,
 ) -> AsyncIterator[Running]:
-    """Start a command; "python" is this interpreter. With `log` all it prints goes there."""
-    python = [sys.executable] if command[0] == "python" else command[:1]
-    process = await asyncio.create_subprocess_exec(
-        *python,
-        *command[1:],
-        env={**_surroundings(), **(environment or {})},
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=log or asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT if log else None,
-        start_new_session=True,
-    )
+    """Start a command in `folder`; with `log` all it prints goes there.
+
+    Raises:
+        ProcessEndedError: there is no such command.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env={**_surroundings(), **(environment or {})},
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log or asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if log else None,
+            start_new_session=True,
+        )
+    except OSError as reason:
+        raise ProcessEndedError(f"{command[0][:200]} cannot be run: {reason.strerror}") from None
     one = Running(process, name)
     try:
         yield one
@@ -100,5 +111,10 @@ async def running(
 
 
 def _surroundings() -> dict[str, str]:
-    """The environment without what would lead a worker to a real platform."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("RUNPOD_")}
+    """The environment, without what would lead a worker to a real platform.
+
+    The folder of this interpreter comes first on the path, also for `env X=1 python ...`.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNPOD_")}
+    own = str(Path(sys.executable).parent)
+    return {**kept, "PATH": os.pathsep.join([own, kept.get("PATH", os.defpath)])}

@@ -1,0 +1,1 @@
+"""Tests of what is around a worker in a run."""

@@ -1,0 +1,88 @@
+"""Jobs that cannot be read take no others with them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.platform.polled import Unreadable, read
+
+SOUND = {"id": "sound", "input": {"prompt": 'a "quoted\\" ]},{[ text\\'}}
+DIGITS = b'{"input": {"id": "not this", "n": ' + b"7" * 5000 + b'}, "id": "long"}'
+MANY = "an integer has too many digits"
+DEEP = b'{"id": "deep", "input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+def test_one_job_and_several() -> None:
+    text = json.dumps(SOUND).encode()
+    assert read(text) == [SOUND]
+    assert read(b"[%b, %b]" % (text, text)) == [SOUND, SOUND]
+    assert read(b"[]") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "why"),
+    [
+        (DIGITS, "long", MANY),
+        (DEEP, "deep", "it is nested too deeply"),
+        (b'{"id": "half", "input": {"a": }}', "half", "it is not JSON: Expecting value"),
+        (b'{"id": "bytes", "input": "\xff"}', "bytes", "it is not UTF-8"),
+        (b'{"id": "x"}', "x", "it has no input"),
+        (
+            b'{"input": {"id": "y"}, "n": ' + b"7" * 5000 + b"}",
+            None,
+            "an integer has too many digits",
+        ),
+        (b'{"input": {}}', None, "it has no id"),
+        (b'{"id": true, "input": {}}', None, "it has no id"),
+        (b"17", None, "it is no object"),
+    ],
+)
+def test_a_job_that_cannot_be_read_is_alone_in_it(text: bytes, name: str | None, why: str) -> None:
+    sound = json.dumps(SOUND).encode()
+    assert read(text) == [Unreadable(name, why)]
+    assert read(b"[%b,%b, %b]" % (sound, text, sound)) == [SOUND, Unreadable(name, why), SOUND]
+    assert read(b"[%b]" % text) == [Unreadable(name, why)]
+
+
+def test_a_number_is_an_id_too() -> None:
+    assert read(b'{"id": 7, "input": {}}') == [{"id": "7", "input": {}}]
+
+
+def test_of_an_answer_that_was_cut_off_the_whole_jobs_are_read() -> None:
+    sound = json.dumps(SOUND).encode()
+    found = read(b"[%b, %b" % (sound, sound[:20]))
+    assert found[0] == SOUND
+    assert isinstance(found[1], Unreadable)
+    assert found[1].id == "sound"
+
+
+@given(st.binary(max_size=200))
+def test_whatever_comes_nothing_is_raised(text: bytes) -> None:
+    read(text)
+    read(b"[" + text + b"," + DIGITS + b"]")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.lists(_JSON, max_size=4), st.integers(min_value=0, max_value=4), st.booleans())
+def test_jobs_beside_one_that_cannot_be_read_are_what_they_are(
+    inputs: list[object], place: int, ascii_only: bool
+) -> None:
+    jobs = [{"id": f"job-{number}", "input": one} for number, one in enumerate(inputs)]
+    texts = [
+        json.dumps(one, ensure_ascii=ascii_only).encode(errors="surrogatepass") for one in jobs
+    ]
+    sound = [json.loads(text) for text in texts]
+    place = min(place, len(texts))
+    found = read(b"[%b]" % b", ".join([*texts[:place], DIGITS, *texts[place:]]))
+    assert found[place] == Unreadable("long", MANY)
+    assert found[:place] + found[place + 1 :] == sound
