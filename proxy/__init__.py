@@ -13,9 +13,12 @@
     excerpt       what messages and logs show of a caller's text
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
+    awake         notices that the process stood still
+    poll/         which jobs the platform has for us, and which are to stop
+    wire/         very many small POSTs
     platform/     the RunPod SDK: which jobs are taken, how they end, where outputs go
 
-A job goes `platform.intake`, `platform.dispatch`, `platform.runner`, `platform.results`, `handler`,
+A job goes `poll.polls`, `platform.intake`, `platform.runner`, `platform.results`, `handler`,
 `request.forms`, `engine`; a stream comes back `stream.socket`, `stream.sse`, `stream.ramp`,
 `stream.batches`, `handler`, `platform.results`.
 """

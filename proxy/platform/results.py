@@ -21,7 +21,7 @@ from urllib.parse import quote
 import tenacity
 
 from proxy.errors import AnswerTooLarge, JobError
-from proxy.platform.posts import Origin, Posts, request
+from proxy.wire.posts import Origin, Posts, request
 
 log = logging.getLogger("proxy")
 

@@ -25,14 +25,15 @@ from runpod.serverless.modules import rp_http, rp_job, rp_scale, worker_state
 
 from proxy.awake import Awake
 from proxy.errors import JobError
-from proxy.platform import fitness, stops
-from proxy.platform.fetch import Fetch
+from proxy.platform import fitness
 from proxy.platform.intake import Intake
-from proxy.platform.polled import Job
-from proxy.platform.polls import Polls
-from proxy.platform.posts import Posts
 from proxy.platform.results import Handler, Results
 from proxy.platform.runner import Runner
+from proxy.poll import stops
+from proxy.poll.fetch import Fetch
+from proxy.poll.polled import Job
+from proxy.poll.polls import Polls
+from proxy.wire.posts import Posts
 from supervisor.link import handover
 from supervisor.link.figures import Figures
 from supervisor.link.report import Inherited, Report

@@ -14,8 +14,8 @@ from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy.errors import InvalidInput, JobError, WorkerStopped
 from proxy.platform import results
-from proxy.platform.posts import Posts
 from proxy.platform.results import Results
+from proxy.wire.posts import Posts
 
 
 class Platform:
