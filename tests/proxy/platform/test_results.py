@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from aiohttp import web
@@ -44,7 +46,8 @@ class Worker:
 
     def __init__(self, url: str, posts: Posts) -> None:
         streams, done = f"{url}/stream/w/$ID?gpu=x", f"{url}/done/w/$ID?gpu=x"
-        self.results = Results(posts, streams, done, {"Authorization": "key"})
+        self.clock: Callable[[], float] = time.monotonic
+        self.results = Results(posts, streams, done, {}, lambda: self.clock())
         self.closed = 0
 
     async def run(self, *outputs: Any) -> None:
@@ -189,6 +192,65 @@ async def test_a_result_that_is_too_large_is_answered_with_its_size(platform: Pa
     assert error["code"] == 413
     assert "0.4 MB" in error["message"]
     assert "20 MB" in error["message"]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The limit of a result, in bytes."""
+    monkeypatch.setattr(results, "RESULT_MOST", 1000)
+    return 1000
+
+
+async def test_a_job_whose_outputs_get_too_large_ends(platform: Parts, small: int) -> None:
+    """Before they are all held: whoever writes without end must not fill the worker."""
+    seen, worker = platform
+    await worker.run(*["x" * (small // 4)] * 100)
+    (result,) = seen.taken["done"]
+    error = json.loads(result["error"])
+    assert error["code"] == 413
+    assert "20 MB" in error["message"]
+    assert len(seen.taken["stream"]) == 3
+    assert worker.closed == 1
+
+
+async def test_what_the_handler_says_of_that_goes_out(platform: Parts, small: int) -> None:
+    """Who reads the stream has no other way to hear of it."""
+    seen, worker = platform
+
+    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        try:
+            for _ in range(100):
+                yield "x" * (small // 4)
+        except JobError as reason:
+            yield "the last event"
+            raise reason from None
+
+    await worker.results.finish("j", await worker.results.run(handler, {"id": "j"}))
+    assert seen.taken["stream"][-1] == {"output": "the last event"}
+    assert json.loads(seen.taken["done"][0]["error"])["code"] == 413
+
+
+async def test_a_freeze_is_no_time_of_trying(
+    platform: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock that leaves it out: a result is not given up for it."""
+    seen, worker = platform
+    monkeypatch.setattr(results, "_RESULT_WITHIN", 0.5)
+    worker.clock = lambda: 0.0
+    seen.says["done"] = [503] * 4  # by another clock two of these were too many
+    await worker.run("a")
+    assert seen.taken["done"] == [{"output": ["a"]}]
+
+
+@pytest.mark.parametrize("name", ["a/../b", "a b", "ü", "a\r\nX: y", "a?b#c"])
+async def test_an_id_of_any_kind_is_a_part_of_the_path(platform: Parts, name: str) -> None:
+    seen, worker = platform
+    await worker.results.finish(name, results.failed(WorkerStopped("stopped")))
+    (call,) = seen.calls
+    path = call.rel_url.raw_path
+    assert path.count("/") == 3
+    assert unquote(path.removeprefix("/done/w/")) == name
+    assert dict(call.query) == {"gpu": "x", "isStream": "true"}
 
 
 async def test_a_cancelled_job_closes_its_generator_at_once(platform: Parts) -> None:
