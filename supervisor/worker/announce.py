@@ -70,6 +70,8 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             told = "" if cause == why and not _is_late(was) else f": {cause}"
             wait = max(0.0, until - now)
             number = f"failure {after.history.failures} of at most {policy.max_restarts}"
+            if event.excused:
+                number = "no failure of its own: one job, alone in it, had ended engines before"
             code = "" if event.code is None else f", exit code {event.code}"
             line = f"restarting the engine in {wait:.1f} s ({number}{code}){told}"
             return [(logging.WARNING, line)]

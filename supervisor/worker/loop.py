@@ -178,7 +178,13 @@ class Worker:
             return
         first = self._state.history.restarts == 0
         self._engine = EngineRun(
-            self._plan, spawned, self._launcher, self._journal, put, first=first
+            self._plan,
+            spawned,
+            self._launcher,
+            self._journal,
+            put,
+            first=first,
+            catch_up=lambda: self._proxy.catch_up() if self._proxy is not None else None,
         )
         self._tasks.create(self._engine.run())
 

@@ -25,6 +25,7 @@ from ..process.child import Child
 from ..process.launcher import Launcher
 from . import phases
 from .spawn import Spawned
+from .suspect import Suspicion
 
 if TYPE_CHECKING:  # imported while the engine starts
     import httpx
@@ -59,6 +60,7 @@ class EngineRun:
         journal: the jobs that the proxy has in hand, in queue mode.
         put: takes the events: Ready, Probed, Stalled, Ended, Exited.
         first: whether it is the worker's first engine, of which more is said.
+        catch_up: lets the journal read what the proxy has said.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class EngineRun:
         put: Callable[[lifecycle.Event], None],
         *,
         first: bool,
+        catch_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
         self._settings = plan.settings
@@ -78,6 +81,7 @@ class EngineRun:
         self._journal = journal
         self._put = put
         self._first = first
+        self._suspicion = Suspicion(journal, catch_up)
         self._start = spawned.start
         self._killed = spawned.killed
         self._child: Child | None = spawned.child
@@ -131,6 +135,7 @@ class EngineRun:
                 doing=None if self._start.over else self._start.words,
                 left=left,
                 out_of_memory=out_of_memory,
+                excused=self._start.over and self._suspicion.found,
             )
         )
 
@@ -150,6 +155,7 @@ class EngineRun:
             ]
             code = await child.ended()
             out_of_memory = self._killed.killed_lately()
+            self._suspicion.look()
             self._put(lifecycle.Ended())
             for watch in watches:
                 watch.cancel()
@@ -169,7 +175,12 @@ class EngineRun:
             await self._until_ready(engine)
             alarm = asyncio.Event()
             child.unobserved()
-            child.tell_of_deaths(alarm.set)
+
+            def died() -> None:
+                self._suspicion.look()
+                alarm.set()
+
+            child.tell_of_deaths(died)
             self._is_ready()
             async with asyncio.TaskGroup() as beside:
                 if self._settings[table.ENGINE_STALL_TIMEOUT]:
@@ -202,31 +213,21 @@ class EngineRun:
 
         if answer is Health.UNKNOWN:
             log.warning("no health probe: this process has no file descriptor left")
+            return
+        if answer is Health.GOOD:
+            self._suspicion.drop()
         else:
-            self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.DEAD))
+            self._suspicion.look()
+        self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.DEAD))
 
     async def _watch_stall(self) -> None:
-        from . import health, stall
+        from . import stall
 
         async def report(seconds: float) -> None:
+            self._suspicion.look()
             self._put(lifecycle.Stalled(seconds))
 
-        async with health.client(self._settings.engine_url, self._key()) as engine:
-            await stall.watch(
-                engine,
-                self._settings[table.ENGINE_STALL_TIMEOUT],
-                waiting=self._waiting,
-                tokens=lambda: self._journal.figures.tokens,
-                report=report,
-            )
-
-    def _waiting(self) -> int:
-        """How many clients wait for an answer, as it is known outside the engine."""
-        from ... import ports
-
-        if self._settings.mode is Mode.QUEUE:
-            return self._journal.figures.jobs
-        return ports.connections(self._settings.engine_port)
+        await stall.watch_plan(self._settings, self._key(), self._journal, report)
 
     async def _watch_download(self) -> None:
         from . import download

@@ -15,6 +15,13 @@ from dataclasses import dataclass
 
 import httpx
 
+from ... import ports
+from ...link.journal import Journal
+from ...settings import table
+from ...settings.mode import Mode
+from ...settings.read import Settings
+from . import health
+
 LOOK_EVERY = 5.0  # seconds
 ANSWER_MOST = 60.0  # seconds that the request of one token may take
 
@@ -70,6 +77,33 @@ class Stillness:
             self.moves = moves
             self.since = now
         return now - self.since
+
+
+async def watch_plan(
+    settings: Settings, key: str, journal: Journal, report: Callable[[float], Awaitable[None]]
+) -> None:
+    """As `watch`, of the engine that these settings describe.
+
+    Args:
+        settings: where it is, how requests reach it, ENGINE_STALL_TIMEOUT.
+        key: that it asks for; may be empty.
+        journal: counts jobs and tokens, in queue mode.
+        report: see `watch`.
+    """
+
+    def waiting() -> int:
+        if settings.mode is Mode.QUEUE:
+            return journal.figures.jobs
+        return ports.connections(settings.engine_port)
+
+    async with health.client(settings.engine_url, key) as engine:
+        await watch(
+            engine,
+            settings[table.ENGINE_STALL_TIMEOUT],
+            waiting=waiting,
+            tokens=lambda: journal.figures.tokens,
+            report=report,
+        )
 
 
 async def watch(

@@ -56,6 +56,7 @@ class Exited:
         doing: what a start was doing; None for an engine that had been ready.
         left: some of the group could not be killed, so that nothing may be started beside it.
         out_of_memory: the kernel killed a process for memory shortly before.
+        excused: a job that had ended engines before was alone in it, and answers for this end.
     """
 
     cause: str
@@ -65,6 +66,7 @@ class Exited:
     doing: str | None = None
     left: bool = False
     out_of_memory: bool = False
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ def _exited(
     code = _CODES.get(event.kind)
     if event.final and not history.was_ready:
         return give_up(state, code or ExitCode.CONFIGURATION, policy, now)
+    if event.excused:
+        return state, ()  # a job's fault is no failure of the engine's
     if history.failures >= policy.max_restarts:
         late = isinstance(engine, Killed) and engine.why is not None and engine.why.late
         last = ExitCode.NOT_READY_IN_TIME if late else code or ExitCode.RESTARTS_USED_UP

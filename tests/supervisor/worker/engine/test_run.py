@@ -38,12 +38,13 @@ class Run:
         # In a test's process there are children of others, which are nobody's orphans.
         monkeypatch.setattr(self.launcher.orphans, "end", _nothing_left)
         self.events: list[Event] = []
+        self.journal = Journal()
         self.plan = plan.make(self.env, options.load(CATALOG))
 
     async def start(self) -> EngineRun:
         spawned = await spawn(self.plan, self.env, self.launcher)
         return EngineRun(
-            self.plan, spawned, self.launcher, Journal(), self.events.append, first=True
+            self.plan, spawned, self.launcher, self.journal, self.events.append, first=True
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -74,6 +75,26 @@ async def test_ready_then_ended_then_gone(monkeypatch: pytest.MonkeyPatch) -> No
     assert kinds[1] == Ended()
     assert isinstance(kinds[2], Exited)
     assert (kinds[2].code, kinds[2].kind, kinds[2].doing) == (-9, "killed", None)
+    one.launcher.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "excused"),
+    [(b"", False), (b"~a\n", True), (b"~a\n~\n", True), (b"~a\n*a\n~\n", False)],
+)
+async def test_a_job_that_was_alone_in_it_answers_for_its_end(
+    monkeypatch: pytest.MonkeyPatch, said: bytes, excused: bool
+) -> None:
+    one = Run(monkeypatch)
+    run = await one.start()
+    running = asyncio.create_task(run.run())
+    await one.until(lambda: bool(one.events))
+    one.journal.feed(b"+a {}\n" + said)
+    assert run.pid is not None
+    psutil.Process(run.pid).kill()
+    await running
+    assert isinstance(one.events[-1], Exited)
+    assert one.events[-1].excused is excused
     one.launcher.close()
 
 

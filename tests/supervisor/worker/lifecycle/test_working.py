@@ -81,6 +81,20 @@ def test_gives_up_after_the_last_restart() -> None:
     assert state.history.restarts == 2
 
 
+def test_an_end_that_a_job_answers_for_is_no_failure() -> None:
+    """The engine comes back, however often, and soon; all the same each is a restart."""
+    excused = replace(CRASH, excused=True)
+    again = (excused, Due(), Ready())
+    state, actions = after(Ready(), *again, *again, *again, *again, excused, Due())
+    assert (state.phase, actions) == (Phase.RESTARTING, [Action.SPAWN_ENGINE])
+    assert (state.history.failures, state.history.restarts) == (0, 5)
+    assert after(Ready(), *again, excused)[0].engine == BackingOff(5.0 + 1.0)
+    assert after(Ready(), replace(excused, left=True))[0].phase is Phase.FAILED
+    # What failed before goes on counting.
+    state, _ = after(Ready(), CRASH, Due(), Ready(), *again, CRASH)
+    assert state.history.failures == 2
+
+
 def test_a_start_that_takes_too_long_is_killed() -> None:
     state, actions = after(Due())
     assert actions == [Action.KILL_ENGINE]
