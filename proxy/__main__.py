@@ -22,6 +22,7 @@ from proxy.settings import (
     Settings,
     read,
 )
+from supervisor.link import handover
 from supervisor.link.handover import Check
 from supervisor.link.report import Report, inherited
 from supervisor.settings import table
@@ -33,8 +34,8 @@ def main() -> int:
     """Run until told to stop.
 
     Returns:
-        The exit code: 0 after a stop, 78 for a setting that cannot be carried out, 130 after
-        SIGINT before the first job.
+        The exit code: 0 after a stop, 78 for a setting that cannot be carried out, of which the
+        platform has been told, 130 after SIGINT before the first job.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What a job asks may hold half a character, and LOG_CONTENT writes it down.
@@ -47,10 +48,14 @@ def main() -> int:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = dict(os.environ)
+    if why := env.get(handover.UNHEALTHY):
+        _tell_platform(why)
+        return 0
     try:
         settings = read(env)
     except ProxyConfigurationError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
+        _tell_platform(str(reason))
         return 78
     os.environ |= for_the_sdk(env, settings)
     # Only now: the SDK reads these variables when it is imported.
@@ -65,6 +70,14 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _tell_platform(why: str) -> None:
+    """Say that this worker is unhealthy; a short wait, and no fault, where nobody listens."""
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN")
+    from proxy.platform import fitness
+
+    fitness.report_unhealthy(why)
 
 
 def for_the_sdk(env: Mapping[str, str], settings: Settings) -> dict[str, str]:

@@ -227,6 +227,15 @@ MAX_RESTARTS = Setting(
     unit="restarts",
     form="number",
 )
+ANSWER_FAILED_FOR = Setting(
+    "ANSWER_FAILED_FOR",
+    seconds,
+    60.0,
+    "Seconds for which a worker that cannot start answers jobs with the cause, where no other"
+    " worker of the endpoint could either (queue mode); fewer after 10 s without a job. 0: never.",
+    Reader.SUPERVISOR,
+    unit="s",
+)
 STRICT_ENV = Setting(
     "STRICT_ENV",
     boolean,

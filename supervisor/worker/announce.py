@@ -6,6 +6,7 @@ import json
 import logging
 
 from .lifecycle import (
+    Answering,
     BackingOff,
     DrainingJobs,
     Event,
@@ -22,6 +23,7 @@ from .lifecycle import (
     Reason,
     Serving,
     State,
+    Thawed,
 )
 from .lifecycle.parts import Engine
 
@@ -38,6 +40,9 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
         policy: the times that are told.
         now: the time on the clock of the state's deadlines, in seconds.
     """
+    if isinstance(event, Thawed):
+        words = f"nothing ran here for {event.seconds:.0f} s: all deadlines are that much later"
+        return [(logging.INFO, words)]
     end = _end(before, after, policy, now)
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
@@ -62,6 +67,8 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             return [(logging.INFO, f"ready after {event.seconds:.1f} s")]
         case Serving(), Leaving() if isinstance(event, Probed):
             return [(logging.ERROR, "the engine says that it is dead")]
+        case Leaving(), Serving():
+            return [(logging.INFO, "the engine is healthy again")]
         case was, Killed(why=Reason(words, late=False)) if not isinstance(was, Killed):
             return [(logging.ERROR, f"restarting the engine: {words}")]
         case was, BackingOff(until=until) if isinstance(event, Exited):
@@ -115,8 +122,17 @@ def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
         case Phase.FAILED:
             code = ExitCode.UNEXPECTED if after.exit_code is None else after.exit_code
             cause = after.history.last_failure
-            return [(logging.ERROR, f"giving up with exit code {int(code)}: {cause}")]
+            line = (logging.ERROR, f"giving up with exit code {int(code)}: {cause}")
+            return [line, *_answering(after, policy)]
     return []
+
+
+def _answering(after: State, policy: Policy) -> list[Line]:
+    if not isinstance(after.end, Answering):
+        return []
+    how_long = f"for {policy.answer_failed_for:.0f} s, or until none came for"
+    words = f"no worker of this endpoint could start: answering jobs with the cause {how_long}"
+    return [(logging.WARNING, f"{words} {policy.quiet_most:.0f} s")]
 
 
 def _stopping(after: State, policy: Policy, now: float) -> str:

@@ -29,7 +29,8 @@ from .process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
 
-_TREE = Path(__file__).parents[2]  # where `python -m proxy` finds the proxy
+#: Where `python -m proxy` finds the proxy.
+TREE = Path(__file__).parents[2]
 _SPAWN_PAUSE = 1.0  # seconds after a proxy that could not be started, for want of something
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
@@ -139,7 +140,7 @@ class ProxyRun:
             }
             command = [sys.executable, "-m", "proxy"]
             return ours, await self._launcher.spawn(
-                command, environment, str(_TREE), pass_fds=(its, jobs)
+                command, environment, str(TREE), pass_fds=(its, jobs)
             )
 
     def _take_report(self, fd: int) -> bool:

@@ -80,7 +80,11 @@ class Stillness:
 
 
 async def watch_plan(
-    settings: Settings, key: str, journal: Journal, report: Callable[[float], Awaitable[None]]
+    settings: Settings,
+    key: str,
+    journal: Journal,
+    report: Callable[[float], Awaitable[None]],
+    frozen: Callable[[], float],
 ) -> None:
     """As `watch`, of the engine that these settings describe.
 
@@ -89,6 +93,7 @@ async def watch_plan(
         key: that it asks for; may be empty.
         journal: counts jobs and tokens, in queue mode.
         report: see `watch`.
+        frozen: see `watch`.
     """
 
     def waiting() -> int:
@@ -103,6 +108,7 @@ async def watch_plan(
             waiting=waiting,
             tokens=lambda: journal.figures.tokens,
             report=report,
+            frozen=frozen,
         )
 
 
@@ -112,6 +118,7 @@ async def watch(
     waiting: Callable[[], int],
     tokens: Callable[[], int],
     report: Callable[[float], Awaitable[None]],
+    frozen: Callable[[], float] = lambda: 0.0,
 ) -> None:
     """Watch for ever, and report each time that the engine has stalled.
 
@@ -121,17 +128,23 @@ async def watch(
         waiting: how many clients wait for an answer, counted outside the engine.
         tokens: how many tokens have come, counted by the proxy.
         report: is told for how many seconds nothing has moved.
+        frozen: for how many seconds this process has stood still so far, as the engine may have.
+            Nothing that was seen across such a time counts.
     """
     still = Stillness()
     while True:
+        stood = frozen()
         await asyncio.sleep(min(LOOK_EVERY, timeout / 4))
         seen, sight = tokens(), await _look(engine)
         # The engine's own count comes from its core, which may have stopped counting.
         waits = waiting() > 0 or sight.waiting > 0
         seconds = still.see((seen, sight.moves), time.monotonic(), somebody_waits=waits)
+        if frozen() != stood:
+            still = Stillness()
+            continue
         if seconds < timeout:
             continue
-        if await _answers(engine, min(ANSWER_MOST, timeout)):
+        if await _answers(engine, min(ANSWER_MOST, timeout)) or frozen() != stood:
             still = Stillness()
             continue
         if (tokens(), (await _look(engine)).moves) == (seen, sight.moves):

@@ -59,6 +59,15 @@ def test_what_a_check_of_the_sdks_own_says_reaches_the_supervisor() -> None:
     assert told == ["_cuda_init_check: no CUDA"]
 
 
+def test_half_a_character_does_not_keep_the_platform_from_hearing_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(rp_fitness, "_report_unhealthy", lambda *said: told.append(said))
+    fitness.report_unhealthy("X=\udcff is wrong")
+    assert told == [("engine", "X=\\udcff is wrong")]
+
+
 @pytest.mark.parametrize(
     ("percent", "free", "fit"),
     [

@@ -94,7 +94,7 @@ def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[st
             ],
         ),
         (
-            (Ready(1.0), Probed(healthy=False, dead=True), Ended(), CRASH),
+            (Ready(1.0), Probed(healthy=False, sick=True), Ended(), CRASH),
             [
                 "ready after 1.0 s",
                 "the engine says that it is dead",

@@ -11,14 +11,14 @@ import pytest
 
 from supervisor.catalog import options
 from supervisor.command import plan
-from supervisor.errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from supervisor.link.journal import Journal
 from supervisor.worker.engine import health
-from supervisor.worker.engine.run import EngineRun, not_spawned
+from supervisor.worker.engine.run import EngineRun
 from supervisor.worker.engine.spawn import spawn
 from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
+from supervisor.worker.pulse import Pulse
 from tests.client import PATIENCE
 from tests.processes import CATALOG, FAKE, free_port
 
@@ -44,7 +44,13 @@ class Run:
     async def start(self) -> EngineRun:
         spawned = await spawn(self.plan, self.env, self.launcher)
         return EngineRun(
-            self.plan, spawned, self.launcher, self.journal, self.events.append, first=True
+            self.plan,
+            spawned,
+            self.launcher,
+            self.journal,
+            Pulse(),
+            self.events.append,
+            first=True,
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -111,21 +117,6 @@ async def test_a_start_that_fails_says_why_and_what_it_was_doing(
     assert (exited.code, exited.final, exited.doing) == (2, True, "importing")
     assert exited.cause.startswith("the engine refused its command line")
     one.launcher.close()
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind", "final"),
-    [
-        (CommandNotFound("no such file"), "command-not-found", True),
-        (CommandNotExecutable("not executable"), "command-not-executable", True),
-        (SupervisorError("Too many open files"), "unknown", False),
-    ],
-)
-def test_what_could_not_be_spawned_has_ended(
-    reason: SupervisorError, kind: str, final: bool
-) -> None:
-    """What may be had the next time is no final end."""
-    assert not_spawned(reason) == Exited(str(reason), kind, final=final)
 
 
 async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
