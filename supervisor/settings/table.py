@@ -184,6 +184,13 @@ PORT_HEALTH = Setting(
     Reader.BOTH,
     unit="TCP port",
 )
+HEALTH_CHECK_PATH = Setting(
+    "HEALTH_CHECK_PATH",
+    text,
+    None,
+    "Another path on PORT_HEALTH that answers like /ping; the platform sets it.",
+    Reader.SUPERVISOR,
+)
 ENGINE_CATALOG = Setting(
     "ENGINE_CATALOG",
     text,
@@ -208,6 +215,15 @@ DRAIN_TIMEOUT = Setting(
     Reader.SUPERVISOR,
     unit="s",
     form="number",
+)
+DRAIN_DELAY = Setting(
+    "DRAIN_DELAY",
+    seconds,
+    None,
+    "Seconds for which requests are still answered after SIGTERM, while /ping says 503 already, so"
+    " that a balancer can look. 15 in load-balancer mode, 0 in the others.",
+    Reader.SUPERVISOR,
+    unit="s",
 )
 ENGINE_STALL_TIMEOUT = Setting(
     "ENGINE_STALL_TIMEOUT",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 from .lifecycle import (
     Answering,
@@ -23,6 +24,7 @@ from .lifecycle import (
     Reason,
     Serving,
     State,
+    StillServing,
     Thawed,
 )
 from .lifecycle.parts import Engine
@@ -112,6 +114,8 @@ def _ended(event: ProxyExited) -> str:
 
 
 def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
+    if isinstance(before.end, StillServing) and not isinstance(after.end, StillServing):
+        before = replace(before, end=None)  # a drain begins, with a deadline of its own
     if after.phase is before.phase:
         return []
     match after.phase:
@@ -137,6 +141,8 @@ def _answering(after: State, policy: Policy) -> list[Line]:
 
 def _stopping(after: State, policy: Policy, now: float) -> str:
     match after.end, after.engine:
+        case StillServing(until=until), _:
+            return f"stopping: /ping says so, requests are still answered for {until - now:.0f} s"
         case DrainingJobs(until=until), _:
             return f"stopping: jobs in hand have {until - now:.0f} s"
         case _, Leaving():

@@ -56,6 +56,7 @@ class Worker:
         queue_mode = self._settings.mode is Mode.QUEUE
         self._policy = Policy(
             startup_timeout=self._settings[table.STARTUP_TIMEOUT],
+            drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings[table.DRAIN_TIMEOUT],
             max_restarts=self._settings[table.MAX_RESTARTS],
             answer_failed_for=self._settings[table.ANSWER_FAILED_FOR],

@@ -61,6 +61,7 @@ from .parts import (
     Reason,
     Serving,
     Starting,
+    StillServing,
 )
 from .policy import Policy, backoff
 from .state import History, Phase, State
@@ -100,6 +101,7 @@ __all__ = [
     "Stalled",
     "Starting",
     "State",
+    "StillServing",
     "Stop",
     "Thawed",
     "backoff",

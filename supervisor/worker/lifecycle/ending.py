@@ -20,7 +20,9 @@ from .parts import (
     Proxy,
     ProxyKilled,
     ProxyRunning,
+    ProxyWaiting,
     Serving,
+    StillServing,
 )
 from .policy import Policy
 from .state import History, State
@@ -33,6 +35,30 @@ _STUCK = "a process was killed and did not end"
 
 def stop(state: State, policy: Policy, now: float) -> Step:
     """The worker is asked to stop while it works."""
+    if policy.drain_delay and isinstance(state.engine, Serving):
+        return replace(state, end=StillServing(now + policy.drain_delay)), ()
+    return _drain(state, policy, now)
+
+
+def while_still_serving(
+    state: State, end: StillServing, event: Event, policy: Policy, now: float
+) -> Step:
+    """What `event` makes of a worker that was asked to stop, and still answers what comes."""
+    match event:
+        case Exited(left=left):
+            gone = replace(state, engine=BackingOff(now), end=None)
+            return _drain(gone, policy, now, stuck=left)
+        case ProxyExited(jobs=jobs):
+            waiting = replace(state, proxy=ProxyWaiting(now, jobs_left=jobs > 0), end=None)
+            return _drain(waiting, policy, now)
+        case Stop():
+            return _drain(state, policy, now)
+        case Due() if now >= end.until:
+            return _drain(state, policy, now)
+    return state, ()
+
+
+def _drain(state: State, policy: Policy, now: float, *, stuck: bool = False) -> Step:
     proxy, proxies, spawn = last_proxy(state.proxy, now)
     has_proxy = isinstance(proxy, ProxyRunning)
     if isinstance(state.engine, Serving):
@@ -47,10 +73,10 @@ def stop(state: State, policy: Policy, now: float) -> Step:
     # proxy tells those that wait for the engine.
     engine, kill = _killed(state.engine, policy, now)
     if has_proxy:
-        jobs = DrainingJobs(now + policy.stop_grace, proxies=proxies)
+        jobs = DrainingJobs(now + policy.stop_grace, proxies=proxies, stuck=stuck)
         drain = (*spawn, Action.DRAIN_JOBS, *kill)
         return State(engine, proxy, jobs, state.history), drain
-    return _end_or_wait(engine, NoProxy(), DrainingProcesses(), state.history, kill)
+    return _end_or_wait(engine, NoProxy(), DrainingProcesses(stuck), state.history, kill)
 
 
 # --- drain: the jobs ---

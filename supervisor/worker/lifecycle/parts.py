@@ -115,6 +115,13 @@ Proxy = NoProxy | ProxyRunning | ProxyWaiting | ProxyKilled
 
 
 @dataclass(frozen=True, slots=True)
+class StillServing:
+    """The worker was asked to stop and says so; until `until` requests come and are answered."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class DrainingJobs:
     """The worker was asked to stop, and jobs in hand have until `until`.
 
@@ -139,9 +146,6 @@ class DrainingProcesses:
     """
 
     stuck: bool = False
-
-
-Draining = DrainingJobs | DrainingProcesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ class Finished:
     code: ExitCode
 
 
-End = DrainingJobs | DrainingProcesses | Answering | GivingUp | Finished
+End = StillServing | DrainingJobs | DrainingProcesses | Answering | GivingUp | Finished
 
 
 def deadline(part: Engine | Proxy | End | None) -> float | None:
@@ -196,6 +200,7 @@ def deadline(part: Engine | Proxy | End | None) -> float | None:
             | Killed(until=until)
             | ProxyWaiting(until=until)
             | ProxyKilled(until=until)
+            | StillServing(until=until)
             | DrainingJobs(until=until)
         ):
             return until

@@ -12,6 +12,7 @@ class Policy:
     """Times in seconds; every figure has its reason beside it."""
 
     startup_timeout: float = table.STARTUP_TIMEOUT.default
+    drain_delay: float = 0.0  # until a balancer has seen that no request is wanted here
     drain_timeout: float = table.DRAIN_TIMEOUT.default
     max_restarts: int = table.MAX_RESTARTS.default
     engine_drains_itself: bool = False

@@ -31,6 +31,7 @@ from .parts import (
     ProxyWaiting,
     Serving,
     Starting,
+    StillServing,
     deadline,
     later,
 )
@@ -72,6 +73,7 @@ _POSSIBLE: Mapping[type, tuple[tuple[type, ...], tuple[type, ...]]] = {
         (BackingOff, Starting, Serving, Leaving, Killed),
         (NoProxy, ProxyRunning, ProxyWaiting),
     ),
+    StillServing: ((Serving,), (NoProxy, ProxyRunning, ProxyWaiting)),
     DrainingJobs: ((NoEngine, Serving, Killed), (NoProxy, ProxyRunning)),
     DrainingProcesses: ((NoEngine, Serving, Leaving, Killed), (NoProxy, ProxyKilled)),
     Answering: ((NoEngine,), (ProxyRunning,)),
@@ -102,7 +104,7 @@ class State:
     def phase(self) -> Phase:
         """As `/status` shows it."""
         match self.end:
-            case DrainingJobs() | DrainingProcesses():
+            case StillServing() | DrainingJobs() | DrainingProcesses():
                 return Phase.DRAINING
             case Finished(code=ExitCode.OK):
                 return Phase.STOPPED
@@ -119,7 +121,7 @@ class State:
         match self.end:
             case Finished():
                 return None
-            case Answering(until=until) | GivingUp(until=until):
+            case StillServing(until=until) | Answering(until=until) | GivingUp(until=until):
                 return until
         deadlines = [deadline(part) for part in (self.engine, self.proxy, self.end)]
         return min((when for when in deadlines if when is not None), default=None)

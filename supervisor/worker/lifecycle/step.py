@@ -14,6 +14,7 @@ from .parts import (
     NoProxy,
     ProxyRunning,
     Starting,
+    StillServing,
 )
 from .policy import Policy
 from .state import State
@@ -45,6 +46,8 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
             return failing.while_answering(state, end, event, policy, now)
         case GivingUp() as end:
             return failing.while_giving_up(state, end, event, policy, now)
+        case StillServing() as end:
+            return ending.while_still_serving(state, end, event, policy, now)
         case DrainingJobs() as end:
             return ending.while_jobs_drain(state, end, event, policy, now)
         case DrainingProcesses() as end:

@@ -10,9 +10,11 @@ from supervisor.worker.lifecycle import (
     Exited,
     JobsDone,
     Phase,
+    Probed,
     ProxyExited,
     ProxyRunning,
     Ready,
+    StillServing,
     Stop,
 )
 from tests.supervisor.worker.lifecycle.story import (
@@ -125,3 +127,33 @@ def test_a_proxy_that_cannot_be_killed_holds_neither_the_engine_nor_the_end() ->
     state, actions = after(*cut, Due(), KILLED, proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
     assert state.history.last_failure == "a process was killed and did not end"
+
+
+DELAYED = replace(POLICY, drain_delay=15.0)
+
+
+def test_a_balancer_has_time_to_look_before_the_engine_is_told() -> None:
+    state, actions = after(Ready(), Stop(), policy=DELAYED)
+    assert (state.phase, state.end, actions) == (Phase.DRAINING, StillServing(2.0 + 15.0), [])
+    for event in (Due(), Stop()):
+        state, actions = after(Ready(), Stop(), event, policy=DELAYED)
+        assert (state.phase, actions) == (Phase.DRAINING, [Action.DRAIN_JOBS])
+    assert after(Ready(), Stop(), Stop(), Stop(), policy=DELAYED)[1] == [Action.KILL_ENGINE]
+    itself = replace(DELAYED, engine_drains_itself=True)
+    assert after(Ready(), Stop(), Due(), policy=itself)[1] == [Action.TERMINATE_ENGINE]
+    assert after(Ready(), Stop(), Probed(healthy=False), policy=itself)[1] == []
+
+
+def test_nothing_is_waited_for_where_nothing_serves() -> None:
+    assert after(Stop(), policy=DELAYED)[1] == [Action.KILL_ENGINE]
+    assert after(Ready(), CRASH, Stop(), policy=DELAYED)[1] == [Action.EXIT]
+
+
+def test_an_engine_or_a_proxy_that_is_lost_ends_the_delay() -> None:
+    assert after(Ready(), Stop(), CRASH, policy=DELAYED)[1] == [Action.EXIT]
+    assert after(Ready(), Stop(), LEFT, policy=DELAYED)[0].exit_code == 1
+    stopped = (Ready(), Stop())
+    assert after(*stopped, CRASH, proxy=True, policy=DELAYED)[1] == [Action.DRAIN_JOBS]
+    assert after(*stopped, ProxyExited(-9), proxy=True, policy=DELAYED)[1] == [Action.DRAIN_JOBS]
+    actions = after(*stopped, WITH_JOBS, proxy=True, policy=DELAYED)[1]
+    assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]

@@ -234,20 +234,25 @@ class World:
 HISTORIES = st.lists(st.sampled_from(EVENTS), max_size=40)
 
 
-@given(events=HISTORIES, proxy=st.booleans(), obedient=st.booleans(), answers=st.booleans())
+@given(
+    events=HISTORIES,
+    proxy=st.booleans(),
+    obedient=st.booleans(),
+    delay=st.sampled_from([0.0, 15.0]),
+)
 @pytest.mark.filterwarnings("default")
 def test_no_sequence_of_events_reaches_a_bad_state(
-    events: list[Event], proxy: bool, obedient: bool, answers: bool
+    events: list[Event], proxy: bool, obedient: bool, delay: float
 ) -> None:
     """Never two engines, never READY without one, no start after a stop, no wait without an end,
     and a stop ends the worker, also where no process does what it is told.
     """
-    policy = replace(POLICY, answer_failed_for=60.0) if answers else POLICY
+    policy = replace(POLICY, answer_failed_for=4 * delay, drain_delay=delay)
     world = World(proxy=proxy, policy=policy)
     for event in events:
         world.deliver(event)
     world.deliver(Stop())
-    for _ in range(6):
+    for _ in range(7):
         for last in (KILLED, ProxyExited(0)) if obedient else ():
             world.deliver(last)
         world.deliver(Due())
