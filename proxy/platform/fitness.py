@@ -7,6 +7,7 @@ engine still loads, and need nothing that it needs.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ _POLL = 0.05  # seconds between two tries
 _ASK_FOR = 30.0  # seconds that the supervisor holds one question
 _SAYS_WITHIN = 5.0  # seconds for a question that is answered at once
 _GPU_WITHIN = 30.0  # seconds: a driver that hangs is a broken one
+_KILLED_WITHIN = 1.0  # seconds
 _LEAST_MEMORY = 0.25  # GB
 _LEAST_DISK = 0.1  # GB
 
@@ -197,16 +199,25 @@ def gpu(env: Mapping[str, str]) -> None:
     if given in {"", "void", "none"} or command is None:
         return
     try:
-        done = subprocess.run(
-            [command, "-L"], capture_output=True, text=True, timeout=_GPU_WITHIN, check=False
+        asking = subprocess.Popen(
+            [command, "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
         )
-    except subprocess.TimeoutExpired:
-        raise UnfitError(f"nvidia-smi did not answer within {_GPU_WITHIN:.0f} s") from None
     except OSError as reason:
         raise UnfitError(f"nvidia-smi cannot be run: {reason.strerror}") from None
-    if done.returncode or "GPU 0" not in done.stdout:
-        said = " ".join((done.stderr or done.stdout).split())[:200]
-        raise UnfitError(f"the GPU's driver does not work; nvidia-smi says: {said}")
+    # Looks are counted, not seconds: a worker that is frozen meanwhile has not waited.
+    for _ in range(round(_GPU_WITHIN / _POLL)):
+        if asking.poll() is not None:
+            break
+        time.sleep(_POLL)
+    else:
+        asking.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in the driver no signal reaches it
+            asking.communicate(timeout=_KILLED_WITHIN)
+        raise UnfitError(f"nvidia-smi did not answer within {_GPU_WITHIN:.0f} s")
+    said = asking.communicate()[0]
+    if asking.returncode or "GPU 0" not in said:
+        shown = " ".join(said.split())[:200]
+        raise UnfitError(f"the GPU's driver does not work; nvidia-smi says: {shown}")
 
 
 def _number(env: Mapping[str, str], name: str) -> float | None:

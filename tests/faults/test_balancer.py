@@ -89,9 +89,9 @@ async def test_no_request_is_refused_at_a_stop(start: Start) -> None:
                     os.kill(worker.process.pid, signal.SIGTERM)
                 after_the_signal += sent > RATE
                 await asyncio.sleep(1 / RATE)
+        assert balancer.answers == [200] * sent
         assert worker.process.poll() is None, "it still serves"
         assert await asyncio.to_thread(worker.ping) == 503
-    assert balancer.answers == [200] * sent
     assert after_the_signal, "the balancer knew of it at once: this tells nothing"
     assert await asyncio.to_thread(worker.wait) == 0
     assert worker.left() == []

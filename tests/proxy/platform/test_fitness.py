@@ -141,6 +141,13 @@ def test_a_driver_that_answers_is_fit(tmp_path: Path) -> None:
     fitness.gpu(nvidia_smi(tmp_path, "echo 'GPU 0: NVIDIA H100'"))
 
 
+def test_a_driver_that_hangs_is_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(fitness, "_GPU_WITHIN", 0.2)
+    env = nvidia_smi(tmp_path, "exec /bin/sleep 300")
+    with pytest.raises(fitness.UnfitError, match="did not answer within"):
+        fitness.gpu(env)
+
+
 @pytest.mark.parametrize("script", ["echo 'GPU is lost'; exit 15", "echo 'GPU is lost'"])
 def test_a_driver_that_does_not_work_is_not_fit(tmp_path: Path, script: str) -> None:
     with pytest.raises(fitness.UnfitError, match="nvidia-smi says: GPU is lost"):
