@@ -9,6 +9,7 @@
     supervision   what the supervisor says of the engine
     errors        what a job can fail with
     job_log       a job's line in the log
+    logs          where lines go
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
     platform/     the RunPod SDK: which jobs are taken, how they end, where outputs go

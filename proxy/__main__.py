@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import io
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 
 import uvloop
 
+from proxy import logs
 from proxy.engine import Engine
 from proxy.handler import Handler
 from proxy.settings import (
@@ -37,16 +37,7 @@ def main() -> int:
         The exit code: 0 after a stop, 78 for a setting that cannot be carried out, of which the
         platform has been told, 130 after SIGINT before the first job.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # What a job asks may hold half a character, and LOG_CONTENT writes it down.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stdout,
-        format="%(asctime)s %(levelname)s proxy: %(message)s",
-        datefmt="%H:%M:%S",
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.configure()
     env = dict(os.environ)
     if why := env.get(handover.UNHEALTHY):
         _tell_platform(why)
@@ -59,8 +50,9 @@ def main() -> int:
         return 78
     os.environ |= for_the_sdk(env, settings)
     # Only now: the SDK reads these variables when it is imported.
-    from proxy.platform import fitness, sdk
+    from proxy.platform import fitness, heartbeat, sdk
 
+    heartbeat.install()
     report = Report(settings[REPORT_FD])
     fitness.register(settings, env, report.cause)
     _tune()
