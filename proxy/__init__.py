@@ -11,6 +11,7 @@
     errors        what a job can fail with
     job_log       a job's line in the log
     excerpt       what messages and logs show of a caller's text
+    logs          where lines go
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
     awake         notices that the process stood still

@@ -6,6 +6,7 @@
     intake    which jobs are taken, when they begin, and when no more are taken
     runner    runs a job; who hears how it ended
     results   hands outputs and results to the platform
+    heartbeat tells that the worker is alive
     fitness   the checks before the first job
     race      ends work when something else happens
 """

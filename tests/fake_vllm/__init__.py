@@ -23,6 +23,11 @@ The process behaves as the words in the environment variable FAKE_VLLM say, part
     log=N, log-flood      N log lines before it listens; lines without end
     health=CODE           what `/health` answers
     slow-health[=SECONDS] `/health` takes that long (30)
+    core                  has a process as vLLM has its EngineCore; the log says `core PID`.
+                          When that ends, so do requests: the lines of FAKE_VLLM_LINES, then
+                          `/health` and what comes say it. It goes on to listen
+    core-health=CODE      what `/health` answers then (500, as in 0.10; 503 in later versions)
+    core-end=SECONDS      ends with 1 that long after its core
     stall                 no request gets a token, while `/health` answers: a hung EngineCore
 
 FAKE_VLLM_DONE names a file that gets one line, the request's field "user", for each request that

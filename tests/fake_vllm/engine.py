@@ -54,6 +54,7 @@ class Engine:
         self._figures = Figures()
         self._asked: Counter[str] = Counter()
         self._draining = False
+        self._core_is_dead = False
 
     def app(self) -> web.Application:
         """The application with all routes."""
@@ -78,6 +79,11 @@ class Engine:
         route("POST", "/fake", self._change)
         route("GET", "/fake", self._tell_asked)
         return app
+
+    def lose_core(self) -> None:
+        """What makes tokens is gone."""
+        self._core_is_dead = True
+        self._words.health = self._words.core_health
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until nothing runs, `timeout_s` at most."""
@@ -210,13 +216,19 @@ class Engine:
         """Counts the request as running until it is answered or its client is gone."""
         if self._draining:
             raise Refusal(503, "The server is shutting down.")
+        self._see_that_there_is_a_core()
         self._figures.running += 1
         try:
             while fake.hang or self._words.stall:
+                self._see_that_there_is_a_core()
                 await asyncio.sleep(0.05)
             yield
         finally:
             self._figures.running -= 1
+
+    def _see_that_there_is_a_core(self) -> None:
+        if self._core_is_dead:
+            raise Refusal(500, "EngineCore encountered an issue. See stack trace (above).")
 
 
 def _told_status(fake: Fake) -> web.StreamResponse:
