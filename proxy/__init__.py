@@ -5,15 +5,16 @@
     __main__      reads the environment, starts the SDK
     settings      what the environment says
     handler       one job: from its input to its outputs
-    engine        sends requests, waits for an engine that is away; `clients` are its HTTP sessions
+    engine        sends requests; `clients` are its HTTP sessions
     supervision   what the supervisor says of the engine
     errors        what a job can fail with
     job_log       a job's line in the log
+    losses/       an engine that is away or lost, and the jobs that it had
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
     platform/     the RunPod SDK: which jobs are taken, how they end, where outputs go
 
 A job goes `platform.intake`, `platform.dispatch`, `platform.runner`, `platform.results`, `handler`,
-`request.forms`, `engine`; a stream comes back `stream.socket`, `stream.sse`, `stream.ramp`,
-`stream.batches`, `handler`, `platform.results`.
+`losses.tries`, `request.forms`, `engine`; a stream comes back `stream.socket`, `stream.sse`,
+`stream.ramp`, `stream.batches`, `stream.outputs`, `handler`, `platform.results`.
 """

@@ -61,6 +61,7 @@ class Words:
     health: int = 200
     slow_health: float = 0
     stall: bool = False
+    core_died: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:

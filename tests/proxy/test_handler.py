@@ -271,7 +271,7 @@ async def test_a_fault_of_the_proxys_own_is_an_error_without_a_traceback(
     fake_engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Engine):
-        async def answer(self, *_asked: Any, **_how: Any) -> Any:
+        async def whole(self, *_asked: Any, **_how: Any) -> Any:
             raise ZeroDivisionError("of the proxy")
 
     worker = Worker(fake_engine)
