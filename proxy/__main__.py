@@ -56,7 +56,7 @@ def main() -> int:
     report = Report(settings[REPORT_FD])
     fitness.register(settings, env, report.cause)
     _tune()
-    handler = Handler(settings, Engine(settings))
+    handler = Handler(settings, Engine(settings), alone=report.alone)
     try:
         sdk.serve(handler, settings[table.MAX_CONCURRENCY], report, inherited(settings[JOBS_FD]))
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@
     ├── StreamBroken         502  engine_error             an answer broke off
     │   ├── ConnectionLost   502  engine_error             before it began
     │   └── EngineRestarted  502  engine_error             because the engine ended
+    ├── EndsEngine           500  engine_error             each engine that had the job ended
     ├── WorkerStopped        503  service_unavailable      the worker stopped first
     ├── EngineSilent         504  timeout                  nothing came for REQUEST_IDLE_TIMEOUT
     └── AnswerTooLarge       413  answer_too_large         larger than the platform carries
@@ -121,6 +122,13 @@ class ConnectionLost(StreamBroken):
 
 class EngineRestarted(StreamBroken):
     """The engine ended in the middle of an answer, and is being restarted."""
+
+
+class EndsEngine(JobError):
+    """The engine ended while it had this job alone, as others had that had it among others."""
+
+    status = 500
+    type = "engine_error"
 
 
 class WorkerStopped(JobError):

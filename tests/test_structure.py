@@ -38,6 +38,7 @@ PURE = (
     "proxy.stream.sse",
     "proxy.stream.ramp",
     "proxy.stream.native",
+    "proxy.stream.outputs",
 )
 IMPURE = {"os", "subprocess", "socket", "asyncio", "time", "tempfile", "shutil", "threading"}
 

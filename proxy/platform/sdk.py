@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from typing import Any, Protocol
@@ -33,6 +34,7 @@ from proxy.poll import stops
 from proxy.poll.fetch import Fetch
 from proxy.poll.polled import Job
 from proxy.poll.polls import Polls
+from proxy.stream.raw import RawJson
 from proxy.wire.posts import Posts
 from supervisor.link import handover
 from supervisor.link.figures import Figures
@@ -107,7 +109,7 @@ def in_the_sdks_form(handler: Handler) -> Handler:
     async def answer(job: Job) -> AsyncGenerator[Any, None]:
         try:
             async for output in handler(job):
-                yield output
+                yield json.loads(output) if isinstance(output, RawJson) else output
         except JobError as reason:
             yield {"error": reason.as_json()}
 

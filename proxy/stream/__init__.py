@@ -1,4 +1,4 @@
-"""The bytes of a streaming answer -> batches of events.
+"""The bytes of an answer -> what is handed over.
 
 ::
 
@@ -7,5 +7,8 @@
     ramp      how many tokens a batch takes, how long one may wait. Pure
     pace      wakes many streams together
     batches   looks at the socket, hands batches over
+    outputs   makes of batches what the caller reads. Pure
     native    batches in the native form. Pure
+    whole     an answer in one piece
+    raw       kinds of outputs
 """

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .answers import Figures, Stream, in_one_piece
+from .answers import Figures, Stream, in_one_piece, until_begun
 from .generation import Fake, Generation, Refusal, error_body, words_of
 from .openapi import document
 from .wire import json_text
@@ -165,7 +165,7 @@ class Engine:
     async def _change(self, request: web.Request) -> web.StreamResponse:
         told = Words.parse(await request.text())
         self._words.health, self._words.slow_health = told.health, told.slow_health
-        self._words.stall = told.stall
+        self._words.stall, self._words.core_died = told.stall, told.core_died
         if told.exit_after is not None:
             self._end_after(told.exit_after)
         return web.json_response({})
@@ -187,11 +187,15 @@ class Engine:
                 return _told_status(fake)
             generation = Generation(asked, chat, model, fake)
             self._figures.prompt_tokens += generation.prompt_tokens
+            if fake.kill:
+                await until_begun(fake, self._words)
+                self._end_after(0)
+                await asyncio.Event().wait()
             if generation.stream:
                 stream = Stream(request, generation, self._words, self._figures)
                 response = await stream.answer()
             else:
-                response = await in_one_piece(request, generation, self._figures)
+                response = await in_one_piece(request, generation, self._words, self._figures)
             if self._done and generation.complete:
                 _note(self._done, str(asked.get("user")))
             return response

@@ -66,6 +66,7 @@ class Words:
     core: bool = False
     core_health: int = 500
     core_end: float | None = None
+    core_died: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:

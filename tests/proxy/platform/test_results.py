@@ -17,6 +17,7 @@ from aiohttp.test_utils import RawTestServer as TestServer
 from proxy.errors import InvalidInput, JobError, WorkerStopped
 from proxy.platform import results
 from proxy.platform.results import Results
+from proxy.stream.raw import Comment, RawJson
 from proxy.wire.posts import Posts
 
 
@@ -122,6 +123,27 @@ async def test_half_of_a_character_arrives(platform: Parts) -> None:
     assert error["message"] == "\udfff"
 
 
+async def test_json_is_handed_over_as_it_is(platform: Parts) -> None:
+    seen, worker = platform
+    await worker.run(RawJson(b'{"a":  [1,2]}'), "b")
+    assert seen.taken["stream"] == [{"output": {"a": [1, 2]}}, {"output": "b"}]
+    assert seen.taken["done"] == [{"output": [{"a": [1, 2]}, "b"]}]
+
+
+async def test_a_comment_is_no_beginning(platform: Parts) -> None:
+    """A job that has had nothing else may be run again; the caller gets it all the same."""
+    seen, worker = platform
+    told: list[int] = []
+
+    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        for output in (Comment(": 1"), Comment(": 2"), "a", Comment(": 3"), "b"):
+            yield output
+
+    await worker.results.run(handler, {"id": "a"}, lambda _name: told.append(len(seen.calls)))
+    assert told == [2]
+    assert [each["output"] for each in seen.taken["stream"]] == [": 1", ": 2", "a", ": 3", "b"]
+
+
 async def test_a_job_that_is_not_run_is_ended_with_an_error(platform: Parts) -> None:
     seen, worker = platform
     reason = WorkerStopped("stopped")
@@ -200,7 +222,7 @@ async def test_a_result_that_is_too_large_is_answered_with_its_size(platform: Pa
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> int:
     """The limit of a result, in bytes."""
-    monkeypatch.setattr(results, "RESULT_MOST", 1000)
+    monkeypatch.setattr(results, "ANSWER_MOST", 1000)
     return 1000
 
 
