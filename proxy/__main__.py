@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import io
 import logging
 import os
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 
 import uvloop
 
+from proxy import logs
 from proxy.engine import Engine
 from proxy.handler import Handler
 from proxy.settings import (
@@ -22,6 +22,7 @@ from proxy.settings import (
     Settings,
     read,
 )
+from supervisor.link import handover
 from supervisor.link.handover import Check
 from supervisor.link.report import Report, inherited
 from supervisor.settings import table
@@ -33,38 +34,42 @@ def main() -> int:
     """Run until told to stop.
 
     Returns:
-        The exit code: 0 after a stop, 78 for a setting that cannot be carried out, 130 after
-        SIGINT before the first job.
+        The exit code: 0 after a stop, 78 for a setting that cannot be carried out, of which the
+        platform has been told, 130 after SIGINT before the first job.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # What a job asks may hold half a character, and LOG_CONTENT writes it down.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stdout,
-        format="%(asctime)s %(levelname)s proxy: %(message)s",
-        datefmt="%H:%M:%S",
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.configure()
     env = dict(os.environ)
+    if why := env.get(handover.UNHEALTHY):
+        _tell_platform(why)
+        return 0
     try:
         settings = read(env)
     except ProxyConfigurationError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user
+        _tell_platform(str(reason))
         return 78
     os.environ |= for_the_sdk(env, settings)
     # Only now: the SDK reads these variables when it is imported.
-    from proxy.platform import fitness, sdk
+    from proxy.platform import fitness, heartbeat, sdk
 
+    heartbeat.install()
     report = Report(settings[REPORT_FD])
     fitness.register(settings, env, report.cause)
     _tune()
-    handler = Handler(settings, Engine(settings))
+    handler = Handler(settings, Engine(settings), alone=report.alone)
     try:
         sdk.serve(handler, settings[table.MAX_CONCURRENCY], report, inherited(settings[JOBS_FD]))
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _tell_platform(why: str) -> None:
+    """Say that this worker is unhealthy; a short wait, and no fault, where nobody listens."""
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN")
+    from proxy.platform import fitness
+
+    fitness.report_unhealthy(why)
 
 
 def for_the_sdk(env: Mapping[str, str], settings: Settings) -> dict[str, str]:

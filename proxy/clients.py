@@ -1,8 +1,8 @@
 """The HTTP sessions to the engine, and what goes wrong in them as errors of ours.
 
-httpx carries requests and answers over aiohttp's parser (`httpx-aiohttp`). Streams are read from
-the same aiohttp session directly: between two batches a stream's socket is not read at all, so that
-many tokens cost one wake-up, and httpx has no way to say that.
+They are aiohttp's own: between two batches a stream's socket is not read at all, so that many
+tokens cost one wake-up, and a layer above would have no way to say that and cost more than a small
+request.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from proxy.errors import ConnectionLost, EngineSilent, EngineUnavailable, JobError, StreamBroken
 from proxy.settings import Settings
@@ -25,21 +23,19 @@ _KEEP_ALIVE = 4.0  # seconds; vLLM closes an idle connection after 5, and a requ
 
 
 class Client:
-    """An aiohttp session, and httpx over it.
-
-    Both are made at their first use, inside the event loop to which they then belong.
-    """
+    """An aiohttp session, made at its first use, inside the event loop to which it then belongs."""
 
     def __init__(
         self, settings: Settings, headers: Mapping[str, str], connector: Mapping[str, Any]
     ) -> None:
         self._settings = settings
-        self._headers = headers
+        # Answers are handed over as they come: nothing here unpacks them.
+        self._headers = {"Accept-Encoding": "identity", **headers}
         self._connector = connector
 
     @cached_property
     def session(self) -> aiohttp.ClientSession:
-        """For streams."""
+        """For every request. Say `allow_redirects=False`: the engine's word is no way out."""
         timeout = aiohttp.ClientTimeout(
             total=None,
             sock_connect=_CONNECT_TIMEOUT,
@@ -53,22 +49,8 @@ class Client:
             trust_env=False,
         )
 
-    @cached_property
-    def http(self) -> httpx.AsyncClient:
-        """For everything else; paths are the engine's."""
-        silence = self._settings[table.REQUEST_IDLE_TIMEOUT]
-        return httpx.AsyncClient(
-            base_url=self._settings.engine_url,
-            transport=AiohttpTransport(client=self.session),
-            timeout=httpx.Timeout(silence, connect=_CONNECT_TIMEOUT),
-            headers=self._headers,
-            trust_env=False,
-            follow_redirects=False,
-        )
-
     async def close(self) -> None:
         """Close every connection."""
-        await self.http.aclose()
         await self.session.close()
 
 
@@ -84,17 +66,13 @@ def fresh(settings: Settings, headers: Mapping[str, str]) -> Client:
 
 @contextlib.contextmanager
 def named_errors() -> Iterator[None]:
-    """Turn both clients' errors into ours.
-
-    httpx-aiohttp calls every lost connection a ConnectTimeout; its cause is aiohttp's error.
+    """Turn the client's errors into ours.
 
     Raises:
         JobError: EngineUnavailable, EngineSilent, ConnectionLost or StreamBroken.
     """
     try:
         yield
-    except httpx.HTTPError as reason:
-        raise _named(reason.__cause__ or reason) from reason
     except (aiohttp.ClientError, ConnectionError) as reason:
         raise _named(reason) from reason
 

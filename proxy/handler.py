@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from proxy.engine import Engine
-from proxy.errors import AnswerTooLarge, EngineRefused, ErrorInStream, JobError
+from proxy.errors import EngineRefused, ErrorInStream, JobError
 from proxy.job_log import Record
+from proxy.losses.tries import Tries
 from proxy.request import forms, settle
 from proxy.request.forms import Request
 from proxy.settings import Settings
-from proxy.stream import batches, finite, native, sse
+from proxy.stream import apart, batches, whole
+from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
-from proxy.stream.ramp import MOST_BYTES, Batches
+from proxy.stream.ramp import Batches
+from proxy.stream.raw import Comment
 from proxy.stream.socket import Stream
 from supervisor.link.figures import Figures
 from supervisor.settings import table
@@ -31,20 +34,29 @@ class Handler:
     Args:
         settings: the proxy's.
         engine: is closed with the handler.
+        alone: is told which job is alone in the engine and may end it; None: none is any more.
         clock: gives seconds and never goes back.
     """
 
     def __init__(
-        self, settings: Settings, engine: Engine, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        engine: Engine,
+        alone: Callable[[str | None], None] = lambda _job: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.figures = Figures()
         self._settings = settings
         self._engine = engine
         self._clock = clock
+        self._tries = Tries(engine.health, self.figures, alone)
+        self._native = apart.Native()
         self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
 
     async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """Yield the job's answer: one object, or the batches of a stream.
+
+        `RawJson` is JSON as the engine wrote it; a `Comment` is nothing of the answer yet.
 
         Raises:
             JobError: the job failed. Who reads a stream of events has got it as the last event.
@@ -53,19 +65,17 @@ class Handler:
         with self._accounted(record):
             request = forms.read(job, self._settings)
             record.route, record.asked = request.route, request.body
+            ask = self._stream if request.stream else self._whole
             try:
-                async for output in self._tries(request, record):
+                async for output in self._tries.outputs(
+                    record, lambda again: ask(request, record, again=again)
+                ):
                     yield self._counted(output, record)
             except JobError as fault:
-                begun = record.first is not None
-                if isinstance(fault, ErrorInStream):
-                    self._failed(record, fault)
-                    for output in fault.last:
-                        yield self._counted(output, record)
-                error = await self._engine.why_broken(fault, record.tokens) if begun else fault
-                if self._reads_events(request) and not isinstance(fault, ErrorInStream):
-                    self._failed(record, error)
-                    yield error.as_event()
+                error = await self._told(fault, record)
+                self._failed(record, error)
+                for output in self._last(request, fault, error):
+                    yield self._counted(output, record)
                 try:
                     raise error from fault.__cause__
                 finally:
@@ -73,7 +83,7 @@ class Handler:
 
     async def until_given_up(self) -> str:
         """Wait until the supervisor gives the engine up; returns why."""
-        return await self._engine.until_given_up()
+        return await self._engine.health.until_given_up()
 
     def thawed(self) -> None:
         """The process stood still; see `proxy.awake`."""
@@ -84,7 +94,11 @@ class Handler:
 
     @contextmanager
     def _accounted(self, record: Record) -> Iterator[None]:
-        """Count a job and log how it ended. A fault of the proxy's own becomes a JobError."""
+        """Count a job and log how it ended. A fault of the proxy's own becomes a JobError.
+
+        A stop that comes when the last output has been handed over changes nothing: a client closes
+        a stream as soon as it has read its end.
+        """
         self.figures.jobs += 1
         self.figures.taken += 1
         try:
@@ -94,7 +108,9 @@ class Handler:
             self._failed(record, reason)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            if not record.failed:
+            if record.answered:
+                self.figures.answered += 1
+            elif not record.failed:
                 record.outcome = "cancelled"
                 self.figures.cancelled += 1
             raise
@@ -118,39 +134,29 @@ class Handler:
             self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
 
     def _counted(self, output: Any, record: Record) -> Any:
-        record.yielded(output)
+        if not isinstance(output, Comment):
+            record.yielded(output)
         self.figures.batches += 1
         return output
 
-    def _reads_events(self, request: Request) -> bool:
-        return request.stream and not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
+    async def _told(self, fault: JobError, record: Record) -> JobError:
+        """What a job fails with: `fault`, unless the engine was lost in the middle of its answer.
 
-    async def _tries(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
-        """The answer; asked for once more where the engine was lost before any of it came.
-
-        Raises:
-            JobError: it was lost again, or after something of the answer had come.
+        The engine says then what its version says, as that the request was wrong.
         """
-        for again in (False, True):
-            try:
-                settled = await self._settled(request, record)
-                answer = self._stream if settled.stream else self._whole
-                async for output in answer(settled, record, again=again):
-                    yield output
-            except JobError as fault:
-                self.figures.engine_errors += (
-                    isinstance(fault, EngineRefused) and fault.status >= 500
-                )
-                begun = record.first is not None
-                if begun or again or not await self._engine.is_lost(fault):
-                    raise
-                log.warning(
-                    "job %s: retrying: the engine was lost before any output: %s", record.job, fault
-                )
-            else:
-                return
-            self.figures.resent += 1
-            await self._engine.until_ready()
+        if record.first is None:
+            return fault
+        error = await self._engine.health.why_broken(fault, record.tokens)
+        if isinstance(fault, EngineRefused):
+            self.figures.engine_errors += error is not fault or fault.status >= 500
+        return error
+
+    def _last(self, request: Request, fault: JobError, error: JobError) -> Sequence[Any]:
+        """The outputs in which the caller of a stream reads why it ends."""
+        if isinstance(fault, ErrorInStream) and error is fault:
+            return fault.last
+        reads_events = not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
+        return (error.as_event(),) if request.stream and reads_events else ()
 
     async def _settled(self, request: Request, record: Record) -> Request:
         """The request as this engine takes it: nothing of it is left out without a word."""
@@ -165,16 +171,21 @@ class Handler:
         self, request: Request, record: Record, *, again: bool
     ) -> AsyncGenerator[Any, None]:
         """An answer in one piece."""
-        answer = await self._engine.answer(request, again=again)
-        record.tokens = _tokens_of(answer)
+        answer = await self._engine.whole(await self._settled(request, record), again=again)
+        if request.native:
+            output, record.tokens = await self._native(answer.body)
+        else:
+            output, record.tokens = await whole.output(answer)
         self.figures.tokens += record.tokens or 0
-        yield native.whole(answer) if request.native else answer
+        record.answered = True
+        yield output
 
     async def _stream(
         self, request: Request, record: Record, *, again: bool
     ) -> AsyncGenerator[Any, None]:
         """A stream in batches; one that has an error event ends the stream as ErrorInStream."""
-        form = self._form(request)
+        request = await self._settled(request, record)
+        outputs = Outputs(own_form=request.native, as_text=self._settings[table.RAW_OPENAI_OUTPUT])
         waiting = Batches(request.ramp, exact=self._pace.exact)
         with self._pace.stream():
             async with self._engine.stream(request, again=again) as stream:
@@ -183,57 +194,15 @@ class Handler:
                     self.figures.tokens += record.streamed(waiting.seen, events)
                     text = b"".join(events)
                     self.figures.bytes += len(text)
-                    batch = form(events, text)
-                    if b'"error"' in text and (body := _error_in(events)) is not None:
-                        last = tuple(_parts(batch, len(text)))
-                        raise ErrorInStream(sse.status(body), body, last)
-                    for output in _carried(batch, len(text)):
+                    if (place := error_at(events, text)) is not None:
+                        before, wrong = outputs.parted(events, place)
+                        for output in before:
+                            yield output
+                        raise outputs.error(wrong)
+                    made = outputs.of(events, text)
+                    for number, output in enumerate(made, 1):
+                        record.answered = waiting.over and number == len(made)
                         yield output
-
-    def _form(self, request: Request) -> Callable[[list[bytes], bytes], Any]:
-        """What makes an output of a batch: from its events, or from their text in one piece."""
-        if request.native:
-            native_stream = native.Stream()
-            return lambda events, _text: native_stream.batch(events)
-        if self._settings[table.RAW_OPENAI_OUTPUT]:
-            return lambda _events, text: finite.valid(text).decode(errors="replace")
-        return lambda events, _text: [chunk for event in events if (chunk := sse.parsed(event))]
-
-
-def _carried(batch: Any, size: int) -> Iterator[Any]:
-    """`batch`, None for nothing, in parts that the platform carries.
-
-    Args:
-        batch: what is yielded.
-        size: bytes of the events in it. Only a single event can be too large.
-
-    Raises:
-        AnswerTooLarge: it cannot be parted.
-    """
-    if size > MOST_BYTES and not isinstance(batch, str | None):
-        raise AnswerTooLarge(
-            f"an event of the stream has {size / 1e6:.1f} MB, and the platform carries 1 MB; ask"
-            " for less, or set RAW_OPENAI_OUTPUT=1"
-        )
-    return _parts(batch, size)
-
-
-def _parts(batch: Any, size: int) -> Iterator[Any]:
-    """`batch`, in parts where it is too large and text: who reads it puts them together again."""
-    if size > MOST_BYTES and isinstance(batch, str):
-        most = MOST_BYTES // 4  # characters: each may take four bytes
-        yield from (batch[start : start + most] for start in range(0, len(batch), most))
-    elif batch is not None:
-        yield batch
-
-
-def _tokens_of(answer: Any) -> int | None:
-    """How many tokens an answer in one piece has, where it says so."""
-    usage = answer.get("usage") if isinstance(answer, dict) else None
-    if not isinstance(usage, dict):
-        return None
-    count = usage.get("completion_tokens", usage.get("output_tokens"))
-    return count if isinstance(count, int) else None
 
 
 def _close_with_task(stream: Stream) -> None:
@@ -245,8 +214,3 @@ def _close_with_task(stream: Stream) -> None:
     task = asyncio.current_task()
     if task is not None:
         task.add_done_callback(lambda _task: stream.close())
-
-
-def _error_in(events: list[bytes]) -> bytes | None:
-    """The data of the first event that reports an error."""
-    return next((body for event in events if (body := sse.error(event)) is not None), None)

@@ -24,8 +24,9 @@ class Record:
     """What is known of one job so far.
 
     `clock` gives seconds and never goes back; `failed` is whether it is certain that the job fails;
-    `first` is when the first output came, in seconds since the job was taken. With `keep` the
-    record has what was asked and answered, for `content`.
+    `first` is when the first output came, in seconds since the job was taken; `answered` is whether
+    the last one has been handed over. With `keep` the record has what was asked and answered, for
+    `content`.
     """
 
     job: str
@@ -34,6 +35,7 @@ class Record:
     route: str = "-"
     outcome: str = "200"
     failed: bool = False
+    answered: bool = False
     tokens: int | None = None
     first: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)

@@ -21,11 +21,13 @@ class OpenAPI:
 
     Args:
         client: to ask with.
+        url: of the engine.
         patience: seconds that are waited for it.
     """
 
-    def __init__(self, client: Client, patience: float = _PATIENCE) -> None:
+    def __init__(self, client: Client, url: str, patience: float = _PATIENCE) -> None:
         self._client = client
+        self._url = url + _PATH
         self._patience = patience
         self._asking = asyncio.Lock()
         self._known = False
@@ -53,11 +55,11 @@ class OpenAPI:
         with contextlib.suppress(TimeoutError, EngineSilent), named_errors():
             async with (
                 asyncio.timeout(self._patience),
-                self._client.http.stream("GET", _PATH) as answer,
+                self._client.session.get(self._url, allow_redirects=False) as answer,
             ):
-                if answer.status_code != _OK:
+                if answer.status != _OK:
                     return b""
-                async for piece in answer.aiter_bytes():
+                async for piece in answer.content.iter_any():
                     document += piece
                     if len(document) > _LARGEST:
                         return b""

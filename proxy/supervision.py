@@ -66,11 +66,14 @@ class Supervision:
         return latest
 
     async def until_failed(self) -> str:
-        """Wait until the worker gives up, for ever without a supervisor; returns why it does."""
+        """Wait until the worker takes no more jobs because it has given up; returns why it has.
+
+        For ever without a supervisor. One that has given up may answer jobs with the cause first.
+        """
         query = {"wait": "failed", "timeout": f"{_HELD:.0f}"}
         while True:
             standing = await self._ask(query, _HELD + 10)
-            if standing is not None and standing.state == "FAILED":
+            if standing is not None and standing.state == "FAILED" and not standing.answering:
                 return standing.words
             await asyncio.sleep(_AGAIN)
 

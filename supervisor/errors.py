@@ -4,6 +4,7 @@
 
     SupervisorError                  1    anything that is not one of the below
     ├── ConfigurationError          78    refused by us, or by the engine during its first start
+    │   └── MachineRefused          78    refused here, and another machine may take it
     ├── BadArgument                  2    an argument of a command that is not understood
     ├── NoWorker                     2    the installed command line was told to run the worker
     ├── CatalogError                 1    the engine's options cannot be read
@@ -26,6 +27,10 @@ class ConfigurationError(SupervisorError):
     """The configuration cannot be used as it stands."""
 
     exit_code = 78
+
+
+class MachineRefused(ConfigurationError):
+    """The configuration cannot be used on this machine as it is now; another one may take it."""
 
 
 class BadArgument(SupervisorError):

@@ -37,7 +37,8 @@ def test_every_image_is_the_one_that_is_published() -> None:
 
 def test_the_manifest_gives_time_to_stop_and_reaches_the_ports() -> None:
     pod = manifests()[0]["spec"]["template"]["spec"]
-    needed = DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
+    given = {entry["name"]: entry.get("value") for entry in container()["env"]}
+    needed = float(given["DRAIN_DELAY"]) + DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
     assert pod["terminationGracePeriodSeconds"] > needed
     ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
     assert ports == {"http": DEFAULTS.engine_port, "control": DEFAULTS.control_port}
@@ -50,6 +51,17 @@ def test_the_manifest_gives_time_to_stop_and_reaches_the_ports() -> None:
         assert word == inside or inside.startswith(".venv/") or (ROOT / inside).is_file()
     service = manifests()[1]["spec"]["ports"][0]
     assert service["targetPort"] == "http"
+
+
+def test_docker_gives_time_to_stop_also_behind_a_balancer() -> None:
+    """`docker stop` itself waits for 10 s."""
+    longest = DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
+    assert {float(found) for found in re.findall(r"--stop-timeout (\d+)", DEPLOY)} == {90.0}
+    assert longest < 90
+    balanced = plan.make({"WORKER_MODE": "load-balancer"}, None).settings
+    (told,) = re.findall(r"with the 15 s of a balancer take (\d+)", DEPLOY)
+    assert balanced.drain_delay == 15
+    assert float(told) > balanced.drain_delay + longest
 
 
 def test_the_manifest_is_all_there() -> None:
@@ -94,7 +106,7 @@ def test_compose_gives_time_to_stop_and_serves_this_machine_alone() -> None:
     assert images == f"${{IMAGE:-{tags.image(tags.DEFAULT_VLLM)}}}"
     assert worker["build"]["args"]["VLLM_VERSION"] == f"${{VLLM_VERSION:-{tags.DEFAULT_VLLM}}}"
     seconds = float(worker["stop_grace_period"].removesuffix("s"))
-    assert seconds > DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
+    assert seconds > DEFAULTS.drain_delay + DEFAULTS[table.DRAIN_TIMEOUT] + Policy().stop_grace
     assert worker["ports"] == [f"127.0.0.1:8000:{DEFAULTS.engine_port}"]
 
 

@@ -332,3 +332,20 @@ def test_a_second_one_binds_the_same_port(start: Callable[..., Process]) -> None
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         assert start("", f"--port={port}").url().endswith(str(port))
+
+
+def test_a_core_that_ends_is_told_of_by_health_and_requests(
+    start: Callable[..., Process],
+) -> None:
+    one = start("core core-end=1", FAKE_VLLM_LINES="RuntimeError: boom")
+    url = one.url()
+    core = int(one.line(r"core (\d+)"))
+    assert httpx.get(f"{url}/health", timeout=PATIENCE).status_code == 200
+    os.kill(core, signal.SIGKILL)
+    one.line(r"(boom)")
+    until(
+        lambda: httpx.get(f"{url}/health", timeout=PATIENCE).status_code == 500, what="its health"
+    )
+    body = {"model": "tiny", "prompt": "x"}
+    assert httpx.post(f"{url}/v1/completions", json=body, timeout=PATIENCE).status_code == 500
+    assert one.popen.wait(PATIENCE) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 from tests.client import PATIENCE
@@ -46,6 +48,31 @@ def test_a_job_is_answered_and_logged_without_its_text(platform: Platform, worke
     until(lambda: f"job {job}: /v1/completions 200" in worker.text(), what="the job's line")
     assert "secret-prompt" not in worker.text()
     assert " w3" not in worker.text()
+
+
+def test_a_client_that_closes_its_stream_at_the_end_has_been_answered(
+    platform: Platform, worker: Worker
+) -> None:
+    """As OpenAI's does at `[DONE]`: the platform stops the job before the worker has ended it."""
+    before = worker.status()["jobs"]
+    with openai.OpenAI(
+        base_url=f"{platform.url}/openai/v1", api_key="x", timeout=PATIENCE
+    ) as client:
+        for number in range(20):
+            fake = {"tokens": 10 + number, "rate": 100}
+            stream = client.completions.create(
+                model="tiny", prompt="x", stream=True, extra_body={"fake": fake}
+            )
+            assert len([chunk for chunk in stream if chunk.choices[0].text]) == 10 + number
+
+    def done() -> dict[str, int]:
+        jobs = worker.status()["jobs"]
+        return {name: jobs[name] - before[name] for name in jobs}
+
+    until(lambda: done()["taken"] == 20 and not worker.status()["jobs"]["jobs"], what="the figures")
+    assert (done()["answered"], done()["cancelled"], done()["failed"]) == (20, 0, 0)
+    lines = re.findall(r"job \S+: /v1/completions (\w+), ", worker.text())
+    assert lines == ["200"] * 20
 
 
 def test_sigterm_finishes_jobs_in_hand_and_nothing_is_left(

@@ -39,7 +39,8 @@ PURE = (
     "proxy.stream.ramp",
     "proxy.stream.native",
     "proxy.stream.finite",
-    "proxy.engine_error",
+    "proxy.stream.outputs",
+    "proxy.errors",
 )
 IMPURE = {"os", "subprocess", "socket", "asyncio", "time", "tempfile", "shutil", "threading"}
 

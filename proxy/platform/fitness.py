@@ -7,6 +7,7 @@ engine still loads, and need nothing that it needs.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import subprocess
@@ -30,7 +31,9 @@ log = logging.getLogger("proxy")
 
 _POLL = 0.05  # seconds between two tries
 _ASK_FOR = 30.0  # seconds that the supervisor holds one question
+_SAYS_WITHIN = 5.0  # seconds for a question that is answered at once
 _GPU_WITHIN = 30.0  # seconds: a driver that hangs is a broken one
+_KILLED_WITHIN = 1.0  # seconds
 _LEAST_MEMORY = 0.25  # GB
 _LEAST_DISK = 0.1  # GB
 
@@ -58,7 +61,7 @@ def register(settings: Settings, env: Mapping[str, str], tell: Callable[[str], N
     }
     for name, check in of_the_machine.items():
         if name in wanted:
-            _add(name, check, tell)
+            _add(name, _unless_only_answering(check, settings), tell)
     for function in ("_ensure_gpu_check_registered", "_ensure_system_checks_registered"):
         # The SDK's own, where the user wants them: they, too, must not wait for the engine.
         getattr(rp_fitness, function, lambda: None)()
@@ -76,6 +79,22 @@ def _add(name: Check, check: Callable[[], None], tell: Callable[[str], None]) ->
 
     run.__name__ = name.value  # what the SDK calls it in its report
     rp_fitness.register_fitness_check(run)
+
+
+def _unless_only_answering(check: Callable[[], None], settings: Settings) -> Callable[[], None]:
+    """`check`, which counts for nothing once jobs are only told why the worker cannot start."""
+
+    def run() -> None:
+        try:
+            check()
+        except UnfitError as reason:
+            with httpx.Client(trust_env=False, timeout=_SAYS_WITHIN) as client:
+                standing = _standing(client, settings, {})
+            if standing is None or not standing.answering:
+                raise
+            log.warning("%s", reason)
+
+    return run
 
 
 def _tell_of_the_sdks_own(tell: Callable[[str], None]) -> None:
@@ -96,7 +115,8 @@ def report_unhealthy(reason: str) -> None:
     """Tell the platform that the engine is lost for good, as the SDK tells of a failed check."""
     tell = getattr(rp_fitness, "_report_unhealthy", None)
     if tell is not None:
-        tell(Check.ENGINE.value, reason)
+        # Half a character would be lost with all the rest: the SDK swallows what it cannot send.
+        tell(Check.ENGINE.value, reason.encode(errors="backslashreplace").decode())
 
 
 # --- the engine ---
@@ -104,6 +124,8 @@ def report_unhealthy(reason: str) -> None:
 
 def engine(settings: Settings) -> None:
     """Wait until the supervisor says that the engine is ready; without one, until the engine does.
+
+    A worker that cannot start may answer jobs with the cause first; that needs no engine.
 
     Raises:
         UnfitError: the worker has given up, and why.
@@ -118,16 +140,25 @@ def _is_ready(client: httpx.Client, settings: Settings) -> bool:
     try:
         if settings.control_url is None:
             return client.get(f"{settings.engine_url}/health").status_code == httpx.codes.OK
-        query = {"wait": "ready", "timeout": f"{_ASK_FOR:.0f}"}
-        answer = client.get(f"{settings.control_url}/status", params=query)
-        if answer.status_code == httpx.codes.OK:
-            return True
-        standing = Standing.read(answer.json())
-    except (httpx.HTTPError, ValueError, AttributeError):
+    except httpx.HTTPError:
         return False
-    if standing.state == "FAILED":
+    standing = _standing(client, settings, {"wait": "ready", "timeout": f"{_ASK_FOR:.0f}"})
+    if standing is None:
+        return False
+    if standing.state == "FAILED" and not standing.answering:
         raise UnfitError(standing.words)
-    return False
+    return standing.answering or standing.state == "READY"
+
+
+def _standing(
+    client: httpx.Client, settings: Settings, query: Mapping[str, str]
+) -> Standing | None:
+    """What the supervisor says; None where nobody does."""
+    try:
+        answer = client.get(f"{settings.control_url}/status", params=dict(query))
+        return Standing.read(answer.json())
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return None
 
 
 # --- the machine ---
@@ -168,16 +199,25 @@ def gpu(env: Mapping[str, str]) -> None:
     if given in {"", "void", "none"} or command is None:
         return
     try:
-        done = subprocess.run(
-            [command, "-L"], capture_output=True, text=True, timeout=_GPU_WITHIN, check=False
+        asking = subprocess.Popen(
+            [command, "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
         )
-    except subprocess.TimeoutExpired:
-        raise UnfitError(f"nvidia-smi did not answer within {_GPU_WITHIN:.0f} s") from None
     except OSError as reason:
         raise UnfitError(f"nvidia-smi cannot be run: {reason.strerror}") from None
-    if done.returncode or "GPU 0" not in done.stdout:
-        said = " ".join((done.stderr or done.stdout).split())[:200]
-        raise UnfitError(f"the GPU's driver does not work; nvidia-smi says: {said}")
+    # Looks are counted, not seconds: a worker that is frozen meanwhile has not waited.
+    for _ in range(round(_GPU_WITHIN / _POLL)):
+        if asking.poll() is not None:
+            break
+        time.sleep(_POLL)
+    else:
+        asking.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in the driver no signal reaches it
+            asking.communicate(timeout=_KILLED_WITHIN)
+        raise UnfitError(f"nvidia-smi did not answer within {_GPU_WITHIN:.0f} s")
+    said = asking.communicate()[0]
+    if asking.returncode or "GPU 0" not in said:
+        shown = " ".join(said.split())[:200]
+        raise UnfitError(f"the GPU's driver does not work; nvidia-smi says: {shown}")
 
 
 def _number(env: Mapping[str, str], name: str) -> float | None:

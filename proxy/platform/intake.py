@@ -18,11 +18,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from proxy.errors import InvalidInput, WorkerStopped
-from proxy.platform.fetch import TooManyPolls
-from proxy.platform.polled import Job, Unreadable
-from proxy.platform.polls import Polls
 from proxy.platform.race import unless
 from proxy.platform.runner import Runner
+from proxy.poll.fetch import TooManyPolls
+from proxy.poll.polled import Job, Unreadable
+from proxy.poll.polls import Polls
 from supervisor.link.report import Inherited, Report
 
 log = logging.getLogger("proxy")

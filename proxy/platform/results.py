@@ -21,7 +21,9 @@ from urllib.parse import quote
 import tenacity
 
 from proxy.errors import AnswerTooLarge, JobError
-from proxy.platform.posts import Origin, Posts, request
+from proxy.stream.ramp import ANSWER_MOST
+from proxy.stream.raw import Comment, RawJson
+from proxy.wire.posts import Origin, Posts, request
 
 log = logging.getLogger("proxy")
 
@@ -30,9 +32,6 @@ Handler = Callable[[dict[str, Any]], AsyncGenerator[Any, None]]
 
 #: How a job ended, as the platform takes it: JSON, `{"output": [...]}` or `{"error": TEXT}`.
 Result = bytes
-
-#: Bytes of all outputs of a job together: the platform's limit is 20 MB, with what is around them.
-RESULT_MOST = 19_900_000
 
 _PIECE_WITHIN = 60.0  # seconds of trying: somebody waits for the stream
 _RESULT_WITHIN = 300.0  # seconds: the result is all that is left of the job
@@ -93,7 +92,8 @@ class Results:
             handler: answers the job; a JobError ends it as failed. Where the outputs get too large
                 for a result, AnswerTooLarge is thrown into it.
             job: as the platform gave it.
-            begun: is told the job's id before the first output goes to the platform.
+            begun: is told the job's id before the first output goes to the platform that is
+                something of the answer.
 
         Returns:
             The result, for `finish`.
@@ -102,15 +102,16 @@ class Results:
         send = self._sender(name, self._stream_url, stream=False)
         outputs: list[bytes] = []
         size = 0
-        streaming = True
+        streaming, told = True, False
         try:
             async with aclosing(handler(job)) as given:
                 async for output in given:
-                    if not outputs:
+                    if not told and not isinstance(output, Comment):
+                        told = True
                         begun(name)
                     piece = encoded(output)
                     size += len(piece) + 2
-                    if size > RESULT_MOST:
+                    if size > ANSWER_MOST:
                         # Who reads the stream is told by a last output, where the handler has one.
                         piece = encoded(await given.athrow(_too_large()))
                     outputs.append(piece)
@@ -145,6 +146,8 @@ class Results:
 
 def encoded(output: Any) -> bytes:
     """JSON in UTF-8. A lone surrogate, which UTF-8 has not, is written as JSON's escape for it."""
+    if isinstance(output, RawJson):
+        return output
     return _encode(output).encode(errors="backslashreplace")
 
 
@@ -155,7 +158,7 @@ def failed(reason: JobError) -> Result:
 
 def _too_large() -> AnswerTooLarge:
     return AnswerTooLarge(
-        f"the answer has more than {RESULT_MOST / 1e6:.1f} MB, and the platform's limit is 20 MB;"
+        f"the answer has more than {ANSWER_MOST / 1e6:.1f} MB, and the platform's limit is 20 MB;"
         " ask for less"
     )
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from typing import Any, Protocol
@@ -25,14 +26,16 @@ from runpod.serverless.modules import rp_http, rp_job, rp_scale, worker_state
 
 from proxy.awake import Awake
 from proxy.errors import JobError
-from proxy.platform import fitness, stops
-from proxy.platform.fetch import Fetch
+from proxy.platform import fitness
 from proxy.platform.intake import Intake
-from proxy.platform.polled import Job
-from proxy.platform.polls import Polls
-from proxy.platform.posts import Posts
 from proxy.platform.results import Handler, Results
 from proxy.platform.runner import Runner
+from proxy.poll import stops
+from proxy.poll.fetch import Fetch
+from proxy.poll.polled import Job
+from proxy.poll.polls import Polls
+from proxy.stream.raw import RawJson
+from proxy.wire.posts import Posts
 from supervisor.link import handover
 from supervisor.link.figures import Figures
 from supervisor.link.report import Inherited, Report
@@ -106,7 +109,7 @@ def in_the_sdks_form(handler: Handler) -> Handler:
     async def answer(job: Job) -> AsyncGenerator[Any, None]:
         try:
             async for output in handler(job):
-                yield output
+                yield json.loads(output) if isinstance(output, RawJson) else output
         except JobError as reason:
             yield {"error": reason.as_json()}
 

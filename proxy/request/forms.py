@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proxy.errors import InvalidInput
-from proxy.request import inputs, routes, sendable
+from proxy.request import audio, inputs, routes, sendable
 from proxy.request.inputs import Native, OpenAI, Route
 from proxy.request.routes import Method
 from proxy.settings import Ramp, Settings
@@ -122,6 +122,8 @@ def _routed(
     if method == "GET":
         return Request(method, path, {}, ramp, said=said, unsent=(*beside, *body))
     given = _with_stream(body)
+    if path in audio.ROUTES:
+        audio.check(given)
     if path == CHAT and isinstance(given.get("messages"), str):
         given["messages"] = [{"role": "user", "content": given["messages"]}]
     request = Request(method, path, given, ramp, said=said, unsent=tuple(beside))

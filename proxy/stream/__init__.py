@@ -1,4 +1,4 @@
-"""The bytes of a streaming answer -> batches of events.
+"""The bytes of an answer -> what is handed over.
 
 ::
 
@@ -7,7 +7,10 @@
     ramp      how many tokens a batch takes, how long one may wait. Pure
     pace      wakes many streams together
     batches   looks at the socket, hands batches over
+    outputs   makes of batches what the caller reads. Pure
     native    batches and answers in the native form. Pure
-    apart     a large answer in the native form, made by a process of its own
+    whole     an answer in one piece
+    apart     a large one in the native form, made by a process of its own
     finite    NaN and Infinity as null. Pure
+    raw       kinds of outputs
 """

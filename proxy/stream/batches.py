@@ -7,6 +7,8 @@ cheap. How long each token may wait is `ramp.budget`.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Iterator
 from typing import Protocol
 
@@ -16,6 +18,8 @@ from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 
 _SHORTEST = 0.002  # seconds: a shorter sleep costs more than it gains
+_QUIET = 0.5  # seconds without an output, before a comment is one; intervals are whole seconds
+_END_WITHIN = 0.1  # seconds: the end of a body that has said that it ends
 
 
 class Source(Protocol):
@@ -30,6 +34,10 @@ class Source(Protocol):
     @property
     def ended(self) -> bool:
         """Whether everything has been read."""
+
+    @property
+    def more(self) -> bool:
+        """Whether the last look left something that is there."""
 
 
 async def batches(
@@ -55,8 +63,18 @@ async def batches(
         while not waiting.empty:
             yield waiting.take()
         raise
+    waiting.complete = True
     while not waiting.empty:
         yield waiting.take()
+    await _finish(source)
+
+
+async def _finish(source: Source) -> None:
+    """Take what follows `[DONE]`, the end, so that the connection can be used again."""
+    with contextlib.suppress(JobError, TimeoutError):
+        if not source.ended and not source.ready() and not source.ended:
+            async with asyncio.timeout(_END_WITHIN):
+                await source.read()
 
 
 def next_look(now: float, since: float, budget: float, full_in: float, glance: float) -> float:
@@ -82,40 +100,60 @@ class _Looks:
         self._pace = pace
         self._splitter = sse.Splitter()
         self._budget = pace.budget()
-        self._started = self._last = self._oldest = pace.now()
+        self._started = self._last = self._oldest = self._told = pace.now()
+        self._soon: float | None = None  # seconds to the next look, where the end is near
 
     async def look(self) -> bool:
-        """Take what is there, and wait for bytes where no token waits. False at the end."""
+        """Take what is there, and wait for bytes where no token waits. False at the end.
+
+        The end is `[DONE]`, or that of the body: whoever reads it leaves.
+        """
         source, waiting = self._source, self._waiting
         data = source.ready()
         came = self._last  # perhaps right after the last look
         if not data and (not waiting.tokens or self._budget is None or source.ended):
             data = await source.read()
-            if not data:
-                waiting.add(self._splitter.finish())
-                return False
             came = self._pace.now()
         self._last = self._pace.now()
         if data:
             if not waiting.tokens:
                 self._oldest = came
-            waiting.add(self._splitter.feed(data))
+            events = self._splitter.feed(data)
+            waiting.add(events)
+            if events:
+                if sse.is_done(events[-1]):
+                    return False
+                self._soon = _SHORTEST if sse.is_last_but_done(events[-1]) else None
+        if source.ended:
+            waiting.add(self._splitter.finish())
+            return False
         return True
 
     def due(self) -> Iterator[list[bytes]]:
-        """The batches that are full, and the one whose oldest token has waited long enough."""
+        """The batches that are full, and the one whose oldest token has waited long enough.
+
+        A comment goes alone where nothing has gone out for a while, as it does that comes when the
+        engine has been silent for SSE_KEEP_ALIVE_INTERVAL; otherwise with the next batch.
+        """
         waiting = self._waiting
         while waiting.full:
             yield waiting.take()
-            self._oldest = self._last
+            self._oldest = self._told = self._last
         self._budget = self._pace.budget()
+        if waiting.comments and self._told + _QUIET <= self._last:
+            self._told = self._last
+            yield waiting.take_comments()
         if self._budget is None or not waiting.tokens:
             return
         if self._oldest + self._budget <= self._pace.now():
+            self._told = self._last
             yield waiting.take()
 
     async def until_next(self) -> None:
         """Wait until the next look; not at all where only full batches are handed over."""
+        if self._source.more:
+            await asyncio.sleep(0)
+            return
         if self._budget is None:
             return
         waiting, now = self._waiting, self._pace.now()
@@ -123,5 +161,8 @@ class _Looks:
         missing = waiting.size - waiting.tokens
         full_in = missing * (now - self._started) / max(1, waiting.seen)  # at its rate so far
         when = next_look(now, since, self._budget, full_in, self._pace.glance())
+        if self._soon is not None:
+            when = min(when, now + self._soon)
+            self._soon *= 2
         if when > now:
             await self._pace.until(when)

@@ -13,6 +13,9 @@ from proxy.stream import sse
 #: quote and each backslash takes two.
 MOST_BYTES = 480_000
 
+#: Bytes of all of a job's answer: the platform takes 20 MB, and its envelope needs some of them.
+ANSWER_MOST = 19_900_000
+
 #: The adaptive budget: a batch costs about 0.2 ms of CPU, most of it the POST, so with N streams a
 #: batch of each every N x 0.27 ms keeps well within one core. Below the least nothing is gained:
 #: the POST's round trip to the platform takes about as long.
@@ -45,13 +48,16 @@ def adaptive(streams: int) -> float:
 class Batches:
     """Events that wait to be handed over, and how many tokens the next batch takes.
 
-    With `exact` a batch has the size of the ramp; otherwise all that waits goes.
+    With `exact` a batch has the size of the ramp; otherwise all that waits goes. `complete` is
+    whether everything of the stream has been added.
     """
 
     ramp: Ramp
     exact: bool = False
     tokens: int = 0  # that wait
     seen: int = 0  # in all
+    complete: bool = False
+    comments: int = 0  # events that wait and are no more than comments
     _events: list[tuple[bytes, int]] = field(default_factory=list)
     _size: float = field(init=False)
 
@@ -67,6 +73,8 @@ class Batches:
         """Take events and count the tokens in each."""
         for event in events:
             count = sse.tokens(event)
+            if event[:1] == b":" and sse.is_comment(event):
+                self.comments += 1
             self._events.append((event, count))
             self.tokens += count
             self.seen += count
@@ -80,6 +88,18 @@ class Batches:
     def empty(self) -> bool:
         """Whether nothing waits."""
         return not self._events
+
+    @property
+    def over(self) -> bool:
+        """Whether the last batch has been taken."""
+        return self.complete and self.empty
+
+    def take_comments(self) -> list[bytes]:
+        """Take the comments alone: they are no part of the ramp, and in no order with the rest."""
+        found = [event for event, _ in self._events if sse.is_comment(event)]
+        self._events = [each for each in self._events if not sse.is_comment(each[0])]
+        self.comments = 0
+        return found
 
     def take(self) -> list[bytes]:
         """Take the next batch, and the ramp one step on.
@@ -100,6 +120,8 @@ class Batches:
         batch = [event for event, _ in self._events[:taken]]
         del self._events[:taken]
         self.tokens -= count
+        if self.comments:
+            self.comments -= sum(map(sse.is_comment, batch))
         if count:
             self._size = min(self.ramp.most, self._size * self.ramp.growth)
         return batch

@@ -9,11 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from proxy.errors import AnswerTooLarge
 from proxy.stream import finite
 
 DONE = b"[DONE]"
+EVENT_MOST = 20_000_000  # bytes: more than the platform carries of one job
 
 _BORDER = b"\n\n"
+_HELD_MOST = 64 * 1024  # bytes of an event's beginning that each further piece is added to
 _TEXT = re.compile(rb'"(?:content|text|reasoning|reasoning_content)":\s*"(?!")')
 _OTHER_TEXT = re.compile(rb'"delta":\s*"|"type":\s*"content_block_delta"')
 _TOKEN_IDS = re.compile(rb'"token_ids":\s*\[')
@@ -26,19 +29,46 @@ class Splitter:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._begun: list[bytes] = []  # of an event, before the rest: without a border
+        self._size = 0  # bytes in them
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The events that `data` completes."""
+        """The events that `data` completes.
+
+        Raises:
+            AnswerTooLarge: an event does not end within what the platform carries.
+        """
         data = self._rest + data
         if b"\r" in data:
             data = _with_newlines(data)
         *events, self._rest = data.split(_BORDER)
+        if events and self._begun:
+            events[0] = self._joined() + events[0]
+        elif len(self._rest) > _HELD_MOST:
+            self._hold()
         return [event + _BORDER for event in events if event.strip(b"\n")]
 
     def finish(self) -> list[bytes]:
         """What is left at the end of the stream: an event whose blank line never came."""
-        rest, self._rest = self._rest.rstrip(b"\r\n"), b""
+        rest, self._rest = (self._joined() + self._rest).rstrip(b"\r\n"), b""
         return [rest + _BORDER] if rest.lstrip(b"\n") else []
+
+    def _hold(self) -> None:
+        """Put the rest aside, so that it is not looked through again with each piece."""
+        end = len(self._rest.rstrip(b"\r\n"))
+        self._begun.append(self._rest[:end])
+        self._rest = self._rest[end:]
+        self._size += end
+        if self._size > EVENT_MOST:
+            raise AnswerTooLarge(
+                f"an event of the stream has more than the {EVENT_MOST / 1e6:.0f} MB that the"
+                " platform carries of one job; ask for less"
+            )
+
+    def _joined(self) -> bytes:
+        begun = b"".join(self._begun)
+        self._begun, self._size = [], 0
+        return begun
 
 
 def _with_newlines(data: bytes) -> bytes:
@@ -56,13 +86,35 @@ def payload(event: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+def is_comment(event: bytes) -> bool:
+    """Whether an event is of comments only, as those that keep a silent connection open."""
+    return event[:1] == b":" and all(line[:1] in (b":", b"") for line in event.split(b"\n"))
+
+
+def is_done(event: bytes) -> bool:
+    """Whether it is the `[DONE]` after which nothing comes."""
+    return len(event) < 40 and payload(event).strip() == DONE
+
+
+def is_last_but_done(event: bytes) -> bool:
+    """Whether the end of the stream follows at once: it names why it ends, or has the usage.
+
+    Of several sequences it may be that of one.
+    """
+    return (
+        b'"finish_reason":"' in event
+        or b'"choices":[]' in event
+        or event.startswith((b"event: response.completed", b"event: message_stop"))
+    )
+
+
 def tokens(event: bytes) -> int:
     """How many tokens an event carries: its `token_ids`, else 1 if it has content.
 
     The engine merges several tokens into one event when it is busy; only `token_ids` show that.
     Nothing is parsed in the common case, an event with text and without ids.
     """
-    if event[:1] == b":":
+    if event[:1] == b":" and is_comment(event):
         return 0
     if b'"choices"' not in event:  # the responses and messages routes
         return 1 if _OTHER_TEXT.search(event) else 0

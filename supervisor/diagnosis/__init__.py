@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..secrets import masked
 from . import kinds
@@ -43,15 +43,18 @@ _PROCESS_LOST = ("EngineDeadError", "died unexpectedly", "Failed core proc(s): {
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What went wrong and what to do. `final`: another start would end the same way.
+    """What went wrong and what to do.
 
-    `kind` is a short name that stays the same, for programs.
+    `final`: another start would end the same way. `kind` is a short name that stays the same, for
+    programs. `shared`: see `rules.Rule`. `told`: by the engine itself, in its lines.
     """
 
     cause: str
     remedy: str
     final: bool = False
     kind: str = "unknown"
+    shared: bool = False
+    told: bool = False
 
     def __str__(self) -> str:
         return f"{self.cause}; {self.remedy}"
@@ -124,6 +127,7 @@ def diagnose(
     *,
     out_of_memory: bool = False,
     was_ready: bool = False,
+    we_killed: bool = False,
 ) -> Diagnosis:
     """The cause of an engine's end.
 
@@ -132,6 +136,7 @@ def diagnose(
         lines: the last lines that it printed, oldest first.
         model: the model as it was named, for the sentence.
         out_of_memory: the kernel ended some process of the container because memory ran out.
+        we_killed: the supervisor ended it, so that `code` tells nothing.
         was_ready: it had been ready. Its lines may say so, too, unless that was long ago.
     """
     text, says_so = _errors(lines)
@@ -143,10 +148,21 @@ def diagnose(
             if out_of_memory and not rule.final:
                 return _OUT_OF_MEMORY  # what the others say when one of them was killed
             said["model"] = model or "without a name"
-            return Diagnosis(rule.cause_with(said), rule.remedy_with(said), rule.final, rule.kind)
+            return Diagnosis(
+                rule.cause_with(said),
+                rule.remedy_with(said),
+                rule.final,
+                rule.kind,
+                rule.shared,
+                told=True,
+            )
     if out_of_memory:
         return _OUT_OF_MEMORY
     errors = _own_errors(text)
+    if we_killed and errors:
+        return Diagnosis("the engine failed", f"its last error was {errors[-1]}", told=True)
+    if we_killed and any(sign in text for sign in _PROCESS_LOST):
+        return replace(_LOST, told=True)
     if number := _signal(code, text, bool(errors)):
         return _killed(number, errors)
     if not errors and any(sign in text for sign in _PROCESS_LOST):

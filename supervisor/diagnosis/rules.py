@@ -15,7 +15,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One cause. `running`: it may also end an engine that has been ready."""
+    """One cause.
+
+    Attributes:
+        kind: its short name, for programs.
+        phrases: by which it is told.
+        cause, remedy: what is said of it.
+        final: another start would end the same way.
+        running: it may also end an engine that has been ready.
+        shared: every worker of an endpoint meets it, because it lies in what they share: settings,
+            image and model. The others are those of one machine: its GPUs, driver, memory, disk or
+            network, or its copy of a file.
+        details: finds what is quoted.
+    """
 
     kind: str
     phrases: tuple[str, ...]
@@ -23,6 +35,7 @@ class Rule:
     remedy: str
     final: bool = True
     running: bool = False
+    shared: bool = False
     details: re.Pattern[str] | None = None
 
     def cause_with(self, said: Mapping[str, str]) -> str:
@@ -48,10 +61,11 @@ def _rule(
     details: str | None = None,
     final: bool = True,
     running: bool = False,
+    shared: bool = False,
 ) -> Rule:
     every = (phrases,) if isinstance(phrases, str) else phrases
     pattern = re.compile(details, re.DOTALL) if details else None
-    return Rule(kind, every, cause, remedy, final, running, pattern)
+    return Rule(kind, every, cause, remedy, final, running, shared, pattern)
 
 
 _EXPLAIN = "`explain` shows what each variable became"
@@ -80,6 +94,7 @@ _COMMAND_LINE = (
         details=r"error: argument (?P<option>--[\w-]+)[^\n:]{0,80}: "
         r"(?:Value|invalid loads value:) (?P<why>[^\n]{1,600}?)"
         r"(?: cannot be converted to <function loads|$|\n)",
+        shared=True,
     ),
     _rule(
         "bad-option",
@@ -92,6 +107,7 @@ _COMMAND_LINE = (
         "the engine refused its command line: {why}",
         "correct the variable or VLLM_EXTRA_ARGS; " + _EXPLAIN,
         details=r"error: (?P<why>[^\n]{1,900})",
+        shared=True,
     ),
 )
 
@@ -104,6 +120,7 @@ _HUB = (
         _ACCEPT,
         details=r"(?:access to it at https?://[^\s/]{1,100}/|Access to model )"
         r"(?P<what>[\w.-]{1,100}/[\w.-]{1,100})(?:\.|\s|$)",
+        shared=True,
     ),
     _rule(
         "gated",
@@ -114,6 +131,7 @@ _HUB = (
         ),
         "the model {model} is gated, and this account has no access to it",
         _ACCEPT,
+        shared=True,
     ),
     _rule(
         "token-refused",
@@ -127,20 +145,30 @@ _HUB = (
         ),
         "the model's host refused the token",
         "set HF_TOKEN to a valid token that may read the repository, or unset it for a public one",
+        shared=True,
     ),
     _rule(
         "revision-not-found",
         ("RevisionNotFoundError", "is not a valid git identifier"),
         "the model {model} has no such revision",
         "correct MODEL_REVISION: a branch, a tag or a commit of the repository, or unset it",
+        shared=True,
     ),
     # Said by our own download, before the engine.
+    _rule(
+        "disk-full",
+        ("the model could not be downloaded: ",),
+        "{why}",
+        "{todo}",
+        details=r"could not be downloaded: (?P<why>[^\n]{1,400}); (?P<todo>give it more disk)$",
+    ),
     _rule(
         "not-downloaded",
         ("the model could not be downloaded: ",),
         "{why}",
         "{todo}",
         details=r"could not be downloaded: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+        shared=True,
     ),
     _rule(
         "not-downloaded",
@@ -162,6 +190,7 @@ _HUB = (
         _NAME_IT,
         details=r"(?:Error: |Repo id must [^\n]{1,200}?: '|directory specified: ')"
         r"(?P<what>[^\s']{1,300})(?:' | is not a local|'\.)",
+        shared=True,
     ),
     _rule(
         "model-not-found",
@@ -174,12 +203,14 @@ _HUB = (
         ),
         "the model {model} was not found",
         _NAME_IT,
+        shared=True,
     ),
     _rule(
         "token-refused",
         ("401 Client Error", "Invalid username or password"),
         "the model's host refused the token",
         "set HF_TOKEN to a valid token that may read the repository",
+        shared=True,
     ),
     # A full /dev/shm has "no space left" as well: this one before the disk.
     _rule(
@@ -258,6 +289,7 @@ _MODEL = (
         details=r"contains custom code|execute the (?:configuration|tokenizer|model) file|custom"
         r" (?:model|tokenizer) not yet available|Failed to load the (?:model config|tokenizer)"
         r"|allow custom code",
+        shared=True,
     ),
     _rule(
         "unknown-architecture",
@@ -277,6 +309,7 @@ _MODEL = (
         r"(?P<what>\w{2,100})[`'\"\]]{0,2}(?:, '[^\n\]]{0,200}\])? "
         r"(?:are not supported|was supported|is not supported|failed to be|but Transformers"
         r"|is not a registered|has no vLLM)",
+        shared=True,
     ),
     _rule(
         "tokenizer-missing",
@@ -290,6 +323,7 @@ _MODEL = (
         "set TOKENIZER_NAME to a repository or folder that has it, or complete the model's files",
         details=r"backend tokenizer|Can't load tokenizer|Unable to load vocabulary"
         r"|Tokenizer class \S{1,100} does not exist",
+        shared=True,
     ),
     _rule(
         "chat-template",
@@ -301,12 +335,14 @@ _MODEL = (
         "correct CUSTOM_CHAT_TEMPLATE or CHAT_TEMPLATE: a file inside the container, or the"
         " template itself",
         details=r"chat template (?:string )?\((?P<what>[^)\n]{0,300})\)",
+        shared=True,
     ),
     _rule(
         "weights-missing",
         ("Cannot find any model weights with", "No safetensors weights found"),
         "the model {model} has no weights that could be loaded",
         "complete the model's files, or set LOAD_FORMAT to the one it has",
+        shared=True,
     ),
     _rule(
         "weights-damaged",
@@ -335,6 +371,7 @@ _MODEL = (
         "the weights of the model {model} do not fit its config.json: {why}",
         "fetch the model again, or set MODEL_REVISION to one whose files belong together",
         details=r"(?P<why>The size of tensor a[^\n]{1,100}|Attempted to load weight[^\n]{1,150})",
+        shared=True,
     ),
     _rule(
         "config-damaged",
@@ -352,6 +389,7 @@ _FIT = (
         "set MAX_MODEL_LEN to {most} or less, or unset it",
         details=r"max_model_len \((?P<asked>\d+)\)[^\n]{0,100}?derived max_model_len"
         r" \(\w+=(?P<most>\d+)",
+        shared=True,
     ),
     _rule(
         "context-memory",
@@ -434,6 +472,7 @@ _FIT = (
         "the model's {heads} attention heads cannot be split across {ranks} GPUs",
         "set TENSOR_PARALLEL_SIZE to a divisor of {heads}",
         details=r"attention heads \((?P<heads>\d+)\)[^\n]{0,80}\((?P<ranks>\d+)\)",
+        shared=True,
     ),
     _rule(
         "not-divisible",
@@ -441,6 +480,7 @@ _FIT = (
         "the model cannot be split as TENSOR_PARALLEL_SIZE asks: {why}",
         "set TENSOR_PARALLEL_SIZE to a smaller power of two, or to 1",
         details=r"AssertionError: (?P<why>[^\n]{0,80}\d[^\n]{0,40}divisible by [^\n]{1,60})",
+        shared=True,
     ),
     _rule(
         "too-few-gpus",
@@ -449,6 +489,7 @@ _FIT = (
         "set TENSOR_PARALLEL_SIZE (times PIPELINE_PARALLEL_SIZE) to {have} or less, or take a"
         " machine with more GPUs",
         details=r"World size \((?P<asked>\d+)\)[^\n]{0,80}GPUs \((?P<have>\d+)\)",
+        shared=True,
     ),
     _rule(
         "too-few-gpus",
@@ -464,6 +505,7 @@ _FIT = (
         "the engine is configured for more GPUs than this machine has",
         "set TENSOR_PARALLEL_SIZE, PIPELINE_PARALLEL_SIZE and DATA_PARALLEL_SIZE so that their"
         " product is the number of GPUs",
+        shared=True,
     ),
     _rule(
         "quantization-mismatch",
@@ -472,12 +514,14 @@ _FIT = (
         "unset QUANTIZATION: the engine reads it from the model",
         details=r"model config \((?P<has>[^)\n]{1,60})\)[^\n]{0,120}argument"
         r" \((?P<asked>[^)\n]{1,60})\)",
+        shared=True,
     ),
     _rule(
         "quantization-missing",
         ("Cannot find the config file for", "Cannot find any of ['adapter_name"),
         "the model {model} is not quantised with the method that QUANTIZATION asks for",
         "unset QUANTIZATION, or use a model that was quantised with it",
+        shared=True,
     ),
     _rule(
         "quantization-unsupported",
@@ -504,6 +548,7 @@ _FIT = (
         (" does not support float16", "does not support dtype", " does not support bfloat16"),
         "the model {model} does not work in this data type",
         "unset DTYPE or set it to bfloat16 or float32",
+        shared=True,
     ),
 )
 
@@ -572,6 +617,7 @@ _REST = (
         "a LoRA adapter has rank {has}, and the engine takes up to {most}",
         "set MAX_LORA_RANK to {has} or the next value above it",
         details=r"LoRA rank (?P<has>\d+) is greater than max_lora_rank (?P<most>\d+)",
+        shared=True,
     ),
     _rule(
         "lora-not-found",
@@ -579,6 +625,7 @@ _REST = (
         "a LoRA adapter could not be loaded: {why}",
         "correct the path or repository in LORA_MODULES; the folder needs adapter_config.json",
         details=r"(?P<why>(?:Loading lora|No adapter found for)[^\n]{1,300})",
+        shared=True,
     ),
     # torch's own ports, between the engine's processes.
     _rule(
@@ -607,6 +654,7 @@ _REST = (
         "the engine refused its settings for tools or reasoning: {why}",
         "correct TOOL_CALL_PARSER, REASONING_PARSER or ENABLE_AUTO_TOOL_CHOICE",
         details=r"Error: (?:Error: )?[\"']?(?P<why>[^\n(.]{1,200})",
+        shared=True,
     ),
     _rule(
         "no-permission",
@@ -622,6 +670,7 @@ _REST = (
         "correct the variable that names it (VLLM_CONFIG_FILE and the like): a path inside the"
         " container",
         details=r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'",
+        shared=True,
     ),
     # pydantic's report of vLLM's own configuration classes
     _rule(
@@ -630,6 +679,7 @@ _REST = (
         "the engine refused its configuration: {field}: {why}",
         "correct the variable that sets it; " + _EXPLAIN,
         details=r"validation errors? for \w+\n(?P<field>[\w.]{1,100})\n  (?P<why>[^\[\n]+)",
+        shared=True,
     ),
     _rule(
         "bad-configuration",
@@ -637,6 +687,7 @@ _REST = (
         "the engine refused its configuration: {why}",
         "correct the variable that sets it; " + _EXPLAIN,
         details=r"validation errors? for \w+\s+(?:Value error, )?(?P<why>[^\[\n]+)",
+        shared=True,
     ),
 )
 

@@ -14,6 +14,9 @@ JOBS_FD = "JOBS_FD"
 FITNESS_CHECKS = "FITNESS_CHECKS"
 NO_CHECKS = "none"
 MODELS_FOLDER = "MODELS_FOLDER"
+#: The variable that makes a proxy tell the platform that the worker is unhealthy, with this reason,
+#: and do nothing else.
+UNHEALTHY = "WORKER_UNHEALTHY"
 
 
 class Check(StrEnum):

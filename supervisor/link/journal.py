@@ -5,6 +5,8 @@ The proxy (`report`) writes a line for each report. Its first character says wha
     +ID {"id": ID, "input": ...}   a job was taken; the JSON is all of it
     *ID                            something of its answer has gone to the platform
     -ID                            it has ended: answered, failed or cancelled
+    ~ID                            it may have ended engines; alone in this one, without output
+    ~                              no such job is alone there any more
     ={"jobs": 3, ...}              figures, once a second; see `figures`
     !TEXT                          why the proxy is about to end
 
@@ -15,6 +17,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from .figures import Figures
@@ -23,6 +27,15 @@ _PIECE = 1 << 20  # bytes in one read
 #: Bytes of jobs that are kept. Of a job beyond that only the id is kept, so that it cannot be run
 #: again; the platform is told that it failed.
 KEPT_MOST = 256 * 1024 * 1024
+#: Seconds for which a job that was alone in the engine still counts as alone there: the proxy can
+#: hear of the engine's end, and say that its job is over, before the engine is seen to have ended.
+_ALONE_LATELY = 5.0
+
+
+@dataclass(slots=True)
+class _Alone:
+    job: str
+    until: float | None = None  # on the journal's clock; None: it still is
 
 
 @dataclass(slots=True)
@@ -36,7 +49,7 @@ class Journal:
     """The jobs in hand, the figures of all proxies so far, and what the present proxy says.
 
     `cause` is why it is about to end. `works` tells that its checks are done and that it hears
-    signals.
+    signals. `clock` gives seconds and never goes back.
     """
 
     cause: str | None = None
@@ -46,6 +59,19 @@ class Journal:
     _before: Figures = field(default_factory=Figures)  # of proxies that have ended
     _now: Figures = field(default_factory=Figures)
     _rest: list[bytes] = field(default_factory=list)
+    _alone: _Alone | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def suspect(self) -> str | None:
+        """The job that was alone in the engine and may have ended others; None: there was none.
+
+        One that has given output since then did not end it.
+        """
+        alone = self._alone
+        if alone is None or (alone.until is not None and self.clock() > alone.until):
+            return None
+        return alone.job
 
     @property
     def figures(self) -> Figures:
@@ -66,16 +92,24 @@ class Journal:
     def _line(self, line: bytes) -> None:
         kind, said = line[:1], line[1:]
         if kind == b"+":
-            name, _, body = said.partition(b" ")
+            key, _, body = said.partition(b" ")
             fits = self._kept + len(body) <= KEPT_MOST
             self._kept += len(body) if fits else 0
-            self._jobs[name.decode()] = _InHand(body if fits else None)
+            self._jobs[key.decode()] = _InHand(body if fits else None)
         elif kind == b"*":
-            if (job := self._jobs.get(said.decode())) is not None:
+            name = said.decode()
+            if (job := self._jobs.get(name)) is not None:
                 job.begun = True
+            if self._alone is not None and self._alone.job == name:
+                self._alone = None
         elif kind == b"-":
             if (ended := self._jobs.pop(said.decode(), None)) is not None:
                 self._kept -= len(ended.line or b"")
+        elif kind == b"~":
+            if said:
+                self._alone = _Alone(said.decode())
+            elif self._alone is not None and self._alone.until is None:
+                self._alone.until = self.clock() + _ALONE_LATELY
         elif kind == b"=":
             self._now = Figures(**json.loads(said))
             self.works = True
@@ -89,6 +123,7 @@ class Journal:
         self._now = Figures()
         self.cause = None
         self.works = False
+        self._alone = None
 
     def left(self) -> bytes:
         """The jobs in hand as lines for the next proxy: `+JSON` to run, `*ID` to end as failed."""

@@ -66,6 +66,14 @@ class Report:
         """A job has ended, and the platform knows how."""
         self._say(f"-{job}\n")
 
+    def alone(self, job: str | None) -> None:
+        """A job that may have ended engines is alone in the engine, without output; None: not now.
+
+        An end of the engine that comes meanwhile is put down to that job. Of one that ended the
+        engine, say None no sooner than something else begins.
+        """
+        self._say(f"~{job or ''}\n")
+
     def figures(self, figures: Figures) -> None:
         """The figures as they are now."""
         self._say(f"={json.dumps(asdict(figures))}\n")

@@ -24,6 +24,7 @@ class Standing:
         restarts: starts of the engine after the first one.
         last_failure: the last cause; one sentence.
         exit_code: what the worker ends with, once that is decided.
+        answering: it has given up, and answers jobs with the cause before it ends.
         phases: seconds of each phase of the last start, and of all of it.
         jobs: the proxy's figures; None in the other modes.
         versions: of the worker and of vLLM.
@@ -38,6 +39,7 @@ class Standing:
     restarts: int = 0
     last_failure: str | None = None
     exit_code: int | None = None
+    answering: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)
     jobs: Mapping[str, int] | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Standing:
             engine_pid=body.get("engine_pid"),
             restarts=int(body.get("restarts") or 0),
             last_failure=body.get("last_failure"),
+            answering=bool(body.get("answering")),
         )
 
     @property

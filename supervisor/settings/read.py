@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -16,6 +17,11 @@ T = TypeVar("T")
 
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - plain and load-balancer mode serve the outside
 _LOOPBACK = "127.0.0.1"
+_BALANCED_DELAY = 15.0  # seconds: a balancer that looks every 5 s has looked three times
+_PING = "/ping"
+_PLAIN_PATH = re.compile(r"/|(?:/[A-Za-z0-9._~-]+)+/?")
+_TAKEN = frozenset({"/status", "/metrics"})
+_SHOWN = 100  # characters of a value
 _OF_A_LONE_PROXY = (
     "the worker sets it for its proxy; setting it only affects `python -m proxy` on its own"
 )
@@ -43,6 +49,18 @@ class Settings:
     def control_port(self) -> int:
         """The TCP port of `/ping`, `/status` and `/metrics`."""
         return self[table.PORT_HEALTH]
+
+    @property
+    def drain_delay(self) -> float:
+        """Seconds in which requests are still answered after the signal to stop."""
+        told = self[table.DRAIN_DELAY]
+        return _BALANCED_DELAY if told is None and self.mode is Mode.LOAD_BALANCER else told or 0.0
+
+    @property
+    def health_path(self) -> str:
+        """Where the control port answers the platform's question, beside or instead of /ping."""
+        told = self[table.HEALTH_CHECK_PATH]
+        return told if told is not None and _may_be_health(told) else _PING
 
     @property
     def listening(self) -> tuple[tuple[str, str, int], ...]:
@@ -121,6 +139,18 @@ def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:
             " the model loads",
             f"set {name}={table.PORT_HEALTH.default} on the endpoint",
         )
+    path = table.HEALTH_CHECK_PATH.of(env)
+    if path is not None and not _may_be_health(path):
+        why = "the control port has that for itself" if path in _TAKEN else "it is no plain path"
+        yield Remark(
+            table.HEALTH_CHECK_PATH.name,
+            f"{table.HEALTH_CHECK_PATH.name}={masked('', path[:_SHOWN])} is not served: {why}",
+            f"set it to {_PING}, or to another path such as /healthz",
+        )
+
+
+def _may_be_health(path: str) -> bool:
+    return bool(_PLAIN_PATH.fullmatch(path)) and path not in _TAKEN
 
 
 def _is_set(env: Mapping[str, str], name: str) -> bool:

@@ -184,6 +184,13 @@ PORT_HEALTH = Setting(
     Reader.BOTH,
     unit="TCP port",
 )
+HEALTH_CHECK_PATH = Setting(
+    "HEALTH_CHECK_PATH",
+    text,
+    None,
+    "Another path on PORT_HEALTH that answers like /ping; the platform sets it.",
+    Reader.SUPERVISOR,
+)
 ENGINE_CATALOG = Setting(
     "ENGINE_CATALOG",
     text,
@@ -209,6 +216,15 @@ DRAIN_TIMEOUT = Setting(
     unit="s",
     form="number",
 )
+DRAIN_DELAY = Setting(
+    "DRAIN_DELAY",
+    seconds,
+    None,
+    "Seconds for which requests are still answered after SIGTERM, while /ping says 503 already, so"
+    " that a balancer can look. 15 in load-balancer mode, 0 in the others.",
+    Reader.SUPERVISOR,
+    unit="s",
+)
 ENGINE_STALL_TIMEOUT = Setting(
     "ENGINE_STALL_TIMEOUT",
     seconds,
@@ -226,6 +242,15 @@ MAX_RESTARTS = Setting(
     Reader.SUPERVISOR,
     unit="restarts",
     form="number",
+)
+ANSWER_FAILED_FOR = Setting(
+    "ANSWER_FAILED_FOR",
+    seconds,
+    60.0,
+    "Seconds for which a worker that cannot start answers jobs with the cause, where no other"
+    " worker of the endpoint could either (queue mode); fewer after 10 s without a job. 0: never.",
+    Reader.SUPERVISOR,
+    unit="s",
 )
 STRICT_ENV = Setting(
     "STRICT_ENV",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 from .lifecycle import (
+    Answering,
     BackingOff,
     DrainingJobs,
     Event,
@@ -22,6 +24,8 @@ from .lifecycle import (
     Reason,
     Serving,
     State,
+    StillServing,
+    Thawed,
 )
 from .lifecycle.parts import Engine
 
@@ -38,6 +42,9 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
         policy: the times that are told.
         now: the time on the clock of the state's deadlines, in seconds.
     """
+    if isinstance(event, Thawed):
+        words = f"nothing ran here for {event.seconds:.0f} s: all deadlines are that much later"
+        return [(logging.INFO, words)]
     end = _end(before, after, policy, now)
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
@@ -62,6 +69,8 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             return [(logging.INFO, f"ready after {event.seconds:.1f} s")]
         case Serving(), Leaving() if isinstance(event, Probed):
             return [(logging.ERROR, "the engine says that it is dead")]
+        case Leaving(), Serving():
+            return [(logging.INFO, "the engine is healthy again")]
         case was, Killed(why=Reason(words, late=False)) if not isinstance(was, Killed):
             return [(logging.ERROR, f"restarting the engine: {words}")]
         case was, BackingOff(until=until) if isinstance(event, Exited):
@@ -70,6 +79,8 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             told = "" if cause == why and not _is_late(was) else f": {cause}"
             wait = max(0.0, until - now)
             number = f"failure {after.history.failures} of at most {policy.max_restarts}"
+            if event.excused:
+                number = "no failure of its own: one job, alone in it, had ended engines before"
             code = "" if event.code is None else f", exit code {event.code}"
             line = f"restarting the engine in {wait:.1f} s ({number}{code}){told}"
             return [(logging.WARNING, line)]
@@ -103,6 +114,8 @@ def _ended(event: ProxyExited) -> str:
 
 
 def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
+    if isinstance(before.end, StillServing) and not isinstance(after.end, StillServing):
+        before = replace(before, end=None)  # a drain begins, with a deadline of its own
     if after.phase is before.phase:
         return []
     match after.phase:
@@ -113,12 +126,23 @@ def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
         case Phase.FAILED:
             code = ExitCode.UNEXPECTED if after.exit_code is None else after.exit_code
             cause = after.history.last_failure
-            return [(logging.ERROR, f"giving up with exit code {int(code)}: {cause}")]
+            line = (logging.ERROR, f"giving up with exit code {int(code)}: {cause}")
+            return [line, *_answering(after, policy)]
     return []
+
+
+def _answering(after: State, policy: Policy) -> list[Line]:
+    if not isinstance(after.end, Answering):
+        return []
+    how_long = f"for {policy.answer_failed_for:.0f} s, or until none came for"
+    words = f"no worker of this endpoint could start: answering jobs with the cause {how_long}"
+    return [(logging.WARNING, f"{words} {policy.quiet_most:.0f} s")]
 
 
 def _stopping(after: State, policy: Policy, now: float) -> str:
     match after.end, after.engine:
+        case StillServing(until=until), _:
+            return f"stopping: /ping says so, requests are still answered for {until - now:.0f} s"
         case DrainingJobs(until=until), _:
             return f"stopping: jobs in hand have {until - now:.0f} s"
         case _, Leaving():

@@ -1,4 +1,4 @@
-"""The control port: GET /ping, /status and /metrics."""
+"""The control port: GET /ping, also under the platform's name for it, /status and /metrics."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def serve(status: Status, settings: Settings) -> web.AppRunner:
     only_ping_outside = opened and _is_loopback(settings.control_host)
     # A question that waits for a state ends with its asker, and holds no stop of the worker.
     runner = web.AppRunner(
-        _application(status, only_ping_outside=only_ping_outside),
+        _application(status, settings.health_path, only_ping_outside=only_ping_outside),
         access_log=None,
         handler_cancellation=True,
         shutdown_timeout=_LAST_ANSWERS,
@@ -57,7 +57,7 @@ def _refusal(host: str, port: int, reason: OSError) -> str:
     return f"the control port cannot listen on {host}, port {port}: {why}; {remedy}"
 
 
-def _application(status: Status, *, only_ping_outside: bool) -> web.Application:
+def _application(status: Status, health: str, *, only_ping_outside: bool) -> web.Application:
     async def ping(_request: web.Request) -> web.Response:
         return web.Response(status=status.ping)
 
@@ -85,9 +85,8 @@ def _application(status: Status, *, only_ping_outside: bool) -> web.Application:
         return web.Response(text=status.as_prometheus(), content_type="text/plain")
 
     application = web.Application()
-    application.add_routes(
-        [web.get("/ping", ping), web.get("/status", show), web.get("/metrics", metrics)]
-    )
+    application.add_routes([web.get(path, ping) for path in sorted({"/ping", health})])
+    application.add_routes([web.get("/status", show), web.get("/metrics", metrics)])
     return application
 
 

@@ -17,17 +17,15 @@ from typing import Any
 from .. import __version__
 from ..command.plan import Plan
 from ..errors import SupervisorError
-from ..link import handover
-from ..link.journal import Journal
 from ..settings import table
 from ..settings.mode import Mode
 from . import announce, lifecycle
-from .engine.run import EngineRun, not_spawned
-from .engine.spawn import Spawned, try_spawn
-from .lifecycle import Action, Event, ExitCode, Policy, ProxyRunning
+from .acting import Acting
+from .engine.spawn import Spawned
+from .lifecycle import Action, Event, ExitCode, Policy
 from .process import orphans
 from .process.launcher import Launcher
-from .proxy_run import ProxyRun
+from .pulse import Pulse
 from .status import Status
 from .tasks import Tasks
 
@@ -55,25 +53,26 @@ class Worker:
     ) -> None:
         self._plan = plan
         self._settings = plan.settings
-        self._env = env
-        self._queue_mode = self._settings.mode is Mode.QUEUE
+        queue_mode = self._settings.mode is Mode.QUEUE
         self._policy = Policy(
             startup_timeout=self._settings[table.STARTUP_TIMEOUT],
+            drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings[table.DRAIN_TIMEOUT],
             max_restarts=self._settings[table.MAX_RESTARTS],
+            answer_failed_for=self._settings[table.ANSWER_FAILED_FOR],
             engine_drains_itself=plan.engine_drains_itself,
         )
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         now = time.monotonic()
-        self._state, self._first_actions = lifecycle.begin(
-            self._policy, now, proxy=self._queue_mode
-        )
+        self._state, self._first_actions = lifecycle.begin(self._policy, now, proxy=queue_mode)
         self._launcher = launcher
         self._first = first
         self._tasks = Tasks(self._is_broken)
-        self._journal = Journal()
-        self._engine: EngineRun | None = None
-        self._proxy: ProxyRun | None = None
+        self._pulse = Pulse()
+        self._frozen = 0.0  # of which the lifecycle knows
+        self._acting = Acting(
+            plan, env, launcher, self._tasks, self._pulse, self._events.put_nowait
+        )
         self._finished = False
         self._broken = False  # by a fault of our own
         self._status = Status(
@@ -81,8 +80,8 @@ class Worker:
             model=plan.model,
             versions={"worker": __version__, "vllm": plan.vllm_version},
             state=self._state,
-            engine=lambda: self._engine,
-            figures=lambda: self._journal.figures if self._queue_mode else None,
+            engine=lambda: self._acting.engine,
+            figures=lambda: self._acting.journal.figures if queue_mode else None,
         )
 
     async def run(self, stops: Iterable[signal.Signals] = ()) -> int:
@@ -106,14 +105,15 @@ class Worker:
         control = None
         try:
             # SPAWN_ENGINE has been carried out, before all this was imported.
-            self._watch_engine(self._first)
+            self._acting.watch_engine(self._first)
             for action in self._first_actions:
                 if action is not Action.SPAWN_ENGINE:
-                    await self._act(action)
+                    await self._acting.act(action, self._state)
             from . import control as control_port
 
             orphans.adopt()
             self._tasks.create(self._launcher.orphans.reap_for_ever())
+            self._tasks.create(self._pulse.beat(self._beaten))
             control = await control_port.serve(self._status, self._settings)
             while not self._finished and not self._broken:
                 await self._step(await self._next_event())
@@ -132,81 +132,34 @@ class Worker:
             return lifecycle.Due()
 
     async def _step(self, event: Event) -> None:
+        if (frozen := self._pulse.frozen) > self._frozen:
+            # Before what seems to follow from it: what is due now may not be any more.
+            seconds, self._frozen = frozen - self._frozen, frozen
+            await self._decide(lifecycle.Thawed(seconds))
+            if self._acting.engine is not None:
+                self._acting.engine.look_again()
+        await self._decide(event)
+
+    async def _decide(self, event: Event) -> None:
         before, now = self._state, time.monotonic()
         jitter = random.random()  # noqa: S311 - spreads restarts, guards nothing
         self._state, actions = lifecycle.step(before, event, self._policy, now, jitter)
-        self._note_phases(event)
         self._status.publish(self._state)
+        self._status.note(event)
         for level, line in announce.lines(before, event, self._state, self._policy, now):
             log.log(level, "%s", line)
         for action in actions:
-            await self._act(action)
+            await self._acting.act(action, self._state)
+            self._finished = self._finished or action is Action.EXIT
 
-    def _note_phases(self, event: Event) -> None:
-        """What `/status` tells of the start: of the first one also when the first job came."""
-        if isinstance(event, lifecycle.Ready) and self._engine is not None:
-            self._status.phases = dict(self._engine.phases)
-        first = isinstance(event, lifecycle.JobTaken) and not self._state.history.restarts
-        if first and "first_job" not in self._status.phases:
-            self._status.phases["first_job"] = max(0.0, time.time() - self._status.since)
-
-    # --- actions ---
-
-    async def _act(self, action: Action) -> None:
-        match action:
-            case Action.SPAWN_ENGINE:
-                self._watch_engine(await try_spawn(self._plan, self._env, self._launcher))
-            case Action.TERMINATE_ENGINE if self._engine is not None:
-                self._engine.terminate()
-            case Action.KILL_ENGINE if self._engine is not None:
-                self._engine.kill()
-            case Action.SPAWN_PROXY:
-                self._spawn_proxy()
-            case Action.DRAIN_JOBS:
-                self._drain()
-            case Action.ABORT_JOBS if self._proxy is not None:
-                self._proxy.tell(handover.ABORT)
-            case Action.KILL_PROXY if self._proxy is not None:
-                self._proxy.kill()
-            case Action.EXIT:
-                self._finished = True
-
-    def _watch_engine(self, spawned: Spawned | SupervisorError) -> None:
-        put = self._events.put_nowait
-        if isinstance(spawned, SupervisorError):
-            put(not_spawned(spawned))
-            return
-        first = self._state.history.restarts == 0
-        self._engine = EngineRun(
-            self._plan, spawned, self._launcher, self._journal, put, first=first
-        )
-        self._tasks.create(self._engine.run())
-
-    def _spawn_proxy(self) -> None:
-        self._proxy = ProxyRun(
-            self._plan,
-            self._env,
-            self._launcher,
-            self._journal,
-            self._events.put_nowait,
-            checked=self._proxy is not None and self._proxy.checked,
-        )
-        self._tasks.create(self._proxy.run())
-
-    def _drain(self) -> None:
-        if not self._queue_mode:
-            self._tasks.create(self._wait_for_idle_engine())
-        elif self._proxy is not None and isinstance(self._state.proxy, ProxyRunning):
-            self._proxy.tell(handover.FINISH)
-        else:
-            self._events.put_nowait(lifecycle.JobsDone())
-
-    async def _wait_for_idle_engine(self) -> None:
-        from .engine import health
-
-        async with health.client(self._settings.engine_url) as engine:
-            await health.until_idle(engine)
-        self._events.put_nowait(lifecycle.JobsDone())
+    def _beaten(self) -> None:
+        """Once a second: after a freeze the loop wakes by this, if by nothing else."""
+        if self._pulse.frozen > self._frozen:
+            self._events.put_nowait(lifecycle.Due())
+        journal = self._acting.journal
+        if isinstance(self._state.end, lifecycle.Answering) and journal.works:
+            figures = journal.figures
+            self._events.put_nowait(lifecycle.JobsSeen(figures.jobs, figures.taken))
 
     # --- what surrounds them ---
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .. import ports
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, MachineRefused
 from ..files import write_whole
 from ..settings import table
 from ..settings.read import Settings
@@ -29,17 +29,17 @@ def check_ports(settings: Settings) -> None:
     """Refuse a port that somebody listens on already: vLLM would share it with them.
 
     Raises:
-        ConfigurationError: one is taken, with its owner, or its address is not ours.
+        MachineRefused: one is taken, with its owner, or its address is not ours.
     """
     for name, host, number in settings.listening:
         if not ports.is_ours(host):
-            raise ConfigurationError(
+            raise MachineRefused(
                 f"{host} is not an address of this machine, so that nothing can listen on its port"
                 f" {number}; correct {table.CONTROL_HOST.name}, or --host in"
                 f" {table.VLLM_EXTRA_ARGS.name}"
             )
         if not ports.is_free(host, number):
-            raise ConfigurationError(
+            raise MachineRefused(
                 f"port {number} is taken by {ports.owner(number)};"
                 f" end it or set {name} to a free port"
             )
@@ -49,13 +49,13 @@ def write(files: Mapping[str, str]) -> None:
     """Write what the engine reads: path -> text.
 
     Raises:
-        ConfigurationError: one cannot be written.
+        MachineRefused: one cannot be written.
     """
     for path, text in files.items():
         try:
             write_whole(Path(path), text)
         except OSError as reason:
-            raise ConfigurationError(
+            raise MachineRefused(
                 f"{path}, which the engine reads, cannot be written: {reason.strerror};"
                 " set TMPDIR to a writable folder"
             ) from None

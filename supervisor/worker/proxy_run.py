@@ -29,7 +29,8 @@ from .process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
 
-_TREE = Path(__file__).parents[2]  # where `python -m proxy` finds the proxy
+#: Where `python -m proxy` finds the proxy.
+TREE = Path(__file__).parents[2]
 _SPAWN_PAUSE = 1.0  # seconds after a proxy that could not be started, for want of something
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
@@ -64,6 +65,7 @@ class ProxyRun:
         self._took = False  # a job
         self._owed: set[signal.Signals] = set()  # as soon as it hears them
         self._child: Child | None = None
+        self._reports: int | None = None  # the descriptor
         #: Whether the machine was found fit, by this one or one before it.
         self.checked = checked
 
@@ -87,6 +89,12 @@ class ProxyRun:
         self._owed.add(number)
         self._tell_what_is_owed()
 
+    def catch_up(self) -> None:
+        """Take in what it has reported by now; without this that is done when the loop comes by."""
+        while self._reports is not None and _readable(self._reports):
+            if not self._take_report(self._reports):
+                return
+
     def kill(self) -> None:
         """SIGKILL to all of its group."""
         if self._child is not None:
@@ -99,12 +107,12 @@ class ProxyRun:
             log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
         with contextlib.ExitStack() as descriptors:
             reports, child = await self._spawn(left, descriptors)
-            self._child = child
+            self._child, self._reports = child, reports
             self._tell_what_is_owed()
             try:
                 code = await child.wait()
             finally:
-                self._child = None
+                self._child = self._reports = None
             self._launcher.release(child)
             while read_some(reports, self._journal) and _readable(reports):
                 pass
@@ -132,11 +140,13 @@ class ProxyRun:
             }
             command = [sys.executable, "-m", "proxy"]
             return ours, await self._launcher.spawn(
-                command, environment, str(_TREE), pass_fds=(its, jobs)
+                command, environment, str(TREE), pass_fds=(its, jobs)
             )
 
-    def _take_report(self, fd: int) -> None:
-        if not read_some(fd, self._journal):
+    def _take_report(self, fd: int) -> bool:
+        """Read some; whether more may come."""
+        more = read_some(fd, self._journal)
+        if not more:
             asyncio.get_running_loop().remove_reader(fd)
         if self._journal.works:
             self.checked = True
@@ -144,6 +154,7 @@ class ProxyRun:
         if self._journal.figures.taken and not self._took:
             self._took = True
             self._put(lifecycle.JobTaken())
+        return more
 
     def _tell_what_is_owed(self) -> None:
         # Until its handlers are installed, a signal would kill the proxy and its inherited jobs.

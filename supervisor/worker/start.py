@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,14 +18,20 @@ from ..command import explain
 from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
+from ..link import handover
 from ..models.placement import Download
 from ..settings import table
+from ..settings.mode import Mode
+from ..settings.read import Settings
 from . import preflight
 from .engine.spawn import try_spawn
 from .logs import LogSink, SinkHandler
 from .process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
+
+_WHY_MOST = 2000  # characters; the platform gets fewer
+_TELL_WITHIN = 20.0  # seconds: the SDK's import, and one request
 
 
 def run(env: Mapping[str, str]) -> int:
@@ -41,6 +49,7 @@ def run(env: Mapping[str, str]) -> int:
         return _run(env, sink)
     except SupervisorError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
+        _tell_platform(str(reason), env)
         return reason.exit_code
     finally:
         sink.flush(timeout=2.0)
@@ -48,26 +57,81 @@ def run(env: Mapping[str, str]) -> int:
 
 def _run(env: Mapping[str, str], sink: LogSink) -> int:
     made = planning.by_engine(env, log.info)
-    _tell_findings(made)
-    made = _startable(made, env)
-    preflight.check_model(made.model)
-    preflight.check_ports(made.settings)
-    preflight.write(made.files)
+    try:
+        made = _checked(made, env)
+    except SupervisorError as reason:
+        if not _answers_jobs(made.settings) or not _is_shared(reason):
+            raise
+        # There is no engine to start here nor elsewhere, but a proxy can tell that to each job.
+        return asyncio.run(_serve(made, env, sink, _all_of_it(made, reason)))
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
     log.info("command: %s", " ".join(explain.shown_command(made)))
     return asyncio.run(_serve(made, env, sink))
 
 
-async def _serve(made: Plan, env: Mapping[str, str], sink: LogSink) -> int:
-    """Spawn the engine, then import what watches it: nothing of ours is to delay the spawn."""
+def _checked(made: Plan, env: Mapping[str, str]) -> Plan:
+    """`made` as it can be started here, with what the engine reads written down.
+
+    Raises:
+        SupervisorError: it cannot be.
+    """
+    _tell_findings(made)
+    made = _startable(made, env)
+    preflight.check_model(made.model)
+    preflight.check_ports(made.settings)
+    preflight.write(made.files)
+    return made
+
+
+def _is_shared(reason: SupervisorError) -> bool:
+    """Whether no worker of the endpoint could be started."""
+    from .engine.end import not_spawned
+
+    return not_spawned(reason).shared
+
+
+def _answers_jobs(settings: Settings) -> bool:
+    return settings.mode is Mode.QUEUE and settings[table.ANSWER_FAILED_FOR] > 0
+
+
+def _all_of_it(made: Plan, reason: SupervisorError) -> SupervisorError:
+    """`reason` for those who do not read the log: with every setting that cannot be used."""
+    errors = [explain.sentence(error) for error in made.findings.errors]
+    return ConfigurationError("; ".join(errors)) if errors else reason
+
+
+async def _serve(
+    made: Plan, env: Mapping[str, str], sink: LogSink, refused: SupervisorError | None = None
+) -> int:
+    """Spawn the engine, then import what watches it: nothing of ours is to delay the spawn.
+
+    `refused` is why there is none to spawn.
+    """
     stops: list[signal.Signals] = []  # that come before the loop takes over
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
     launcher = Launcher(sink)
-    first = await try_spawn(made, env, launcher)
+    first = refused or await try_spawn(made, env, launcher)
     from .loop import Worker
 
     return await Worker(made, env, launcher, first).run(stops)
+
+
+def _tell_platform(why: str, env: Mapping[str, str]) -> None:
+    """Let a proxy say that this worker is unhealthy, where one would have taken jobs."""
+    if planning.settings(env).mode is not Mode.QUEUE:
+        return
+    from .proxy_run import TREE
+
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [sys.executable, "-m", "proxy"],
+            cwd=TREE,
+            env={**env, handover.UNHEALTHY: why[:_WHY_MOST]},
+            stdin=subprocess.DEVNULL,
+            timeout=_TELL_WITHIN,
+            check=False,
+        )
 
 
 def _tell_findings(made: Plan) -> None:

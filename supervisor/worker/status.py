@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from ..link.figures import Figures
 from ..link.standing import Standing
-from .lifecycle import Phase, State
+from .lifecycle import Answering, Event, JobTaken, Phase, Ready, State
 
 #: What may follow where nothing goes back to work.
 _ENDS = {
@@ -30,6 +30,10 @@ class Engine(Protocol):
     @property
     def doing(self) -> str | None:
         """What its start is doing; None where none is under way."""
+
+    @property
+    def phases(self) -> Mapping[str, float]:
+        """Seconds of each phase of its start, once that is over."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,15 @@ class Status:
         self.state = state
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def note(self, event: Event) -> None:
+        """Keep what an event tells of the start: of the first one also when the first job came."""
+        engine = self.engine()
+        if isinstance(event, Ready) and engine is not None:
+            self.phases = dict(engine.phases)
+        first = isinstance(event, JobTaken) and not self.state.history.restarts
+        if first and "first_job" not in self.phases:
+            self.phases["first_job"] = max(0.0, time.time() - self.since)
 
     async def wait_for(self, phase: Phase, timeout: float) -> bool:
         """Whether `phase` was reached within `timeout` seconds.
@@ -95,6 +108,7 @@ class Status:
             restarts=history.restarts,
             last_failure=history.last_failure,
             exit_code=self.state.exit_code,
+            answering=isinstance(self.state.end, Answering),
             phases={name: round(seconds, 3) for name, seconds in self.phases.items()},
             jobs=None if figures is None else asdict(figures),
             versions=self.versions,

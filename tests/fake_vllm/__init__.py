@@ -23,13 +23,20 @@ The process behaves as the words in the environment variable FAKE_VLLM say, part
     log=N, log-flood      N log lines before it listens; lines without end
     health=CODE           what `/health` answers
     slow-health[=SECONDS] `/health` takes that long (30)
+    core                  has a process as vLLM has its EngineCore; the log says `core PID`.
+                          When that ends, so do requests: the lines of FAKE_VLLM_LINES, then
+                          `/health` and what comes say it. It goes on to listen
+    core-health=CODE      what `/health` answers then (500, as in 0.10; 503 in later versions)
+    core-end=SECONDS      ends with 1 that long after its core
     stall                 no request gets a token, while `/health` answers: a hung EngineCore
+    core-died=CODE        EngineCore is dead: every request fails with that code, a stream in an
+                          event: 400 up to vLLM 0.13, 500 since then. `health` is said beside it
 
 FAKE_VLLM_DONE names a file that gets one line, the request's field "user", for each request that
 was answered to its end.
 
-`POST /fake` with such words as its body replaces health, slow-health and stall while it runs, and
-`exit-after` ends it. `GET /fake` says how often each path was asked for.
+`POST /fake` with such words as its body replaces health, slow-health, stall and core-died while it
+runs, and `exit-after` ends it. `GET /fake` says how often each path was asked for.
 Unknown routes get `{"detail": "Not Found"}` and a missing key `{"error": "Unauthorized"}`, which is
 what vLLM 0.32 answers; VLLM_API_KEY makes it ask for the key on `/v1`. Without
 `--shutdown-timeout=SECONDS` SIGTERM ends it at once, with 0; with it, running requests are finished
@@ -56,6 +63,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     cut_after: N          after N tokens the socket closes, in the middle of the HTTP body
     cut_when: PATH        and not before there is a file of that name
     hang_after: N         silence after N tokens (with `keepalive`: comments)
+    kill: true            ends the process where its first token would be, after FAKE_VLLM_LINES
     hang: true            never answers, not even with headers
     no_done: true         the body ends in order, without `[DONE]`
     status: CODE          that status with vLLM's error body; `message` is its text, `body`

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .generation import Generation, Refusal, error_body
+from .generation import Fake, Generation, Refusal, error_body
 from .wire import Wire, json_text
 from .words import Words
 
@@ -27,17 +27,32 @@ class Figures:
     tokens: int = 0
 
 
+async def until_begun(fake: Fake, words: Words) -> None:
+    """Wait until a request may give its first token; raises Refusal where the core dies."""
+    await nap(fake.first_token_s, words)
+    while not fake.may_begin:
+        await nap(LOOK_S, words)
+
+
+async def nap(seconds: float, words: Words) -> None:
+    """Sleep; raises Refusal where the core is dead."""
+    until = time.monotonic() + seconds
+    while not words.core_died and (left := until - time.monotonic()) > 0:
+        await asyncio.sleep(min(left, 0.1))
+    if words.core_died:
+        raise Refusal(words.core_died, _CORE_DIED)
+    await asyncio.sleep(0)
+
+
 async def in_one_piece(
-    request: web.Request, generation: Generation, figures: Figures
+    request: web.Request, generation: Generation, words: Words, figures: Figures
 ) -> web.StreamResponse:
     """Make the tokens, then answer; or fail on the way as the request says."""
     fake = generation.fake
-    await asyncio.sleep(fake.first_token_s)
-    while not fake.may_begin:
-        await asyncio.sleep(LOOK_S)
+    await until_begun(fake, words)
     for number in range(len(generation.texts) + 1):
         if number == fake.hang_after:
-            await asyncio.Event().wait()
+            await nap(float("inf"), words)
         if number == fake.cut_after:
             cut(request)
             return web.Response()
@@ -45,7 +60,7 @@ async def in_one_piece(
             raise Refusal(500, _CORE_DIED)
         if number == len(generation.texts):
             break
-        await asyncio.sleep(1 / fake.rate if fake.rate else 0)
+        await nap(1 / fake.rate if fake.rate else 0, words)
         figures.tokens += generation.choices
     generation.complete = True
     return web.json_response(generation.whole(), dumps=json_text)
@@ -76,7 +91,11 @@ class Stream:
         """Send it, up to its end or to where it is cut."""
         response = self._response
         await response.prepare(self._request)
-        whole = await self._events()
+        try:
+            whole = await self._events()
+        except Refusal as died:
+            await self._write(self._wire.event(died.body))
+            whole = True
         if whole and not self._fake.no_done:
             await self._write(self._wire.event("[DONE]"))
         if rest := self._wire.rest():
@@ -143,6 +162,6 @@ class Stream:
     async def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, 0.1))
+            await nap(min(left, 0.1), self._words)
             if self._fake.keepalive and left > 0.1:
                 await self._write(self._wire.ping())

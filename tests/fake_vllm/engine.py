@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from . import audio
-from .answers import Figures, Stream, in_one_piece
+from .answers import Figures, Stream, in_one_piece, until_begun
 from .generation import Fake, Generation, Refusal, error_body, words_of
 from .openapi import document
 from .wire import json_text
@@ -55,6 +55,7 @@ class Engine:
         self._figures = Figures()
         self._asked: Counter[str] = Counter()
         self._draining = False
+        self._core_is_dead = False
 
     def app(self) -> web.Application:
         """The application with all routes."""
@@ -81,6 +82,11 @@ class Engine:
         route("POST", "/fake", self._change)
         route("GET", "/fake", self._tell_asked)
         return app
+
+    def lose_core(self) -> None:
+        """What makes tokens is gone."""
+        self._core_is_dead = True
+        self._words.health = self._words.core_health
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until nothing runs, `timeout_s` at most."""
@@ -165,7 +171,7 @@ class Engine:
     async def _change(self, request: web.Request) -> web.StreamResponse:
         told = Words.parse(await request.text())
         self._words.health, self._words.slow_health = told.health, told.slow_health
-        self._words.stall = told.stall
+        self._words.stall, self._words.core_died = told.stall, told.core_died
         if told.exit_after is not None:
             self._end_after(told.exit_after)
         return web.json_response({})
@@ -187,11 +193,15 @@ class Engine:
                 return _told_status(fake)
             generation = Generation(asked, chat, model, fake)
             self._figures.prompt_tokens += generation.prompt_tokens
+            if fake.kill:
+                await until_begun(fake, self._words)
+                self._end_after(0)
+                await asyncio.Event().wait()
             if generation.stream:
                 stream = Stream(request, generation, self._words, self._figures)
                 response = await stream.answer()
             else:
-                response = await in_one_piece(request, generation, self._figures)
+                response = await in_one_piece(request, generation, self._words, self._figures)
             if self._done and generation.complete:
                 _note(self._done, str(asked.get("user")))
             return response
@@ -216,13 +226,19 @@ class Engine:
         """Counts the request as running until it is answered or its client is gone."""
         if self._draining:
             raise Refusal(503, "The server is shutting down.")
+        self._see_that_there_is_a_core()
         self._figures.running += 1
         try:
             while fake.hang or self._words.stall:
+                self._see_that_there_is_a_core()
                 await asyncio.sleep(0.05)
             yield
         finally:
             self._figures.running -= 1
+
+    def _see_that_there_is_a_core(self) -> None:
+        if self._core_is_dead:
+            raise Refusal(500, "EngineCore encountered an issue. See stack trace (above).")
 
 
 def _told_status(fake: Fake) -> web.StreamResponse:

@@ -41,6 +41,7 @@ class Fake:
     cut_after: int | None = None
     cut_when: str = ""
     hang_after: int | None = None
+    kill: bool = False
     hang: bool = False
     no_done: bool = False
     status: int = 200

@@ -12,9 +12,12 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .words import Command, Words
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 VERSION = "0.32.0"
 ORPHAN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
@@ -107,10 +110,24 @@ async def _serve(
     say(f"INFO:     Uvicorn running on http://{command.host}:{port} (Press CTRL+C to quit)")
     if words.exit_after is not None:
         end_after(words.exit_after)
+    watching = asyncio.create_task(_watch_core(words, engine, last_lines)) if words.core else None
     await stop.wait()
+    del watching
     await asyncio.sleep(words.stop_time)
     await engine.drain(command.shutdown_timeout_s)
     os._exit(0)
+
+
+async def _watch_core(words: Words, engine: Engine, last_lines: str) -> None:
+    """Have a core, and be without one once it has ended."""
+    core = await asyncio.create_subprocess_exec(sys.executable, "-c", ORPHAN)
+    say(f"core {core.pid}")
+    await core.wait()
+    if last_lines:
+        say(last_lines)
+    engine.lose_core()
+    if words.core_end is not None:
+        asyncio.get_running_loop().call_later(words.core_end, os._exit, 1)
 
 
 def _start_others(words: Words) -> None:

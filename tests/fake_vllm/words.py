@@ -63,6 +63,10 @@ class Words:
     health: int = 200
     slow_health: float = 0
     stall: bool = False
+    core: bool = False
+    core_health: int = 500
+    core_end: float | None = None
+    core_died: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -78,6 +78,47 @@ def test_an_engine_that_says_it_is_dead_is_not_ready_at_once(start: Start) -> No
     assert "said that it is dead and did not end" in worker.status()["last_failure"]
 
 
+BOOM = "(EngineCore pid=7) ERROR 11-26 08:00:00 [core.py:9] RuntimeError: boom 7"
+
+
+def lose_the_core(worker: Worker) -> None:
+    worker.until_ready()
+    until(lambda: re.search(r"core \d+", worker.text()), what="the core's line")
+    psutil.Process(int(re.findall(r"core (\d+)", worker.text())[-1])).kill()
+
+
+def test_a_dead_core_has_time_to_say_why(start: Start) -> None:
+    """VLLM 0.10 answers /health with 500 then, which is no silence."""
+    worker = start(FAKE_VLLM="core core-end=4", FAKE_VLLM_LINES=BOOM)
+    lose_the_core(worker)
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    text = worker.text()
+    assert "RuntimeError: boom 7" in worker.status()["last_failure"]
+    assert "health probes" not in text
+    assert "exit code 1): the engine ended with code 1" in text, "by itself"
+    worker.until_ready()
+
+
+def test_what_a_dead_core_said_is_told_also_where_its_server_goes_on(start: Start) -> None:
+    worker = start(FAKE_VLLM="core", FAKE_VLLM_LINES=BOOM)
+    lose_the_core(worker)
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    said = "the engine failed; its last error was RuntimeError: boom 7"
+    assert worker.status()["last_failure"] == said
+    assert "health probes" not in worker.text()
+
+
+def test_an_error_of_health_that_passes_does_no_harm(start: Start) -> None:
+    worker = start()
+    worker.until_ready()
+    tell(worker, "health=500")
+    until(lambda: worker.ping() == 503, what="the error")
+    tell(worker, "health=200")
+    until(lambda: worker.ping() == 200, what="the recovery")
+    assert worker.status()["restarts"] == 0
+    assert "restarting" not in worker.text()
+
+
 def test_a_core_that_stands_still_is_seen_by_silence_and_a_request(start: Start) -> None:
     """/health goes on answering 200."""
     worker = start(ENGINE_STALL_TIMEOUT="2")

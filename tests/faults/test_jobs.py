@@ -162,6 +162,71 @@ def test_a_gpu_whose_driver_does_not_answer_is_reported(
     assert (reported["check"], "GPU is lost" in reported["reason"]) == ("gpu", True)
 
 
+@pytest.mark.parametrize(
+    ("killers", "others", "stream"), [(1, 19, True), (3, 17, False), (3, 297, True)]
+)
+def test_jobs_that_end_the_engine_are_found_and_cost_nobody_else_an_answer(
+    platform: Platform, serve: Start, tmp_path: Path, killers: int, others: int, stream: bool
+) -> None:
+    """They end it again and again; MAX_RESTARTS is the default.
+
+    The others have one token: a suspect that has given output is beside the next suspect, which may
+    end the engine in the middle of its answer.
+    """
+    worker = serve(MAX_CONCURRENCY="400", FAKE_VLLM_LINES="RuntimeError: boom")
+    kill, calm = tmp_path / "kill", tmp_path / "calm"
+    innocent = [
+        platform.submit(asked(f"i{n}", stream=stream, tokens=1, wait_for=str(calm)))
+        for n in range(others)
+    ]
+    bad = [
+        platform.submit(asked(f"k{n}", stream=stream, kill=True, wait_for=str(kill)))
+        for n in range(killers)
+    ]
+    until(lambda: client.running(worker.engine_url) == killers + others, what="all at work")
+    kill.touch()
+    until(lambda: worker.status()["restarts"] >= 2, what="two ends of the engine")
+    late = platform.submit(asked("late", tokens=3))
+    calm.touch()
+    for job in (*innocent, late):
+        assert platform.until(job, "COMPLETED", 300)["done"] == 1
+    for job in bad:
+        error = json.loads(platform.until(job, "FAILED", 300)["error"])
+        assert "this job was alone in the engine when it ended" in error["message"]
+        assert "RuntimeError: boom" in error["message"]
+    assert worker.process.poll() is None, worker.text()
+    until(lambda: worker.ping() == 200, what="the last restart")
+    until(lambda: worker.status()["jobs"]["answered"] == others + 1, what="the figures")
+    assert worker.status()["jobs"]["failed"] == killers
+    times = Counter((tmp_path / "done").read_text().split())
+    assert times == dict.fromkeys([*(f"i{n}" for n in range(others)), "late"], 1)
+
+
+@pytest.mark.parametrize(("inside", "health"), [(400, 500), (500, 503)], ids=["0.10", "0.32"])
+def test_an_engine_whose_core_dies_is_lost_whatever_it_answers(
+    platform: Platform, serve: Start, tmp_path: Path, inside: int, health: int
+) -> None:
+    """Its API server goes on and says that the requests were wrong, up to vLLM 0.13."""
+    worker = serve()
+    go = tmp_path / "go"
+    talking = platform.submit(asked("t", **TALK))
+    silent = [platform.submit(asked(f"s{n}", tokens=3, wait_for=str(go))) for n in range(2)]
+    whole = platform.submit(asked("w", stream=False, tokens=3, wait_for=str(go)))
+    begun(platform, talking)
+    until(lambda: client.running(worker.engine_url) == 4, what="all at work")
+    words = f"core-died={inside} health={health} exit-after=1"
+    assert client.post(f"{worker.engine_url}/fake", content=words).status_code == 200
+    error = json.loads(platform.until(talking, "FAILED")["error"])
+    assert (error["code"], "restarted" in error["message"]) == (502, True)
+    assert "EngineCore" not in "".join(p["output"] for p in platform.job(talking)["posts"])
+    go.touch()
+    for job in (*silent, whole):
+        assert platform.until(job, "COMPLETED")["done"] == 1
+    until(lambda: worker.status()["jobs"]["answered"] == 3, what="the figures")
+    jobs = worker.status()["jobs"]
+    assert (jobs["failed"], jobs["refused"], jobs["engine_errors"] >= 4) == (1, 0, True)
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_connection_cut_before_the_first_token_is_made_again_once(
     platform: Platform, serve: Start, stream: bool

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import httpx
+import aiohttp
 import pytest
 
 from proxy import clients, settings
@@ -45,31 +45,22 @@ async def engine(says: bytes | None) -> AsyncIterator[tuple[str, list[object]]]:
         over.set()
 
 
-async def by_httpx(client: Client) -> None:
-    with named_errors():
-        await client.http.get("/x")
-
-
-async def by_aiohttp(client: Client, url: str) -> None:
+async def asked(client: Client, url: str) -> None:
     with named_errors():
         async with client.session.get(f"{url}/x") as answer:
             await answer.read()
 
 
-@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("says", "expected"), [(b"", ConnectionLost), (HALF, StreamBroken), (None, EngineSilent)]
 )
-async def test_the_same_loss_has_the_same_name(
-    says: bytes | None, expected: type[JobError], stream: bool
-) -> None:
-    """Whichever library saw it: one for streams, one for the rest."""
+async def test_each_loss_has_its_name(says: bytes | None, expected: type[JobError]) -> None:
     async with engine(says) as (url, _), asyncio.timeout(PATIENCE):
         silence = 0.2 if says is None else PATIENCE
         found = settings.read({"ENGINE_URL": url, "REQUEST_IDLE_TIMEOUT": str(silence)})
         client = clients.pooled(found, {})
         with pytest.raises(JobError) as caught:
-            await (by_aiohttp(client, url) if stream else by_httpx(client))
+            await asked(client, url)
         await client.close()
     assert type(caught.value) is expected
 
@@ -77,9 +68,8 @@ async def test_the_same_loss_has_the_same_name(
 async def test_an_engine_that_is_not_there() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     client = clients.pooled(settings.read({"ENGINE_URL": url}), {})
-    for ask in (by_httpx(client), by_aiohttp(client, url)):
-        with pytest.raises(EngineUnavailable, match="cannot be reached"):
-            await ask
+    with pytest.raises(EngineUnavailable, match="cannot be reached"):
+        await asked(client, url)
     await client.close()
 
 
@@ -87,7 +77,7 @@ def test_other_errors_are_left_as_they_are() -> None:
     with pytest.raises(ZeroDivisionError), named_errors():
         raise ZeroDivisionError
     with pytest.raises(StreamBroken), named_errors():
-        raise httpx.ReadError("cut")
+        raise aiohttp.ClientPayloadError("cut")
 
 
 @pytest.mark.parametrize(("make", "expected"), [(clients.pooled, 1), (clients.fresh, 3)])
@@ -97,6 +87,6 @@ async def test_only_a_pooled_client_uses_a_connection_again(
     async with engine(WHOLE) as (url, connections), asyncio.timeout(PATIENCE):
         client = make(settings.read({"ENGINE_URL": url}), {})
         for _ in range(3):
-            await by_aiohttp(client, url)
+            await asked(client, url)
         assert len(connections) == expected
         await client.close()

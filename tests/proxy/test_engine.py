@@ -1,11 +1,10 @@
-"""The engine over HTTP: when it counts as lost, how long it is waited for, what is said then."""
+"""The engine over HTTP: what is asked, what is answered, what is refused while it is read."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,43 +12,43 @@ from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
 from proxy.engine import Engine
-from proxy.errors import (
-    EngineRefused,
-    EngineRestarted,
-    EngineSilent,
-    EngineUnavailable,
-    InvalidInput,
-    JobError,
-    StreamBroken,
-)
+from proxy.errors import AnswerTooLarge, EngineRefused, EngineUnavailable, InvalidInput
 from proxy.request.forms import Request
 from tests.client import PATIENCE
 from tests.processes import free_port
 
 
 class Machine:
-    """An engine and its supervisor in one server. `sick` is how many probes still fail."""
+    """An engine. `large` are the bytes of its large answers, `sent` those that it got rid of."""
 
     def __init__(self) -> None:
-        self.sick = 0
-        self.status: dict[str, Any] = {"state": "READY", "restarts": 0, "engine_pid": 7}
         self.asked: list[str] = []
         self.version = 200
+        self.large = self.sent = 0
+        self.cut = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked.append(request.path)
-        if request.path == "/health":
-            self.sick -= 1
-            return web.Response(status=200 if self.sick < 0 else 503)
-        if request.path == "/status":
-            return web.json_response(self.status)
         if request.path == "/version":
             return web.json_response({"version": "0.33.0"}, status=self.version)
         if request.path == "/v1/models":
             return web.json_response({"data": [{"id": "tiny"}]})
         if request.path == "/text":
             return web.Response(text="no JSON")
+        if request.path in ("/large", "/error"):
+            return await self._large(request, 200 if request.path == "/large" else 500)
         return web.json_response({"asked": await request.json(), "error": "a field"})
+
+    async def _large(self, request: web.BaseRequest, status: int) -> web.StreamResponse:
+        response = web.StreamResponse(status=status)
+        await response.prepare(request)
+        try:
+            while self.sent < self.large:
+                await response.write(b"x" * 1_000_000)
+                self.sent += 1_000_000
+        finally:
+            self.cut.set()
+        return response
 
 
 Parts = tuple[Machine, Engine]
@@ -60,56 +59,9 @@ async def engine(**environment: str) -> AsyncIterator[Parts]:
     machine = Machine()
     async with TestServer(machine.handle) as server, asyncio.timeout(PATIENCE):
         url = f"http://127.0.0.1:{server.port}"
-        one = Engine(settings.read({"ENGINE_URL": url, "CONTROL_URL": url, **environment}))
+        one = Engine(settings.read({"ENGINE_URL": url, **environment}))
         yield machine, one
         await one.close()
-
-
-@pytest.mark.parametrize(
-    ("fault", "healthy", "lost"),
-    [
-        (StreamBroken("cut"), True, True),
-        (StreamBroken("cut"), False, True),
-        (EngineRefused(500, b""), True, False),
-        (EngineRefused(500, b""), False, True),
-        (EngineRefused(400, b""), False, False),  # it has answered
-        (EngineSilent("nothing"), True, False),
-        (EngineSilent("nothing"), False, True),
-        (EngineUnavailable("away"), False, False),  # it was waited for already
-        (InvalidInput("no"), False, False),
-    ],
-)
-async def test_which_faults_mean_that_the_engine_is_lost(
-    fault: JobError, healthy: bool, lost: bool
-) -> None:
-    async with engine() as (machine, one):
-        machine.sick = 0 if healthy else 100
-        assert await one.is_lost(fault) is lost
-
-
-async def test_an_engine_that_comes_back_is_waited_for() -> None:
-    async with engine() as (machine, one):
-        machine.sick = 3
-        await one.until_ready()
-        assert machine.asked.count("/health") == 4
-
-
-async def test_the_wait_is_bounded_and_the_error_has_the_cause() -> None:
-    async with engine(ENGINE_WAIT_TIMEOUT="0.3") as (machine, one):
-        machine.sick = 1000
-        machine.status = {"state": "RESTARTING", "last_failure": "boom"}
-        with pytest.raises(EngineUnavailable) as caught:
-            await one.until_ready()
-    expected = "no engine was ready within 0 s; the engine is being restarted: boom"
-    assert str(caught.value) == expected
-
-
-async def test_an_engine_that_will_not_come_is_not_waited_for() -> None:
-    async with engine() as (machine, one):
-        machine.sick = 1000
-        machine.status = {"state": "FAILED", "last_failure": "boom"}
-        with pytest.raises(EngineUnavailable, match="the worker has given up: boom"):
-            await one.until_ready()
 
 
 async def test_without_a_supervisor_the_wait_is_bounded_too() -> None:
@@ -120,24 +72,6 @@ async def test_without_a_supervisor_the_wait_is_bounded_too() -> None:
     await one.close()
 
 
-async def test_an_answer_that_broke_off_because_the_engine_ended() -> None:
-    async with engine() as (machine, one):
-        machine.sick = 1000
-        machine.status = {"state": "RESTARTING", "engine_pid": None, "last_failure": "SIGKILL"}
-        error = await one.why_broken(StreamBroken("cut"), 12)
-        assert isinstance(error, EngineRestarted)
-        assert str(error) == (
-            "the engine ended in the middle of this answer, after 12 tokens, and is being"
-            " restarted; send the job again: the engine is being restarted: SIGKILL"
-        )
-
-
-async def test_an_answer_that_broke_off_although_the_engine_is_well() -> None:
-    fault = StreamBroken("cut")
-    async with engine() as (_, one):
-        assert await one.why_broken(fault, 12) is fault
-
-
 async def test_an_answer_is_its_json_or_its_text_whatever_is_in_it() -> None:
     async with engine() as (_, one):
         assert await one.answer(Request("POST", "/x", {"model": "m"})) == {
@@ -145,6 +79,28 @@ async def test_an_answer_is_its_json_or_its_text_whatever_is_in_it() -> None:
             "error": "a field",
         }
         assert await one.answer(Request("GET", "/text", {})) == "no JSON"
+
+
+async def test_an_answer_that_is_too_large_is_refused_while_it_is_read() -> None:
+    async with engine() as (machine, one):
+        machine.large = 1_000_000_000
+        with pytest.raises(AnswerTooLarge, match=r"more than 19\.9 MB, and the platform"):
+            await one.whole(Request("GET", "/large", {}))
+        await machine.cut.wait()
+        assert machine.sent < 100_000_000
+
+
+async def test_the_body_of_an_error_is_read_up_to_a_limit() -> None:
+    async with engine() as (machine, one):
+        machine.large = 1_000_000_000
+        for ask in (one.whole, one.answer):
+            machine.cut.clear()
+            with pytest.raises(EngineRefused) as caught:
+                await ask(Request("GET", "/error", {}))
+            assert caught.value.status == 500
+            assert len(str(caught.value)) <= 1000
+            await machine.cut.wait()
+        assert machine.sent < 100_000_000
 
 
 async def test_the_served_model_and_the_version_are_asked_for_once() -> None:

@@ -9,6 +9,7 @@ import re
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,8 +19,9 @@ from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
 from proxy.engine import Engine
-from proxy.errors import JobError
+from proxy.errors import AnswerTooLarge, JobError
 from proxy.handler import Handler
+from proxy.stream.raw import Comment, RawJson
 from tests.client import PATIENCE
 from tests.processes import free_port
 
@@ -271,7 +273,7 @@ async def test_a_fault_of_the_proxys_own_is_an_error_without_a_traceback(
     fake_engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Engine):
-        async def answer(self, *_asked: Any, **_how: Any) -> Any:
+        async def whole(self, *_asked: Any, **_how: Any) -> Any:
             raise ZeroDivisionError("of the proxy")
 
     worker = Worker(fake_engine)
@@ -445,12 +447,14 @@ CUT = b"CUT"
 class Says:
     """An engine that gives these answers, one after the other. `sick` is how many probes fail.
 
-    The connection is cut after an answer that ends in CUT.
+    The connection is cut after an answer that ends in CUT. The first answer has the status `first`.
     """
 
-    def __init__(self, *answers: bytes, status: int = 200, sick: int = 0) -> None:
+    def __init__(
+        self, *answers: bytes, status: int = 200, first: int | None = None, sick: int = 0
+    ) -> None:
         self.answers = list(answers)
-        self.status = status
+        self.statuses = [first or status, *[status] * len(answers)]
         self.sick = sick
         self.probed = asyncio.Event()
         self.may_tell = asyncio.Event()  # how it is
@@ -466,7 +470,7 @@ class Says:
             return web.Response(status=200 if self.sick < 0 else 503)
         await request.read()
         answer = self.answers.pop(0)
-        response = web.StreamResponse(status=self.status)
+        response = web.StreamResponse(status=self.statuses.pop(0))
         await response.prepare(request)
         await response.write(answer.removesuffix(CUT))
         if answer.endswith(CUT):
@@ -580,3 +584,137 @@ async def test_a_stop_while_the_engines_loss_is_looked_into_is_a_stop() -> None:
         engine.may_tell.set()
         figures = worker.handler.figures
         assert (figures.failed, figures.cancelled, figures.jobs) == (0, 1, 0)
+
+
+# --- an engine that is lost, whatever it says of it ---
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_an_error_event_of_an_engine_that_died_does_not_reach_the_caller(status: int) -> None:
+    """Nor does it count as refused: the text before it does, and then why the answer ends."""
+    engine = Says(TOKEN + error_event("EngineCore encountered an issue", status) + DONE, sick=100)
+    async with worker_of(engine) as worker:
+        outputs, error = await worker.fail(chat())
+        figures = worker.handler.figures
+    assert text(outputs) == " w0"
+    assert (error.status, "ended in the middle" in str(error)) == (502, True)
+    assert "EngineCore" not in "".join(outputs)
+    assert json.loads(outputs[-1].removeprefix("data: "))["error"]["code"] == 502
+    assert (figures.failed, figures.refused, figures.engine_errors) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("status", [400, 500])
+async def test_an_error_of_an_engine_that_died_before_any_output_is_tried_again(
+    status: int, stream: bool
+) -> None:
+    died = error_event("EngineCore encountered an issue", status)
+    whole = b'{"choices": [{"message": {"content": " w0"}}]}'
+    answers = (died + DONE, TOKEN + DONE) if stream else (died[6:], whole)
+    engine = Says(*answers, sick=2, first=200 if stream else status)
+    async with worker_of(engine) as worker:
+        outputs = await worker.ask(chat(stream=stream))
+        figures = worker.handler.figures
+    assert " w0" in (text(outputs) if stream else json.dumps(outputs))
+    assert (figures.answered, figures.resent, figures.engine_errors) == (1, 1, 1)
+    assert (figures.failed, figures.refused) == (0, 0)
+
+
+# --- the end, and comments ---
+
+
+async def test_a_stop_after_the_end_was_handed_over_leaves_the_job_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A client closes its stream at `[DONE]`."""
+    caplog.set_level("INFO", "proxy")
+    async with worker_of(Says(TOKEN + DONE)) as worker:
+        async with aclosing(worker.handler({"id": "job-1", "input": chat()})) as outputs:
+            while "[DONE]" not in await anext(outputs):
+                pass
+        figures = worker.handler.figures
+    assert (figures.answered, figures.cancelled, figures.failed, figures.jobs) == (1, 0, 0, 0)
+    assert "job job-1: /v1/chat/completions 200, 1 tokens" in caplog.text
+
+
+async def test_a_stop_before_the_end_is_a_cancellation(fake_engine: str) -> None:
+    async with Worker(fake_engine) as worker:
+        given = chat(tokens=100, rate=20)
+        async with aclosing(worker.handler({"id": "job-1", "input": given})) as outputs:
+            await anext(outputs)
+        figures = worker.handler.figures
+    assert (figures.answered, figures.cancelled) == (0, 1)
+
+
+async def test_comments_come_while_the_engine_is_silent(fake_engine: str, tmp_path: Path) -> None:
+    """And are no output of the answer: the first one comes with the first token."""
+    go = tmp_path / "go"
+    given = chat(tokens=2, wait_for=str(go), keepalive=True, first_token_s=1.2)
+    async with (
+        Worker(fake_engine) as worker,
+        aclosing(worker.handler({"id": "job-1", "input": given})) as outputs,
+    ):
+        first = await anext(outputs)
+        assert type(first) is Comment
+        assert first.startswith(": ping\n\n")
+        go.touch()
+        rest = [output async for output in outputs]
+    assert text(rest) == words(2)
+
+
+@pytest.mark.parametrize("form", ["chunks", "native"])
+async def test_other_forms_have_no_comments(fake_engine: str, form: str) -> None:
+    fake: dict[str, Any] = {"tokens": 2, "first_token_s": 1.2, "keepalive": True}
+    params = {"max_tokens": 2, "fake": fake}
+    native: Any = {"prompt": "x", "stream": True, "sampling_params": params}
+    async with Worker(fake_engine, **(CHUNKS if form == "chunks" else {})) as worker:
+        outputs = await worker.ask(chat(**fake) if form == "chunks" else native)
+    assert all(isinstance(output, list | dict) and output for output in outputs)
+    assert "ping" not in json.dumps(outputs)
+
+
+async def test_a_comment_is_no_reason_not_to_try_again() -> None:
+    """The engine was silent for a while, and was lost then."""
+    engine = Says(b": keep-alive\n\n" + CUT, TOKEN + DONE)
+    async with worker_of(engine) as worker:
+        outputs = await worker.ask(chat())
+        assert worker.handler.figures.resent == 1
+    assert text(outputs) == " w0"
+
+
+# --- what one job may hold ---
+
+
+async def test_an_event_that_never_ends_is_refused_while_it_comes() -> None:
+    async with worker_of(Says(b"data: " + b"x" * 30_000_000)) as worker:
+        (event,), error = await worker.fail(chat())
+    assert error.status == 413
+    assert "20 MB" in str(error)
+    assert '"error"' in event
+
+
+async def test_a_stream_that_the_platform_cannot_carry_says_so_at_its_end(
+    worker: Worker, fake_engine: str
+) -> None:
+    """Whoever counts what a job holds throws that in."""
+    answer = worker.handler({"id": "j", "input": chat(tokens=100_000, rate=100)})
+    await anext(answer)
+    event = await answer.athrow(AnswerTooLarge("more than the 20 MB"))
+    assert json.loads(event[6:])["error"]["code"] == 413
+    with pytest.raises(AnswerTooLarge):
+        await anext(answer)
+    assert worker.handler.figures.failed == 1
+    async with asyncio.timeout(PATIENCE):
+        while await running(fake_engine):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_large_answer_is_handed_over_as_it_came(worker: Worker) -> None:
+    (answer,) = await worker.ask(chat(stream=False, tokens=2, big=1_000_000))
+    assert type(answer) is RawJson
+    assert len(json.loads(answer)["choices"][0]["message"]["content"]) > 1_000_000
+    assert worker.handler.figures.tokens == 2
+    (native,) = await worker.ask(
+        {"prompt": "x", "sampling_params": {"max_tokens": 2, "fake": {"big": 1_000_000}}}
+    )
+    assert len(native["choices"][0]["tokens"][0]) > 1_000_000

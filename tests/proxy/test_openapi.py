@@ -42,7 +42,7 @@ class Machine:
 async def asked_at(url: str, patience: float = PATIENCE) -> AsyncIterator[OpenAPI]:
     client = clients.fresh(settings.read({"ENGINE_URL": url}), {})
     try:
-        yield OpenAPI(client, patience)
+        yield OpenAPI(client, url, patience)
     finally:
         await client.close()
 

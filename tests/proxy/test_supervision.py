@@ -83,6 +83,13 @@ async def test_the_end_is_waited_for() -> None:
     assert [query["wait"] for query in supervisor.asked] == ["failed", "failed"]
 
 
+async def test_a_worker_that_answers_jobs_with_the_cause_has_not_ended_yet() -> None:
+    supervisor = Supervisor({**FAILED, "answering": True}, FAILED)
+    async with asking(supervisor) as supervision:
+        assert await supervision.until_failed() == "the worker has given up: boom"
+    assert len(supervisor.asked) == 2
+
+
 async def test_an_answer_that_is_no_status_counts_as_none() -> None:
     async def handle(_request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text="<html>")

@@ -47,8 +47,8 @@ class Health(StrEnum):
     """What one question at /health says."""
 
     GOOD = "good"
-    DEAD = "dead"  # the API server says so of its engine core
-    BAD = "bad"
+    SICK = "sick"  # the API server answers, with an error: its engine core is dead
+    BAD = "bad"  # no answer
     UNKNOWN = "unknown"  # this process could not ask
 
 
@@ -58,10 +58,8 @@ async def ask(engine: httpx.AsyncClient) -> Health:
         answer = await engine.get("/health")
     except httpx.HTTPError as fault:
         return Health.UNKNOWN if _is_ours(fault) else Health.BAD
-    if answer.status_code == httpx.codes.OK:
-        return Health.GOOD
-    dead = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    return Health.DEAD if dead else Health.BAD
+    # 503 for a dead core, and 500 in vLLM 0.10: whatever it is, no server that hangs says it.
+    return Health.GOOD if answer.status_code == httpx.codes.OK else Health.SICK
 
 
 def _is_ours(fault: BaseException | None) -> bool:
@@ -101,11 +99,19 @@ async def watch(
     engine: httpx.AsyncClient,
     report: Callable[[Health], Awaitable[None]],
     alarm: asyncio.Event,
+    frozen: Callable[[], float] = lambda: 0.0,
 ) -> None:
     """Probe a ready engine for ever, and report each answer.
 
     Probes are rare, because vLLM logs each. When `alarm` says that a process of the engine has
     ended, they come at once and often, for some seconds.
+
+    Args:
+        engine: a client for it.
+        report: is told.
+        alarm: asks for a probe now.
+        frozen: for how many seconds this process has stood still so far. A probe that failed in
+            such a time tells nothing, and is made again.
     """
     often_until = took = 0.0
     while True:
@@ -116,9 +122,12 @@ async def watch(
                 await alarm.wait()
                 often_until = time.monotonic() + ALARMED_FOR
         alarm.clear()
-        asked = time.monotonic()
+        asked, stood = time.monotonic(), frozen()
         found = await ask(engine)
         took = time.monotonic() - asked
+        if found is not Health.GOOD and frozen() != stood:
+            alarm.set()
+            continue
         await report(found)
 
 

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING
 
 from ... import diagnosis
 from ...command.plan import Plan
-from ...diagnosis import kinds
-from ...errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from ...link.journal import Journal
 from ...settings import table
 from ...settings.mode import Mode
 from .. import announce, lifecycle
 from ..process.child import Child
 from ..process.launcher import Launcher
+from ..pulse import Pulse
 from . import phases
+from .end import exited
 from .spawn import Spawned
+from .suspect import Suspicion
 
 if TYPE_CHECKING:  # imported while the engine starts
     import httpx
@@ -36,18 +37,6 @@ log = logging.getLogger("supervisor")
 _PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
 _LOOK_EVERY = 5.0  # seconds between two looks at what was killed for memory
 
-#: What cannot be spawned, however often -> the short name of that cause.
-_UNSPAWNABLE = {
-    CommandNotFound: kinds.COMMAND_NOT_FOUND,
-    CommandNotExecutable: kinds.COMMAND_NOT_EXECUTABLE,
-}
-
-
-def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
-    """The end of an engine that could not be spawned."""
-    kind = _UNSPAWNABLE.get(type(reason))
-    return lifecycle.Exited(str(reason), kind or "unknown", final=kind is not None)
-
 
 class EngineRun:
     """One engine that was spawned.
@@ -57,8 +46,10 @@ class EngineRun:
         spawned: its process and what belongs to it.
         launcher: started it.
         journal: the jobs that the proxy has in hand, in queue mode.
+        pulse: sees that this process has stood still.
         put: takes the events: Ready, Probed, Stalled, Ended, Exited.
         first: whether it is the worker's first engine, of which more is said.
+        catch_up: lets the journal read what the proxy has said.
     """
 
     def __init__(
@@ -67,17 +58,23 @@ class EngineRun:
         spawned: Spawned,
         launcher: Launcher,
         journal: Journal,
+        pulse: Pulse,
         put: Callable[[lifecycle.Event], None],
         *,
         first: bool,
+        catch_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
         self._settings = plan.settings
         self._env = spawned.env
         self._launcher = launcher
         self._journal = journal
+        self._pulse = pulse
         self._put = put
         self._first = first
+        self._suspicion = Suspicion(journal, catch_up)
+        self._alarm = asyncio.Event()
+        self._we_killed = False
         self._start = spawned.start
         self._killed = spawned.killed
         self._child: Child | None = spawned.child
@@ -100,8 +97,13 @@ class EngineRun:
         if self._child is not None:
             self._child.terminate()
 
+    def look_again(self) -> None:
+        """Ask for its health at once: this process has stood still, and perhaps the engine."""
+        self._alarm.set()
+
     def kill(self) -> None:
         """SIGKILL to all of its group."""
+        self._we_killed = True
         if self._child is not None:
             self._child.signal(signal.SIGKILL)
 
@@ -120,17 +122,17 @@ class EngineRun:
             self._plan.model,
             out_of_memory=out_of_memory,
             was_ready=self._start.over,
+            we_killed=self._we_killed and code == -signal.SIGKILL,
         )
         left = not child.gone or not await self._launcher.orphans.end()
         self._put(
-            lifecycle.Exited(
-                str(cause),
-                cause.kind,
-                final=cause.final,
-                code=code,
+            exited(
+                cause,
+                code,
                 doing=None if self._start.over else self._start.words,
                 left=left,
                 out_of_memory=out_of_memory,
+                excused=self._start.over and self._suspicion.found,
             )
         )
 
@@ -150,6 +152,7 @@ class EngineRun:
             ]
             code = await child.ended()
             out_of_memory = self._killed.killed_lately()
+            self._suspicion.look()
             self._put(lifecycle.Ended())
             for watch in watches:
                 watch.cancel()
@@ -167,9 +170,8 @@ class EngineRun:
 
         async with health.client(self._settings.engine_url, self._key()) as engine:
             await self._until_ready(engine)
-            alarm = asyncio.Event()
             child.unobserved()
-            child.tell_of_deaths(alarm.set)
+            child.tell_of_deaths(self._process_died)
             self._is_ready()
             async with asyncio.TaskGroup() as beside:
                 if self._settings[table.ENGINE_STALL_TIMEOUT]:
@@ -177,7 +179,13 @@ class EngineRun:
                 if self._settings.mode is Mode.PLAIN and self._first:
                     model = await health.served_model(engine)
                     log.info("%s", announce.how_to_use(self._settings.engine_port, model))
-                await health.watch(engine, self._probed, alarm)
+                await health.watch(
+                    engine, self._probed, self._alarm, frozen=lambda: self._pulse.frozen
+                )
+
+    def _process_died(self) -> None:
+        self._suspicion.look()
+        self._alarm.set()
 
     async def _until_ready(self, engine: httpx.AsyncClient) -> None:
         from . import health
@@ -202,31 +210,23 @@ class EngineRun:
 
         if answer is Health.UNKNOWN:
             log.warning("no health probe: this process has no file descriptor left")
+            return
+        if answer is Health.GOOD:
+            self._suspicion.drop()
         else:
-            self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.DEAD))
+            self._suspicion.look()
+        self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.SICK))
 
     async def _watch_stall(self) -> None:
-        from . import health, stall
+        from . import stall
 
         async def report(seconds: float) -> None:
+            self._suspicion.look()
             self._put(lifecycle.Stalled(seconds))
 
-        async with health.client(self._settings.engine_url, self._key()) as engine:
-            await stall.watch(
-                engine,
-                self._settings[table.ENGINE_STALL_TIMEOUT],
-                waiting=self._waiting,
-                tokens=lambda: self._journal.figures.tokens,
-                report=report,
-            )
-
-    def _waiting(self) -> int:
-        """How many clients wait for an answer, as it is known outside the engine."""
-        from ... import ports
-
-        if self._settings.mode is Mode.QUEUE:
-            return self._journal.figures.jobs
-        return ports.connections(self._settings.engine_port)
+        await stall.watch_plan(
+            self._settings, self._key(), self._journal, report, frozen=lambda: self._pulse.frozen
+        )
 
     async def _watch_download(self) -> None:
         from . import download

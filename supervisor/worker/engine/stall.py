@@ -15,6 +15,13 @@ from dataclasses import dataclass
 
 import httpx
 
+from ... import ports
+from ...link.journal import Journal
+from ...settings import table
+from ...settings.mode import Mode
+from ...settings.read import Settings
+from . import health
+
 LOOK_EVERY = 5.0  # seconds
 ANSWER_MOST = 60.0  # seconds that the request of one token may take
 
@@ -72,12 +79,46 @@ class Stillness:
         return now - self.since
 
 
+async def watch_plan(
+    settings: Settings,
+    key: str,
+    journal: Journal,
+    report: Callable[[float], Awaitable[None]],
+    frozen: Callable[[], float],
+) -> None:
+    """As `watch`, of the engine that these settings describe.
+
+    Args:
+        settings: where it is, how requests reach it, ENGINE_STALL_TIMEOUT.
+        key: that it asks for; may be empty.
+        journal: counts jobs and tokens, in queue mode.
+        report: see `watch`.
+        frozen: see `watch`.
+    """
+
+    def waiting() -> int:
+        if settings.mode is Mode.QUEUE:
+            return journal.figures.jobs
+        return ports.connections(settings.engine_port)
+
+    async with health.client(settings.engine_url, key) as engine:
+        await watch(
+            engine,
+            settings[table.ENGINE_STALL_TIMEOUT],
+            waiting=waiting,
+            tokens=lambda: journal.figures.tokens,
+            report=report,
+            frozen=frozen,
+        )
+
+
 async def watch(
     engine: httpx.AsyncClient,
     timeout: float,
     waiting: Callable[[], int],
     tokens: Callable[[], int],
     report: Callable[[float], Awaitable[None]],
+    frozen: Callable[[], float] = lambda: 0.0,
 ) -> None:
     """Watch for ever, and report each time that the engine has stalled.
 
@@ -87,17 +128,23 @@ async def watch(
         waiting: how many clients wait for an answer, counted outside the engine.
         tokens: how many tokens have come, counted by the proxy.
         report: is told for how many seconds nothing has moved.
+        frozen: for how many seconds this process has stood still so far, as the engine may have.
+            Nothing that was seen across such a time counts.
     """
     still = Stillness()
     while True:
+        stood = frozen()
         await asyncio.sleep(min(LOOK_EVERY, timeout / 4))
         seen, sight = tokens(), await _look(engine)
         # The engine's own count comes from its core, which may have stopped counting.
         waits = waiting() > 0 or sight.waiting > 0
         seconds = still.see((seen, sight.moves), time.monotonic(), somebody_waits=waits)
+        if frozen() != stood:
+            still = Stillness()
+            continue
         if seconds < timeout:
             continue
-        if await _answers(engine, min(ANSWER_MOST, timeout)):
+        if await _answers(engine, min(ANSWER_MOST, timeout)) or frozen() != stood:
             still = Stillness()
             continue
         if (tokens(), (await _look(engine)).moves) == (seen, sight.moves):

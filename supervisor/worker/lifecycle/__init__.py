@@ -10,7 +10,8 @@
 
 STARTING is the first start. RESTARTING covers the end of a lost engine, the back-off and the starts
 after the first one. `Exited` means that the engine's whole process group is gone, so two engines
-never run at once. FAILED goes on until the proxy has told each job, and the platform, why.
+never run at once. FAILED goes on until the proxy has told each job, and the platform, why; for a
+cause that no other worker is free of, it answers jobs that come for a while.
 
 Everything that is waited for has a deadline; the caller delivers `Due` when `due` has passed.
 
@@ -18,7 +19,8 @@ Everything that is waited for has a deadline; the caller delivers `Due` when `du
 
     step       begin and step: which of the two below an event is for
     working    the engine and the proxy while the worker works
-    ending     stop, drain, give up
+    ending     stop, drain
+    failing    answer jobs with the cause, give up
     state      the parts that can be together; the phase follows from them
     parts      the engine, the proxy and the end, each one of a few types
     events     what comes in, what goes out
@@ -33,14 +35,17 @@ from .events import (
     ExitCode,
     Exited,
     JobsDone,
+    JobsSeen,
     JobTaken,
     Probed,
     ProxyExited,
     Ready,
     Stalled,
     Stop,
+    Thawed,
 )
 from .parts import (
+    Answering,
     BackingOff,
     DrainingJobs,
     DrainingProcesses,
@@ -56,6 +61,7 @@ from .parts import (
     Reason,
     Serving,
     Starting,
+    StillServing,
 )
 from .policy import Policy, backoff
 from .state import History, Phase, State
@@ -63,6 +69,7 @@ from .step import begin, step
 
 __all__ = [
     "Action",
+    "Answering",
     "BackingOff",
     "DrainingJobs",
     "DrainingProcesses",
@@ -76,6 +83,7 @@ __all__ = [
     "History",
     "JobTaken",
     "JobsDone",
+    "JobsSeen",
     "Killed",
     "Leaving",
     "NoEngine",
@@ -93,7 +101,9 @@ __all__ = [
     "Stalled",
     "Starting",
     "State",
+    "StillServing",
     "Stop",
+    "Thawed",
     "backoff",
     "begin",
     "step",

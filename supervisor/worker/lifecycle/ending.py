@@ -1,17 +1,17 @@
-"""Stop, drain and give up."""
+"""Stop and drain."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from .events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Stop
+from .failing import Step, last_proxy
 from .parts import (
     BackingOff,
     DrainingJobs,
     DrainingProcesses,
     Engine,
     Finished,
-    GivingUp,
     Killed,
     Leaving,
     NoEngine,
@@ -22,11 +22,10 @@ from .parts import (
     ProxyRunning,
     ProxyWaiting,
     Serving,
+    StillServing,
 )
 from .policy import Policy
 from .state import History, State
-
-Step = tuple[State, tuple[Action, ...]]
 
 _STUCK = "a process was killed and did not end"
 
@@ -36,7 +35,31 @@ _STUCK = "a process was killed and did not end"
 
 def stop(state: State, policy: Policy, now: float) -> Step:
     """The worker is asked to stop while it works."""
-    proxy, proxies, spawn = _proxy_for_jobs_left(state.proxy, now)
+    if policy.drain_delay and isinstance(state.engine, Serving):
+        return replace(state, end=StillServing(now + policy.drain_delay)), ()
+    return _drain(state, policy, now)
+
+
+def while_still_serving(
+    state: State, end: StillServing, event: Event, policy: Policy, now: float
+) -> Step:
+    """What `event` makes of a worker that was asked to stop, and still answers what comes."""
+    match event:
+        case Exited(left=left):
+            gone = replace(state, engine=BackingOff(now), end=None)
+            return _drain(gone, policy, now, stuck=left)
+        case ProxyExited(jobs=jobs):
+            waiting = replace(state, proxy=ProxyWaiting(now, jobs_left=jobs > 0), end=None)
+            return _drain(waiting, policy, now)
+        case Stop():
+            return _drain(state, policy, now)
+        case Due() if now >= end.until:
+            return _drain(state, policy, now)
+    return state, ()
+
+
+def _drain(state: State, policy: Policy, now: float, *, stuck: bool = False) -> Step:
+    proxy, proxies, spawn = last_proxy(state.proxy, now)
     has_proxy = isinstance(proxy, ProxyRunning)
     if isinstance(state.engine, Serving):
         if policy.engine_drains_itself and not has_proxy:
@@ -50,10 +73,10 @@ def stop(state: State, policy: Policy, now: float) -> Step:
     # proxy tells those that wait for the engine.
     engine, kill = _killed(state.engine, policy, now)
     if has_proxy:
-        jobs = DrainingJobs(now + policy.stop_grace, proxies=proxies)
+        jobs = DrainingJobs(now + policy.stop_grace, proxies=proxies, stuck=stuck)
         drain = (*spawn, Action.DRAIN_JOBS, *kill)
         return State(engine, proxy, jobs, state.history), drain
-    return _end_or_wait(engine, NoProxy(), DrainingProcesses(), state.history, kill)
+    return _end_or_wait(engine, NoProxy(), DrainingProcesses(stuck), state.history, kill)
 
 
 # --- drain: the jobs ---
@@ -180,56 +203,3 @@ def _end_or_wait(
         history = replace(history, last_failure=_STUCK)
     code = ExitCode.UNEXPECTED if end.stuck else ExitCode.OK
     return State(NoEngine(), NoProxy(), Finished(code), history), (*actions, Action.EXIT)
-
-
-# --- give up ---
-
-
-def give_up(state: State, code: ExitCode, policy: Policy, now: float) -> Step:
-    """The worker will end with `code`; before that the proxy tells the platform and every job."""
-    proxy, proxies, spawn = _proxy_for_jobs_left(state.proxy, now)
-    if isinstance(proxy, NoProxy):
-        return State(NoEngine(), NoProxy(), Finished(code), state.history), (Action.EXIT,)
-    engine = NoEngine() if isinstance(state.engine, BackingOff) else state.engine
-    end = GivingUp(code, now + policy.tell_grace, proxies=proxies)
-    return State(engine, proxy, end, state.history), spawn
-
-
-def while_giving_up(state: State, end: GivingUp, event: Event, policy: Policy, now: float) -> Step:
-    """What `event` makes of a worker that has given up and waits for the proxy alone."""
-    over = State(NoEngine(), NoProxy(), Finished(end.code), state.history)
-    match event:
-        case ProxyExited(jobs=jobs):
-            if jobs and not end.aborted and end.proxies < policy.last_proxies:
-                until = now + policy.tell_grace
-                another = replace(end, proxies=end.proxies + 1, until=until)
-                spawned = replace(state, proxy=ProxyRunning(now), end=another)
-                return spawned, (Action.SPAWN_PROXY,)
-            return over, (Action.EXIT,)
-        case Exited():
-            return replace(state, engine=NoEngine()), ()
-        case Due() if now < end.until:
-            return state, ()
-        case Stop() | Due() if not end.aborted:
-            aborted = replace(end, aborted=True, until=now + policy.abort_grace)
-            return replace(state, end=aborted), (Action.ABORT_JOBS,)
-        case Stop() | Due():
-            return over, (Action.KILL_PROXY, Action.EXIT)
-    return state, ()
-
-
-def _proxy_for_jobs_left(
-    proxy: Proxy, now: float
-) -> tuple[ProxyRunning | NoProxy, int, tuple[Action, ...]]:
-    """The proxy of an end: one more for the jobs of one that is gone, because only a proxy can
-    answer them, or tell them why not; none in place of one that had no job.
-
-    Returns:
-        The proxy, how many were started here, and the action for it.
-    """
-    match proxy:
-        case ProxyRunning():
-            return proxy, 0, ()
-        case ProxyWaiting(jobs_left=True):
-            return ProxyRunning(now), 1, (Action.SPAWN_PROXY,)
-    return NoProxy(), 0, ()

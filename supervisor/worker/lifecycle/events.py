@@ -56,6 +56,9 @@ class Exited:
         doing: what a start was doing; None for an engine that had been ready.
         left: some of the group could not be killed, so that nothing may be started beside it.
         out_of_memory: the kernel killed a process for memory shortly before.
+        told: the engine's own lines say why, also where we killed it.
+        shared: every worker of the endpoint meets that cause; see `diagnosis.rules`.
+        excused: a job that had ended engines before was alone in it, and answers for this end.
     """
 
     cause: str
@@ -65,14 +68,17 @@ class Exited:
     doing: str | None = None
     left: bool = False
     out_of_memory: bool = False
+    told: bool = False
+    shared: bool = False
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The answer of a probe while the engine was ready. `dead`: the engine says so itself."""
+    """A probe after the engine was ready: it is healthy, or `sick` by its own answer, or silent."""
 
     healthy: bool
-    dead: bool = False
+    sick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,14 @@ class JobTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsSeen:
+    """A look at the jobs of a proxy that takes some: in hand now, and taken since the start."""
+
+    in_hand: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobsDone:
     """No request runs any more."""
 
@@ -120,8 +134,28 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Thawed:
+    """Nothing of the worker ran for so many seconds: what was waited for had no time either."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """The state's deadline has passed."""
 
 
-Event = Ready | Ended | Exited | Probed | Stalled | ProxyExited | JobTaken | JobsDone | Stop | Due
+Event = (
+    Ready
+    | Ended
+    | Exited
+    | Probed
+    | Stalled
+    | ProxyExited
+    | JobTaken
+    | JobsSeen
+    | JobsDone
+    | Stop
+    | Thawed
+    | Due
+)

@@ -5,9 +5,12 @@ Times are seconds on the caller's monotonic clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 from .events import ExitCode
+
+T = TypeVar("T")
 
 # --- the engine ---
 
@@ -41,18 +44,26 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """On its way out: it says that it is dead, has `ended`, or was told to; killed at `until`."""
+    """On its way out: it says that it is dead, has `ended`, or was told to; killed at `until`.
+
+    `sick`: it served until it said so, and does again if it takes that back.
+    """
 
     until: float
     ended: bool = False
+    sick: Serving | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why we killed an engine. `late`: it had not become ready in time."""
+    """Why we killed an engine.
+
+    `late`: it had not become ready in time. `guess`: what its own lines say is better.
+    """
 
     words: str
     late: bool = False
+    guess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,13 @@ Proxy = NoProxy | ProxyRunning | ProxyWaiting | ProxyKilled
 
 
 @dataclass(frozen=True, slots=True)
+class StillServing:
+    """The worker was asked to stop and says so; until `until` requests come and are answered."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class DrainingJobs:
     """The worker was asked to stop, and jobs in hand have until `until`.
 
@@ -130,7 +148,23 @@ class DrainingProcesses:
     stuck: bool = False
 
 
-Draining = DrainingJobs | DrainingProcesses
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The worker will end with `code`; until then the proxy answers each job with the cause.
+
+    Attributes:
+        code: what the worker ends with.
+        until: when this ends: a time for the proxy's start, and then that for its answers.
+        quiet_since: when a job was in hand last; None: the proxy takes none yet.
+        taken: how many jobs had been taken then.
+        proxies: how many were started for one that had died.
+    """
+
+    code: ExitCode
+    until: float
+    quiet_since: float | None = None
+    taken: int = 0
+    proxies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +187,7 @@ class Finished:
     code: ExitCode
 
 
-End = DrainingJobs | DrainingProcesses | GivingUp | Finished
+End = StillServing | DrainingJobs | DrainingProcesses | Answering | GivingUp | Finished
 
 
 def deadline(part: Engine | Proxy | End | None) -> float | None:
@@ -166,7 +200,24 @@ def deadline(part: Engine | Proxy | End | None) -> float | None:
             | Killed(until=until)
             | ProxyWaiting(until=until)
             | ProxyKilled(until=until)
+            | StillServing(until=until)
             | DrainingJobs(until=until)
         ):
             return until
     return None
+
+
+#: Fields that are times on the clock.
+_TIMES = {"since", "until", "quiet_since"}
+
+
+def later(part: T, seconds: float) -> T:
+    """`part` with every time in it so many seconds later."""
+    changed: dict[str, object] = {}
+    for each in fields(part):  # type: ignore[arg-type]  # each part is a dataclass
+        value = getattr(part, each.name)
+        if each.name in _TIMES and value is not None:
+            changed[each.name] = value + seconds
+        elif isinstance(value, Serving):
+            changed[each.name] = later(value, seconds)
+    return replace(part, **changed)  # type: ignore[type-var]

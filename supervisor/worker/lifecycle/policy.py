@@ -12,6 +12,7 @@ class Policy:
     """Times in seconds; every figure has its reason beside it."""
 
     startup_timeout: float = table.STARTUP_TIMEOUT.default
+    drain_delay: float = 0.0  # until a balancer has seen that no request is wanted here
     drain_timeout: float = table.DRAIN_TIMEOUT.default
     max_restarts: int = table.MAX_RESTARTS.default
     engine_drains_itself: bool = False
@@ -24,6 +25,9 @@ class Policy:
     stop_grace: float = 10.0  # an idle engine ends 1.6 s after SIGTERM; then SIGKILL
     end_grace: float = 15.0  # an engine that calls itself dead ends within 3 s; then SIGKILL
     kill_grace: float = 60.0  # a killed process may hang in a driver; then it is given up
+    answer_failed_for: float = 0.0  # in queue mode ANSWER_FAILED_FOR
+    quiet_most: float = 10.0  # without a job nobody waits for the cause
+    proxy_start_most: float = 30.0  # it takes jobs after two, on a busy machine after ten
     tell_grace: float = 10.0  # for the proxy to tell the platform and each job why it fails
     last_proxies: int = 2  # for jobs of one that died in the end; a third would die of the same
     abort_grace: float = 5.0  # the same where somebody wants the worker gone

@@ -7,12 +7,13 @@ only those together that can be together. The phase that `/status` shows is deri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import NoneType
 
 from .events import ExitCode
 from .parts import (
+    Answering,
     BackingOff,
     DrainingJobs,
     DrainingProcesses,
@@ -30,7 +31,9 @@ from .parts import (
     ProxyWaiting,
     Serving,
     Starting,
+    StillServing,
     deadline,
+    later,
 )
 
 
@@ -70,8 +73,10 @@ _POSSIBLE: Mapping[type, tuple[tuple[type, ...], tuple[type, ...]]] = {
         (BackingOff, Starting, Serving, Leaving, Killed),
         (NoProxy, ProxyRunning, ProxyWaiting),
     ),
+    StillServing: ((Serving,), (NoProxy, ProxyRunning, ProxyWaiting)),
     DrainingJobs: ((NoEngine, Serving, Killed), (NoProxy, ProxyRunning)),
     DrainingProcesses: ((NoEngine, Serving, Leaving, Killed), (NoProxy, ProxyKilled)),
+    Answering: ((NoEngine,), (ProxyRunning,)),
     GivingUp: ((NoEngine, Starting, Serving, Leaving, Killed), (ProxyRunning,)),
     Finished: ((NoEngine,), (NoProxy,)),
 }
@@ -99,11 +104,11 @@ class State:
     def phase(self) -> Phase:
         """As `/status` shows it."""
         match self.end:
-            case DrainingJobs() | DrainingProcesses():
+            case StillServing() | DrainingJobs() | DrainingProcesses():
                 return Phase.DRAINING
             case Finished(code=ExitCode.OK):
                 return Phase.STOPPED
-            case GivingUp() | Finished():
+            case Answering() | GivingUp() | Finished():
                 return Phase.FAILED
         if isinstance(self.engine, Serving):
             return Phase.READY
@@ -116,12 +121,22 @@ class State:
         match self.end:
             case Finished():
                 return None
-            case GivingUp(until=until):
+            case StillServing(until=until) | Answering(until=until) | GivingUp(until=until):
                 return until
         deadlines = [deadline(part) for part in (self.engine, self.proxy, self.end)]
         return min((when for when in deadlines if when is not None), default=None)
 
+    def thawed(self, seconds: float) -> State:
+        """This state after that many seconds in which nothing ran: every deadline is as far away
+        as before, and a probe that was missed proves nothing.
+        """
+        engine = later(self.engine, seconds)
+        if isinstance(engine, Serving):
+            engine = replace(engine, missed=0)
+        end = None if self.end is None else later(self.end, seconds)
+        return replace(self, engine=engine, proxy=later(self.proxy, seconds), end=end)
+
     @property
     def exit_code(self) -> ExitCode | None:
         """What the worker ends with, once that is decided."""
-        return self.end.code if isinstance(self.end, GivingUp | Finished) else None
+        return self.end.code if isinstance(self.end, Answering | GivingUp | Finished) else None

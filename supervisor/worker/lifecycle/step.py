@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import ending, working
-from .ending import Step
-from .events import Action, Event
+from . import ending, failing, working
+from .events import Action, Event, Thawed
+from .failing import Step
 from .parts import (
+    Answering,
     DrainingJobs,
     DrainingProcesses,
     Finished,
@@ -13,6 +14,7 @@ from .parts import (
     NoProxy,
     ProxyRunning,
     Starting,
+    StillServing,
 )
 from .policy import Policy
 from .state import State
@@ -35,11 +37,17 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
         now: the time, in seconds on the clock of the state's deadlines.
         jitter: 0 to 1; spreads the back-off of many workers.
     """
+    if isinstance(event, Thawed):
+        return state.thawed(event.seconds), ()
     match state.end:
         case Finished():
             return state, ()
+        case Answering() as end:
+            return failing.while_answering(state, end, event, policy, now)
         case GivingUp() as end:
-            return ending.while_giving_up(state, end, event, policy, now)
+            return failing.while_giving_up(state, end, event, policy, now)
+        case StillServing() as end:
+            return ending.while_still_serving(state, end, event, policy, now)
         case DrainingJobs() as end:
             return ending.while_jobs_drain(state, end, event, policy, now)
         case DrainingProcesses() as end:

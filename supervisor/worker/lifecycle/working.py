@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...diagnosis import kinds
-from .ending import Step, give_up, stop
+from .ending import stop
 from .events import (
     Action,
     Due,
@@ -19,6 +19,7 @@ from .events import (
     Stalled,
     Stop,
 )
+from .failing import Step, answer_then_give_up, give_up
 from .parts import (
     BackingOff,
     Killed,
@@ -59,9 +60,11 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
             history = replace(state.history, was_ready=True)
             return replace(state, engine=Serving(now), history=history), ()
         case ((Starting() | Serving() | Leaving()), Ended()):
-            return _leave(state, policy, now, ended=True)
+            return _leave(state, policy, now)
         case Serving() as serving, Probed():
             return _probed(state, serving, event, policy, now)
+        case Leaving(sick=Serving() as served), Probed(healthy=True):
+            return replace(state, engine=replace(served, missed=0)), ()
         case Serving(), Stalled(seconds):
             silent = f"requests ran, and for {seconds:.0f} s the engine gave no token to any"
             return _kill(state, Reason(silent), policy, now)
@@ -72,9 +75,9 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
 
 
 def _probed(state: State, serving: Serving, event: Probed, policy: Policy, now: float) -> Step:
-    if event.dead:
+    if event.sick:
         # It ends by itself, and its last lines say why: better than what we could say.
-        return _leave(state, policy, now, ended=False)
+        return _leave(state, policy, now, sick=serving)
     if event.healthy:
         state = _forgiven(state, serving, policy, now)
         return replace(state, engine=replace(serving, missed=0)), ()
@@ -92,10 +95,10 @@ def _forgiven(state: State, serving: Serving, policy: Policy, now: float) -> Sta
     return replace(state, history=replace(state.history, failures=0))
 
 
-def _leave(state: State, policy: Policy, now: float, *, ended: bool) -> Step:
+def _leave(state: State, policy: Policy, now: float, sick: Serving | None = None) -> Step:
     if isinstance(state.engine, Serving):
         state = _forgiven(state, state.engine, policy, now)
-    return replace(state, engine=Leaving(now + policy.end_grace, ended)), ()
+    return replace(state, engine=Leaving(now + policy.end_grace, sick is None, sick)), ()
 
 
 def _kill(state: State, why: Reason | None, policy: Policy, now: float) -> Step:
@@ -118,7 +121,10 @@ def _exited(
         return give_up(state, ExitCode.UNEXPECTED, policy, now)
     code = _CODES.get(event.kind)
     if event.final and not history.was_ready:
-        return give_up(state, code or ExitCode.CONFIGURATION, policy, now)
+        giving_up = answer_then_give_up if event.shared else give_up
+        return giving_up(state, code or ExitCode.CONFIGURATION, policy, now)
+    if event.excused:
+        return state, ()  # a job's fault is no failure of the engine's
     if history.failures >= policy.max_restarts:
         late = isinstance(engine, Killed) and engine.why is not None and engine.why.late
         last = ExitCode.NOT_READY_IN_TIME if late else code or ExitCode.RESTARTS_USED_UP
@@ -127,10 +133,13 @@ def _exited(
 
 
 def _cause(engine: Process, event: Exited) -> str:
-    """Our reason, where we killed it for one. But what the kernel killed for memory is no hang."""
+    """Our reason, where we killed it for one. But what the kernel killed for memory is no hang, and
+    an engine that was dead before has said why.
+    """
     cause = event.cause
-    if isinstance(engine, Killed) and engine.why is not None and not event.out_of_memory:
-        cause = f"{engine.why.words}, still {event.doing}" if event.doing else engine.why.words
+    why = engine.why if isinstance(engine, Killed) and not event.out_of_memory else None
+    if why is not None and not (why.guess and event.told):
+        cause = f"{why.words}, still {event.doing}" if event.doing else why.words
     if event.left:
         return f"{_UNKILLABLE}, and none may be started beside them; it ended because: {cause}"
     return cause
@@ -182,8 +191,8 @@ def _due(state: State, policy: Policy, now: float) -> Step:
             late = f"the engine was not ready after {policy.startup_timeout:.0f} s"
             return _kill(state, Reason(late, late=True), policy, now)
         case Leaving(until=until, ended=ended) if now >= until:
-            silent = Reason("the engine said that it is dead and did not end")
-            return _kill(state, None if ended else silent, policy, now)
+            words = "the engine said that it is dead and did not end"
+            return _kill(state, None if ended else Reason(words, guess=True), policy, now)
         case Killed(until=until) if now >= until:
             history = replace(state.history, last_failure=_UNKILLABLE)
             return give_up(replace(state, history=history), ExitCode.UNEXPECTED, policy, now)

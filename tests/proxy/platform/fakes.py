@@ -8,8 +8,8 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from proxy.platform.posts import Posts
 from proxy.platform.results import Handler, Result, Results
+from proxy.wire.posts import Posts
 from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal, read_some
 from supervisor.link.report import Report

@@ -59,6 +59,15 @@ def test_what_a_check_of_the_sdks_own_says_reaches_the_supervisor() -> None:
     assert told == ["_cuda_init_check: no CUDA"]
 
 
+def test_half_a_character_does_not_keep_the_platform_from_hearing_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(rp_fitness, "_report_unhealthy", lambda *said: told.append(said))
+    fitness.report_unhealthy("X=\udcff is wrong")
+    assert told == [("engine", "X=\\udcff is wrong")]
+
+
 @pytest.mark.parametrize(
     ("percent", "free", "fit"),
     [
@@ -130,6 +139,13 @@ def test_without_gpus_their_driver_is_not_asked(tmp_path: Path, given: str) -> N
 
 def test_a_driver_that_answers_is_fit(tmp_path: Path) -> None:
     fitness.gpu(nvidia_smi(tmp_path, "echo 'GPU 0: NVIDIA H100'"))
+
+
+def test_a_driver_that_hangs_is_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(fitness, "_GPU_WITHIN", 0.2)
+    env = nvidia_smi(tmp_path, "exec /bin/sleep 300")
+    with pytest.raises(fitness.UnfitError, match="did not answer within"):
+        fitness.gpu(env)
 
 
 @pytest.mark.parametrize("script", ["echo 'GPU is lost'; exit 15", "echo 'GPU is lost'"])

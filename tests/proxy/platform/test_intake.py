@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 import aiohttp
 import pytest
 
-from proxy.platform.fetch import TooManyPolls
 from proxy.platform.intake import Intake
-from proxy.platform.polled import Unreadable
-from proxy.platform.polls import Polls
 from proxy.platform.runner import Runner
+from proxy.poll.fetch import TooManyPolls
+from proxy.poll.polled import Unreadable
+from proxy.poll.polls import Polls
 from supervisor.link.report import Inherited
 from tests.client import PATIENCE
 from tests.proxy.platform.fakes import FakeHandler, FakeResults, Job, Reported, job

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from aiohttp import web
@@ -14,8 +16,9 @@ from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy.errors import InvalidInput, JobError, WorkerStopped
 from proxy.platform import results
-from proxy.platform.posts import Posts
 from proxy.platform.results import Results
+from proxy.stream.raw import Comment, RawJson
+from proxy.wire.posts import Posts
 
 
 class Platform:
@@ -44,8 +47,12 @@ class Worker:
 
     def __init__(self, url: str, posts: Posts) -> None:
         streams, done = f"{url}/stream/w/$ID?gpu=x", f"{url}/done/w/$ID?gpu=x"
-        self.results = Results(posts, streams, done, {"Authorization": "key"})
+        self.stands_still = False
+        self.results = Results(posts, streams, done, {}, self._clock)
         self.closed = 0
+
+    def _clock(self) -> float:
+        return 0.0 if self.stands_still else time.monotonic()
 
     async def run(self, *outputs: Any) -> None:
         async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
@@ -114,6 +121,27 @@ async def test_half_of_a_character_arrives(platform: Parts) -> None:
     await worker.run(InvalidInput("\udfff", "input"))
     error = json.loads(seen.taken["done"][-1]["error"])
     assert error["message"] == "\udfff"
+
+
+async def test_json_is_handed_over_as_it_is(platform: Parts) -> None:
+    seen, worker = platform
+    await worker.run(RawJson(b'{"a":  [1,2]}'), "b")
+    assert seen.taken["stream"] == [{"output": {"a": [1, 2]}}, {"output": "b"}]
+    assert seen.taken["done"] == [{"output": [{"a": [1, 2]}, "b"]}]
+
+
+async def test_a_comment_is_no_beginning(platform: Parts) -> None:
+    """A job that has had nothing else may be run again; the caller gets it all the same."""
+    seen, worker = platform
+    told: list[int] = []
+
+    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        for output in (Comment(": 1"), Comment(": 2"), "a", Comment(": 3"), "b"):
+            yield output
+
+    await worker.results.run(handler, {"id": "a"}, lambda _name: told.append(len(seen.calls)))
+    assert told == [2]
+    assert [each["output"] for each in seen.taken["stream"]] == [": 1", ": 2", "a", ": 3", "b"]
 
 
 async def test_a_job_that_is_not_run_is_ended_with_an_error(platform: Parts) -> None:
@@ -189,6 +217,65 @@ async def test_a_result_that_is_too_large_is_answered_with_its_size(platform: Pa
     assert error["code"] == 413
     assert "0.4 MB" in error["message"]
     assert "20 MB" in error["message"]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The limit of a result, in bytes."""
+    monkeypatch.setattr(results, "ANSWER_MOST", 1000)
+    return 1000
+
+
+async def test_a_job_whose_outputs_get_too_large_ends(platform: Parts, small: int) -> None:
+    """Before they are all held: whoever writes without end must not fill the worker."""
+    seen, worker = platform
+    await worker.run(*["x" * (small // 4)] * 100)
+    (result,) = seen.taken["done"]
+    error = json.loads(result["error"])
+    assert error["code"] == 413
+    assert "20 MB" in error["message"]
+    assert len(seen.taken["stream"]) == 3
+    assert worker.closed == 1
+
+
+async def test_what_the_handler_says_of_that_goes_out(platform: Parts, small: int) -> None:
+    """Who reads the stream has no other way to hear of it."""
+    seen, worker = platform
+
+    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        try:
+            for _ in range(100):
+                yield "x" * (small // 4)
+        except JobError as reason:
+            yield "the last event"
+            raise reason from None
+
+    await worker.results.finish("j", await worker.results.run(handler, {"id": "j"}))
+    assert seen.taken["stream"][-1] == {"output": "the last event"}
+    assert json.loads(seen.taken["done"][0]["error"])["code"] == 413
+
+
+async def test_a_freeze_is_no_time_of_trying(
+    platform: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock that leaves it out: a result is not given up for it."""
+    seen, worker = platform
+    monkeypatch.setattr(results, "_RESULT_WITHIN", 0.5)
+    worker.stands_still = True
+    seen.says["done"] = [503] * 4  # by another clock two of these were too many
+    await worker.run("a")
+    assert seen.taken["done"] == [{"output": ["a"]}]
+
+
+@pytest.mark.parametrize("name", ["a/../b", "a b", "ü", "a\r\nX: y", "a?b#c"])
+async def test_an_id_of_any_kind_is_a_part_of_the_path(platform: Parts, name: str) -> None:
+    seen, worker = platform
+    await worker.results.finish(name, results.failed(WorkerStopped("stopped")))
+    (call,) = seen.calls
+    path = call.rel_url.raw_path
+    assert path.count("/") == 3
+    assert unquote(path.removeprefix("/done/w/")) == name
+    assert dict(call.query) == {"gpu": "x", "isStream": "true"}
 
 
 async def test_a_cancelled_job_closes_its_generator_at_once(platform: Parts) -> None:

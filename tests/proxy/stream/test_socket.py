@@ -154,6 +154,32 @@ async def test_between_looks_the_socket_is_not_read(by: str) -> None:
         stream.close()
 
 
+async def test_one_look_takes_a_bounded_part_and_says_that_there_is_more() -> None:
+    """Whatever a stream brings, the others have their turn."""
+    size = 3_000_000
+    go = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(chunk(b"first"))
+        await go.wait()
+        for _ in range(size // 1000):
+            writer.write(chunk(b"x" * 1000))
+        writer.write(END)
+        await writer.drain()
+
+    async with answered(serve) as stream:
+        assert await stream.read() == b"first"
+        assert not stream.more
+        go.set()
+        parts = [await until_there(stream)]
+        while not stream.ended:
+            parts.append(await until_there(stream) if not stream.more else stream.ready())
+            await asyncio.sleep(0)
+        assert sum(map(len, parts)) == size
+        assert max(map(len, parts)) <= 300_000
+        assert not stream.more
+
+
 SILENCE = 0.2  # seconds
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.errors import AnswerTooLarge
 from proxy.stream import sse
 
 
@@ -45,6 +46,61 @@ def test_carriage_returns_are_line_ends() -> None:
 
 def test_extra_blank_lines_are_no_events() -> None:
     assert cut(b"\n\n\n\ndata: a\n\n\n\n") == [b"data: a\n\n"]
+
+
+@pytest.mark.parametrize("size", [10, 65_535, 65_536, 1_000_000])
+@pytest.mark.parametrize("piece", [1000, 65_537])
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b""])
+def test_a_long_event_is_whole(size: int, piece: int, end: bytes) -> None:
+    """Also where its border is torn, and where its line ends are at the borders of pieces."""
+    event = b"data: " + b"x" * size
+    stream = event + b"\ndata: more" + end + b"data: b\n\n"
+    pieces = [stream[start : start + piece] for start in range(0, len(stream), piece)]
+    if not end:
+        assert cut(*pieces) == [event + b"\ndata: moredata: b\n\n"]
+    else:
+        assert cut(*pieces) == [event + b"\ndata: more\n\n", b"data: b\n\n"]
+
+
+def test_an_event_that_never_ends_is_refused() -> None:
+    splitter = sse.Splitter()
+    for _ in range(20):
+        splitter.feed(b"x" * 1_000_000)
+    with pytest.raises(AnswerTooLarge, match="more than the 20 MB"):
+        splitter.feed(b"x" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("event", "comment"),
+    [
+        (b": keep-alive\n\n", True),
+        (b": a\n: b\n\n", True),
+        (b": a\ndata: b\n\n", False),
+        (b"data: b\n\n", False),
+    ],
+)
+def test_comments(event: bytes, comment: bool) -> None:
+    assert sse.is_comment(event) is comment
+
+
+def test_an_event_behind_a_comment_counts() -> None:
+    assert sse.tokens(b": a\n" + chunk(content="x")) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "done", "last"),
+    [
+        (b"data: [DONE]\n\n", True, False),
+        (b"data:[DONE]\n\n", True, False),
+        (b'data: {"choices":[{"text":"[DONE]","finish_reason":null}]}\n\n', False, False),
+        (b'data: {"choices":[{"text":"x","finish_reason":"stop"}]}\n\n', False, True),
+        (b'data: {"choices":[],"usage":{}}\n\n', False, True),
+        (b'event: response.completed\ndata: {"type":"response.completed"}\n\n', False, True),
+        (b'event: message_stop\ndata: {"type":"message_stop"}\n\n', False, True),
+    ],
+)
+def test_the_end_and_what_comes_before_it(event: bytes, done: bool, last: bool) -> None:
+    assert (sse.is_done(event), sse.is_last_but_done(event)) == (done, last)
 
 
 def test_named_events_stay_whole() -> None:

@@ -312,3 +312,30 @@ def test_hostile_lines_cost_little(line: str) -> None:
     for _ in range(3):
         diagnose(1, [line[:65536]] * 200, "org/m")
     assert time.process_time() - began < 3 * 2
+
+
+def test_what_an_engine_said_before_we_killed_it() -> None:
+    """Our own signal is no cause where its lines have one."""
+    lines = ["INFO:     Application startup complete.", "RuntimeError: CUDA error: boom"]
+    assert diagnose(-9, lines, was_ready=True, we_killed=True).kind == "gpu-fault"
+    said = diagnose(-9, ["ValueError: boom 7"], was_ready=True, we_killed=True)
+    assert (said.told, str(said)) == (
+        True,
+        "the engine failed; its last error was ValueError: boom 7",
+    )
+    lost = diagnose(-9, ["EngineDeadError: EngineCore encountered an issue."], we_killed=True)
+    assert (lost.kind, lost.told) == ("process-lost", True)
+    silent = diagnose(-9, ["nothing"], we_killed=True)
+    assert (silent.kind, silent.told) == ("killed", False)
+    assert diagnose(-9, ["ValueError: boom 7"]).kind == "killed"
+
+
+def test_a_disk_without_room_for_the_model_is_this_machines() -> None:
+    """Our own download says it in the words in which it says everything."""
+    for why in (
+        "no space is left in /m for org/m",
+        "org/m needs 2.00 GB more in /m, and only 1.00",
+    ):
+        found = diagnose(1, [f"the model could not be downloaded: {why}; give it more disk"])
+        assert (found.kind, found.final, found.shared) == ("disk-full", True, False)
+        assert str(found) == f"{why}; give it more disk"

@@ -40,6 +40,26 @@ def test_a_pipe_is_read_until_its_other_end_is_closed() -> None:
     os.close(ours)
 
 
+def test_a_suspect_is_alone_until_its_output_comes() -> None:
+    """And a while longer where it ended without: the end of the engine is told to it first."""
+    now = [100.0]
+    kept = Journal(clock=lambda: now[0])
+    assert kept.suspect is None
+    kept.feed(b"+a {}\n~a\n")
+    assert kept.suspect == "a"
+    kept.feed(b"~\n-a\n")
+    now[0] += 4
+    assert kept.suspect == "a"
+    now[0] += 2
+    assert kept.suspect is None
+    kept.feed(b"~b\n~\n*b\n")
+    assert kept.suspect is None, "it has given output"
+    kept.feed(b"~c\n*b\n~\n~d\n")
+    assert kept.suspect == "d"
+    kept.proxy_ended()
+    assert kept.suspect is None
+
+
 def test_lines_come_in_pieces_and_half_a_line_of_a_killed_proxy_is_dropped() -> None:
     kept = Journal()
     for byte in b"+a {}\n*a\n":

@@ -55,6 +55,18 @@ def test_what_is_said_arrives() -> None:
         assert (kept.figures.taken, kept.figures.tokens) == (4, 9), "totals of both proxies"
 
 
+def test_a_suspect_that_is_alone_is_told_of_until_it_is_not() -> None:
+    kept = Journal()
+    with pipe() as (ours, report):
+        report.alone("a")
+        read_some(ours, kept)
+        assert kept.suspect == "a"
+        report.begun("a")
+        report.alone(None)
+        read_some(ours, kept)
+        assert kept.suspect is None
+
+
 async def test_a_supervisor_that_does_not_read_holds_nothing_up() -> None:
     """Once it is open: what the pipe does not take waits here."""
     kept = Journal()

@@ -38,6 +38,38 @@ def test_the_mode_decides_where_the_engine_listens(
     assert (settings.mode, settings.engine_host, settings.engine_port) == (mode, host, port)
 
 
+@pytest.mark.parametrize(
+    ("env", "delay"),
+    [
+        ({}, 0.0),
+        ({"DRAIN_DELAY": "3"}, 3.0),
+        (BALANCED, 15.0),
+        ({**BALANCED, "DRAIN_DELAY": "0"}, 0.0),
+        ({"WORKER_MODE": "queue"}, 0.0),
+    ],
+)
+def test_a_balancer_has_time_to_look(env: dict[str, str], delay: float) -> None:
+    assert read(env)[0].drain_delay == delay
+
+
+@pytest.mark.parametrize("path", ["/", "/ping", "/healthz", "/v1/health-check/", "/status/x"])
+def test_the_platforms_own_path_is_taken_as_it_is(path: str) -> None:
+    settings, findings = read({"HEALTH_CHECK_PATH": path})
+    assert settings.health_path == path
+    assert findings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "path", ["/status", "/metrics", "ping", "/{x}", "/a?b=1", "//a", "/a b", "/é", "http://x/ping"]
+)
+def test_a_path_that_cannot_be_served_is_a_warning(path: str) -> None:
+    settings, findings = read({"HEALTH_CHECK_PATH": path})
+    assert settings.health_path == "/ping"
+    (warning,) = findings.warnings
+    assert warning.message.startswith(f"HEALTH_CHECK_PATH={path} is not served: ")
+    assert findings.errors == ()
+
+
 def test_what_is_set_is_listed_in_the_order_of_the_table() -> None:
     env = {"MAX_RESTARTS": "2", "LOG_CONTENT": "1", "WORKER_MODE": "plain", "BAKED_MODELS": " /m "}
     settings, findings = read(env)

@@ -36,6 +36,11 @@ LATE = (
 
 CRASHED = "restarting the engine in 1.0 s (failure 1 of at most 1, exit code 1): it broke; mend it"
 
+EXCUSED = (
+    "restarting the engine in 1.0 s (no failure of its own: one job, alone in it, had ended engines"
+    " before, exit code 1): it broke; mend it"
+)
+
 
 def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[str]:
     """The lines about all these events, one second apart."""
@@ -71,6 +76,10 @@ def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[st
             ],
         ),
         (
+            (Ready(2.5), Ended(), replace(CRASH, excused=True)),
+            ["ready after 2.5 s", EXCUSED],
+        ),
+        (
             (Ready(1.0), Stalled(300.0), Exited("killed")),
             [
                 "ready after 1.0 s",
@@ -85,7 +94,7 @@ def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[st
             ],
         ),
         (
-            (Ready(1.0), Probed(healthy=False, dead=True), Ended(), CRASH),
+            (Ready(1.0), Probed(healthy=False, sick=True), Ended(), CRASH),
             [
                 "ready after 1.0 s",
                 "the engine says that it is dead",

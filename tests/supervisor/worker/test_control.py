@@ -38,6 +38,15 @@ async def test_ping_follows_the_state() -> None:
         assert (await asking.get("/ping")).status_code == 200
 
 
+async def test_the_platforms_own_path_is_another_name_for_it() -> None:
+    async with served(HEALTH_CHECK_PATH="/health/live") as (status, asking):
+        for path in ("/ping", "/health/live"):
+            assert (await asking.get(path)).status_code == 204
+        status.publish(READY)
+        assert (await asking.get("/health/live")).status_code == 200
+        assert (await asking.get("/health")).status_code == 404
+
+
 async def test_status_can_be_waited_for() -> None:
     async with served() as (status, asking):
         query = {"wait": "ready", "timeout": "30"}

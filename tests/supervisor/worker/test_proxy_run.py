@@ -18,6 +18,7 @@ from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
 from supervisor.worker.proxy_run import ProxyRun
 from tests.client import PATIENCE
+from tests.processes import until
 
 
 class Run:
@@ -97,6 +98,43 @@ async def test_a_proxy_that_cannot_be_started_has_ended(monkeypatch: pytest.Monk
     monkeypatch.setattr(run.launcher, "spawn", refuse)
     assert await run.until_over() == [ProxyExited(None, "Too many open files")]
     assert pauses
+
+
+#: Reports when it may, and goes on until it is killed.
+REPORTS = """
+while [ ! -e {go} ]; do sleep 0.02; done
+echo '~a' >&$REPORT_FD
+touch {said}
+exec sleep 300
+"""
+
+
+async def test_what_stands_in_the_pipe_can_be_read_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The end of an engine does not wait until the loop comes by the pipe."""
+    journal = Journal()
+    run = Run(journal)
+    run.run.catch_up()  # there is none yet
+    spawn = run.launcher.spawn
+    go, said = tmp_path / "go", tmp_path / "said"
+
+    async def shell(_command: Any, env: Any, cwd: str, **more: Any) -> Any:
+        return await spawn(["bash", "-c", REPORTS.format(go=go, said=said)], env, cwd, **more)
+
+    monkeypatch.setattr(run.launcher, "spawn", shell)
+    running = asyncio.create_task(run.until_over())
+    async with asyncio.timeout(PATIENCE):
+        while run.run._reports is None:
+            await asyncio.sleep(0.01)
+    go.touch()
+    until(said.exists)  # meanwhile the loop does nothing
+    assert journal.suspect is None
+    run.run.catch_up()
+    assert journal.suspect == "a"
+    run.run.kill()
+    assert await running == [ProxyExited(-9)]
+    run.run.catch_up()  # there is none any more
 
 
 #: Hears signals from the moment on at which it reports its figures, as the proxy does.

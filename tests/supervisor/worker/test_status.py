@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -37,6 +37,7 @@ def finished(code: ExitCode) -> State:
 class Engine:
     pid: int | None = 7
     doing: str | None = "importing"
+    phases: dict[str, float] = field(default_factory=lambda: {"imports": 2.0})
 
 
 def status(state: State, figures: Figures | None = None) -> Status:
@@ -70,6 +71,7 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
         "restarts": 0,
         "last_failure": "it broke",
         "exit_code": None,
+        "answering": False,
         "phases": {},
         "jobs": None,
         "versions": {"worker": "1", "vllm": None},

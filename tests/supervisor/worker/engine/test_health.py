@@ -63,7 +63,7 @@ async def engine() -> AsyncIterator[Engine]:
 
 
 @pytest.mark.parametrize(
-    ("status", "found"), [(200, Health.GOOD), (503, Health.DEAD), (500, Health.BAD)]
+    ("status", "found"), [(200, Health.GOOD), (503, Health.SICK), (500, Health.SICK)]
 )
 async def test_the_status_is_the_answer(engine: Engine, status: int, found: Health) -> None:
     engine.status = status
@@ -108,6 +108,25 @@ async def test_an_alarm_is_followed_by_probes_at_once(
         assert reports.empty()
         alarm.set()
         assert [await reports.get() for _ in range(2)] == [Health.GOOD] * 2
+        watching.cancel()
+
+
+async def test_a_probe_that_failed_in_a_freeze_is_made_again(engine: Engine) -> None:
+    """The engine stood still as well; only what it says afterwards counts."""
+    engine.status = 500
+    await engine.start()
+    reports: asyncio.Queue[Health] = asyncio.Queue()
+    alarm = asyncio.Event()
+    looks = iter([0.0, 30.0])
+
+    def frozen() -> float:
+        return next(looks, 30.0)
+
+    async with engine.client() as asking, asyncio.timeout(PATIENCE):
+        alarm.set()
+        watching = asyncio.create_task(health.watch(asking, reports.put, alarm, frozen))
+        assert await reports.get() is Health.SICK
+        assert engine.asked == 2
         watching.cancel()
 
 

@@ -11,14 +11,14 @@ import pytest
 
 from supervisor.catalog import options
 from supervisor.command import plan
-from supervisor.errors import CommandNotExecutable, CommandNotFound, SupervisorError
 from supervisor.link.journal import Journal
 from supervisor.worker.engine import health
-from supervisor.worker.engine.run import EngineRun, not_spawned
+from supervisor.worker.engine.run import EngineRun
 from supervisor.worker.engine.spawn import spawn
 from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
+from supervisor.worker.pulse import Pulse
 from tests.client import PATIENCE
 from tests.processes import CATALOG, FAKE, free_port
 
@@ -38,12 +38,19 @@ class Run:
         # In a test's process there are children of others, which are nobody's orphans.
         monkeypatch.setattr(self.launcher.orphans, "end", _nothing_left)
         self.events: list[Event] = []
+        self.journal = Journal()
         self.plan = plan.make(self.env, options.load(CATALOG))
 
     async def start(self) -> EngineRun:
         spawned = await spawn(self.plan, self.env, self.launcher)
         return EngineRun(
-            self.plan, spawned, self.launcher, Journal(), self.events.append, first=True
+            self.plan,
+            spawned,
+            self.launcher,
+            self.journal,
+            Pulse(),
+            self.events.append,
+            first=True,
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -77,6 +84,26 @@ async def test_ready_then_ended_then_gone(monkeypatch: pytest.MonkeyPatch) -> No
     one.launcher.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "excused"),
+    [(b"", False), (b"~a\n", True), (b"~a\n~\n", True), (b"~a\n*a\n~\n", False)],
+)
+async def test_a_job_that_was_alone_in_it_answers_for_its_end(
+    monkeypatch: pytest.MonkeyPatch, said: bytes, excused: bool
+) -> None:
+    one = Run(monkeypatch)
+    run = await one.start()
+    running = asyncio.create_task(run.run())
+    await one.until(lambda: bool(one.events))
+    one.journal.feed(b"+a {}\n" + said)
+    assert run.pid is not None
+    psutil.Process(run.pid).kill()
+    await running
+    assert isinstance(one.events[-1], Exited)
+    assert one.events[-1].excused is excused
+    one.launcher.close()
+
+
 async def test_a_start_that_fails_says_why_and_what_it_was_doing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -90,21 +117,6 @@ async def test_a_start_that_fails_says_why_and_what_it_was_doing(
     assert (exited.code, exited.final, exited.doing) == (2, True, "importing")
     assert exited.cause.startswith("the engine refused its command line")
     one.launcher.close()
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind", "final"),
-    [
-        (CommandNotFound("no such file"), "command-not-found", True),
-        (CommandNotExecutable("not executable"), "command-not-executable", True),
-        (SupervisorError("Too many open files"), "unknown", False),
-    ],
-)
-def test_what_could_not_be_spawned_has_ended(
-    reason: SupervisorError, kind: str, final: bool
-) -> None:
-    """What may be had the next time is no final end."""
-    assert not_spawned(reason) == Exited(str(reason), kind, final=final)
 
 
 async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ WRONG = Exited("a bad flag", final=True)
 KILLED = Exited("killed")
 
 
-DEAD = Probed(healthy=False, dead=True)
+DEAD = Probed(healthy=False, sick=True)
 
 
 LEFT = Exited("killed", left=True)

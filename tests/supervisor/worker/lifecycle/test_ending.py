@@ -1,4 +1,4 @@
-"""Stop, drain and give up."""
+"""Stop and drain."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import replace
 from supervisor.worker.lifecycle import (
     Action,
     Due,
-    ExitCode,
     Exited,
     JobsDone,
     Phase,
+    Probed,
     ProxyExited,
     ProxyRunning,
     Ready,
+    StillServing,
     Stop,
 )
 from tests.supervisor.worker.lifecycle.story import (
@@ -22,7 +23,6 @@ from tests.supervisor.worker.lifecycle.story import (
     LEFT,
     POLICY,
     WITH_JOBS,
-    WRONG,
     after,
 )
 
@@ -111,32 +111,12 @@ def test_a_proxy_that_dies_of_its_jobs_does_not_hold_an_end_for_ever() -> None:
     assert after(*failed, WITH_JOBS, proxy=True)[1] == [Action.EXIT]
 
 
-def test_a_worker_that_gives_up_ends_its_jobs_with_an_error_before_the_proxy() -> None:
-    for event in (Stop(), Due()):
-        state, actions = after(Ready(), LEFT, event, proxy=True)
-        assert (state.phase, actions, state.due) == (
-            Phase.FAILED,
-            [Action.ABORT_JOBS],
-            (2.0 + (10.0 if event == Due() else 1.0)) + 5.0,
-        )
-
-
 def test_a_killed_engine_has_its_time_also_in_a_stop() -> None:
     state, actions = after(Stop(), ProxyExited(-15), proxy=True)
     assert (state.phase, actions, state.due) == (Phase.DRAINING, [], 1.0 + 60.0)
     assert after(Stop(), ProxyExited(-15), KILLED, proxy=True)[0].exit_code == 0
     state, actions = after(Ready(), Stop(), ProxyExited(0), LEFT, proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
-
-
-def test_a_worker_that_gives_up_waits_for_the_proxy_to_say_why() -> None:
-    state, actions = after(WRONG, proxy=True)
-    assert (state.phase, state.exit_code, actions) == (Phase.FAILED, ExitCode.CONFIGURATION, [])
-    state, actions = after(WRONG, ProxyExited(1), proxy=True)
-    assert (state.exit_code, actions) == (ExitCode.CONFIGURATION, [Action.EXIT])
-    for event in (Due(), Stop()):
-        assert after(WRONG, event, proxy=True)[1] == [Action.ABORT_JOBS]
-        assert after(WRONG, event, event, proxy=True)[1] == [Action.KILL_PROXY, Action.EXIT]
 
 
 def test_a_proxy_that_cannot_be_killed_holds_neither_the_engine_nor_the_end() -> None:
@@ -147,3 +127,33 @@ def test_a_proxy_that_cannot_be_killed_holds_neither_the_engine_nor_the_end() ->
     state, actions = after(*cut, Due(), KILLED, proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, 1, [Action.EXIT])
     assert state.history.last_failure == "a process was killed and did not end"
+
+
+DELAYED = replace(POLICY, drain_delay=15.0)
+
+
+def test_a_balancer_has_time_to_look_before_the_engine_is_told() -> None:
+    state, actions = after(Ready(), Stop(), policy=DELAYED)
+    assert (state.phase, state.end, actions) == (Phase.DRAINING, StillServing(2.0 + 15.0), [])
+    for event in (Due(), Stop()):
+        state, actions = after(Ready(), Stop(), event, policy=DELAYED)
+        assert (state.phase, actions) == (Phase.DRAINING, [Action.DRAIN_JOBS])
+    assert after(Ready(), Stop(), Stop(), Stop(), policy=DELAYED)[1] == [Action.KILL_ENGINE]
+    itself = replace(DELAYED, engine_drains_itself=True)
+    assert after(Ready(), Stop(), Due(), policy=itself)[1] == [Action.TERMINATE_ENGINE]
+    assert after(Ready(), Stop(), Probed(healthy=False), policy=itself)[1] == []
+
+
+def test_nothing_is_waited_for_where_nothing_serves() -> None:
+    assert after(Stop(), policy=DELAYED)[1] == [Action.KILL_ENGINE]
+    assert after(Ready(), CRASH, Stop(), policy=DELAYED)[1] == [Action.EXIT]
+
+
+def test_an_engine_or_a_proxy_that_is_lost_ends_the_delay() -> None:
+    assert after(Ready(), Stop(), CRASH, policy=DELAYED)[1] == [Action.EXIT]
+    assert after(Ready(), Stop(), LEFT, policy=DELAYED)[0].exit_code == 1
+    stopped = (Ready(), Stop())
+    assert after(*stopped, CRASH, proxy=True, policy=DELAYED)[1] == [Action.DRAIN_JOBS]
+    assert after(*stopped, ProxyExited(-9), proxy=True, policy=DELAYED)[1] == [Action.DRAIN_JOBS]
+    actions = after(*stopped, WITH_JOBS, proxy=True, policy=DELAYED)[1]
+    assert actions == [Action.SPAWN_PROXY, Action.DRAIN_JOBS]

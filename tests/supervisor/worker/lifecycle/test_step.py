@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,23 +12,29 @@ from hypothesis import strategies as st
 from supervisor.worker import lifecycle
 from supervisor.worker.lifecycle import (
     Action,
+    Answering,
     Due,
     Ended,
     Event,
     Exited,
     JobsDone,
+    JobsSeen,
     JobTaken,
+    Killed,
     NoProxy,
     Phase,
+    Policy,
     Probed,
     ProxyExited,
     ProxyKilled,
     ProxyRunning,
     Ready,
+    Serving,
     Stalled,
     Starting,
     State,
     Stop,
+    Thawed,
 )
 from supervisor.worker.lifecycle.parts import Process
 from tests.supervisor.worker.lifecycle.story import (
@@ -40,6 +47,7 @@ from tests.supervisor.worker.lifecycle.story import (
     after,
 )
 
+SHARED = replace(WRONG, shared=True)
 BEGUN = State(Starting(100.0), NoProxy())
 
 
@@ -67,7 +75,8 @@ def test_nothing_happens_after_the_end() -> None:
 EVENTS: list[Event] = [
     Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobTaken(), JobsDone(), ProxyExited(0),
     ProxyExited(-9), ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(),
-    Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0),
+    Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0), JobsSeen(0, 0),
+    JobsSeen(1, 1), Thawed(30.0), SHARED,
 ]  # fmt: skip
 
 
@@ -97,6 +106,29 @@ LEADS_TO: dict[Phase, dict[type[Event], Phase]] = {
 }  # fmt: skip
 
 
+def test_a_freeze_moves_every_deadline_and_changes_nothing_else() -> None:
+    for events in (
+        (),
+        (Ready(),),
+        (CRASH,),
+        (Ready(), Stop()),
+        (WRONG,),
+        (Due(),),
+        (Ready(), DEAD),
+    ):
+        state, _ = after(*events, proxy=True)
+        thawed, actions = after(*events, Thawed(30.0), proxy=True)
+        assert (thawed.phase, thawed.exit_code, actions) == (state.phase, state.exit_code, [])
+        assert thawed.due == (None if state.due is None else state.due + 30.0)
+    state, _ = after(Ready(), Probed(healthy=False), Probed(healthy=False), Thawed(30.0))
+    assert state.engine == Serving(1.0 + 30.0)
+    state, _ = after(Ready(), DEAD, Thawed(30.0), Probed(healthy=True))
+    assert state.engine == Serving(1.0 + 30.0), "it is the same engine"
+    late, _ = after(Thawed(30.0), Due())
+    assert after(Thawed(30.0))[0].due == 100.0 + 30.0
+    assert isinstance(late.engine, Killed)
+
+
 @pytest.mark.parametrize("proxy", [False, True])
 @pytest.mark.parametrize(("phase", "event"), list(itertools.product(Phase, EVENTS)))
 def test_every_state_has_an_answer_to_every_event(phase: Phase, event: Event, proxy: bool) -> None:
@@ -108,7 +140,7 @@ def test_every_state_has_an_answer_to_every_event(phase: Phase, event: Event, pr
     working = phase in {Phase.STARTING, Phase.READY, Phase.RESTARTING}
     fatal = working and (
         event == LEFT
-        or (event == WRONG and phase is Phase.STARTING)
+        or (event in {WRONG, SHARED} and phase is Phase.STARTING)
         or (proxy and event == ProxyExited(1, "unfit"))
     )
     if fatal or (phase is Phase.DRAINING and event == LEFT and not proxy):
@@ -128,11 +160,12 @@ def test_every_state_has_an_answer_to_every_event(phase: Phase, event: Event, pr
 class World:
     """Processes as the actions would leave them; delivers only events that can happen."""
 
-    def __init__(self, *, proxy: bool) -> None:
+    def __init__(self, *, proxy: bool, policy: Policy = POLICY) -> None:
+        self.policy = policy
         self.now = 0.0
         self.engines = self.proxies = self.stops = self.proxies_at_the_end = 0
         self.over = self.jobs_left = self.aborted = False
-        self.state, actions = lifecycle.begin(POLICY, 0.0, proxy=proxy)
+        self.state, actions = lifecycle.begin(policy, 0.0, proxy=proxy)
         self.act(actions)
 
     def act(self, actions: tuple[Action, ...]) -> None:
@@ -142,13 +175,15 @@ class World:
             if action is Action.SPAWN_ENGINE:
                 assert not ends, "a start of the engine in the end"
             if action is Action.SPAWN_PROXY:
-                assert not ends or self.jobs_left, "a start of the proxy in the end, for no job"
+                answers = isinstance(self.state.end, Answering)
+                wanted = not ends or self.jobs_left or answers
+                assert wanted, "a start of the proxy in the end, for no job"
                 self.proxies_at_the_end += ends
                 self.jobs_left = False
             if action is Action.KILL_PROXY:
                 assert self.aborted, "a proxy is killed before its jobs were ended with an error"
             if action is Action.EXIT and self.jobs_left:
-                given_up = self.aborted or self.proxies_at_the_end == POLICY.last_proxies
+                given_up = self.aborted or self.proxies_at_the_end >= POLICY.last_proxies
                 assert given_up, "jobs were left, and no proxy to tell them"
             self.aborted = self.aborted or action is Action.ABORT_JOBS
             self.engines += action is Action.SPAWN_ENGINE
@@ -175,7 +210,7 @@ class World:
         self.stops += isinstance(event, Stop)
         if isinstance(event, ProxyExited):
             self.jobs_left = event.jobs > 0
-        self.state, actions = lifecycle.step(self.state, event, POLICY, self.now)
+        self.state, actions = lifecycle.step(self.state, event, self.policy, self.now)
         self.act(actions)
         self.see_that_the_state_is_true()
 
@@ -199,19 +234,25 @@ class World:
 HISTORIES = st.lists(st.sampled_from(EVENTS), max_size=40)
 
 
-@given(events=HISTORIES, proxy=st.booleans(), obedient=st.booleans())
+@given(
+    events=HISTORIES,
+    proxy=st.booleans(),
+    obedient=st.booleans(),
+    delay=st.sampled_from([0.0, 15.0]),
+)
 @pytest.mark.filterwarnings("default")
 def test_no_sequence_of_events_reaches_a_bad_state(
-    events: list[Event], proxy: bool, obedient: bool
+    events: list[Event], proxy: bool, obedient: bool, delay: float
 ) -> None:
     """Never two engines, never READY without one, no start after a stop, no wait without an end,
     and a stop ends the worker, also where no process does what it is told.
     """
-    world = World(proxy=proxy)
+    policy = replace(POLICY, answer_failed_for=4 * delay, drain_delay=delay)
+    world = World(proxy=proxy, policy=policy)
     for event in events:
         world.deliver(event)
     world.deliver(Stop())
-    for _ in range(6):
+    for _ in range(7):
         for last in (KILLED, ProxyExited(0)) if obedient else ():
             world.deliver(last)
         world.deliver(Due())

@@ -27,6 +27,7 @@ from supervisor.worker.lifecycle import (
 )
 from tests.supervisor.worker.lifecycle.story import (
     CRASH,
+    DEAD,
     KILLED,
     POLICY,
     WRONG,
@@ -81,6 +82,20 @@ def test_gives_up_after_the_last_restart() -> None:
     assert state.history.restarts == 2
 
 
+def test_an_end_that_a_job_answers_for_is_no_failure() -> None:
+    """The engine comes back, however often, and soon; all the same each is a restart."""
+    excused = replace(CRASH, excused=True)
+    again = (excused, Due(), Ready())
+    state, actions = after(Ready(), *again, *again, *again, *again, excused, Due())
+    assert (state.phase, actions) == (Phase.RESTARTING, [Action.SPAWN_ENGINE])
+    assert (state.history.failures, state.history.restarts) == (0, 5)
+    assert after(Ready(), *again, excused)[0].engine == BackingOff(5.0 + 1.0)
+    assert after(Ready(), replace(excused, left=True))[0].phase is Phase.FAILED
+    # What failed before goes on counting.
+    state, _ = after(Ready(), CRASH, Due(), Ready(), *again, CRASH)
+    assert state.history.failures == 2
+
+
 def test_a_start_that_takes_too_long_is_killed() -> None:
     state, actions = after(Due())
     assert actions == [Action.KILL_ENGINE]
@@ -97,6 +112,20 @@ def test_three_failed_probes_in_a_row_are_a_hang() -> None:
     assert after(Ready(), bad, bad, good, bad, bad)[0].phase is Phase.READY
     state, actions = after(Ready(), bad, bad, bad)
     assert (state.phase, actions) == (Phase.RESTARTING, [Action.KILL_ENGINE])
+
+
+def test_an_engine_that_says_it_is_dead_has_time_to_end_or_to_take_it_back() -> None:
+    state, actions = after(Ready(), DEAD, DEAD, Probed(healthy=False))
+    assert (state.phase, state.due, actions) == (Phase.RESTARTING, 2.0 + 15.0, [])
+    state, actions = after(Ready(), DEAD, Probed(healthy=True))
+    assert (state.phase, state.engine, actions) == (Phase.READY, Serving(1.0), [])
+    state, _ = after(Ready(), DEAD, Ended(), Probed(healthy=True))
+    assert state.phase is Phase.RESTARTING, "its process has ended"
+    told = replace(CRASH, told=True)
+    assert after(Ready(), DEAD, Due(), told)[0].history.last_failure == "it broke"
+    # What an engine said that hangs is no reason why.
+    bad = Probed(healthy=False)
+    assert "health probes" in str(after(Ready(), bad, bad, bad, told)[0].history.last_failure)
 
 
 def test_ten_healthy_minutes_forgive() -> None:
@@ -126,7 +155,7 @@ def test_a_fault_of_the_proxys_costs_no_engine() -> None:
 
 def test_an_engine_that_had_ended_by_itself_has_its_own_cause() -> None:
     """Its group took long to go, so that we thought something else meanwhile."""
-    dead = Probed(healthy=False, dead=True)
+    dead = Probed(healthy=False, sick=True)
     for before in ((Ready(), Ended()), (Ready(), dead, Ended()), (Ended(),)):
         assert after(*before, Due(), CRASH)[0].history.last_failure == "it broke"
     assert "did not end" in str(after(Ready(), dead, Due(), CRASH)[0].history.last_failure)
@@ -158,7 +187,7 @@ def test_a_proxy_that_dies_again_and_again_is_given_up() -> None:
 
 
 def test_an_engine_that_says_it_is_dead_is_not_ready_and_may_end_by_itself() -> None:
-    for dead in (Probed(healthy=False, dead=True), Ended()):
+    for dead in (Probed(healthy=False, sick=True), Ended()):
         state, actions = after(Ready(), dead)
         assert (state.phase, actions) == (Phase.RESTARTING, [])
         assert after(Ready(), dead, Ready())[0].phase is Phase.RESTARTING

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 
-from proxy.platform.connection import Connection, StaleConnection
+from proxy.wire.connection import Connection, StaleConnection
 
 _CONNECT_WITHIN = 10.0  # seconds
 _KEPT = 15.0  # seconds that an idle connection is used again: servers close theirs later

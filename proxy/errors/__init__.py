@@ -11,13 +11,14 @@
     ├── StreamBroken         502  engine_error             an answer broke off
     │   ├── ConnectionLost   502  engine_error             before it began
     │   └── EngineRestarted  502  engine_error             because the engine ended
+    ├── EndsEngine           500  engine_error             each engine that had the job ended
     ├── WorkerStopped        503  service_unavailable      the worker stopped first
     ├── EngineSilent         504  timeout                  nothing came for REQUEST_IDLE_TIMEOUT
     ├── AnswerNotUnderstood  502  engine_error             not what the route answers
     └── AnswerTooLarge       413  answer_too_large         larger than the platform carries
 
-Inside the proxy they are raised. `platform` turns them into the form in which RunPod takes a
-failed job.
+`said` reads what the engine says. Inside the proxy errors are raised; `platform` turns them into
+the form in which RunPod takes a failed job.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from proxy import engine_error
+from proxy.errors import said
 
 
 class JobError(Exception):
@@ -83,7 +84,7 @@ class EngineRefused(JobError):
     """
 
     def __init__(self, status: int, body: bytes, asked: str = "") -> None:
-        told = engine_error.read(status, body, asked)
+        told = said.read(status, body, asked)
         super().__init__(told.message)
         self.status = status
         self.type = told.type
@@ -124,6 +125,13 @@ class ConnectionLost(StreamBroken):
 
 class EngineRestarted(StreamBroken):
     """The engine ended in the middle of an answer, and is being restarted."""
+
+
+class EndsEngine(JobError):
+    """The engine ended while it had this job alone, as others had that had it among others."""
+
+    status = 500
+    type = "engine_error"
 
 
 class WorkerStopped(JobError):

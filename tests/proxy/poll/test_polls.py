@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from proxy.platform import polls as module
-from proxy.platform.polls import Polls
+from proxy.poll import polls as module
+from proxy.poll.polls import Polls
 from tests.client import PATIENCE
 
 

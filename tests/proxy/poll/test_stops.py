@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import aiohttp
 import pytest
 
-from proxy.platform import stops
-from proxy.platform.fetch import TooManyPolls
-from proxy.platform.polls import Polls
+from proxy.poll import stops
+from proxy.poll.fetch import TooManyPolls
+from proxy.poll.polls import Polls
 from tests.client import PATIENCE
 
 

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
-from proxy.platform.fetch import Fetch, TooManyPolls
-from proxy.platform.polled import Unreadable
+from proxy.poll.fetch import Fetch, TooManyPolls
+from proxy.poll.polled import Unreadable
 
 
 class Parts:

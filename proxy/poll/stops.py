@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from proxy.platform.fetch import TooManyPolls
-from proxy.platform.polls import Polls
+from proxy.poll.fetch import TooManyPolls
+from proxy.poll.polls import Polls
 
 log = logging.getLogger("proxy")
 

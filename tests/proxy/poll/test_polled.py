@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.platform.polled import Unreadable, read
+from proxy.poll.polled import Unreadable, read
 
 SOUND = {"id": "sound", "input": {"prompt": 'a "quoted\\" ]},{[ text\\'}}
 DIGITS = b'{"input": {"id": "not this", "n": ' + b"7" * 5000 + b'}, "id": "long"}'

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import engine_error
-from proxy.errors import EngineRefused, ErrorInStream
+from proxy.errors import EngineRefused, ErrorInStream, said
 from proxy.stream import sse
 
 STATUS = "the engine answered with status 400"
@@ -48,7 +47,7 @@ STATUS = "the engine answered with status 400"
     ],
 )
 def test_a_sentence_is_found(body: Any, message: str) -> None:
-    assert engine_error.read(400, json.dumps(body).encode()).message == message
+    assert said.read(400, json.dumps(body).encode()).message == message
 
 
 @pytest.mark.parametrize(
@@ -68,24 +67,24 @@ def test_a_sentence_is_found(body: Any, message: str) -> None:
     ],
 )
 def test_what_is_no_json_is_read_as_a_person_would(body: bytes, message: str) -> None:
-    assert engine_error.read(400, body).message == message
+    assert said.read(400, body).message == message
 
 
 def test_the_place_of_a_fault_is_its_parameter() -> None:
     body = {"detail": [{"loc": ["body", "messages", 0], "msg": "Field required", "type": "x"}]}
-    told = engine_error.read(422, json.dumps(body).encode())
+    told = said.read(422, json.dumps(body).encode())
     assert (told.message, told.param) == ("messages.0: Field required", "messages.0")
     nested = {"error": [{"message": "m", "type": "T", "param": 3}]}
-    told = engine_error.read(400, json.dumps(nested).encode())
+    told = said.read(400, json.dumps(nested).encode())
     assert (told.type, told.param) == ("T", "3")
 
 
 def test_text_of_the_engine_is_cut() -> None:
     body = {"error": {"message": "m" * 10**6, "type": "t\n" * 10**6, "param": ["p"] * 10**6}}
-    told = engine_error.read(400, json.dumps(body).encode()[:990_000])
+    told = said.read(400, json.dumps(body).encode()[:990_000])
     assert len(told.message) < 2100
     body = {"error": {"message": "m" * 9000, "type": "t\n" * 900, "param": ["p"] * 900}}
-    told = engine_error.read(400, json.dumps(body).encode())
+    told = said.read(400, json.dumps(body).encode())
     assert len(told.message) < 2100
     assert len(told.type) <= 103
     assert len(told.param or "") <= 103
@@ -93,7 +92,7 @@ def test_text_of_the_engine_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "asked", "said"),
+    ("status", "body", "asked", "sentence"),
     [
         (404, {"detail": "Not Found"}, "POST /v1/embeddings", "has no route /v1/embeddings for"),
         (
@@ -124,10 +123,10 @@ def test_text_of_the_engine_is_cut() -> None:
     ],
 )
 def test_a_route_that_the_engine_has_not_is_named(
-    status: int, body: Any, asked: str, said: str
+    status: int, body: Any, asked: str, sentence: str
 ) -> None:
-    told = engine_error.read(status, json.dumps(body).encode(), asked)
-    assert said in told.message
+    told = said.read(status, json.dumps(body).encode(), asked)
+    assert sentence in told.message
     assert told.message.startswith(("the engine", "The model", "Not Found"))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import aiohttp
 
-from proxy.platform.polled import Job, Unreadable, read
+from proxy.poll.polled import Job, Unreadable, read
 
 #: No content; and what the platform says to a worker that it freezes when idle.
 _NOTHING = (204, 400)

@@ -1,0 +1,180 @@
+"""Whether the engine is well: told by itself and by the supervisor, not by the errors it gives.
+
+Versions of vLLM differ in how a dead engine answers: 400 inside streams and 500 on `/health` up to
+0.13, 500 and 503 since then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import aiohttp
+
+from proxy.clients import Client, named_errors
+from proxy.errors import (
+    EngineRefused,
+    EngineRestarted,
+    EngineSilent,
+    EngineUnavailable,
+    JobError,
+    StreamBroken,
+)
+from proxy.settings import Settings
+from proxy.supervision import Supervision
+from supervisor.settings import table
+
+T = TypeVar("T")
+
+_HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=3.0)  # seconds
+_PAUSE_FIRST, _PAUSE_MOST = 0.05, 0.5  # seconds before an engine that is away is asked again
+_OK = 200
+#: States of the supervisor in which there is no engine, whatever still answers in its place.
+_AWAY = frozenset({"STARTING", "RESTARTING"})
+
+
+class Health:
+    """What is known of the engine. Used inside one event loop.
+
+    Args:
+        settings: the proxy's.
+        client: one that takes a new connection for each question.
+        supervision: is asked why an engine ended, and is closed by its owner.
+
+    Attributes:
+        life: which life of the engine this is; it grows when an engine that was away is back.
+    """
+
+    def __init__(self, settings: Settings, client: Client, supervision: Supervision) -> None:
+        self.life = 0
+        self._settings = settings
+        self._client = client
+        self._supervision = supervision
+        self._gone = False  # since the last time that it was well
+        self._asking = asyncio.Lock()
+        self._asked_at = 0.0
+        self._well = False
+
+    async def is_lost(self, fault: JobError) -> bool:
+        """Whether `fault` means that the engine, or the connection to it, was lost.
+
+        An error from an engine that is well is its answer, whatever status it has.
+        """
+        if isinstance(fault, StreamBroken):
+            return True
+        if not isinstance(fault, EngineRefused | EngineSilent):
+            return False
+        return not await self.is_well() or await self._is_away()
+
+    async def is_well(self) -> bool:
+        """Whether the engine says so now. Those who ask at the same time share one question."""
+        now = time.monotonic()
+        async with self._asking:
+            if self._asked_at < now:  # a question that began earlier says nothing of now
+                self._asked_at = time.monotonic()
+                self._well = await self._ask()
+            return self._well
+
+    async def has_ended(self, life: int, *, surely: bool) -> bool:
+        """Whether the engine of that life is gone.
+
+        Args:
+            life: when the request was sent.
+            surely: also give one that still answers the time to show that it has died.
+        """
+        if life != self.life or not await self.is_well():
+            return True
+        if not surely:
+            return False
+        before = await self._supervision.standing()
+        after = await self._supervision.after_a_loss()
+        if before is None or after is None:
+            return False
+        return after.state in _AWAY or after.restarts != before.restarts
+
+    async def why_ended(self) -> str | None:
+        """Why the last engine ended; None where nobody says."""
+        standing = await self._supervision.after_a_loss()
+        return None if standing is None else standing.last_failure
+
+    async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
+        """The error for an answer that broke off: EngineRestarted if the engine ended, or `fault`.
+
+        Args:
+            fault: how it broke off.
+            tokens: how many had come; None where nobody knows.
+        """
+        may_be = isinstance(fault, EngineRefused | EngineSilent | StreamBroken)
+        if not may_be or (await self.is_well() and not await self._is_away()):
+            return fault
+        standing = await self._supervision.after_a_loss()
+        came = f", after {tokens} tokens" if tokens else ""
+        why = f": {standing.words}" if standing is not None else ""
+        return EngineRestarted(
+            f"the engine ended in the middle of this answer{came}, and is being restarted; send"
+            f" the job again{why}"
+        )
+
+    async def until_ready(self) -> None:
+        """Wait for the engine, at most ENGINE_WAIT_TIMEOUT.
+
+        Raises:
+            EngineUnavailable: it did not come, or will not; with the cause.
+        """
+        await self.once_there(self._see_that_it_is_well)
+
+    async def until_given_up(self) -> str:
+        """Wait until the supervisor gives the engine up; returns why."""
+        return await self._supervision.until_failed()
+
+    async def once_there(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` brings; asked again while there is no engine, unless none will come.
+
+        By hand: tenacity keeps each error in a circle with its frames, and so with the whole
+        request, until a garbage collection.
+
+        Raises:
+            EngineUnavailable: none came within ENGINE_WAIT_TIMEOUT, or none will; with the cause.
+            JobError: what `ask` raises of another kind.
+        """
+        limit = self._settings[table.ENGINE_WAIT_TIMEOUT]
+        end = time.monotonic() + limit
+        pause = _PAUSE_FIRST
+        while True:
+            with contextlib.suppress(EngineUnavailable), named_errors():
+                return await ask()
+            late = time.monotonic() >= end
+            standing = await self._supervision.standing()
+            if late:
+                why = "" if standing is None else f"; {standing.words}"
+                raise EngineUnavailable(f"no engine was ready within {limit:.0f} s{why}")
+            if standing is not None and standing.over:
+                raise EngineUnavailable(standing.words)
+            jitter = _PAUSE_FIRST * random.random()  # noqa: S311
+            await asyncio.sleep(min(_PAUSE_MOST, pause + jitter))
+            pause = min(_PAUSE_MOST, 2 * pause)
+
+    async def _see_that_it_is_well(self) -> None:
+        if not await self.is_well():
+            raise EngineUnavailable("the engine is not ready")
+
+    async def _is_away(self) -> bool:
+        standing = await self._supervision.standing()
+        return standing is not None and standing.state in _AWAY
+
+    async def _ask(self) -> bool:
+        url = f"{self._settings.engine_url}/health"
+        try:
+            async with self._client.session.get(
+                url, timeout=_HEALTH_TIMEOUT, allow_redirects=False
+            ) as answer:
+                well = answer.status == _OK
+        except (aiohttp.ClientError, OSError):  # TimeoutError is an OSError
+            well = False
+        self.life += well and self._gone
+        self._gone = not well
+        return well

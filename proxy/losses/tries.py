@@ -1,0 +1,98 @@
+"""One job's tries: sent again, as often as that takes, where the engine was lost before any output.
+
+A connection that is cut while the engine lives on is made again once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from proxy.errors import EndsEngine, EngineRefused, JobError
+from proxy.job_log import Record
+from proxy.losses.health import Health
+from proxy.losses.suspects import Suspects, Trial
+from proxy.stream.raw import Comment
+from supervisor.link.figures import Figures
+
+log = logging.getLogger("proxy")
+
+#: One try: what it yields. The argument is whether it is a further one, on a new connection.
+Ask = Callable[[bool], AsyncGenerator[Any, None]]
+
+
+class Tries:
+    """Asks the engine, for every job of a handler. Used inside one event loop.
+
+    Args:
+        health: of the engine.
+        figures: in which losses are counted.
+        alone: is told which job is alone in the engine and may end it; see `suspects`.
+    """
+
+    def __init__(
+        self, health: Health, figures: Figures, alone: Callable[[str | None], None]
+    ) -> None:
+        self._health = health
+        self._figures = figures
+        self._suspects = Suspects(alone)
+
+    async def outputs(self, record: Record, ask: Ask) -> AsyncGenerator[Any, None]:
+        """What `ask` yields, asked again where the engine was lost before anything of the answer.
+
+        Raises:
+            EndsEngine: the engine ended while it had this job alone.
+            JobError: what `ask` raises otherwise.
+        """
+        trial = Trial(record.job)
+        again = False
+        cut_in: int | None = None  # the life of the engine in which the connection was cut
+        try:
+            await self._suspects.enter(trial)
+            while True:
+                life = self._health.life
+                try:
+                    async for output in ask(again):
+                        if trial.deaths and not isinstance(output, Comment):
+                            self._suspects.begun(trial)
+                        yield output
+                except JobError as fault:
+                    if record.first is not None or not await self._is_lost(fault):
+                        raise
+                    tried = self._suspects.is_tried(trial)
+                    if not await self._health.has_ended(life, surely=tried or life == cut_in):
+                        if life == cut_in:
+                            raise
+                        cut_in = life
+                    elif tried:
+                        raise await self._found(trial) from None
+                    else:
+                        self._suspects.lost(trial)
+                    log.warning(
+                        "job %s: retrying: the engine was lost before any output: %s",
+                        record.job,
+                        fault,
+                    )
+                else:
+                    return
+                again = True
+                self._figures.resent += 1
+                await self._suspects.turn(trial)
+                await self._health.until_ready()
+                self._suspects.sent(trial)
+        finally:
+            self._suspects.leave(trial)
+
+    async def _is_lost(self, fault: JobError) -> bool:
+        lost = await self._health.is_lost(fault)
+        if isinstance(fault, EngineRefused):
+            self._figures.engine_errors += lost or fault.status >= 500
+        return lost
+
+    async def _found(self, trial: Trial) -> EndsEngine:
+        cause = await self._health.why_ended()
+        return EndsEngine(
+            "this job was alone in the engine when it ended, and in hand when"
+            f" {trial.deaths} others ended; it is not sent again" + (f": {cause}" if cause else "")
+        )

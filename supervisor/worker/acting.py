@@ -1,0 +1,121 @@
+"""Carries out what the lifecycle decides: on the engine that runs now, and on the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..command.plan import Plan
+from ..errors import SupervisorError
+from ..link import handover
+from ..link.journal import Journal
+from ..settings.mode import Mode
+from . import lifecycle
+from .engine.end import not_spawned
+from .engine.run import EngineRun
+from .engine.spawn import Spawned, try_spawn
+from .lifecycle import Action, Event, ProxyRunning, State
+from .process.launcher import Launcher
+from .proxy_run import ProxyRun
+from .pulse import Pulse
+from .tasks import Tasks
+
+
+class Acting:
+    """The worker's engine and proxy, each None before its first one.
+
+    Args:
+        plan: what is run.
+        env: the worker's environment.
+        launcher: starts its children.
+        tasks: in which they are watched.
+        pulse: sees that this process has stood still.
+        put: takes the events.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        env: Mapping[str, str],
+        launcher: Launcher,
+        tasks: Tasks,
+        pulse: Pulse,
+        put: Callable[[Event], None],
+    ) -> None:
+        self._plan = plan
+        self._env = env
+        self._launcher = launcher
+        self._tasks = tasks
+        self._pulse = pulse
+        self._put = put
+        self._engines = 0
+        self._nothing_to_check = False
+        self.journal = Journal()
+        self.engine: EngineRun | None = None
+        self.proxy: ProxyRun | None = None
+
+    async def act(self, action: Action, state: State) -> None:
+        """Carry out `action`, which led to `state`; EXIT is the caller's."""
+        match action:
+            case Action.SPAWN_ENGINE:
+                self.watch_engine(await try_spawn(self._plan, self._env, self._launcher))
+            case Action.TERMINATE_ENGINE if self.engine is not None:
+                self.engine.terminate()
+            case Action.KILL_ENGINE if self.engine is not None:
+                self.engine.kill()
+            case Action.SPAWN_PROXY:
+                self._spawn_proxy(state)
+            case Action.DRAIN_JOBS:
+                self._drain(state)
+            case Action.ABORT_JOBS if self.proxy is not None:
+                self.proxy.tell(handover.ABORT)
+            case Action.KILL_PROXY if self.proxy is not None:
+                self.proxy.kill()
+
+    def watch_engine(self, spawned: Spawned | SupervisorError) -> None:
+        """Take over an engine that was spawned, or put that it could not be."""
+        self._engines += 1
+        if isinstance(spawned, SupervisorError):
+            ended = not_spawned(spawned)
+            self._nothing_to_check = ended.shared
+            self._put(ended)
+            return
+        self.engine = EngineRun(
+            self._plan,
+            spawned,
+            self._launcher,
+            self.journal,
+            self._pulse,
+            self._put,
+            first=self._engines == 1,
+            catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
+        )
+        self._tasks.create(self.engine.run())
+
+    def _spawn_proxy(self, state: State) -> None:
+        # One that only tells jobs the cause needs no machine that is fit.
+        answers = self._nothing_to_check or isinstance(state.end, lifecycle.Answering)
+        fit = self.proxy is not None and self.proxy.checked
+        self.proxy = ProxyRun(
+            self._plan,
+            self._env,
+            self._launcher,
+            self.journal,
+            self._put,
+            checked=answers or fit,
+        )
+        self._tasks.create(self.proxy.run())
+
+    def _drain(self, state: State) -> None:
+        if self._plan.settings.mode is not Mode.QUEUE:
+            self._tasks.create(self._wait_for_idle_engine())
+        elif self.proxy is not None and isinstance(state.proxy, ProxyRunning):
+            self.proxy.tell(handover.FINISH)
+        else:
+            self._put(lifecycle.JobsDone())
+
+    async def _wait_for_idle_engine(self) -> None:
+        from .engine import health
+
+        async with health.client(self._plan.settings.engine_url) as engine:
+            await health.until_idle(engine)
+        self._put(lifecycle.JobsDone())

@@ -1,0 +1,52 @@
+"""What is told of the end of an engine."""
+
+from __future__ import annotations
+
+from ... import diagnosis
+from ...diagnosis import kinds
+from ...errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    ConfigurationError,
+    SupervisorError,
+)
+from .. import lifecycle
+
+#: What cannot be spawned, however often -> the short name of that cause. All workers of an endpoint
+#: have the same settings and the same image.
+_UNSPAWNABLE = {
+    ConfigurationError: kinds.CONFIGURATION,
+    CommandNotFound: kinds.COMMAND_NOT_FOUND,
+    CommandNotExecutable: kinds.COMMAND_NOT_EXECUTABLE,
+}
+
+
+def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
+    """The end of an engine that could not be spawned, or was not for what its settings say."""
+    kind = _UNSPAWNABLE.get(type(reason))
+    final = kind is not None
+    return lifecycle.Exited(str(reason), kind or "unknown", final=final, shared=final)
+
+
+def exited(
+    cause: diagnosis.Diagnosis,
+    code: int,
+    *,
+    doing: str | None,
+    left: bool,
+    out_of_memory: bool,
+    excused: bool,
+) -> lifecycle.Exited:
+    """The end of one that was spawned; the arguments are as in `lifecycle.Exited`."""
+    return lifecycle.Exited(
+        str(cause),
+        cause.kind,
+        final=cause.final,
+        code=code,
+        doing=doing,
+        left=left,
+        out_of_memory=out_of_memory,
+        told=cause.told,
+        shared=cause.shared,
+        excused=excused,
+    )

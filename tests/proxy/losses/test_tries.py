@@ -1,0 +1,149 @@
+"""How often a job is sent, against an engine whose health is as the test says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from proxy.errors import (
+    EndsEngine,
+    EngineRefused,
+    EngineUnavailable,
+    ErrorInStream,
+    InvalidInput,
+    JobError,
+    StreamBroken,
+)
+from proxy.job_log import Record
+from proxy.losses.health import Health
+from proxy.losses.tries import Tries
+from proxy.stream.raw import Comment
+from supervisor.link.figures import Figures
+
+
+class Engine(Health):
+    """`ends` says of each loss, in turn, whether the engine ended with it."""
+
+    def __init__(self, *ends: bool) -> None:
+        self.life = 0
+        self.ends = list(ends)
+        self.waited = 0
+
+    async def is_lost(self, fault: JobError) -> bool:
+        return isinstance(fault, StreamBroken | EngineRefused)
+
+    async def has_ended(self, life: int, *, surely: bool) -> bool:
+        del life, surely
+        return self.ends.pop(0)
+
+    async def why_ended(self) -> str | None:
+        return "the engine ended by SIGSEGV"
+
+    async def until_ready(self) -> None:
+        self.waited += 1
+        self.life += 1
+
+
+class Job:
+    """One job; each of `tries` is what a try yields, an error at its end or not."""
+
+    def __init__(self, engine: Engine, *tries: list[Any]) -> None:
+        self.figures = Figures()
+        self.told: list[str | None] = []
+        self.again: list[bool] = []
+        self.record = Record("job-1", time.monotonic)
+        self._tries = Tries(engine, self.figures, self.told.append)
+        self._given = list(tries)
+
+    async def outputs(self) -> list[Any]:
+        found = []
+        async with aclosing(self._tries.outputs(self.record, self._ask)) as outputs:
+            async for output in outputs:
+                if not isinstance(output, Comment):
+                    self.record.yielded(output)
+                found.append(output)
+        return found
+
+    async def _ask(self, again: bool) -> AsyncGenerator[Any, None]:
+        self.again.append(again)
+        for output in self._given.pop(0):
+            if isinstance(output, JobError):
+                raise output
+            yield output
+
+
+CUT = StreamBroken("cut")
+
+
+async def test_what_is_answered_is_asked_once() -> None:
+    job = Job(Engine(), ["a", "b"])
+    assert await job.outputs() == ["a", "b"]
+    assert job.again == [False]
+    assert job.figures.resent == 0
+
+
+async def test_a_job_is_sent_again_after_each_end_of_the_engine_until_it_is_alone() -> None:
+    engine = Engine(True, True, True)
+    job = Job(engine, [CUT], [CUT], [CUT], ["never"])
+    with pytest.raises(EndsEngine) as caught:
+        await job.outputs()
+    assert str(caught.value) == (
+        "this job was alone in the engine when it ended, and in hand when 2 others ended; it is"
+        " not sent again: the engine ended by SIGSEGV"
+    )
+    assert job.again == [False, True, True]
+    assert job.told == ["job-1", None]
+    assert (job.figures.resent, engine.waited) == (2, 2)
+
+
+async def test_a_suspect_that_is_answered_is_no_more_than_that() -> None:
+    job = Job(Engine(True, True), [CUT], [CUT], ["a", "b"])
+    assert await job.outputs() == ["a", "b"]
+    assert job.told == ["job-1", None]
+
+
+async def test_a_connection_that_is_cut_by_an_engine_that_lives_is_made_again_once() -> None:
+    engine = Engine(False, False)
+    engine.until_ready = _same_life  # type: ignore[method-assign]
+    job = Job(engine, [CUT], [CUT], ["never"])
+    with pytest.raises(StreamBroken):
+        await job.outputs()
+    assert job.figures.resent == 1
+
+
+async def _same_life() -> None:
+    """The engine that is ready is the one that was."""
+
+
+async def test_what_has_begun_is_never_sent_again() -> None:
+    job = Job(Engine(True), ["a", CUT], ["never"])
+    with pytest.raises(StreamBroken):
+        await job.outputs()
+    assert job.again == [False]
+
+
+async def test_comments_are_no_beginning() -> None:
+    job = Job(Engine(True), [Comment(": x\n\n"), CUT], [Comment(": y\n\n"), "a"])
+    assert await job.outputs() == [": x\n\n", ": y\n\n", "a"]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("kind", [EngineRefused, ErrorInStream])
+async def test_an_error_of_an_engine_that_is_lost_is_an_error_of_the_engines(
+    status: int, kind: type[EngineRefused]
+) -> None:
+    fault = ErrorInStream(status, b"", ()) if kind is ErrorInStream else EngineRefused(status, b"")
+    job = Job(Engine(True), [fault], ["a"])
+    assert await job.outputs() == ["a"]
+    assert (job.figures.engine_errors, job.figures.resent) == (1, 1)
+
+
+@pytest.mark.parametrize("fault", [EngineUnavailable("away"), InvalidInput("no")])
+async def test_other_errors_end_a_job(fault: JobError) -> None:
+    job = Job(Engine(), [fault], ["never"])
+    with pytest.raises(type(fault)):
+        await job.outputs()

@@ -1,0 +1,41 @@
+"""What is told of an engine's end."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.diagnosis import diagnose
+from supervisor.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    ConfigurationError,
+    MachineRefused,
+    SupervisorError,
+)
+from supervisor.worker.engine.end import exited, not_spawned
+from supervisor.worker.lifecycle import Exited
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "final"),
+    [
+        (CommandNotFound("no such file"), "command-not-found", True),
+        (CommandNotExecutable("not executable"), "command-not-executable", True),
+        (ConfigurationError("no such setting"), "configuration", True),
+        (MachineRefused("the port is taken"), "unknown", False),
+        (SupervisorError("Too many open files"), "unknown", False),
+    ],
+)
+def test_what_could_not_be_spawned_has_ended(
+    reason: SupervisorError, kind: str, final: bool
+) -> None:
+    """What may be had the next time is no final end; what may not be had all workers share."""
+    assert not_spawned(reason) == Exited(str(reason), kind, final=final, shared=final)
+
+
+def test_the_end_of_a_process_has_what_was_diagnosed() -> None:
+    cause = diagnose(1, ["vllm serve: error: unrecognized arguments: --x"])
+    facts = {"left": False, "out_of_memory": False, "excused": True}
+    told = exited(cause, 1, doing="importing", **facts)
+    assert (told.kind, told.final, told.shared, told.told) == ("bad-option", True, True, True)
+    assert (told.code, told.doing, told.excused) == (1, "importing", True)

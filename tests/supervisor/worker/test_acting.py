@@ -1,0 +1,96 @@
+"""What an action does to the processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+
+from supervisor.command import plan
+from supervisor.errors import CommandNotFound, SupervisorError
+from supervisor.worker import acting
+from supervisor.worker.acting import Acting
+from supervisor.worker.lifecycle import (
+    Action,
+    Answering,
+    Event,
+    ExitCode,
+    Exited,
+    JobsDone,
+    NoEngine,
+    NoProxy,
+    ProxyRunning,
+    Serving,
+    Starting,
+    State,
+)
+from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
+from supervisor.worker.pulse import Pulse
+from supervisor.worker.tasks import Tasks
+
+STARTS = State(Starting(9.0), ProxyRunning(0.0))
+ANSWERS = State(NoEngine(), ProxyRunning(0.0), Answering(ExitCode.CONFIGURATION, 9.0))
+
+
+class Run:
+    """An `Acting` whose proxies are not started, and what it puts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **env: str) -> None:
+        whole = {"PATH": os.environ["PATH"], "MODEL_NAME": "m", **env}
+        self.launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+        self.events: list[Event] = []
+        self.checked: list[bool] = []
+        self.tasks = Tasks(lambda: None)
+        made = plan.make(whole, None)
+        self.acting = Acting(made, whole, self.launcher, self.tasks, Pulse(), self.events.append)
+        run = self
+
+        class Proxy:
+            def __init__(self, *_given: Any, checked: bool) -> None:
+                run.checked.append(checked)
+                self.checked = checked
+                self.told: list[int] = []
+
+            async def run(self) -> None: ...
+
+            def tell(self, number: int) -> None:
+                self.told.append(number)
+
+        monkeypatch.setattr(acting, "ProxyRun", Proxy)
+
+    async def act(self, action: Action, state: State) -> None:
+        await self.acting.act(action, state)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("first", "state", "checked"),
+    [
+        (None, STARTS, False),
+        (None, ANSWERS, True),
+        (CommandNotFound("no such file"), STARTS, True),
+        (SupervisorError("Too many open files"), STARTS, False),
+    ],
+)
+async def test_a_proxy_that_only_tells_the_cause_needs_no_machine_that_is_fit(
+    monkeypatch: pytest.MonkeyPatch, first: SupervisorError | None, state: State, checked: bool
+) -> None:
+    run = Run(monkeypatch, WORKER_MODE="queue")
+    if first is not None:
+        run.acting.watch_engine(first)
+        assert isinstance(run.events[0], Exited)
+    await run.act(Action.SPAWN_PROXY, state)
+    assert run.checked == [checked]
+    run.launcher.close()
+
+
+async def test_without_a_proxy_no_job_is_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, WORKER_MODE="queue")
+    await run.act(Action.DRAIN_JOBS, State(Serving(1.0), NoProxy()))
+    assert run.events == [JobsDone()]
+    for action in (Action.TERMINATE_ENGINE, Action.KILL_PROXY, Action.ABORT_JOBS, Action.EXIT):
+        await run.act(action, STARTS)  # there is nothing to act on
+    run.launcher.close()
