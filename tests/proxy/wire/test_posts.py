@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 
 from bench.around import certificate
-from proxy.wire.posts import Origin, Posts, request
+from proxy.wire.pool import Origin, request
+from proxy.wire.posts import Posts
 from tests.proxy.wire.conftest import Parts, Server
 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "JOB_DONE_URL", "http:///x", ""])
 def test_what_is_no_url_is_named(url: str) -> None:
     with pytest.raises(ValueError, match="no URL of http"):
-        request(url, {})
+        request("POST", url, {})
 
 
 def test_no_header_can_smuggle_in_another() -> None:
     with pytest.raises(ValueError, match="line break"):
-        request("http://host/", {"X-Request-ID": "a\r\nX-Other: b"})
+        request("POST", "http://host/", {"X-Request-ID": "a\r\nX-Other: b"})
 
 
 async def test_a_connection_is_kept(parts: Parts) -> None:
@@ -110,7 +111,7 @@ async def test_tls_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     server = Server()
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context) as listening:
         origin = Origin("127.0.0.1", listening.sockets[0].getsockname()[1], tls=True)
-        _, head = request(f"https://{origin.name}/", {})
+        _, head = request("POST", f"https://{origin.name}/", {})
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
             await Posts().post(origin, head, b"body")
         for name, value in certificate.trusting(trusted).items():

@@ -1,4 +1,4 @@
-"""The body of a streaming answer, from a server that writes byte for byte what it is told."""
+"""Answers that are read as they come, from a server that writes byte for byte what it is told."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
-from proxy.errors import EngineSilent, StreamBroken
-from proxy.stream.socket import Stream
+from proxy.wire.answers import Answer, Client
+from proxy.wire.connection import StaleConnection
+from proxy.wire.pool import Unreachable
 from tests.client import PATIENCE
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -24,36 +24,56 @@ def chunk(data: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def answered(serve: Serve, silence: float | None = None) -> AsyncIterator[Stream]:
-    """The body of one answer, whose head is written and whose rest is up to `serve`.
+async def served(
+    serve: Serve, head: bytes = HEAD, silence: float = PATIENCE
+) -> AsyncIterator[Client]:
+    """A client of a server that writes `head` for each request, and whose rest is up to `serve`.
 
     The client calls the server silent after `silence` seconds.
     """
-    ended = asyncio.Event()
+    open_ones: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(HEAD)
+        task = asyncio.current_task()
+        assert task is not None
+        open_ones.add(task)
         try:
-            await serve(writer)
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(head)
+                await serve(writer)
+                if writer.is_closing():
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
         finally:
             writer.close()
-            ended.set()
+            open_ones.discard(task)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=silence)
     async with (
         asyncio.timeout(PATIENCE),
-        server,
-        aiohttp.ClientSession(timeout=timeout) as session,
+        await asyncio.start_server(handle, "127.0.0.1", 0) as server,
     ):
-        async with session.get(url) as response:
-            yield Stream(response)
-        await ended.wait()
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        client = Client(url, {}, silence, PATIENCE)
+        yield client
+        client.close()
+        for task in list(open_ones):
+            task.cancel()
+        await asyncio.gather(*open_ones, return_exceptions=True)
 
 
-async def whole(stream: Stream) -> bytes:
+@asynccontextmanager
+async def answered(
+    serve: Serve, silence: float = PATIENCE, head: bytes = HEAD
+) -> AsyncIterator[Answer]:
+    """One answer."""
+    async with served(serve, head, silence) as client:
+        answer = await client.ask("GET", "/")
+        yield answer
+        client.end(answer)
+
+
+async def whole(stream: Answer) -> bytes:
     """What comes to the end, read as `batches` does."""
     found = b""
     while data := stream.ready() or await stream.read():
@@ -61,7 +81,16 @@ async def whole(stream: Stream) -> bytes:
     return found
 
 
-async def until_there(stream: Stream) -> bytes:
+async def once(client: Client) -> bytes:
+    """A whole exchange."""
+    answer = await client.ask("GET", "/")
+    try:
+        return await whole(answer)
+    finally:
+        client.end(answer)
+
+
+async def until_there(stream: Answer) -> bytes:
     """What is there, once something is, without waiting in `read`."""
     while not (data := stream.ready()):
         await asyncio.sleep(0.001)
@@ -127,7 +156,7 @@ async def test_what_came_before_a_cut_is_not_lost(looks: int) -> None:
             for _ in range(10):  # turns in which the event loop could see the cut
                 await asyncio.sleep(0)
         assert await until_there(stream) == b"last"
-        with pytest.raises(StreamBroken):
+        with pytest.raises(ConnectionError):
             await stream.read()
 
 
@@ -218,7 +247,7 @@ async def test_an_engine_that_is_silent_while_somebody_waits_is_named(by: str) -
 
     async with answered(serve, SILENCE) as stream:
         assert await (stream.read() if by == "read" else until_there(stream)) == b"one"
-        with pytest.raises(EngineSilent):
+        with pytest.raises(TimeoutError):
             await stream.read()
         over.set()
 
@@ -240,3 +269,154 @@ async def test_a_stream_that_is_closed_ends_the_request() -> None:
         await stream.read()
         stream.close()
         await gone.wait()
+
+
+# --- connections ---
+
+
+async def say_ok(writer: asyncio.StreamWriter) -> None:
+    writer.write(chunk(b"ok") + END)
+
+
+class Counted:
+    """Answers, and counts the connections."""
+
+    def __init__(self, serve: Serve = say_ok) -> None:
+        self.writers: list[asyncio.StreamWriter] = []
+        self._serve = serve
+
+    async def __call__(self, writer: asyncio.StreamWriter) -> None:
+        if writer not in self.writers:
+            self.writers.append(writer)
+        await self._serve(writer)
+
+
+async def test_a_connection_is_used_again_once_its_answer_was_read() -> None:
+    counted = Counted()
+    async with served(counted) as client:
+        for _ in range(3):
+            assert await once(client) == b"ok"
+        assert len(counted.writers) == 1
+        client.end(await client.ask("GET", "/"))  # unread
+        assert await once(client) == b"ok"
+        assert len(counted.writers) == 2
+
+
+async def test_who_wants_a_fresh_connection_gets_one() -> None:
+    counted = Counted()
+    async with served(counted) as client:
+        await once(client)
+        client.end(await client.ask("GET", "/", fresh=True))
+        assert len(counted.writers) == 2
+
+
+async def test_after_a_thaw_no_old_connection_is_used() -> None:
+    counted = Counted()
+    async with served(counted) as client:
+        await once(client)
+        client.thawed()
+        await once(client)
+        assert len(counted.writers) == 2
+
+
+async def test_an_idle_connection_that_the_server_closes_is_not_used() -> None:
+    counted = Counted()
+    async with served(counted) as client:
+        await once(client)
+        counted.writers[0].close()
+        await asyncio.sleep(0.05)
+        assert await once(client) == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n", b"ok"),
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok"),
+    ],
+)
+async def test_bodies_of_all_forms(head: bytes, body: bytes) -> None:
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(body)
+        if b"1.0" in head or b"close" in head:
+            writer.close()
+
+    async with served(serve, head) as client:
+        for _ in range(2):
+            assert await once(client) == body
+
+
+async def test_what_is_known_of_an_answer() -> None:
+    head = (
+        b"HTTP/1.1 404 No\r\nContent-Type: Application/JSON; charset=x\r\nContent-Length: 2\r\n\r\n"
+    )
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"{}")
+
+    async with answered(serve, head=head) as answer:
+        assert (answer.status, answer.kind, answer.length) == (404, "application/json", 2)
+        assert not answer.ended
+        assert await answer.read() == b"{}"
+        assert answer.ended
+
+
+async def test_a_server_that_closes_without_a_word() -> None:
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with served(serve, b"") as client:
+        with pytest.raises(StaleConnection):
+            await client.ask("GET", "/")
+
+
+async def test_a_server_that_is_silent_or_not_there() -> None:
+    over = asyncio.Event()
+
+    async def serve(_writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    async with served(serve, b"", silence=0.2) as client:
+        with pytest.raises(TimeoutError):
+            await client.ask("GET", "/")
+        over.set()
+    with pytest.raises(Unreachable):
+        await client.ask("GET", "/")
+
+
+async def test_what_comes_unasked_closes_the_connection() -> None:
+    """It would be taken for the next answer."""
+    counted = Counted()
+    async with served(counted) as client:
+        await once(client)
+        counted.writers[0].write(HEAD + chunk(b"not asked") + END)
+        await asyncio.sleep(0.05)
+        assert await once(client) == b"ok"
+        assert len(counted.writers) == 2
+
+
+async def test_a_large_request_goes_in_parts_and_an_early_answer_is_read() -> None:
+    head = b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\n"
+    over = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"large")
+        await over.wait()
+
+    async with served(serve, head) as client:
+        answer = await client.ask("POST", "/", b"x" * 50_000_000, kind="text/plain")
+        assert answer.status == 413
+        assert await whole(answer) == b"large"
+        client.end(answer)
+        over.set()
+
+
+async def test_errors_have_the_names_that_the_client_was_given() -> None:
+    class NamedError(Exception):
+        pass
+
+    client = Client("http://127.0.0.1:1", {}, PATIENCE, PATIENCE, lambda _reason: NamedError())
+    with pytest.raises(NamedError):
+        await client.ask("GET", "/")
