@@ -11,7 +11,6 @@
     errors        what a job can fail with
     job_log       a job's line in the log
     excerpt       what messages and logs show of a caller's text
-    logs          where lines go
     losses/       an engine that is away or lost, and the jobs that it had
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
