@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from proxy.errors import ConnectionLost, EngineSilent, EngineUnavailable, JobError, StreamBroken
 from proxy.settings import Settings
-from proxy.wire.answers import Client
+from proxy.wire.client import Client
 from proxy.wire.connection import StaleConnection
 from proxy.wire.pool import Unreachable
 from supervisor.settings import table

@@ -16,7 +16,7 @@ from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
 from proxy.stream.whole import Answer, parsed, read, read_error
 from proxy.supervision import Supervision
-from proxy.wire import answers as wire
+from proxy.wire.answer import Answer as Coming
 
 _OK = 200
 
@@ -77,7 +77,7 @@ class Engine:
         return parsed(await self.whole(request, again=again))
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[wire.Answer]:
+    async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[Coming]:
         """The body of a streaming answer; its connection is closed however the block ends.
 
         Args:
@@ -111,7 +111,7 @@ class Engine:
         return self._version
 
     @contextlib.asynccontextmanager
-    async def _asked(self, request: Request, again: bool) -> AsyncIterator[wire.Answer]:
+    async def _asked(self, request: Request, again: bool) -> AsyncIterator[Coming]:
         """The answer with its status 200 and its body unread."""
         body = await self._body(request)
         kind = "" if body is None else "application/json"

@@ -22,7 +22,7 @@ from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment
-from proxy.wire.answers import Answer
+from proxy.wire.answer import Answer
 from supervisor.link.figures import Figures
 from supervisor.settings import table
 

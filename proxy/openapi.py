@@ -9,7 +9,7 @@ from proxy.errors import AnswerTooLarge, EngineSilent, StreamBroken
 from proxy.request import schema
 from proxy.request.schema import Schema
 from proxy.stream import whole
-from proxy.wire.answers import Client
+from proxy.wire.client import Client
 
 _PATH = "/openapi.json"
 _PATIENCE = 10.0  # seconds; vLLM takes one or two to write it, and only once

@@ -23,7 +23,7 @@ from proxy.errors import (
 )
 from proxy.settings import Settings
 from proxy.supervision import Supervision
-from proxy.wire.answers import Client
+from proxy.wire.client import Client
 from supervisor.settings import table
 
 T = TypeVar("T")

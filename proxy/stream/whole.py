@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from proxy.errors import AnswerTooLarge
 from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import RawJson
-from proxy.wire.answers import Answer as Source
+from proxy.wire.answer import Answer as Source
 
 ERROR_MOST = 1_000_000  # bytes of an error's body
 

@@ -10,7 +10,7 @@ import pytest
 
 from proxy import clients, settings
 from proxy.errors import ConnectionLost, EngineSilent, EngineUnavailable, JobError, StreamBroken
-from proxy.wire.answers import Client
+from proxy.wire.client import Client
 from tests.client import PATIENCE
 from tests.processes import free_port
 

@@ -1,93 +1,13 @@
-"""Answers that are read as they come, from a server that writes byte for byte what it is told."""
+"""Answers that are read as they come."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
-from proxy.wire.answers import Answer, Client
-from proxy.wire.connection import StaleConnection
-from proxy.wire.pool import Unreachable
-from tests.client import PATIENCE
-
-HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-END = b"0\r\n\r\n"
-
-Serve = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-@asynccontextmanager
-async def served(
-    serve: Serve, head: bytes = HEAD, silence: float = PATIENCE
-) -> AsyncIterator[Client]:
-    """A client of a server that writes `head` for each request, and whose rest is up to `serve`.
-
-    The client calls the server silent after `silence` seconds.
-    """
-    open_ones: set[asyncio.Task[None]] = set()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        open_ones.add(task)
-        try:
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(head)
-                await serve(writer)
-                if writer.is_closing():
-                    break
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-            open_ones.discard(task)
-
-    async with (
-        asyncio.timeout(PATIENCE),
-        await asyncio.start_server(handle, "127.0.0.1", 0) as server,
-    ):
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        client = Client(url, {}, silence, PATIENCE)
-        yield client
-        client.close()
-        for task in list(open_ones):
-            task.cancel()
-        await asyncio.gather(*open_ones, return_exceptions=True)
-
-
-@asynccontextmanager
-async def answered(
-    serve: Serve, silence: float = PATIENCE, head: bytes = HEAD
-) -> AsyncIterator[Answer]:
-    """One answer."""
-    async with served(serve, head, silence) as client:
-        answer = await client.ask("GET", "/")
-        yield answer
-        client.end(answer)
-
-
-async def whole(stream: Answer) -> bytes:
-    """What comes to the end, read as `batches` does."""
-    found = b""
-    while data := stream.ready() or await stream.read():
-        found += data
-    return found
-
-
-async def once(client: Client) -> bytes:
-    """A whole exchange."""
-    answer = await client.ask("GET", "/")
-    try:
-        return await whole(answer)
-    finally:
-        client.end(answer)
+from proxy.wire.answer import Answer
+from tests.proxy.wire.serving import END, answered, chunk, once, served, whole
 
 
 async def until_there(stream: Answer) -> bytes:
@@ -271,63 +191,6 @@ async def test_a_stream_that_is_closed_ends_the_request() -> None:
         await gone.wait()
 
 
-# --- connections ---
-
-
-async def say_ok(writer: asyncio.StreamWriter) -> None:
-    writer.write(chunk(b"ok") + END)
-
-
-class Counted:
-    """Answers, and counts the connections."""
-
-    def __init__(self, serve: Serve = say_ok) -> None:
-        self.writers: list[asyncio.StreamWriter] = []
-        self._serve = serve
-
-    async def __call__(self, writer: asyncio.StreamWriter) -> None:
-        if writer not in self.writers:
-            self.writers.append(writer)
-        await self._serve(writer)
-
-
-async def test_a_connection_is_used_again_once_its_answer_was_read() -> None:
-    counted = Counted()
-    async with served(counted) as client:
-        for _ in range(3):
-            assert await once(client) == b"ok"
-        assert len(counted.writers) == 1
-        client.end(await client.ask("GET", "/"))  # unread
-        assert await once(client) == b"ok"
-        assert len(counted.writers) == 2
-
-
-async def test_who_wants_a_fresh_connection_gets_one() -> None:
-    counted = Counted()
-    async with served(counted) as client:
-        await once(client)
-        client.end(await client.ask("GET", "/", fresh=True))
-        assert len(counted.writers) == 2
-
-
-async def test_after_a_thaw_no_old_connection_is_used() -> None:
-    counted = Counted()
-    async with served(counted) as client:
-        await once(client)
-        client.thawed()
-        await once(client)
-        assert len(counted.writers) == 2
-
-
-async def test_an_idle_connection_that_the_server_closes_is_not_used() -> None:
-    counted = Counted()
-    async with served(counted) as client:
-        await once(client)
-        counted.writers[0].close()
-        await asyncio.sleep(0.05)
-        assert await once(client) == b"ok"
-
-
 @pytest.mark.parametrize(
     ("head", "body"),
     [
@@ -363,40 +226,6 @@ async def test_what_is_known_of_an_answer() -> None:
         assert answer.ended
 
 
-async def test_a_server_that_closes_without_a_word() -> None:
-    async def serve(writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    async with served(serve, b"") as client:
-        with pytest.raises(StaleConnection):
-            await client.ask("GET", "/")
-
-
-async def test_a_server_that_is_silent_or_not_there() -> None:
-    over = asyncio.Event()
-
-    async def serve(_writer: asyncio.StreamWriter) -> None:
-        await over.wait()
-
-    async with served(serve, b"", silence=0.2) as client:
-        with pytest.raises(TimeoutError):
-            await client.ask("GET", "/")
-        over.set()
-    with pytest.raises(Unreachable):
-        await client.ask("GET", "/")
-
-
-async def test_what_comes_unasked_closes_the_connection() -> None:
-    """It would be taken for the next answer."""
-    counted = Counted()
-    async with served(counted) as client:
-        await once(client)
-        counted.writers[0].write(HEAD + chunk(b"not asked") + END)
-        await asyncio.sleep(0.05)
-        assert await once(client) == b"ok"
-        assert len(counted.writers) == 2
-
-
 async def test_a_large_request_goes_in_parts_and_an_early_answer_is_read() -> None:
     head = b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\n"
     over = asyncio.Event()
@@ -411,12 +240,3 @@ async def test_a_large_request_goes_in_parts_and_an_early_answer_is_read() -> No
         assert await whole(answer) == b"large"
         client.end(answer)
         over.set()
-
-
-async def test_errors_have_the_names_that_the_client_was_given() -> None:
-    class NamedError(Exception):
-        pass
-
-    client = Client("http://127.0.0.1:1", {}, PATIENCE, PATIENCE, lambda _reason: NamedError())
-    with pytest.raises(NamedError):
-        await client.ask("GET", "/")
