@@ -1,4 +1,4 @@
-"""Batches of events -> outputs in the form of the caller, as large as the platform takes. Pure."""
+"""Batches of events -> outputs in the caller's form, as large as the platform takes. Pure."""
 
 from __future__ import annotations
 
