@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import uvloop
 
+from proxy.awake import Awake
 from proxy.engine import Engine
 from proxy.handler import Handler
 from proxy.platform import logs
@@ -56,9 +57,11 @@ def main() -> int:
     report = Report(settings[REPORT_FD])
     fitness.register(settings, env, report.cause)
     _tune()
-    handler = Handler(settings, Engine(settings), alone=report.alone)
+    awake = Awake()
+    handler = Handler(settings, Engine(settings, awake.now), alone=report.alone)
+    left = inherited(settings[JOBS_FD])
     try:
-        sdk.serve(handler, settings[table.MAX_CONCURRENCY], report, inherited(settings[JOBS_FD]))
+        sdk.serve(handler, settings[table.MAX_CONCURRENCY], report, left, awake)
     except KeyboardInterrupt:
         return 130
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from proxy import clients
@@ -27,17 +28,21 @@ _JSON = "application/json"
 class Engine:
     """Sends requests to the engine. All use is inside one event loop.
 
+    Args:
+        settings: the proxy's.
+        clock: gives seconds, and leaves out those for which the process stood still.
+
     Attributes:
         health: whether it is well.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         key = settings[API_KEY]
         self._client = clients.client(settings, {"Authorization": f"Bearer {key}"} if key else {})
         self._supervision = Supervision(settings.control_url)
         self._openapi = OpenAPI(self._client)
-        self.health = Health(settings, self._client, self._supervision)
+        self.health = Health(settings, self._client, self._supervision, clock)
         self._model: str | None = None
         self._version: str | None = None
 

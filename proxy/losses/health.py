@@ -42,16 +42,24 @@ class Health:
         settings: the proxy's.
         client: asks the engine, by a new connection for each question.
         supervision: is asked why an engine ended, and is closed by its owner.
+        clock: gives seconds, and leaves out those for which the process stood still.
 
     Attributes:
         life: which life of the engine this is; it grows when an engine that was away is back.
     """
 
-    def __init__(self, settings: Settings, client: Client, supervision: Supervision) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: Client,
+        supervision: Supervision,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.life = 0
         self._settings = settings
         self._client = client
         self._supervision = supervision
+        self._clock = clock
         self._gone = False  # since the last time that it was well
         self._asking = asyncio.Lock()
         self._asked_at = 0.0
@@ -140,12 +148,12 @@ class Health:
             JobError: what `ask` raises of another kind.
         """
         limit = self._settings[table.ENGINE_WAIT_TIMEOUT]
-        end = time.monotonic() + limit
+        end = self._clock() + limit
         pause = _PAUSE_FIRST
         while True:
             with contextlib.suppress(EngineUnavailable):
                 return await ask()
-            late = time.monotonic() >= end
+            late = self._clock() >= end
             standing = await self._supervision.standing()
             if late:
                 why = "" if standing is None else f"; {standing.words}"

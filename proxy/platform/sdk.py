@@ -43,8 +43,8 @@ from supervisor.link.report import Inherited, Report
 log = logging.getLogger("proxy")
 
 #: Our entries in the SDK's configuration.
-_HANDLER, _REPORT, _INHERITED = (
-    f"vllm_supervisor_{name}" for name in ("handler", "report", "inherited")
+_HANDLER, _REPORT, _INHERITED, _AWAKE = (
+    f"vllm_supervisor_{name}" for name in ("handler", "report", "inherited", "awake")
 )
 
 
@@ -67,7 +67,11 @@ class JobHandler(Protocol):
 
 
 def serve(
-    handler: JobHandler, concurrency: int, report: Report, inherited: Iterable[Inherited]
+    handler: JobHandler,
+    concurrency: int,
+    report: Report,
+    inherited: Iterable[Inherited],
+    awake: Awake,
 ) -> None:
     """Take jobs until told to stop.
 
@@ -79,13 +83,18 @@ def serve(
         concurrency: how many at once.
         report: is told of each.
         inherited: the jobs that the previous proxy left; they come first.
+        awake: is watched from now on.
     """
     install()
-    runpod.serverless.start(configuration(handler, concurrency, report, inherited))
+    runpod.serverless.start(configuration(handler, concurrency, report, inherited, awake))
 
 
 def configuration(
-    handler: JobHandler, concurrency: int, report: Report, inherited: Iterable[Inherited]
+    handler: JobHandler,
+    concurrency: int,
+    report: Report,
+    inherited: Iterable[Inherited],
+    awake: Awake,
 ) -> dict[str, Any]:
     """What the SDK is started with, and what `DrainingScaler` finds in it; see `serve`."""
     return {
@@ -95,6 +104,7 @@ def configuration(
         _HANDLER: handler,
         _REPORT: report,
         _INHERITED: list(inherited),
+        _AWAKE: awake,
     }
 
 
@@ -173,7 +183,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handler: JobHandler = config[_HANDLER]
         self._report: Report = config[_REPORT]
-        self._awake = Awake()
+        self._awake: Awake = config[_AWAKE]
         self._posts = Posts()
         headers = http_client.get_auth_header()
         del headers["Accept-Encoding"]  # of the answer to a post nothing is read

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,13 +49,15 @@ Parts = tuple[Machine, Health]
 
 
 @asynccontextmanager
-async def health(**environment: str) -> AsyncIterator[Parts]:
+async def health(
+    clock: Callable[[], float] = time.monotonic, **environment: str
+) -> AsyncIterator[Parts]:
     machine = Machine()
     async with TestServer(machine.handle) as server, asyncio.timeout(PATIENCE):
         url = f"http://127.0.0.1:{server.port}"
         found = settings.read({"ENGINE_URL": url, "CONTROL_URL": url, **environment})
         client, supervision = clients.client(found, {}), Supervision(found.control_url)
-        yield machine, Health(found, client, supervision)
+        yield machine, Health(found, client, supervision, clock)
         client.close()
         await supervision.close()
 
@@ -105,6 +108,14 @@ async def test_many_refused_jobs_cost_few_questions() -> None:
         assert not any(await asyncio.gather(*(one.is_lost(fault) for _ in range(100))))
         assert machine.asked.count("/health") <= 2
         assert machine.asked.count("/status") <= 2
+
+
+async def test_a_freeze_is_no_time_of_waiting_for_the_engine() -> None:
+    """By the clock that leaves it out; by another one this limit would be over at once."""
+    async with health(lambda: 0.0, ENGINE_WAIT_TIMEOUT="0.01") as (machine, one):
+        machine.sick = 4
+        await one.until_ready()
+        assert machine.asked.count("/health") == 5
 
 
 async def test_an_answer_that_is_older_than_the_question_does_not_count() -> None:

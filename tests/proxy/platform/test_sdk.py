@@ -16,6 +16,7 @@ from aiohttp.test_utils import RawTestServer as TestServer
 from runpod import http_client
 from runpod.serverless.modules import rp_http, rp_job, rp_scale, worker_state
 
+from proxy.awake import Awake
 from proxy.errors import InvalidInput
 from proxy.platform import sdk
 from supervisor.link import handover
@@ -109,7 +110,7 @@ class Scaler:
         self.runpod = runpod
         self.handler = FakeHandler()
         self.reported = reported
-        configuration = sdk.configuration(self.handler, 2, reported.report, ())
+        configuration = sdk.configuration(self.handler, 2, reported.report, (), Awake())
         self.scaler = sdk.DrainingScaler(configuration)
 
 
@@ -179,7 +180,7 @@ async def test_a_stop_of_the_platforms_ends_its_job_alone(parts: Scaler) -> None
 
 def test_a_stop_before_the_loop_runs_ends_the_scaler(reported: Reported) -> None:
     handler = FakeHandler()
-    scaler = sdk.DrainingScaler(sdk.configuration(handler, 1, reported.report, ()))
+    scaler = sdk.DrainingScaler(sdk.configuration(handler, 1, reported.report, (), Awake()))
     scaler.handle_shutdown(signal.SIGTERM, None)
     assert not scaler.is_alive()
 
