@@ -8,7 +8,7 @@
     engine        sends requests; `clients` are its HTTP sessions, `openapi` reads its
                   schema
     supervision   what the supervisor says of the engine
-    errors        what a job can fail with
+    errors        what a job can fail with; `engine_error` reads what the engine says
     job_log       a job's line in the log
     excerpt       what messages and logs show of a caller's text
     logs          where lines go

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -12,7 +14,7 @@ from proxy import clients
 from proxy.errors import EngineRefused
 from proxy.losses.health import Health
 from proxy.openapi import OpenAPI
-from proxy.request import sendable
+from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
@@ -115,29 +117,44 @@ class Engine:
     @contextlib.asynccontextmanager
     async def _asked(self, request: Request, again: bool) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer with its status 200 and its body unread."""
-        body = await self._body(request)
+        headers, body = await self._body(request)
         url = self._settings.engine_url + request.route
         session = (self._fresh if again else self._pooled).session
         response = await self.health.once_there(
-            lambda: session.request(request.method, url, data=body, allow_redirects=False)
+            lambda: session.request(
+                request.method, url, data=body, headers=headers, allow_redirects=False
+            )
         )
         try:
             if response.status != _OK:
-                raise EngineRefused(response.status, await read_error(response))
+                told = await read_error(response)
+                raise EngineRefused(response.status, told, request.asked)
             yield response
         finally:
             if not response.content.at_eof():
                 response.close()  # an answer that goes on is aborted, not read to its end
             response.release()
 
-    async def _body(self, request: Request) -> bytes | None:
-        """The body as JSON, with the served model where the caller named none."""
+    async def _body(self, request: Request) -> tuple[Mapping[str, str] | None, bytes | None]:
+        """Headers and body: JSON, or a form, with the served model where the caller named none."""
         if request.method != "POST":
-            return None
+            return None, None
+        if request.route in audio.ROUTES:
+            return await self._form(request.body)
         content = request.content or sendable.encoded(request.body)
         if "model" in request.body:
-            return content
-        return sendable.with_model(content, await self._served_model())
+            return None, content
+        return None, sendable.with_model(content, await self._served_model())
+
+    async def _form(self, body: Mapping[str, Any]) -> tuple[Mapping[str, str], bytes]:
+        audio.check(body)  # before an engine is waited for
+        body = {**body, "model": body.get("model") or await self._served_model()}
+        boundary = secrets.token_hex(16)
+        parts = []
+        for part in audio.form(body, boundary):
+            parts.append(part)
+            await asyncio.sleep(0)  # a recording is large, and others have their turn
+        return {"Content-Type": audio.content_type(boundary)}, b"".join(parts)
 
     async def _served_model(self) -> str:
         if self._model is None:

@@ -14,6 +14,7 @@
     ├── EndsEngine           500  engine_error             each engine that had the job ended
     ├── WorkerStopped        503  service_unavailable      the worker stopped first
     ├── EngineSilent         504  timeout                  nothing came for REQUEST_IDLE_TIMEOUT
+    ├── AnswerNotUnderstood  502  engine_error             not what the route answers
     └── AnswerTooLarge       413  answer_too_large         larger than the platform carries
 
 Inside the proxy they are raised. `platform` turns them into the form in which RunPod takes a
@@ -25,6 +26,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+
+from proxy import engine_error
 
 
 class JobError(Exception):
@@ -77,15 +80,15 @@ class EngineRefused(JobError):
     Args:
         status: of the answer.
         body: of the answer; its message, type and param are kept.
+        asked: the method and the route, for an engine that does not have it: `POST /v1/score`.
     """
 
-    def __init__(self, status: int, body: bytes) -> None:
-        error = _error_object(body)
-        super().__init__(str(error.get("message") or f"the engine answered with status {status}"))
+    def __init__(self, status: int, body: bytes, asked: str = "") -> None:
+        told = engine_error.read(status, body, asked)
+        super().__init__(told.message)
         self.status = status
-        self.type = str(error.get("type") or "engine_error")
-        param = error.get("param")
-        self.param = None if param is None else str(param)
+        self.type = told.type
+        self.param = told.param
 
 
 class ErrorInStream(EngineRefused):
@@ -145,24 +148,15 @@ class EngineSilent(JobError):
     type = "timeout"
 
 
+class AnswerNotUnderstood(JobError):
+    """The engine's answer is not what its route answers."""
+
+    status = 502
+    type = "engine_error"
+
+
 class AnswerTooLarge(JobError):
     """The answer is larger than the platform carries."""
 
     status = 413
     type = "answer_too_large"
-
-
-def _error_object(body: bytes) -> dict[str, Any]:
-    """The error in a body as vLLM ({"error": {...}}), older vLLM (flat) or FastAPI write it."""
-    try:
-        data = json.loads(body)
-    except ValueError:
-        return {"message": body.decode(errors="replace").strip()[:1000]}
-    if not isinstance(data, dict):
-        return {"message": str(data)[:1000]}
-    error = data.get("error", data)
-    if isinstance(error, str):
-        return {"message": error}
-    if "message" not in error and "detail" in error:
-        return {"message": json.dumps(error["detail"])[:1000]}
-    return dict(error)

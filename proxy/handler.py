@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -17,11 +16,12 @@ from proxy.losses.tries import Tries
 from proxy.request import forms, settle
 from proxy.request.forms import Request
 from proxy.settings import Settings
-from proxy.stream import batches, native, whole
+from proxy.stream import batches, whole
+from proxy.stream.apart import Native
 from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
-from proxy.stream.raw import Comment
+from proxy.stream.raw import Comment, RawJson
 from proxy.stream.socket import Stream
 from supervisor.link.figures import Figures
 from supervisor.settings import table
@@ -51,6 +51,7 @@ class Handler:
         self._engine = engine
         self._clock = clock
         self._tries = Tries(engine.health, self.figures, alone)
+        self._native = Native()
         self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
 
     async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
@@ -172,10 +173,13 @@ class Handler:
     ) -> AsyncGenerator[Any, None]:
         """An answer in one piece."""
         answer = await self._engine.whole(await self._settled(request, record), again=again)
-        output, record.tokens = await whole.output(answer)
-        self.figures.tokens += record.tokens or 0
+        output: Any
         if request.native:
-            output = native.whole(json.loads(output) if isinstance(output, bytes) else output)
+            made = await self._native(answer.body)
+            output, record.tokens = RawJson(made.text), made.tokens
+        else:
+            output, record.tokens = await whole.output(answer)
+        self.figures.tokens += record.tokens or 0
         record.answered = True
         yield output
 
@@ -190,8 +194,7 @@ class Handler:
             async with self._engine.stream(request, again=again) as stream:
                 _close_with_task(stream)
                 async for events in batches.batches(stream, waiting, self._pace):
-                    self.figures.tokens += waiting.seen - (record.tokens or 0)
-                    record.tokens = waiting.seen
+                    self.figures.tokens += record.streamed(waiting.seen, events)
                     text = b"".join(events)
                     self.figures.bytes += len(text)
                     if (place := error_at(events, text)) is not None:

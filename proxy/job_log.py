@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy import excerpt
+from proxy.stream import sse
 
 _LONGEST = 20_000  # characters of a question or an answer in the log
+_LONGEST_NAME = 200  # characters of an id or a route
+
+#: What ends a line, moves a terminal's cursor, or is no character at all.
+_UNPRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
 
 
 @dataclass(slots=True)
@@ -33,30 +40,82 @@ class Record:
     first: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(init=False)
-    _answered: list[Any] = field(default_factory=list)
+    _answered: list[str] = field(default_factory=list)  # texts, up to the longest
+    _kept: int = 0  # characters in them
+    _counted: int = 0  # tokens of a stream
+    _total: int | None = None  # the same, by the engine's own count at its end
 
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.job = excerpt.text(self.job)
 
+    def streamed(self, counted: int, events: Sequence[bytes]) -> int:
+        """Note what has come of a stream: `counted` tokens so far, in `events` the last of them.
+
+        The engine's own count wins, which comes with the usage at the end. Without it nobody knows
+        how many tokens a beam search made: it sends each sequence in one event.
+
+        Returns:
+            How many tokens are new.
+        """
+        self._total = sse.total(events) if self._total is None else self._total
+        before = self._counted
+        self._counted = counted if self._total is None else self._total
+        unknown = self._total is None and self.asked.get("use_beam_search") is True
+        self.tokens = None if unknown else self._counted
+        return self._counted - before
+
     def yielded(self, output: Any) -> None:
         """Note an output that is on its way."""
         if self.first is None:
             self.first = self.clock() - self.started
-        if self.keep:
-            self._answered.append(output)
+        if self.keep and self._kept < _LONGEST:
+            text = output if isinstance(output, str) else _json(output)
+            self._answered.append(text[: _LONGEST - self._kept])
+            self._kept += len(self._answered[-1])
 
     def content(self) -> str:
-        """What was asked and answered, both cut off somewhere."""
-        asked = json.dumps(self.asked, ensure_ascii=False)[:_LONGEST]
-        texts = [out if isinstance(out, str) else json.dumps(out) for out in self._answered]
-        return f"job {self.job} asked {asked} and was answered {''.join(texts)[:_LONGEST]}"
+        """What was asked and answered, in one line, both cut off somewhere."""
+        asked, answered = _json(self.asked), "".join(self._answered)
+        job = _line(self.job, _LONGEST_NAME)
+        return f"job {job} asked {_line(asked)} and was answered {_line(answered)}"
 
     def __str__(self) -> str:
-        parts = [f"job {self.job}: {self.route} {self.outcome}"]
+        names = (_line(each, _LONGEST_NAME) for each in (self.job, self.route, self.outcome))
+        parts = ["job {}: {} {}".format(*names)]
         if self.tokens is not None:
             parts.append(f"{self.tokens} tokens")
         if self.first is not None:
             parts.append(f"first after {self.first:.3f} s")
         parts.append(f"{self.clock() - self.started:.3f} s in all")
         return ", ".join(parts)
+
+
+def _json(value: Any) -> str:
+    """JSON as far as the log takes it: a large value is not written to its end, nor is a deep one.
+
+    What is no JSON is shown as Python shows it. Nothing is raised: a line of the log fails no job.
+    """
+    if isinstance(value, bytes):  # JSON already
+        return value[: 4 * _LONGEST].decode(errors="replace")
+    parts: list[str] = []
+    length = 0
+    try:
+        for part in _encoder.iterencode(value):
+            parts.append(part)
+            length += len(part)
+            if length > _LONGEST:
+                break
+    except (ValueError, TypeError, RecursionError) as reason:
+        parts.append(f"... ({type(reason).__name__})")
+    return "".join(parts)
+
+
+def _line(text: str, most: int = _LONGEST) -> str:
+    """`text` within one line that any log takes, cut off at `most` characters."""
+    cut = text if len(text) <= most else f"{text[:most]}..."
+    return _UNPRINTED.sub(lambda found: _escaped(found[0]), cut)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -39,6 +39,8 @@ PURE = (
     "proxy.stream.ramp",
     "proxy.stream.native",
     "proxy.stream.outputs",
+    "proxy.stream.finite",
+    "proxy.engine_error",
 )
 IMPURE = {"os", "subprocess", "socket", "asyncio", "time", "tempfile", "shutil", "threading"}
 

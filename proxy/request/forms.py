@@ -47,6 +47,11 @@ class Request:
     unsent: tuple[str, ...] = ()
 
     @property
+    def asked(self) -> str:
+        """Method and route, for a message."""
+        return f"{self.method} {self.route}"
+
+    @property
     def stream(self) -> bool:
         """Whether the caller asked for a stream."""
         return self.method == "POST" and self.body.get("stream") is True

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from proxy import excerpt
 from proxy.errors import InvalidInput
-from proxy.request import routes
+from proxy.request import audio, routes
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
 
@@ -77,7 +77,8 @@ def settle(request: Request, schema: Schema | None, *, strict: bool) -> Settled:
     if routes.methods(request.route) is None and takes:
         request = replace(request, method=routes.chosen(request.route, takes, request.said))
     names = schema.names.get(request.route)
-    unknown = () if names is None else tuple(name for name in request.body if name not in names)
+    known = audio.known if request.route in audio.ROUTES else _is_one
+    unknown = tuple(name for name in request.body if names is not None and not known(name, names))
     if names is None or not unknown:
         return Settled(request, _unsent(request, strict))
     message = _message(request.route, unknown, names)
@@ -86,6 +87,10 @@ def settle(request: Request, schema: Schema | None, *, strict: bool) -> Settled:
         raise InvalidInput(_message(request.route, wrong, names), excerpt.text(wrong[0]))
     beside = _unsent(request, strict)
     return Settled(request, f"{message}; {beside}" if beside else message)
+
+
+def _is_one(name: str, names: frozenset[str]) -> bool:
+    return name in names
 
 
 def _unsent(request: Request, strict: bool) -> str | None:

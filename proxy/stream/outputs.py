@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from proxy.errors import AnswerTooLarge, ErrorInStream
-from proxy.stream import native, sse
+from proxy.stream import finite, native, sse
 from proxy.stream.ramp import MOST_BYTES
 from proxy.stream.raw import Comment
 
@@ -75,12 +75,16 @@ class Outputs:
             if chunks := [chunk for event in events if (chunk := sse.parsed(event))]:
                 yield chunks
         elif len(text) > MOST_BYTES:
-            told, most = text.decode(), MOST_BYTES // 4  # characters: each may take four bytes
+            told, most = _text(text), MOST_BYTES // 4  # characters: each may take four bytes
             yield from (told[start : start + most] for start in range(0, len(told), most))
         elif sse.is_comment(events[-1]) and all(map(sse.is_comment, events)):
-            yield Comment(text.decode())
+            yield Comment(_text(text))
         else:
-            yield text.decode()
+            yield _text(text)
+
+
+def _text(events: bytes) -> str:
+    return finite.valid(events).decode(errors="replace")
 
 
 def error_at(events: Sequence[bytes], text: bytes) -> int | None:

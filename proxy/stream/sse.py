@@ -5,11 +5,12 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.errors import AnswerTooLarge
+from proxy.stream import finite
 
 DONE = b"[DONE]"
 EVENT_MOST = 20_000_000  # bytes: more than the platform carries of one job
@@ -19,6 +20,7 @@ _HELD_MOST = 64 * 1024  # bytes of an event's beginning that each further piece 
 _TEXT = re.compile(rb'"(?:content|text|reasoning|reasoning_content)":\s*"(?!")')
 _OTHER_TEXT = re.compile(rb'"delta":\s*"|"type":\s*"content_block_delta"')
 _TOKEN_IDS = re.compile(rb'"token_ids":\s*\[')
+_NO_CHOICES = re.compile(rb'"choices":\s*\[\s*\]')
 _TEXT_FIELDS = ("content", "reasoning", "reasoning_content", "tool_calls", "refusal")
 
 
@@ -124,21 +126,38 @@ def tokens(event: bytes) -> int:
 
 
 def _tokens_parsed(event: bytes) -> int:
-    count = 0
-    for choice in parsed(event).get("choices") or ():
-        ids = choice.get("token_ids")
-        if ids is not None:
-            count += len(ids)
-            continue
-        delta = choice.get("delta") or {}
-        count += bool(choice.get("text") or any(delta.get(field) for field in _TEXT_FIELDS))
-    return count
+    choices = parsed(event).get("choices")
+    return sum(map(tokens_of, choices)) if isinstance(choices, list) else 0
+
+
+def tokens_of(choice: Mapping[str, Any]) -> int:
+    """The same for one choice of an event that has been parsed."""
+    if not isinstance(choice, dict):
+        return 0
+    if isinstance(ids := choice.get("token_ids"), list):
+        return len(ids)
+    delta = choice.get("delta")
+    said = isinstance(delta, dict) and any(delta.get(field) for field in _TEXT_FIELDS)
+    return int(bool(choice.get("text")) or said)
+
+
+def total(events: Sequence[bytes]) -> int | None:
+    """How many tokens a stream has in all, where the engine says so in the last of these events.
+
+    That is `stream_options.include_usage`; the event has no choices.
+    """
+    for event in events[-2:]:
+        if b'"usage"' in event and _NO_CHOICES.search(event):
+            usage = parsed(event).get("usage")
+            count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+            return count if isinstance(count, int) else None
+    return None
 
 
 def parsed(event: bytes) -> dict[str, Any]:
     """The JSON object that an event carries; empty for `[DONE]`, comments and anything else."""
     try:
-        found = json.loads(payload(event))
+        found = finite.parsed(payload(event))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -156,7 +175,7 @@ def error(event: bytes) -> bytes | None:
 def status(body: bytes) -> int:
     """The HTTP status that an error inside a stream names as its code; 500 where it names none."""
     try:
-        code = json.loads(body)["error"]["code"]
+        code = finite.parsed(body)["error"]["code"]
     except (ValueError, KeyError, TypeError):
         return 500
     return code if isinstance(code, int) and 400 <= code <= 599 else 500

@@ -16,10 +16,11 @@ import openai
 import pytest
 import runpod
 
+from tests import client
 from tests.client import PATIENCE
 from tests.e2e.conftest import Endpoint
 from tests.load import bench_serve
-from tests.processes import ROOT
+from tests.processes import ROOT, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -156,6 +157,50 @@ def test_the_native_form_counts_as_the_engine_does(endpoint: Endpoint) -> None:
     for batch in batches:
         for choice in batch["choices"]:
             assert len(choice.get("logprobs", ())) == len(choice["tokens"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_native_form_has_the_tool_that_is_called(endpoint: Endpoint, *, stream: bool) -> None:
+    """The same as the engine itself gives; in a stream the deltas, as they come."""
+    tool: Any = {"type": "function", "function": {"name": "tell", "parameters": ANSWER}}
+    sampling: Any = {"tools": [tool], "tool_choice": "required", "max_tokens": 64, "temperature": 0}
+    given = {"input": {"messages": ASK, "stream": stream, "sampling_params": sampling}}
+    job = _runpod(endpoint).run(given)
+    batches = list(job.stream()) if stream else job.output(timeout=PATIENCE)
+    calls = [
+        call["function"]
+        for batch in batches
+        for choice in batch["choices"]
+        for call in choice.get("tool_calls", ())
+    ]
+    assert "".join(call.get("name") or "" for call in calls) == "tell"
+    arguments = "".join(call.get("arguments") or "" for call in calls)
+    straight = endpoint.direct.chat.completions.create(model="demo", messages=ASK, **sampling)
+    (one,) = straight.choices[0].message.tool_calls
+    assert arguments == one.function.arguments
+    assert batches[-1]["usage"]["output"] == straight.usage.completion_tokens
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_native_form_counts_a_beam_search(endpoint: Endpoint, *, stream: bool) -> None:
+    """Each sequence comes in one event."""
+    sampling = {"use_beam_search": True, "n": 2, "max_tokens": 5, "ignore_eos": True}
+    given = {"input": {"messages": ASK, "stream": stream, "sampling_params": sampling}}
+    job = _runpod(endpoint).run(given)
+    batches = list(job.stream()) if stream else job.output(timeout=PATIENCE)
+    assert batches[-1]["usage"]["output"] == 10
+    assert max(len(batch["choices"]) for batch in batches) == 2
+
+
+@pytest.mark.parametrize("route", ["/v1/embeddings", "/v1/audio/transcriptions"])
+def test_a_route_that_the_model_has_not_is_named(endpoint: Endpoint, route: str) -> None:
+    body = {"input": "x", "file": "UklGRg=="}
+    job = _runpod(endpoint).run({"input": {"route": route, "body": body}})
+    until(lambda: job.status() == "FAILED", what="the end of the job")
+    found = client.get(f"{endpoint.platform_url}/status/{job.job_id}").json()
+    error = json.loads(found["error"])
+    assert error["code"] == 404
+    assert f"the engine has no route {route} for this model" in error["message"]
 
 
 # --- anthropic ---

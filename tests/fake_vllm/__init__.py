@@ -42,6 +42,8 @@ what vLLM 0.32 answers; VLLM_API_KEY makes it ask for the key on `/v1`. Without
 `--shutdown-timeout=SECONDS` SIGTERM ends it at once, with 0; with it, running requests are finished
 first and new ones get 503.
 
+The audio routes read a multipart form and answer with what was in it.
+
 A request behaves as its body's field "fake" says (an unknown name in it is a 400):
 
     tokens: N             how many; else the pieces of `text`, else `max_tokens`, else 16
@@ -66,9 +68,11 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     no_done: true         the body ends in order, without `[DONE]`
     status: CODE          that status with vLLM's error body; `message` is its text, `body`
                           replaces it as it is, `location` is the header of a redirect
+    beside: {...}         what a chat's message has beside its text: `reasoning`, `tool_calls`;
+                          streamed before it, each object of a list and each word in a delta
 
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
-has the routes, `openapi` says what they take, `answers` writes the answers, `generation` says what
-is in them, `wire` how they are cut into TCP writes. The folder runs wherever it is copied to; it
-needs aiohttp and nothing of ours.
+has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,
+`generation` says what is in the answers, `wire` how they are cut into TCP writes. The folder runs
+wherever it is copied to; it needs aiohttp and nothing of ours.
 """

@@ -114,6 +114,8 @@ class Stream:
             await self._pause(LOOK_S)
         for index in range(generation.choices) if generation.chat else ():
             await self._event(generation.role(index))
+            for choice in generation.beside(index):
+                await self._event(choice)
         began, done, count = time.monotonic(), 0, max(1, len(generation.texts))
         for number in range(count + 1):
             if number == fake.cut_after:

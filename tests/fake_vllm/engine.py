@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from . import audio
 from .answers import Figures, Stream, in_one_piece, until_begun
 from .generation import Fake, Generation, Refusal, error_body, words_of
 from .openapi import document
@@ -75,6 +76,8 @@ class Engine:
         route("POST", "/v1/completions", self._completions)
         route("POST", "/v1/embeddings", self._embeddings)
         route("POST", "/tokenize", self._tokenize)
+        route("POST", "/v1/audio/transcriptions", self._audio)
+        route("POST", "/v1/audio/translations", self._audio)
         route("*", "/echo-request", self._echo)
         route("POST", "/fake", self._change)
         route("GET", "/fake", self._tell_asked)
@@ -156,6 +159,9 @@ class Engine:
             usage = {"prompt_tokens": used, "total_tokens": used, "completion_tokens": 0}
             body = {"object": "list", "model": self._names[0], "data": data, "usage": usage}
             return web.json_response(body)
+
+    async def _audio(self, request: web.Request) -> web.StreamResponse:
+        return await audio.answer(request, list(self._names))
 
     async def _echo(self, request: web.Request) -> web.StreamResponse:
         text = (await request.read()).decode(errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ class Fake:
     message: str = "as the test wished"
     body: str | None = None
     location: str = ""
+    beside: dict[str, Any] = field(default_factory=dict)
 
     @property
     def may_begin(self) -> bool:
@@ -139,6 +141,14 @@ class Generation:
         delta = {"role": "assistant", "content": ""}
         return {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
 
+    def beside(self, index: int) -> Iterator[dict[str, Any]]:
+        """The events of what a chat's message has beside its text, a piece of it in each."""
+        for name, value in self.fake.beside.items():
+            parts = [[part] for part in value] if isinstance(value, list) else value.split(" ")
+            for part in parts:
+                delta = {"content": None, name: part}
+                yield {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+
     def token(self, index: int, number: int) -> dict[str, Any]:
         """The choice in the event of one token; the last one names the reason for the end."""
         text = self.texts[number] if self.texts else ""
@@ -151,7 +161,13 @@ class Generation:
     def whole(self) -> dict[str, Any]:
         """The answer to a request without `stream`."""
         text = "".join(self.texts)
-        message = {"message": {"role": "assistant", "content": text, "tool_calls": []}}
+        said: dict[str, Any] = {
+            "role": "assistant",
+            "content": text,
+            "tool_calls": [],
+            "reasoning": None,
+        }
+        message = {"message": said | self.fake.beside}
         told: dict[str, Any] = message if self.chat else {"text": text}
         ids = {"token_ids": list(range(len(self.texts)))} if self._ids() else {}
         rest = {"logprobs": self._logprobs(self.texts), "finish_reason": "length", **ids}

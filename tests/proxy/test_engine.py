@@ -98,7 +98,7 @@ async def test_the_body_of_an_error_is_read_up_to_a_limit() -> None:
             with pytest.raises(EngineRefused) as caught:
                 await ask(Request("GET", "/error", {}))
             assert caught.value.status == 500
-            assert len(str(caught.value)) <= 1000
+            assert len(str(caught.value)) < 10_000
             await machine.cut.wait()
         assert machine.sent < 100_000_000
 

@@ -43,7 +43,11 @@ class Worker:
 
     async def ask(self, given: Any) -> list[Any]:
         """What the handler yields for a job that is answered."""
-        return [output async for output in self.handler({"id": "job-1", "input": given})]
+        job = {"id": "job-1", "input": given}
+        return [
+            json.loads(output) if isinstance(output, RawJson) else output
+            async for output in self.handler(job)
+        ]
 
     async def fail(self, given: Any) -> tuple[list[Any], JobError]:
         """What it yields for a job that fails, and the error."""
@@ -540,7 +544,7 @@ async def test_an_error_event_of_any_size_is_the_engines_error(
         Says(before + error_event("z" * 600_000, 400) + DONE), **environment
     ) as worker:
         outputs, error = await worker.fail(chat())
-    assert (error.status, len(str(error))) == (400, 600_000)
+    assert (error.status, str(error)[:9], len(str(error))) == (400, "z" * 9, 2003)
     assert json.dumps(outputs).count("z") == 600_000
 
 
@@ -709,12 +713,13 @@ async def test_a_stream_that_the_platform_cannot_carry_says_so_at_its_end(
             await asyncio.sleep(0.01)
 
 
-async def test_a_large_answer_is_handed_over_as_it_came(worker: Worker) -> None:
-    (answer,) = await worker.ask(chat(stream=False, tokens=2, big=1_000_000))
+@pytest.mark.parametrize("native", [False, True])
+async def test_a_large_answer_is_handed_over_as_json(worker: Worker, native: bool) -> None:
+    fake = {"tokens": 2, "big": 1_000_000}
+    own: Any = {"prompt": "x", "sampling_params": {"max_tokens": 2, "fake": fake}}
+    given = own if native else chat(stream=False, **fake)
+    (answer,) = [output async for output in worker.handler({"id": "job-1", "input": given})]
     assert type(answer) is RawJson
-    assert len(json.loads(answer)["choices"][0]["message"]["content"]) > 1_000_000
+    (choice,) = json.loads(answer)["choices"]
+    assert len(choice["tokens"][0] if native else choice["message"]["content"]) > 1_000_000
     assert worker.handler.figures.tokens == 2
-    (native,) = await worker.ask(
-        {"prompt": "x", "sampling_params": {"max_tokens": 2, "fake": {"big": 1_000_000}}}
-    )
-    assert len(native["choices"][0]["tokens"][0]) > 1_000_000

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from proxy.job_log import Record
 
 
@@ -45,3 +49,77 @@ def test_what_was_said_is_cut_off_somewhere() -> None:
     record.asked = {"prompt": "x" * 1_000_000}
     record.yielded("y" * 1_000_000)
     assert len(record.content()) < 50_000
+
+
+def said(content: str) -> bytes:
+    return f'data: {{"choices":[{{"delta":{{"content":"{content}"}}}}]}}\n\n'.encode()
+
+
+def usage(count: int) -> bytes:
+    return f'data: {{"choices":[],"usage":{{"completion_tokens":{count}}}}}\n\n'.encode()
+
+
+def test_the_tokens_of_a_stream_are_those_that_the_engine_counts() -> None:
+    record = Record("a", Clock())
+    assert record.streamed(2, [said("a"), said("b")]) == 2
+    assert record.tokens == 2
+    assert record.streamed(3, [said("c and more"), usage(7)]) == 5
+    assert record.streamed(3, [b"data: [DONE]\n\n"]) == 0
+    assert record.tokens == 7
+
+
+def test_nobody_knows_the_tokens_of_a_beam_search_that_are_not_told() -> None:
+    """It sends each sequence in one event."""
+    record = Record("a", Clock())
+    record.asked = {"use_beam_search": True}
+    assert record.streamed(2, [said("I am a tin"), said("The project")]) == 2
+    assert record.tokens is None
+    assert record.streamed(2, [usage(10)]) == 8
+    assert record.tokens == 10
+
+
+def content(asked: Any, *answered: Any) -> str:
+    record = Record("a", Clock(), keep=True)
+    record.asked = asked
+    for output in answered:
+        record.yielded(output)
+    return record.content()
+
+
+DEEP: list[Any] = []
+for _ in range(5000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "said"),
+    [
+        ({"prompt": "half: \ud83d"}, "and \udc00", r"half: \ud83d"),
+        ({"x": DEEP}, {"y": DEEP}, "RecursionError"),
+        ({"x": {1, 2}}, {("a", "b"): 1}, "{1, 2}"),
+        ({"x": float("nan"), "y": 10**5000}, b'{"raw": "\xff"}', "NaN"),
+        ({"x": "a\nb"}, "data: {}\n\ndata: {}\r\n\n\x1b[2J\u2028", r"data: {}\n\ndata: {}\r\n"),
+    ],
+    ids=["surrogates", "deep", "no JSON", "numbers and bytes", "lines"],
+)
+def test_whatever_was_said_is_one_line_and_no_traceback(
+    asked: Any, answered: Any, said: str
+) -> None:
+    found = content(asked, answered)
+    assert said in found
+    assert found.isprintable() or found.replace("\N{REPLACEMENT CHARACTER}", "").isprintable()
+    found.encode()
+
+
+def test_a_long_answer_is_not_kept_for_the_log() -> None:
+    record = Record("a", Clock(), keep=True)
+    for _ in range(100):
+        record.yielded("y" * 15_000)
+    assert sum(map(len, record._answered)) == 20_000
+
+
+def test_names_from_outside_are_cut_and_forge_no_lines() -> None:
+    record = Record("id\n12:00:00 INFO proxy: all is well", Clock())
+    record.route, record.outcome = "/x" * 1_000_000, "418 \x1bTeapot\n"
+    assert len(str(record)) < 1000
+    assert str(record).isprintable()

@@ -215,6 +215,49 @@ def test_an_answer_is_a_result_whatever_is_in_it(
         assert found["output"] == [answer]
 
 
+def test_what_json_has_not_is_null_on_the_platform(platform: Platform, tmp_path: Path) -> None:
+    """Python's parser would read NaN; those of the callers do not."""
+    answer = b'{"choices": [{"text": "\\ud83d", "logprobs": {"p": NaN}}], "data": [-Infinity]}'
+    with engine_that_says(answer) as url, Proxy(platform, url, tmp_path / "log"):
+        native = platform.submit({"prompt": "x", "model": "tiny"})
+        other = platform.submit({"route": "/pooling", "body": {"model": "tiny", "input": "x"}})
+        (found,) = platform.until(native, "COMPLETED")["output"]
+        assert found["choices"] == [{"tokens": ["\ud83d"], "logprobs": [{"p": None}]}]
+        (found,) = platform.until(other, "COMPLETED")["output"]
+        assert found == {
+            "choices": [{"text": "\ud83d", "logprobs": {"p": None}}],
+            "data": [None],
+        }
+
+
+def test_tool_calls_reasoning_and_recordings_through_the_platform(
+    platform: Platform, fake_engine: str, tmp_path: Path
+) -> None:
+    calls = [{"index": 0, "function": {"name": "tell"}}, {"index": 0, "function": {"x": "{}"}}]
+    fake = {"beside": {"reasoning": "let me see", "tool_calls": calls}}
+    sampling = {"max_tokens": 2, "fake": fake}
+    ask = {"messages": [{"role": "user", "content": "hi"}], "sampling_params": sampling}
+    with Proxy(platform, fake_engine, tmp_path / "log"):
+        whole = platform.submit(ask)
+        streamed = platform.submit({**ask, "stream": True})
+        body = {"file": "data:audio/wav;base64,UklGRg==", "language": "en"}
+        audio = platform.submit({"route": "/v1/audio/transcriptions", "body": body})
+        (answer,) = platform.until(whole, "COMPLETED")["output"]
+        assert answer["choices"] == [
+            {"tokens": [" w0 w1"], "reasoning": ["let me see"], "tool_calls": calls}
+        ]
+        came: dict[str, list[Any]] = {}
+        for batch in platform.until(streamed, "COMPLETED")["output"]:
+            for name, pieces in (batch["choices"] or [{}])[0].items():
+                came.setdefault(name, []).extend(pieces)
+        assert came["reasoning"] == ["let", "me", "see"]
+        assert came["tool_calls"] == calls
+        assert came["tokens"] == [" w0", " w1"]
+        (heard,) = platform.until(audio, "COMPLETED")["output"]
+        assert (heard["text"], heard["file"]["name"]) == ("4 bytes of sound", "audio.wav")
+        assert ["model", "tiny"] in heard["fields"]
+
+
 #: Starts the proxy as if a new SDK had lost what we build on.
 ANOTHER_SDK = """
 import inspect, runpy

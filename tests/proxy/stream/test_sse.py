@@ -158,6 +158,23 @@ def test_tokens_of_an_event(event: bytes, count: int) -> None:
     assert sse.tokens(event) == count
 
 
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [
+        (b'data: {"choices":[],"usage":{"completion_tokens":3}}\n\n', 3),
+        (b'data: {"choices": [ ], "usage": {"completion_tokens": 0}}\n\n', 0),
+        (b'data: {"choices":[],"usage":null}\n\n', None),
+        (b'data: {"choices":[],"usage":{"completion_tokens":"x"}}\n\n', None),
+        (b'data: {"choices":[{"text":"\\"usage\\""}],"usage":{"completion_tokens":3}}\n\n', None),
+        (chunk(content='"usage" and "choices":[]'), None),
+    ],
+)
+def test_the_usage_at_the_end_of_a_stream(event: bytes, count: int | None) -> None:
+    assert sse.total([chunk(content="a"), event, b"data: [DONE]\n\n"]) == count
+    assert sse.total([event]) == count
+    assert sse.total([]) is None
+
+
 def test_an_error_inside_a_stream_is_seen() -> None:
     event = b'data: {"error": {"message": "broke", "code": 400}}\n\n'
     body = sse.error(event)
