@@ -5,14 +5,13 @@
     __main__      reads the environment, starts the SDK
     settings      what the environment says
     handler       one job: from its input to its outputs
-    engine        sends requests; `clients` are its HTTP sessions, `openapi` reads its
-                  schema
-    supervision   what the supervisor says of the engine
+    clients       HTTP sessions to the engine
     errors        what a job can fail with; `engine_error` reads what the engine says
     job_log       a job's line in the log
     excerpt       what messages and logs show of a caller's text
     logs          where lines go
-    losses/       an engine that is away or lost, and the jobs that it had
+    engine/       requests to the engine, whether it is well
+    losses/       jobs whose engine was lost
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
     awake         notices that the process stood still

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
-from proxy.engine import Engine
+from proxy.engine.requests import Engine
 from proxy.errors import AnswerTooLarge, JobError
 from proxy.handler import Handler
 from proxy.stream.raw import Comment, RawJson

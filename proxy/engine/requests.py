@@ -11,16 +11,16 @@ from typing import Any
 import aiohttp
 
 from proxy import clients
+from proxy.engine.health import Health
+from proxy.engine.openapi import OpenAPI
+from proxy.engine.supervision import Supervision
 from proxy.errors import EngineRefused
-from proxy.losses.health import Health
-from proxy.openapi import OpenAPI
 from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
 from proxy.stream.socket import Stream
 from proxy.stream.whole import Answer, parsed, read, read_error
-from proxy.supervision import Supervision
 
 _OK = 200
 

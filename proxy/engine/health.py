@@ -16,6 +16,7 @@ from typing import TypeVar
 import aiohttp
 
 from proxy.clients import Client, named_errors
+from proxy.engine.supervision import Supervision
 from proxy.errors import (
     EngineRefused,
     EngineRestarted,
@@ -25,7 +26,6 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.settings import Settings
-from proxy.supervision import Supervision
 from supervisor.settings import table
 
 T = TypeVar("T")
