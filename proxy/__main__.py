@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import uvloop
 
-from proxy import logs
 from proxy.engine.requests import Engine
 from proxy.handler import Handler
+from proxy.platform import logs
 from proxy.settings import (
     FITNESS_CHECKS,
     JOBS_FD,

@@ -22,7 +22,7 @@ from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment, RawJson
-from proxy.stream.socket import Stream
+from proxy.wire.answer import Answer
 from supervisor.link.figures import Figures
 from supervisor.settings import table
 
@@ -88,6 +88,7 @@ class Handler:
 
     def thawed(self) -> None:
         """The process stood still; see `proxy.awake`."""
+        self._engine.thawed()
 
     async def close(self) -> None:
         """Close the connections to the engine."""
@@ -208,7 +209,7 @@ class Handler:
                         yield output
 
 
-def _close_with_task(stream: Stream) -> None:
+def _close_with_task(stream: Answer) -> None:
     """Close the request when the job's task ends.
 
     A job is stopped by cancelling its task. If that hits while a batch is posted, our generator

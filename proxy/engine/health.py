@@ -13,9 +13,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import aiohttp
-
-from proxy.clients import Client, named_errors
 from proxy.engine.supervision import Supervision
 from proxy.errors import (
     EngineRefused,
@@ -26,11 +23,12 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.settings import Settings
+from proxy.wire.client import Client
 from supervisor.settings import table
 
 T = TypeVar("T")
 
-_HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=3.0)  # seconds
+_HEALTH_WITHIN = 3.0  # seconds
 _PAUSE_FIRST, _PAUSE_MOST = 0.05, 0.5  # seconds before an engine that is away is asked again
 _OK = 200
 #: States of the supervisor in which there is no engine, whatever still answers in its place.
@@ -42,7 +40,7 @@ class Health:
 
     Args:
         settings: the proxy's.
-        client: one that takes a new connection for each question.
+        client: asks the engine, by a new connection for each question.
         supervision: is asked why an engine ended, and is closed by its owner.
 
     Attributes:
@@ -145,7 +143,7 @@ class Health:
         end = time.monotonic() + limit
         pause = _PAUSE_FIRST
         while True:
-            with contextlib.suppress(EngineUnavailable), named_errors():
+            with contextlib.suppress(EngineUnavailable):
                 return await ask()
             late = time.monotonic() >= end
             standing = await self._supervision.standing()
@@ -167,14 +165,12 @@ class Health:
         return standing is not None and standing.state in _AWAY
 
     async def _ask(self) -> bool:
-        url = f"{self._settings.engine_url}/health"
-        try:
-            async with self._client.session.get(
-                url, timeout=_HEALTH_TIMEOUT, allow_redirects=False
-            ) as answer:
-                well = answer.status == _OK
-        except (aiohttp.ClientError, OSError):  # TimeoutError is an OSError
-            well = False
+        well = False
+        with contextlib.suppress(JobError, TimeoutError):
+            async with asyncio.timeout(_HEALTH_WITHIN):
+                answer = await self._client.ask("GET", "/health", fresh=True)
+            well = answer.status == _OK
+            self._client.end(answer)
         self.life += well and self._gone
         self._gone = not well
         return well

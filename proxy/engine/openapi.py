@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from proxy.clients import Client, named_errors
-from proxy.errors import EngineSilent, StreamBroken
+from proxy.errors import AnswerTooLarge, EngineSilent, StreamBroken
 from proxy.request import schema
 from proxy.request.schema import Schema
+from proxy.stream import whole
+from proxy.wire.client import Client
 
 _PATH = "/openapi.json"
 _PATIENCE = 10.0  # seconds; vLLM takes one or two to write it, and only once
@@ -21,13 +22,11 @@ class OpenAPI:
 
     Args:
         client: to ask with.
-        url: of the engine.
         patience: seconds that are waited for it.
     """
 
-    def __init__(self, client: Client, url: str, patience: float = _PATIENCE) -> None:
+    def __init__(self, client: Client, patience: float = _PATIENCE) -> None:
         self._client = client
-        self._url = url + _PATH
         self._patience = patience
         self._asking = asyncio.Lock()
         self._known = False
@@ -51,17 +50,14 @@ class OpenAPI:
 
     async def _document(self) -> bytes:
         """What stands there; nothing where that is no document, or takes too long."""
-        document = bytearray()
-        with contextlib.suppress(TimeoutError, EngineSilent), named_errors():
-            async with (
-                asyncio.timeout(self._patience),
-                self._client.session.get(self._url, allow_redirects=False) as answer,
-            ):
-                if answer.status != _OK:
-                    return b""
-                async for piece in answer.content.iter_any():
-                    document += piece
-                    if len(document) > _LARGEST:
-                        return b""
-                return bytes(document)
+        with contextlib.suppress(TimeoutError, EngineSilent):
+            async with asyncio.timeout(self._patience):
+                answer = await self._client.ask("GET", _PATH, fresh=True)
+                try:
+                    if answer.status == _OK:
+                        return (await whole.read(answer, _LARGEST)).body
+                except AnswerTooLarge:
+                    pass
+                finally:
+                    self._client.end(answer)
         return b""

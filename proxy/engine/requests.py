@@ -8,8 +8,6 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import aiohttp
-
 from proxy import clients
 from proxy.engine.health import Health
 from proxy.engine.openapi import OpenAPI
@@ -19,10 +17,11 @@ from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
-from proxy.stream.socket import Stream
 from proxy.stream.whole import Answer, parsed, read, read_error
+from proxy.wire.answer import Answer as Coming
 
 _OK = 200
+_JSON = "application/json"
 
 
 class Engine:
@@ -34,22 +33,22 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        headers = {"Content-Type": "application/json"}
-        if settings[API_KEY]:
-            headers["Authorization"] = f"Bearer {settings[API_KEY]}"
-        self._pooled = clients.pooled(settings, headers)
-        self._fresh = clients.fresh(settings, headers)
+        key = settings[API_KEY]
+        self._client = clients.client(settings, {"Authorization": f"Bearer {key}"} if key else {})
         self._supervision = Supervision(settings.control_url)
-        self._openapi = OpenAPI(self._fresh, settings.engine_url)
-        self.health = Health(settings, self._fresh, self._supervision)
+        self._openapi = OpenAPI(self._client)
+        self.health = Health(settings, self._client, self._supervision)
         self._model: str | None = None
         self._version: str | None = None
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pooled.close()
-        await self._fresh.close()
+        self._client.close()
         await self._supervision.close()
+
+    def thawed(self) -> None:
+        """The process stood still; see `proxy.awake`."""
+        self._client.thawed()
 
     async def whole(self, request: Request, *, again: bool = False) -> Answer:
         """An answer that comes in one piece, as it came.
@@ -63,8 +62,8 @@ class Engine:
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
             AnswerTooLarge: the platform would refuse the answer. The rest of it is not read.
         """
-        async with self._asked(request, again) as response:
-            return await read(response)
+        async with self._asked(request, again) as answer:
+            return await read(answer)
 
     async def answer(self, request: Request, *, again: bool = False) -> Any:
         """The JSON of an answer that comes in one piece; its text where it is not JSON.
@@ -81,7 +80,7 @@ class Engine:
         return parsed(await self.whole(request, again=again))
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[Stream]:
+    async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[Coming]:
         """The body of a streaming answer; its connection is closed however the block ends.
 
         Args:
@@ -92,8 +91,8 @@ class Engine:
             EngineRefused: the engine answered with an error.
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
         """
-        async with self._asked(request, again) as response:
-            yield Stream(response)
+        async with self._asked(request, again) as answer:
+            yield answer
 
     async def schema(self) -> Schema | None:
         """What the engine says of its routes; None where it serves no schema.
@@ -115,38 +114,32 @@ class Engine:
         return self._version
 
     @contextlib.asynccontextmanager
-    async def _asked(self, request: Request, again: bool) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _asked(self, request: Request, again: bool) -> AsyncIterator[Coming]:
         """The answer with its status 200 and its body unread."""
-        headers, body = await self._body(request)
-        url = self._settings.engine_url + request.route
-        session = (self._fresh if again else self._pooled).session
-        response = await self.health.once_there(
-            lambda: session.request(
-                request.method, url, data=body, headers=headers, allow_redirects=False
-            )
+        kind, body = await self._body(request)
+        answer = await self.health.once_there(
+            lambda: self._client.ask(request.method, request.route, body, kind=kind, fresh=again)
         )
         try:
-            if response.status != _OK:
-                told = await read_error(response)
-                raise EngineRefused(response.status, told, request.asked)
-            yield response
+            if answer.status != _OK:
+                told = await read_error(answer)
+                raise EngineRefused(answer.status or 0, told, request.asked)
+            yield answer
         finally:
-            if not response.content.at_eof():
-                response.close()  # an answer that goes on is aborted, not read to its end
-            response.release()
+            self._client.end(answer)  # one that goes on is aborted, not read to its end
 
-    async def _body(self, request: Request) -> tuple[Mapping[str, str] | None, bytes | None]:
-        """Headers and body: JSON, or a form, with the served model where the caller named none."""
+    async def _body(self, request: Request) -> tuple[str, bytes]:
+        """Content type and body: JSON, or a form, with the served model where none was named."""
         if request.method != "POST":
-            return None, None
+            return "", b""
         if request.route in audio.ROUTES:
             return await self._form(request.body)
         content = request.content or sendable.encoded(request.body)
         if "model" in request.body:
-            return None, content
-        return None, sendable.with_model(content, await self._served_model())
+            return _JSON, content
+        return _JSON, sendable.with_model(content, await self._served_model())
 
-    async def _form(self, body: Mapping[str, Any]) -> tuple[Mapping[str, str], bytes]:
+    async def _form(self, body: Mapping[str, Any]) -> tuple[str, bytes]:
         audio.check(body)  # before an engine is waited for
         body = {**body, "model": body.get("model") or await self._served_model()}
         boundary = secrets.token_hex(16)
@@ -154,7 +147,7 @@ class Engine:
         for part in audio.form(body, boundary):
             parts.append(part)
             await asyncio.sleep(0)  # a recording is large, and others have their turn
-        return {"Content-Type": audio.content_type(boundary)}, b"".join(parts)
+        return audio.content_type(boundary), b"".join(parts)
 
     async def _served_model(self) -> str:
         if self._model is None:

@@ -8,5 +8,6 @@
     results   hands outputs and results to the platform
     heartbeat tells that the worker is alive
     fitness   the checks before the first job
+    logs      how its processes log
     race      ends work when something else happens
 """

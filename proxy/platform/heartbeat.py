@@ -17,7 +17,7 @@ import requests
 import runpod
 from runpod.serverless.modules import rp_ping
 
-from proxy import logs
+from proxy.platform import logs
 
 log = logging.getLogger("proxy")
 

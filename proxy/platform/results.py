@@ -23,7 +23,8 @@ from proxy.errors import AnswerTooLarge, JobError
 from proxy.stream import finite
 from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import Comment, RawJson
-from proxy.wire.posts import Origin, Posts, request
+from proxy.wire.pool import Origin, request
+from proxy.wire.posts import Posts
 
 log = logging.getLogger("proxy")
 
@@ -139,7 +140,7 @@ class Results:
             "charset": "utf-8",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        return _Sender(self._posts, *request(url, headers), job, self._clock)
+        return _Sender(self._posts, *request("POST", url, headers), job, self._clock)
 
 
 def encoded(output: Any) -> bytes:

@@ -2,7 +2,6 @@
 
 ::
 
-    socket    reads them, when asked
     sse       cuts them into events. Pure
     ramp      how many tokens a batch takes, how long one may wait. Pure
     pace      wakes many streams together

@@ -6,13 +6,11 @@ import asyncio
 import re
 from typing import Any, NamedTuple
 
-import aiohttp
-
-from proxy.clients import named_errors
 from proxy.errors import AnswerTooLarge
 from proxy.stream import finite
 from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import RawJson
+from proxy.wire.answer import Answer as Source
 
 ERROR_MOST = 1_000_000  # bytes of an error's body
 
@@ -34,37 +32,33 @@ class Answer(NamedTuple):
         return "json" in self.kind and self.body.lstrip()[:1] in b'{["'
 
 
-async def read(response: aiohttp.ClientResponse, most: int = ANSWER_MOST) -> Answer:
-    """The answer that `response` brings.
+async def read(source: Source, most: int = ANSWER_MOST) -> Answer:
+    """The answer that `source` brings.
 
     Raises:
         AnswerTooLarge: it has more than `most` bytes. No more of it than that was read.
         EngineSilent, StreamBroken: it did not come to its end.
     """
-    if (size := response.content_length or 0) > most:
-        raise too_large(size, most)
+    if source.length is not None and source.length > most:
+        raise too_large(source.length, most)
     pieces, size = [], 0
-    with named_errors():
-        async for piece in response.content.iter_any():
-            size += len(piece)
-            if size > most:
-                raise too_large(None, most)
-            pieces.append(piece)
-    return Answer(b"".join(pieces), response.content_type)
+    while piece := await source.read():
+        size += len(piece)
+        if size > most:
+            raise too_large(None, most)
+        pieces.append(piece)
+    return Answer(b"".join(pieces), source.kind)
 
 
-async def read_error(response: aiohttp.ClientResponse) -> bytes:
+async def read_error(source: Source) -> bytes:
     """The beginning of an error's body, up to `ERROR_MOST` bytes.
 
     Raises:
         EngineSilent, StreamBroken: it did not come to its end.
     """
     body = bytearray()
-    with named_errors():
-        async for piece in response.content.iter_any():
-            body += piece
-            if len(body) > ERROR_MOST:
-                break
+    while len(body) <= ERROR_MOST and (piece := await source.read()):
+        body += piece
     return bytes(body[:ERROR_MOST])
 
 

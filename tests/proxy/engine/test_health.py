@@ -53,9 +53,9 @@ async def health(**environment: str) -> AsyncIterator[Parts]:
     async with TestServer(machine.handle) as server, asyncio.timeout(PATIENCE):
         url = f"http://127.0.0.1:{server.port}"
         found = settings.read({"ENGINE_URL": url, "CONTROL_URL": url, **environment})
-        client, supervision = clients.fresh(found, {}), Supervision(found.control_url)
+        client, supervision = clients.client(found, {}), Supervision(found.control_url)
         yield machine, Health(found, client, supervision)
-        await client.close()
+        client.close()
         await supervision.close()
 
 

@@ -40,11 +40,11 @@ class Machine:
 
 @asynccontextmanager
 async def asked_at(url: str, patience: float = PATIENCE) -> AsyncIterator[OpenAPI]:
-    client = clients.fresh(settings.read({"ENGINE_URL": url}), {})
+    client = clients.client(settings.read({"ENGINE_URL": url}), {})
     try:
-        yield OpenAPI(client, url, patience)
+        yield OpenAPI(client, patience)
     finally:
-        await client.close()
+        client.close()
 
 
 @asynccontextmanager

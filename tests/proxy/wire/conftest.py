@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from proxy.wire.posts import Origin, Posts, request
+from proxy.wire.pool import Origin, request
+from proxy.wire.posts import Posts
 from tests.client import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -59,7 +60,7 @@ class Parts:
         self.posts = Posts()
 
     async def post(self, body: bytes = b"body") -> int:
-        _, head = request(f"http://{self.origin.name}/a?b=c", {"X-Some": "header"})
+        _, head = request("POST", f"http://{self.origin.name}/a?b=c", {"X-Some": "header"})
         async with asyncio.timeout(PATIENCE):
             return await self.posts.post(self.origin, head, body)
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from proxy.wire import connection as connections
-from proxy.wire.posts import Origin
+from proxy.wire import posts
+from proxy.wire.pool import Origin
 from tests.proxy.wire.conftest import Parts
 
 
@@ -55,7 +55,7 @@ async def test_what_is_not_http_is_told(parts: Parts) -> None:
 
 
 async def test_silence_is_told(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_SILENCE", 0.1)
+    monkeypatch.setattr(posts, "_SILENCE", 0.1)
     parts.server.before = asyncio.Event().wait
     with pytest.raises(TimeoutError):
         await parts.post()

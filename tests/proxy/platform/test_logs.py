@@ -10,7 +10,7 @@ from tests.processes import ROOT
 
 LINES = """
 import logging
-from proxy import logs
+from proxy.platform import logs
 logs.configure()
 logging.getLogger("proxy").info("half of \\ud83d")
 logging.getLogger("urllib3.connectionpool").warning("a library's")

@@ -1,67 +1,16 @@
-"""The body of a streaming answer, from a server that writes byte for byte what it is told."""
+"""Answers that are read as they come."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
-from proxy.errors import EngineSilent, StreamBroken
-from proxy.stream.socket import Stream
-from tests.client import PATIENCE
-
-HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-END = b"0\r\n\r\n"
-
-Serve = Callable[[asyncio.StreamWriter], Awaitable[None]]
+from proxy.wire.answer import Answer
+from tests.proxy.wire.serving import END, answered, chunk, once, served, whole
 
 
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-@asynccontextmanager
-async def answered(serve: Serve, silence: float | None = None) -> AsyncIterator[Stream]:
-    """The body of one answer, whose head is written and whose rest is up to `serve`.
-
-    The client calls the server silent after `silence` seconds.
-    """
-    ended = asyncio.Event()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(HEAD)
-        try:
-            await serve(writer)
-        finally:
-            writer.close()
-            ended.set()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=silence)
-    async with (
-        asyncio.timeout(PATIENCE),
-        server,
-        aiohttp.ClientSession(timeout=timeout) as session,
-    ):
-        async with session.get(url) as response:
-            yield Stream(response)
-        await ended.wait()
-
-
-async def whole(stream: Stream) -> bytes:
-    """What comes to the end, read as `batches` does."""
-    found = b""
-    while data := stream.ready() or await stream.read():
-        found += data
-    return found
-
-
-async def until_there(stream: Stream) -> bytes:
+async def until_there(stream: Answer) -> bytes:
     """What is there, once something is, without waiting in `read`."""
     while not (data := stream.ready()):
         await asyncio.sleep(0.001)
@@ -127,7 +76,7 @@ async def test_what_came_before_a_cut_is_not_lost(looks: int) -> None:
             for _ in range(10):  # turns in which the event loop could see the cut
                 await asyncio.sleep(0)
         assert await until_there(stream) == b"last"
-        with pytest.raises(StreamBroken):
+        with pytest.raises(ConnectionError):
             await stream.read()
 
 
@@ -218,7 +167,7 @@ async def test_an_engine_that_is_silent_while_somebody_waits_is_named(by: str) -
 
     async with answered(serve, SILENCE) as stream:
         assert await (stream.read() if by == "read" else until_there(stream)) == b"one"
-        with pytest.raises(EngineSilent):
+        with pytest.raises(TimeoutError):
             await stream.read()
         over.set()
 
@@ -240,3 +189,54 @@ async def test_a_stream_that_is_closed_ends_the_request() -> None:
         await stream.read()
         stream.close()
         await gone.wait()
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n", b"ok"),
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"ok"),
+    ],
+)
+async def test_bodies_of_all_forms(head: bytes, body: bytes) -> None:
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(body)
+        if b"1.0" in head or b"close" in head:
+            writer.close()
+
+    async with served(serve, head) as client:
+        for _ in range(2):
+            assert await once(client) == body
+
+
+async def test_what_is_known_of_an_answer() -> None:
+    head = (
+        b"HTTP/1.1 404 No\r\nContent-Type: Application/JSON; charset=x\r\nContent-Length: 2\r\n\r\n"
+    )
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"{}")
+
+    async with answered(serve, head=head) as answer:
+        assert (answer.status, answer.kind, answer.length) == (404, "application/json", 2)
+        assert not answer.ended
+        assert await answer.read() == b"{}"
+        assert answer.ended
+
+
+async def test_a_large_request_goes_in_parts_and_an_early_answer_is_read() -> None:
+    head = b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\n"
+    over = asyncio.Event()
+
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"large")
+        await over.wait()
+
+    async with served(serve, head) as client:
+        answer = await client.ask("POST", "/", b"x" * 50_000_000, kind="text/plain")
+        assert answer.status == 413
+        assert await whole(answer) == b"large"
+        client.end(answer)
+        over.set()
