@@ -5,13 +5,12 @@
     __main__      reads the environment, starts the SDK
     settings      what the environment says
     handler       one job: from its input to its outputs
-    engine        sends requests; `clients` is its HTTP client, `openapi` reads its
-                  schema
-    supervision   what the supervisor says of the engine
+    clients       the HTTP client of the engine
     errors        what a job can fail with, and what the engine says of it
     job_log       a job's line in the log
     excerpt       what messages and logs show of a caller's text
-    losses/       an engine that is away or lost, and the jobs that it had
+    engine/       requests to the engine, whether it is well
+    losses/       jobs whose engine was lost
     request/      a job's input -> a request
     stream/       an answer's bytes -> batches
     awake         notices that the process stood still

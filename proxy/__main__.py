@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import uvloop
 
 from proxy.awake import Awake
-from proxy.engine import Engine
+from proxy.engine.requests import Engine
 from proxy.handler import Handler
 from proxy.platform import logs
 from proxy.settings import (

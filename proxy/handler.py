@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 from typing import Any
 
-from proxy.engine import Engine
+from proxy.engine.requests import Engine
 from proxy.errors import EngineRefused, ErrorInStream, JobError
 from proxy.job_log import Record
 from proxy.losses.tries import Tries

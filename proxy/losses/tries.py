@@ -9,9 +9,9 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from proxy.engine.health import Health
 from proxy.errors import EndsEngine, EngineRefused, JobError
 from proxy.job_log import Record
-from proxy.losses.health import Health
 from proxy.losses.suspects import Suspects, Trial
 from proxy.stream.raw import Comment
 from supervisor.link.figures import Figures

@@ -10,7 +10,6 @@ twice. The result has every output once.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -21,6 +20,7 @@ from urllib.parse import quote
 import tenacity
 
 from proxy.errors import AnswerTooLarge, JobError
+from proxy.stream import finite
 from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import Comment, RawJson
 from proxy.wire.pool import Origin, request
@@ -39,8 +39,6 @@ _RESULT_WITHIN = 300.0  # seconds: the result is all that is left of the job
 _TOO_MANY = 429
 _TOO_LARGE = (400, 413)
 _SOUND = range(200, 300)
-
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Refused(Exception):
@@ -146,10 +144,8 @@ class Results:
 
 
 def encoded(output: Any) -> bytes:
-    """JSON in UTF-8. A lone surrogate, which UTF-8 has not, is written as JSON's escape for it."""
-    if isinstance(output, RawJson):
-        return output
-    return _encode(output).encode(errors="backslashreplace")
+    """JSON in UTF-8, as the engine wrote it or by `finite`."""
+    return output if isinstance(output, RawJson) else finite.encoded(output)
 
 
 def failed(reason: JobError) -> Result:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 import re
 from typing import Any, NamedTuple
 
 from proxy.errors import AnswerTooLarge
+from proxy.stream import finite
 from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import RawJson
 from proxy.wire.answer import Answer as Source
@@ -72,13 +71,10 @@ def too_large(size: int | None, most: int = ANSWER_MOST) -> AnswerTooLarge:
 
 
 def parsed(answer: Answer) -> Any:
-    """The JSON of an answer; its text where it is none.
-
-    What JSON has no word for, NaN and what is too large for a number, is None.
-    """
+    """The JSON of an answer, in which NaN and Infinity are None; its text where it is none."""
     try:
-        return json.loads(answer.body, parse_constant=lambda _: None, parse_float=_finite)
-    except (ValueError, RecursionError):
+        return finite.parsed(answer.body)
+    except ValueError:
         return answer.body.decode(errors="replace")
 
 
@@ -93,11 +89,6 @@ async def output(answer: Answer) -> tuple[Any, int | None]:
         return found, _tokens_of(found)
     body = await _without_constants(answer.body)
     return RawJson(body), _tokens_at_the_end(body)
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
 
 
 def _tokens_of(answer: Any) -> int | None:
@@ -117,6 +108,8 @@ def _tokens_at_the_end(body: bytes) -> int | None:
 
 async def _without_constants(body: bytes) -> bytes:
     """`body` with null for each NaN and Infinity that is not inside a string."""
+    if not finite.suspicious(body):
+        return body
     places = {word: body.find(word) for word in (b"NaN", b"Infinity")}
     pieces: list[bytes] = []
     start = looked = 0  # where the next piece begins; up to where quotes are counted

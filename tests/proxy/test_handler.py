@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
-from proxy.engine import Engine
+from proxy.engine.requests import Engine
 from proxy.errors import AnswerTooLarge, JobError
 from proxy.handler import Handler
 from proxy.stream.raw import Comment, RawJson
@@ -43,7 +43,11 @@ class Worker:
 
     async def ask(self, given: Any) -> list[Any]:
         """What the handler yields for a job that is answered."""
-        return [output async for output in self.handler({"id": "job-1", "input": given})]
+        job = {"id": "job-1", "input": given}
+        return [
+            json.loads(output) if isinstance(output, RawJson) else output
+            async for output in self.handler(job)
+        ]
 
     async def fail(self, given: Any) -> tuple[list[Any], JobError]:
         """What it yields for a job that fails, and the error."""
@@ -709,13 +713,13 @@ async def test_a_stream_that_the_platform_cannot_carry_says_so_at_its_end(
             await asyncio.sleep(0.01)
 
 
-async def test_a_large_answer_is_handed_over_as_it_came(worker: Worker) -> None:
-    (answer,) = await worker.ask(chat(stream=False, tokens=2, big=1_000_000))
+@pytest.mark.parametrize("native", [False, True])
+async def test_a_large_answer_is_handed_over_as_json(worker: Worker, native: bool) -> None:
+    fake = {"tokens": 2, "big": 1_000_000}
+    own: Any = {"prompt": "x", "sampling_params": {"max_tokens": 2, "fake": fake}}
+    given = own if native else chat(stream=False, **fake)
+    (answer,) = [output async for output in worker.handler({"id": "job-1", "input": given})]
     assert type(answer) is RawJson
-    assert len(json.loads(answer)["choices"][0]["message"]["content"]) > 1_000_000
+    (choice,) = json.loads(answer)["choices"]
+    assert len(choice["tokens"][0] if native else choice["message"]["content"]) > 1_000_000
     assert worker.handler.figures.tokens == 2
-    (native,) = await worker.ask(
-        {"prompt": "x", "sampling_params": {"max_tokens": 2, "fake": {"big": 1_000_000}}}
-    )
-    assert type(native) is RawJson
-    assert len(json.loads(native)["choices"][0]["tokens"][0]) > 1_000_000

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proxy.engine.health import Health
 from proxy.errors import (
     EndsEngine,
     EngineRefused,
@@ -19,7 +20,6 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.job_log import Record
-from proxy.losses.health import Health
 from proxy.losses.tries import Tries
 from proxy.stream.raw import Comment
 from supervisor.link.figures import Figures

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from proxy.engine.supervision import Supervision
 from proxy.errors import (
     EngineRefused,
     EngineRestarted,
@@ -22,7 +23,6 @@ from proxy.errors import (
     StreamBroken,
 )
 from proxy.settings import Settings
-from proxy.supervision import Supervision
 from proxy.wire.client import Client
 from supervisor.settings import table
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import clients, settings
+from proxy.engine.openapi import OpenAPI
 from proxy.errors import EngineUnavailable
-from proxy.openapi import OpenAPI
 from tests.client import PATIENCE
 from tests.processes import free_port
 

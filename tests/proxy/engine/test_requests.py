@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
-from proxy.engine import Engine
+from proxy.engine.requests import Engine
 from proxy.errors import AnswerTooLarge, EngineRefused, EngineUnavailable, InvalidInput
 from proxy.request.forms import Request
 from tests.client import PATIENCE

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
-from proxy.supervision import Supervision
+from proxy.engine.supervision import Supervision
 from supervisor.link.standing import Standing
 from tests.client import PATIENCE
 from tests.processes import free_port

@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from proxy import clients
+from proxy.engine.health import Health
+from proxy.engine.openapi import OpenAPI
+from proxy.engine.supervision import Supervision
 from proxy.errors import EngineRefused
-from proxy.losses.health import Health
-from proxy.openapi import OpenAPI
 from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
 from proxy.settings import API_KEY, Settings
 from proxy.stream.whole import Answer, parsed, read, read_error
-from proxy.supervision import Supervision
 from proxy.wire.answer import Answer as Coming
 
 _OK = 200

@@ -13,6 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import clients, settings
+from proxy.engine.health import Health
+from proxy.engine.supervision import Supervision
 from proxy.errors import (
     EngineRefused,
     EngineRestarted,
@@ -23,8 +25,6 @@ from proxy.errors import (
     JobError,
     StreamBroken,
 )
-from proxy.losses.health import Health
-from proxy.supervision import Supervision
 from tests.client import PATIENCE
 
 
