@@ -214,4 +214,5 @@ def _close_with_task(stream: Answer) -> None:
     """
     task = asyncio.current_task()
     if task is not None:
-        task.add_done_callback(lambda _task: stream.close())
+        close = stream.closer()
+        task.add_done_callback(lambda _task: close())

@@ -33,6 +33,7 @@ class Answer(Connection):
         self.length: int | None = None
         self.ended = True
         self.more = False
+        self._number = 0  # of answers on this connection so far
         self._chunked = False
         self._whole = False  # the parser has seen its end
         self._broken: OSError | None = None
@@ -45,6 +46,7 @@ class Answer(Connection):
         Raises:
             Exception: as `named` makes them.
         """
+        self._number += 1
         self._pieces.clear()
         self.kind, self.length, self._chunked = "", None, False
         self.ended, self._whole, self.more, self._broken = False, False, False, None
@@ -90,10 +92,17 @@ class Answer(Connection):
         self._pause()
         return data
 
-    def close(self) -> None:
-        """Close the connection; the server then ends what it does."""
-        if not self.ended:
-            self.abort()
+    def closer(self) -> Callable[[], None]:
+        """What closes the connection, unless this answer has been read; the server then ends what
+        it does. It does nothing to a later answer on the same connection.
+        """
+        number = self._number
+
+        def close() -> None:
+            if self._number == number and not self.ended:
+                self.abort()
+
+        return close
 
     # --- within ---
 

@@ -100,7 +100,7 @@ async def test_between_looks_the_socket_is_not_read(by: str) -> None:
             await asyncio.sleep(0.001)
         taken += len(stream.ready())
         assert taken < size / 4
-        stream.close()
+        stream.closer()()
 
 
 async def test_one_look_takes_a_bounded_part_and_says_that_there_is_more() -> None:
@@ -187,7 +187,7 @@ async def test_a_stream_that_is_closed_ends_the_request() -> None:
 
     async with answered(serve) as stream:
         await stream.read()
-        stream.close()
+        stream.closer()()
         await gone.wait()
 
 

@@ -10,7 +10,7 @@ from proxy.wire.client import Client
 from proxy.wire.connection import StaleConnection
 from proxy.wire.pool import Unreachable
 from tests.client import PATIENCE
-from tests.proxy.wire.serving import END, HEAD, Serve, chunk, once, served
+from tests.proxy.wire.serving import END, HEAD, Serve, chunk, once, served, whole
 
 
 async def say_ok(writer: asyncio.StreamWriter) -> None:
@@ -108,3 +108,18 @@ async def test_errors_have_the_names_that_the_client_was_given() -> None:
     client = Client("http://127.0.0.1:1", {}, PATIENCE, PATIENCE, lambda _reason: NamedError())
     with pytest.raises(NamedError):
         await client.ask("GET", "/")
+
+
+async def test_who_closes_an_old_answer_leaves_the_next_one_alone() -> None:
+    """A job's task ends after its connection has been handed on."""
+    counted = Counted()
+    async with served(counted) as client:
+        first = await client.ask("GET", "/")
+        close = first.closer()
+        await whole(first)
+        client.end(first)
+        second = await client.ask("GET", "/")
+        close()
+        assert await whole(second) == b"ok"
+        client.end(second)
+        assert len(counted.writers) == 1
