@@ -16,11 +16,11 @@ MOST_BYTES = 480_000
 #: Bytes of all of a job's answer: the platform takes 20 MB, and its envelope needs some of them.
 ANSWER_MOST = 19_900_000
 
-#: The adaptive budget: a batch costs about 0.2 ms of CPU, most of it the POST, so with N streams a
-#: batch of each every N x 0.27 ms keeps well within one core. Below the least nothing is gained:
-#: the POST's round trip to the platform takes about as long.
-_BUDGET_PER_STREAM = 0.00027  # seconds
-_BUDGET_LEAST = 0.035
+#: The adaptive budget. A batch with all that belongs to it costs about 0.11 ms of CPU, so N streams
+#: with a batch of each every N/6000 s stay within one core. Below the least nothing is gained: tokens
+#: of a usual stream come every 20 ms, and would go one by one.
+_BUDGET_PER_STREAM = 1 / 6000  # seconds
+_BUDGET_LEAST = 0.022
 _BUDGET_MOST = 0.25
 
 

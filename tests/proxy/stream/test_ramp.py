@@ -108,8 +108,8 @@ def test_every_event_comes_out_once_and_in_order(
 
 
 def test_the_budget_grows_with_the_streams() -> None:
-    assert budget(1, None) == 0.035
-    assert budget(300, None) == pytest.approx(0.081)
+    assert budget(1, None) == 0.022
+    assert budget(300, None) == pytest.approx(0.05)
     assert budget(10_000, None) == 0.25
     assert budget(300, 20) == 0.02
     assert budget(300, 0) is None
