@@ -6,6 +6,7 @@ of its poll with it. Statuses are taken here as the SDK takes them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -49,7 +50,15 @@ class Fetch:
         if wanted > 1:
             url = url.replace("/job-take/", "/job-take-batch/") + f"&batch_size={wanted}"
         text = await _get(session, f"{url}&job_in_progress={int(self._busy())}")
-        return read(text) if text else None
+        if not text:
+            return None
+        found = []
+        for one in read(text):
+            if one is None:
+                await asyncio.sleep(0)
+            else:
+                found.append(one)
+        return found
 
     async def stops(self, session: aiohttp.ClientSession, _wanted: int) -> list[str] | None:
         """The ids of jobs to stop; None where there are none. Raises as `jobs`."""

@@ -1,7 +1,8 @@
 """What a poll for jobs brings: JSON text -> jobs, each for itself. Pure.
 
 A poll brings up to hundreds of jobs in one text. One that cannot be read, for a number of 5,000
-digits or a thousand brackets, must not take the others with it.
+digits or a thousand brackets, must not take the others with it, and one that takes long to read
+must not hold up those that run.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from typing import Any
 
 Job = dict[str, Any]
 
+#: Values of one job: to read that many takes a tenth of a second. Texts of any length are one each.
+MOST_VALUES = 400_000
+
+_LARGE = 256 * 1024  # bytes: less is read in one piece, in a few milliseconds
+_TURN = 10_000  # tokens that are looked at before others have their turn
+
 #: A string as a whole, whatever it holds, or a sign that structures.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
-_OPEN, _CLOSE = b"[{", b"]}"
+_OPEN, _CLOSE = (b"[", b"{"), (b"]", b"}")
+_BETWEEN = b" \t\r\n,[]"
 _MANY_DIGITS = "an integer has too many digits"
 _DEEP = "it is nested too deeply"
+_MANY_VALUES = f"it has more than {MOST_VALUES:,} values; send text instead of lists, or less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +38,42 @@ class Unreadable:
     why: str
 
 
-def read(text: bytes) -> list[Job | Unreadable]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The text of one job, how many values it has about, and its id as it is written."""
+
+    text: bytes
+    values: int = 0
+    name: bytes | None = None
+
+
+def read(text: bytes) -> Iterator[Job | Unreadable | None]:
     """The jobs in an answer, which is one of them or a list.
 
     Args:
         text: UTF-8.
+
+    Yields:
+        Each job; None where some work was done, and others may have their turn.
     """
-    found, why = _parsed(text)
-    if why is None:
-        return [_checked(one) for one in (found if isinstance(found, list) else [found])]
-    return [_alone(part) for part in _parts(text)] or [Unreadable(None, why)]
+    if len(text) <= _LARGE:
+        found, why = _parsed(text)
+        if why is None:
+            yield from map(_checked, found if isinstance(found, list) else [found])
+            return
+    found = False
+    for part in _parts(text):
+        if part is None:
+            yield None
+            continue
+        found = True
+        if part.values > MOST_VALUES:
+            yield Unreadable(_id(part), _MANY_VALUES)
+        else:
+            yield _alone(part)
+        yield None
+    if not found and text.strip(_BETWEEN):
+        yield _alone(_Part(text))
 
 
 def _parsed(text: bytes) -> tuple[Any, str | None]:
@@ -68,41 +103,49 @@ def _checked(found: Any) -> Job | Unreadable:
     return found
 
 
-def _alone(text: bytes) -> Job | Unreadable:
-    """One job of several, of which some cannot be read."""
-    found, why = _parsed(text)
-    return _checked(found) if why is None else Unreadable(_id(text), why)
+def _alone(part: _Part) -> Job | Unreadable:
+    found, why = _parsed(part.text)
+    return _checked(found) if why is None else Unreadable(_id(part), why)
 
 
-def _parts(text: bytes) -> Iterator[bytes]:
-    """The elements of the list in `text`; all of it where it is none."""
-    if not text.lstrip().startswith(b"["):
-        yield text
-        return
-    depth = start = 0
-    for token in _TOKEN.finditer(text):
+def _id(part: _Part) -> str | None:
+    if part.name is None:
+        return None
+    name, why = _parsed(part.name)
+    return name if why is None and name else None
+
+
+def _parts(text: bytes) -> Iterator[_Part | None]:
+    """The jobs in `text` that are objects or lists, and what else stands between them."""
+    border = int(text.lstrip().startswith(b"["))  # how deep a job stands
+    depth = values = end = 0
+    start: int | None = None
+    name: bytes | None = None
+    key = before = b""
+    for number, token in enumerate(_TOKEN.finditer(text), 1):
+        if number % _TURN == 0:
+            yield None
         sign = token[0]
         if sign in _OPEN:
+            if depth == border:
+                if other := text[end : token.start()].strip(_BETWEEN):
+                    yield _Part(other)
+                start, values, name = token.start(), 0, None
             depth += 1
-            start = token.end() if depth == 1 else start
         elif sign in _CLOSE:
             depth -= 1
-        if (sign == b"," and depth == 1) or (sign in _CLOSE and depth == 0):
-            if part := text[start : token.start()].strip():
-                yield part
-            start = token.end()
-    if depth > 0 and (part := text[start:].strip()):
-        yield part  # the list was cut off
-
-
-def _id(text: bytes) -> str | None:
-    """The id of the job in `text`, as far as one can tell."""
-    depth, before = 0, [b"", b""]
-    for token in _TOKEN.finditer(text):
-        sign = token[0]
-        depth += (sign in _OPEN) - (sign in _CLOSE)
-        if depth == 1 and before == [b'"id"', b":"] and sign.startswith(b'"'):
-            name, why = _parsed(sign)
-            return name if why is None and name else None
-        before = [before[1], sign]
-    return None
+            if depth == border and start is not None:
+                end = token.end()
+                yield _Part(text[start:end], values, name)
+                start = None
+        elif sign == b",":
+            values += 1
+        elif sign != b":":
+            values += 1
+            if depth == border + 1 and (key, before) == (b'"id"', b":"):
+                name = sign
+        key, before = before, sign
+    if start is not None:
+        yield _Part(text[start:], values, name)  # it was cut off
+    elif border and (other := text[end:].strip(_BETWEEN)):
+        yield _Part(other)

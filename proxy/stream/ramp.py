@@ -16,9 +16,9 @@ MOST_BYTES = 480_000
 #: Bytes of all of a job's answer: the platform takes 20 MB, and its envelope needs some of them.
 ANSWER_MOST = 19_900_000
 
-#: The adaptive budget. A batch with all that belongs to it costs about 0.11 ms of CPU, so N streams
-#: with a batch of each every N/6000 s stay within one core. Below the least nothing is gained: tokens
-#: of a usual stream come every 20 ms, and would go one by one.
+#: The adaptive budget. A batch with all that belongs to it costs about 0.11 ms of CPU, so that N
+#: streams with a batch of each every N/6000 s stay within one core. Below the least nothing is
+#: gained: tokens of a usual stream come every 20 ms, and would go one by one.
 _BUDGET_PER_STREAM = 1 / 6000  # seconds
 _BUDGET_LEAST = 0.022
 _BUDGET_MOST = 0.25

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.poll.polled import Unreadable, read
+from proxy.poll import polled
+from proxy.poll.polled import Job, Unreadable
 
 SOUND = {"id": "sound", "input": {"prompt": 'a "quoted\\" ]},{[ text\\'}}
 DIGITS = b'{"input": {"id": "not this", "n": ' + b"7" * 5000 + b'}, "id": "long"}'
 MANY = "an integer has too many digits"
 DEEP = b'{"id": "deep", "input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+def read(text: bytes) -> list[Job | Unreadable]:
+    """The jobs alone, without the turns of others."""
+    return [one for one in polled.read(text) if one is not None]
 
 
 def test_one_job_and_several() -> None:
@@ -86,3 +93,41 @@ def test_jobs_beside_one_that_cannot_be_read_are_what_they_are(
     found = read(b"[%b]" % b", ".join([*texts[:place], DIGITS, *texts[place:]]))
     assert found[place] == Unreadable("long", MANY)
     assert found[:place] + found[place + 1 :] == sound
+
+
+@pytest.fixture
+def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every text were a large one."""
+    monkeypatch.setattr(polled, "_LARGE", 0)
+
+
+@pytest.mark.usefixtures("all_large")
+def test_a_large_answer_is_read_job_by_job() -> None:
+    test_one_job_and_several()
+    test_a_number_is_an_id_too()
+    test_of_an_answer_that_was_cut_off_the_whole_jobs_are_read()
+    sound = json.dumps(SOUND).encode()
+    assert list(polled.read(b"[%b,%b]" % (sound, sound))) == [SOUND, None, SOUND, None]
+
+
+@pytest.mark.usefixtures("all_large")
+def test_a_job_of_too_many_values_is_alone_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is inside texts does not count."""
+    monkeypatch.setattr(polled, "MOST_VALUES", 1000)
+    sound = json.dumps({"id": "text", "input": {"prompt": ', "a": [' * 10_000}}).encode()
+    kinds: list[Any] = [[1] * 1000, [[]] * 1000, {str(number): 1 for number in range(1000)}]
+    for many in kinds:
+        heavy = json.dumps({"input": many, "id": "heavy"}).encode()
+        first, second, third = read(b"[%b, %b, %b]" % (sound, heavy, sound))
+        assert first == third == json.loads(sound)
+        assert isinstance(second, Unreadable)
+        assert second.id == "heavy"
+        assert "values" in second.why
+
+
+def test_others_have_their_turn_while_a_large_answer_is_looked_through() -> None:
+    """As often as it has ten thousand signs and texts."""
+    text = json.dumps({"id": "a", "input": [[]] * 200_000}).encode()
+    found = list(polled.read(text))
+    assert found.count(None) > 50
+    assert [one for one in found if one is not None] == [json.loads(text)]
