@@ -55,4 +55,7 @@ class Awake:
                 self._stood_still += gap
                 log.info("the process stood still for %.0f s", gap)
                 for call in self._then:
-                    call()
+                    try:
+                        call()
+                    except Exception:
+                        log.exception("a fault in the worker itself")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from proxy.engine.requests import Engine
@@ -26,6 +26,8 @@ from supervisor.link.figures import Figures
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
+
+_IDLE_LOOK = 1.0  # seconds between two looks at whether a job is in hand
 
 
 class Handler:
@@ -84,6 +86,17 @@ class Handler:
     async def until_given_up(self) -> str:
         """Wait until the supervisor gives the engine up; returns why."""
         return await self._engine.health.until_given_up()
+
+    async def prepare(self) -> None:
+        """Ask an engine that is ready what it takes, once no job is in hand.
+
+        It writes that down at the first question, which takes it a second.
+        """
+        with suppress(JobError):
+            await self._engine.health.until_ready()
+            while self.figures.jobs:
+                await asyncio.sleep(_IDLE_LOOK)
+            await self._engine.schema()
 
     def thawed(self) -> None:
         """The process stood still; see `proxy.awake`."""
@@ -204,6 +217,7 @@ class Handler:
                     for number, output in enumerate(made, 1):
                         record.answered = waiting.over and number == len(made)
                         yield output
+        record.answered = True  # also where the end of the stream made no output
 
 
 def _close_with_task(stream: Answer) -> None:

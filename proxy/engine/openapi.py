@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
+import time
+from collections.abc import Callable
 
 from proxy.errors import AnswerTooLarge, EngineSilent, StreamBroken
 from proxy.request import schema
@@ -11,9 +13,12 @@ from proxy.request.schema import Schema
 from proxy.stream import whole
 from proxy.wire.client import Client
 
+log = logging.getLogger("proxy")
+
 _PATH = "/openapi.json"
 _PATIENCE = 10.0  # seconds; vLLM takes one or two to write it, and only once
 _LARGEST = 8_000_000  # bytes; vLLM's has 0.3 MB
+_PAUSE = 60.0  # seconds before an engine is asked again that did not answer
 _OK = 200
 
 
@@ -23,12 +28,20 @@ class OpenAPI:
     Args:
         client: to ask with.
         patience: seconds that are waited for it.
+        clock: gives seconds and never goes back.
     """
 
-    def __init__(self, client: Client, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self,
+        client: Client,
+        patience: float = _PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._patience = patience
         self._asking = asyncio.Lock()
+        self._clock = clock
+        self._again = 0.0  # when it may be asked again
         self._known = False
         self._schema: Schema | None = None
 
@@ -39,25 +52,28 @@ class OpenAPI:
             EngineUnavailable: there is no engine at this moment.
         """
         async with self._asking:  # however many jobs come at once
-            if not self._known:
+            if not self._known and self._clock() >= self._again:
                 try:
-                    document = await self._document()
-                except StreamBroken:
-                    return None  # its end says nothing of the next one
-                self._schema = schema.parsed(document)
+                    document, why = await self._document()
+                except (StreamBroken, EngineSilent, TimeoutError):
+                    # Its end says nothing of the next one, and a busy one may answer later.
+                    self._again = self._clock() + _PAUSE
+                    return None
+                self._schema = None if document is None else schema.parsed(document)
                 self._known = True
+                if self._schema is None:
+                    log.info("names of parameters are not checked: %s %s", _PATH, why)
         return self._schema
 
-    async def _document(self) -> bytes:
-        """What stands there; nothing where that is no document, or takes too long."""
-        with contextlib.suppress(TimeoutError, EngineSilent):
-            async with asyncio.timeout(self._patience):
-                answer = await self._client.ask("GET", _PATH, fresh=True)
-                try:
-                    if answer.status == _OK:
-                        return (await whole.read(answer, _LARGEST)).body
-                except AnswerTooLarge:
-                    pass
-                finally:
-                    self._client.end(answer)
-        return b""
+    async def _document(self) -> tuple[bytes | None, str]:
+        """What stands there; or None, and why there is nothing to read."""
+        async with asyncio.timeout(self._patience):
+            answer = await self._client.ask("GET", _PATH, fresh=True)
+            try:
+                if answer.status != _OK:
+                    return None, f"is answered with status {answer.status}"
+                return (await whole.read(answer, _LARGEST)).body, "cannot be read"
+            except AnswerTooLarge:
+                return None, f"has more than {_LARGEST / 1e6:.0f} MB"
+            finally:
+                self._client.end(answer)

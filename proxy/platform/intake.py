@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from proxy.errors import InvalidInput, WorkerStopped
 from proxy.platform.race import unless
 from proxy.platform.runner import Runner
+from proxy.poll import polled
 from proxy.poll.fetch import TooManyPolls
 from proxy.poll.polled import Job, Unreadable
 from proxy.poll.polls import Polls
@@ -59,7 +60,7 @@ class Intake:
 
     def __init__(
         self,
-        polls: Polls[list[Job | Unreadable]],
+        polls: Polls[bytes],
         runner: Runner,
         report: Report,
         in_hand: InHand,
@@ -75,6 +76,7 @@ class Intake:
         self._at_once = at_once
         self._waiting: deque[Job] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._names: set[str] = set()  # of those that run or wait
         self._inherited = list(inherited)
         self._clock = clock
         self._sleep = sleep
@@ -89,11 +91,11 @@ class Intake:
         while not self._draining.is_set():
             free = self._at_once - len(self._running)
             if free > 0:
-                self._take_all(await self._polled(free))
+                await self._take_all(await self._polled(free))
             else:
                 await unless(self._draining.wait(), self._until_one_ends())
         for found in await self._polls.end():
-            self._take_all(found)
+            await self._take_all(found)
         while self._running:
             await self._until_one_ends()
 
@@ -104,21 +106,32 @@ class Intake:
 
     # --- jobs ---
 
-    def _take_all(self, found: list[Job | Unreadable] | None) -> None:
-        for one in found or ():
-            if isinstance(one, Unreadable):
-                job = self._to_be_refused(one)
-            elif one["id"] in self._running or one in self._waiting:
-                log.warning("job %s came once more while it is in hand", one["id"])
-                continue
-            else:
-                job = one
-            if job is not None:
+    async def _take_all(self, text: bytes | None) -> None:
+        """Take the jobs in an answer; what is long to read is read in turn with other work."""
+        for one in () if text is None else polled.read(text):
+            if one is None:
+                await asyncio.sleep(0)
+            elif (job := self._known(one)) is not None:
                 self._report.taken(job)
                 self._take(job)
 
+    def _known(self, one: Job | Unreadable) -> Job | None:
+        """The job to run; None where there is none to run or to refuse."""
+        name = one.id if isinstance(one, Unreadable) else str(one["id"])
+        if name is None:
+            log.error("a job that cannot be read, its id included, is dropped: %s", _why(one))
+        elif name in self._names:
+            log.warning("job %s came once more while it is in hand", name)
+        elif isinstance(one, Unreadable):
+            self._runner.lose(name, InvalidInput(f"the job cannot be read: {one.why}", "input"))
+            return {"id": name, "input": {}}
+        else:
+            return one
+        return None
+
     def _take(self, job: Job) -> None:
         self._waiting.append(job)
+        self._names.add(job["id"])
         self._in_hand.add(job["id"])
         self._begin()
 
@@ -130,7 +143,8 @@ class Intake:
             task.add_done_callback(partial(self._ended, job["id"]))
 
     def _ended(self, name: str, _task: asyncio.Task[None]) -> None:
-        del self._running[name]
+        self._running.pop(name, None)
+        self._names.discard(name)
         self._in_hand.remove(name)
         self._begin()
 
@@ -145,20 +159,13 @@ class Intake:
         self._runner.lose(one.id, WorkerStopped(ended))
         return {"id": one.id, "input": {}}
 
-    def _to_be_refused(self, one: Unreadable) -> Job | None:
-        if one.id is None:
-            log.error("a job that cannot be read, its id included, is dropped: %s", one.why)
-            return None
-        self._runner.lose(one.id, InvalidInput(f"the job cannot be read: {one.why}", "input"))
-        return {"id": one.id, "input": {}}
-
     # --- polls ---
 
-    async def _polled(self, wanted: int) -> list[Job | Unreadable] | None:
+    async def _polled(self, wanted: int) -> bytes | None:
         """What one poll brings; none where it fails, after a pause, and when the worker drains."""
         began = self._clock()
         try:
-            jobs = await unless(self._may_end(began), self._polls.answer(wanted))
+            text = await unless(self._may_end(), self._polls.answer(wanted))
         except TooManyPolls:
             await unless(self._draining.wait(), self._sleep(_TOO_MANY_PAUSE))
             return None
@@ -166,20 +173,20 @@ class Intake:
             log.warning("the platform did not answer a poll (%s)", str(reason) or repr(reason))
             await self._pause()
             return None
-        if not jobs and self._clock() - began < _TOO_SOON:
+        if text is None and self._clock() - began < _TOO_SOON:
             await self._pause()
         else:
             self._failed_polls = 0
-        return jobs
+        return text
 
-    async def _may_end(self, began: float) -> None:
-        """Return when the worker drains, and no answer to a poll that began then is on its way.
+    async def _may_end(self) -> None:
+        """Return when the worker drains, and no answer to the youngest poll is on its way.
 
         Nobody gets back a job that arrives when its poll has just been ended. Where jobs wait, that
         would be likely; where the platform holds the poll, it is not.
         """
         await self._draining.wait()
-        await self._sleep(began + _ANSWER_COMES - self._clock())
+        await self._sleep(self._polls.since + _ANSWER_COMES - self._clock())
 
     async def _pause(self) -> None:
         """Wait, longer each time, before the platform is asked again."""
@@ -219,3 +226,7 @@ class Intake:
         log.error("%s", why)
         self.drain()
         await asyncio.to_thread(tell, why)
+
+
+def _why(one: Job | Unreadable) -> str:
+    return one.why if isinstance(one, Unreadable) else "it has no id"

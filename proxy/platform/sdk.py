@@ -59,6 +59,9 @@ class JobHandler(Protocol):
     async def until_given_up(self) -> str:
         """Wait until no job can be answered any more; returns why."""
 
+    async def prepare(self) -> None:
+        """Do beside the first jobs what later ones may need."""
+
     def thawed(self) -> None:
         """The process stood still; connections may be dead."""
 
@@ -171,6 +174,11 @@ def _missing() -> str | None:
     return None
 
 
+def _say_fault(task: asyncio.Task[object]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.error("a fault in the worker itself", exc_info=fault)
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -186,7 +194,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         self._awake: Awake = config[_AWAKE]
         self._posts = Posts()
         headers = http_client.get_auth_header()
-        del headers["Accept-Encoding"]  # of the answer to a post nothing is read
+        headers.pop("Accept-Encoding", None)  # of the answer to a post nothing is read
         streams, done = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL
         results = Results(self._posts, streams, done, headers, self._awake.now)
         self._runner = Runner(self._handler, results, self._report)
@@ -213,6 +221,8 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             self.intake.drain()  # the stop came before the loop ran
         await self._report.open()
         beside = [asyncio.create_task(each) for each in self._beside_the_jobs()]
+        for task in beside:
+            task.add_done_callback(_say_fault)
         try:
             await self.intake.run()
         finally:
@@ -226,6 +236,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
 
     def _beside_the_jobs(self) -> Iterator[Coroutine[Any, Any, object]]:
         yield self._awake.watch()
+        yield self._handler.prepare()
         yield self._report.repeat(self._handler.figures)
         yield self.intake.drain_when(self._handler.until_given_up, fitness.report_unhealthy)
         if self._stops_url is None:

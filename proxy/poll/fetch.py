@@ -6,17 +6,17 @@ of its poll with it. Statuses are taken here as the SDK takes them.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 
 import aiohttp
 
-from proxy.poll.polled import Job, Unreadable, read
-
 #: No content; and what the platform says to a worker that it freezes when idle.
 _NOTHING = (204, 400)
 _TOO_MANY = 429
+_EMPTY = (b"", b"null", b"{}", b"[]")
+#: No more than that: `polls` counts for how long it waits, so that a freeze is no waiting.
+_PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=10.0)
 
 
 class TooManyPolls(Exception):
@@ -37,10 +37,8 @@ class Fetch:
         self._stops_url = stops_url
         self._busy = busy
 
-    async def jobs(
-        self, session: aiohttp.ClientSession, wanted: int
-    ) -> list[Job | Unreadable] | None:
-        """At most `wanted` jobs; None where there are none.
+    async def jobs(self, session: aiohttp.ClientSession, wanted: int) -> bytes | None:
+        """At most `wanted` jobs, as `polled` reads them; None where there are none.
 
         Raises:
             TooManyPolls: ask again later.
@@ -50,15 +48,7 @@ class Fetch:
         if wanted > 1:
             url = url.replace("/job-take/", "/job-take-batch/") + f"&batch_size={wanted}"
         text = await _get(session, f"{url}&job_in_progress={int(self._busy())}")
-        if not text:
-            return None
-        found = []
-        for one in read(text):
-            if one is None:
-                await asyncio.sleep(0)
-            else:
-                found.append(one)
-        return found
+        return None if text is None or text.strip() in _EMPTY else text
 
     async def stops(self, session: aiohttp.ClientSession, _wanted: int) -> list[str] | None:
         """The ids of jobs to stop; None where there are none. Raises as `jobs`."""
@@ -75,7 +65,7 @@ class Fetch:
 
 async def _get(session: aiohttp.ClientSession, url: str) -> bytes | None:
     """The JSON that an address answers with; None where it has none."""
-    async with session.get(url) as answer:
+    async with session.get(url, timeout=_PATIENCE) as answer:
         if answer.status in _NOTHING:
             return None
         if answer.status == _TOO_MANY:

@@ -15,19 +15,25 @@ from typing import Any
 
 Job = dict[str, Any]
 
-#: Values of one job: to read that many takes a tenth of a second. Texts of any length are one each.
+#: Values and names of one job: to read that many takes a tenth of a second. A text of any length is
+#: one of them.
 MOST_VALUES = 400_000
 
 _LARGE = 256 * 1024  # bytes: less is read in one piece, in a few milliseconds
 _TURN = 10_000  # tokens that are looked at before others have their turn
 
-#: A string as a whole, whatever it holds, or a sign that structures.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
+#: A string as a whole, whatever it holds, a sign that structures, or a number of no use.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},:]|[0-9]{1000,}+', re.DOTALL)
+#: What may be the id of a job: it stands in addresses, headers, logs and lines of our own.
+_ID = re.compile(r"[!-~]{1,200}")
 _OPEN, _CLOSE = (b"[", b"{"), (b"]", b"}")
+_NEXT = (b",", b":")
 _BETWEEN = b" \t\r\n,[]"
 _MANY_DIGITS = "an integer has too many digits"
 _DEEP = "it is nested too deeply"
-_MANY_VALUES = f"it has more than {MOST_VALUES:,} values; send text instead of lists, or less"
+_MANY_VALUES = (
+    f"it has more than {MOST_VALUES:,} values and names; send text instead of lists, or less"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class _Part:
     text: bytes
     values: int = 0
     name: bytes | None = None
+    long_number: bool = False
 
 
 def read(text: bytes) -> Iterator[Job | Unreadable | None]:
@@ -69,6 +76,8 @@ def read(text: bytes) -> Iterator[Job | Unreadable | None]:
         found = True
         if part.values > MOST_VALUES:
             yield Unreadable(_id(part), _MANY_VALUES)
+        elif part.long_number:
+            yield Unreadable(_id(part), _MANY_DIGITS)
         else:
             yield _alone(part)
         yield None
@@ -94,13 +103,20 @@ def _checked(found: Any) -> Job | Unreadable:
     """A job as the platform gives it, or what is wrong with it."""
     if not isinstance(found, dict):
         return Unreadable(None, "it is no object")
-    name = found.get("id")
-    if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
-        return Unreadable(None, "it has no id")
+    name = _sound(found.get("id"))
+    if name is None:
+        return Unreadable(None, "it has no id of printable ASCII")
     if "input" not in found:
-        return Unreadable(str(name), "it has no input")
-    found["id"] = str(name)
+        return Unreadable(name, "it has no input")
+    found["id"] = name
     return found
+
+
+def _sound(name: Any) -> str | None:
+    """The id as text; None where it is none."""
+    if isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    return name if isinstance(name, str) and _ID.fullmatch(name) else None
 
 
 def _alone(part: _Part) -> Job | Unreadable:
@@ -111,8 +127,7 @@ def _alone(part: _Part) -> Job | Unreadable:
 def _id(part: _Part) -> str | None:
     if part.name is None:
         return None
-    name, why = _parsed(part.name)
-    return name if why is None and name else None
+    return _sound(_parsed(part.name)[0])
 
 
 def _parts(text: bytes) -> Iterator[_Part | None]:
@@ -121,6 +136,7 @@ def _parts(text: bytes) -> Iterator[_Part | None]:
     depth = values = end = 0
     start: int | None = None
     name: bytes | None = None
+    long_number = False
     key = before = b""
     for number, token in enumerate(_TOKEN.finditer(text), 1):
         if number % _TURN == 0:
@@ -130,22 +146,22 @@ def _parts(text: bytes) -> Iterator[_Part | None]:
             if depth == border:
                 if other := text[end : token.start()].strip(_BETWEEN):
                     yield _Part(other)
-                start, values, name = token.start(), 0, None
+                start, values, name, long_number = token.start(), 0, None, False
             depth += 1
         elif sign in _CLOSE:
             depth -= 1
             if depth == border and start is not None:
                 end = token.end()
-                yield _Part(text[start:end], values, name)
+                yield _Part(text[start:end], values, name, long_number)
                 start = None
-        elif sign == b",":
+        elif sign in _NEXT:
             values += 1
-        elif sign != b":":
-            values += 1
-            if depth == border + 1 and (key, before) == (b'"id"', b":"):
-                name = sign
+        elif sign[:1] != b'"':
+            long_number = True
+        elif depth == border + 1 and (key, before) == (b'"id"', b":"):
+            name = sign
         key, before = before, sign
     if start is not None:
-        yield _Part(text[start:], values, name)  # it was cut off
+        yield _Part(text[start:], values, name, long_number)  # it was cut off
     elif border and (other := text[end:].strip(_BETWEEN)):
         yield _Part(other)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proxy import excerpt
 from proxy.errors import InvalidInput
 
 #: The routes that take a form.
@@ -21,6 +22,7 @@ ROUTES = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
 #: (/run) and 20 MB (/runsync), base64 and all.
 MOST_BYTES = 25 * 1024 * 1024
 
+_MOST_VALUES = 100  # of one field
 _PIECE = 1 << 20  # characters of base64 that are decoded in one go: less than 5 ms
 _WHAT = "give the recording in base64, or as a data URL (data:audio/wav;base64,...)"
 
@@ -49,7 +51,7 @@ def check(body: Mapping[str, Any]) -> None:
     """
     _file(body.get("file"))
     if not isinstance(name := body.get("filename"), str | None):
-        raise InvalidInput(f"filename must be a text, not {_shown(name)}", "filename")
+        raise InvalidInput(f"filename must be a text, not {excerpt.value(name)}", "filename")
 
 
 def form(body: Mapping[str, Any], boundary: str) -> Iterator[bytes]:
@@ -103,6 +105,11 @@ def _fields(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if value is None:
         return
     if isinstance(value, list):
+        if len(value) > _MOST_VALUES:
+            raise InvalidInput(
+                f"{excerpt.text(name)} has {len(value)} values, and {_MOST_VALUES} are the most",
+                excerpt.text(name),
+            )
         name = name if name.endswith("[]") else f"{name}[]"
         yield from ((name, _text(each)) for each in value if each is not None)
     else:
@@ -118,17 +125,20 @@ def _file(given: Any) -> tuple[str, str]:
     if given in (None, ""):
         raise InvalidInput(f"file is missing: {_WHAT}", "file")
     if not isinstance(given, str):
-        raise InvalidInput(f"file must be a text, not {_shown(given)}: {_WHAT}", "file")
+        raise InvalidInput(f"file must be a text, not {excerpt.value(given)}: {_WHAT}", "file")
     media = "application/octet-stream"
     if given[:5].lower() == "data:":
         head = given[: given.find(",") + 1]
         url = _DATA_URL.fullmatch(head) if len(head) < 1000 else None
         if url is None or not url["base64"]:
-            raise InvalidInput(f"file is no data URL in base64: {_shown(given)}; {_WHAT}", "file")
+            raise InvalidInput(
+                f"file is no data URL in base64: {excerpt.value(given)}; {_WHAT}", "file"
+            )
         media, given = (url["type"] or media).lower(), given[len(head) :]
     elif "://" in given[:20]:
         raise InvalidInput(
-            f"file is an address, {_shown(given)}, and nothing is fetched from it: {_WHAT}", "file"
+            f"file is an address, {excerpt.value(given)}, and nothing is fetched from it: {_WHAT}",
+            "file",
         )
     if any(blank in given for blank in "\n\r \t"):  # lines, as the tool base64 writes them
         given = "".join(given.split())
@@ -158,8 +168,3 @@ def _filename(media: str) -> str:
     if media == "application/octet-stream":
         return "audio"
     return f"audio.{_ENDINGS.get(kind, kind)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value if isinstance(value, str | int | float | None) else type(value).__name__)
-    return text if len(text) <= 60 else f"{text[:60]}..."

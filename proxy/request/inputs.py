@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     FiniteFloat,
     TypeAdapter,
@@ -75,7 +76,8 @@ class Native(_Input):
     """The form of older workers."""
 
     prompt: str | None = None
-    messages: list[dict[str, Any]] | None = None
+    # Of a list that is wrong from end to end the first fault is enough, and soon found.
+    messages: Annotated[list[dict[str, Any]], FailFast()] | None = None
     apply_chat_template: bool = False
     sampling_params: dict[str, Any] = Field(default_factory=dict)
     stream: bool | None = None

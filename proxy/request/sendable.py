@@ -25,7 +25,7 @@ MOST_DIGITS = 100
 _LEAST_NUMBER, _MOST_NUMBER = -(2**63), 2**64 - 1
 
 #: Values that are looked at to name the field. Where a fault is found later, the message has to do.
-_MOST_LOOKS = 200_000
+_MOST_LOOKS = 50_000
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ZEROS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
@@ -93,7 +93,8 @@ def _fault(body: Mapping[str, Any]) -> InvalidInput | None:
                 )
             path = (*above, name) if len(above) < MOST_DEPTH else above
             if isinstance(name, str) and _SURROGATE.search(name):
-                return InvalidInput(*_told(above, "has a name with half of a surrogate pair"))
+                shown = name.encode(errors="backslashreplace").decode()
+                return InvalidInput(*_told((*above, shown), "is a name with half a surrogate pair"))
             if wrong := _wrong(value):
                 return InvalidInput(*_told(path, wrong))
             if isinstance(value, dict | list):

@@ -58,6 +58,7 @@ class Answer(Connection):
             raise self._named(reason) from None
         while self.status is None:
             await self._until_something_comes()
+        self.fail_after(None)
         self._pause()
 
     def ready(self) -> bytes:

@@ -8,6 +8,7 @@ from typing import cast
 import httptools
 
 _WRITE_MOST = 256 * 1024  # bytes; beyond that others have their turn
+_LATE = 1.0  # seconds: a timer that comes later says nothing of the server
 _SOUND = 200  # statuses below only say that an answer is on its way
 
 
@@ -81,7 +82,9 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._patience = seconds
-        self._timer = None if seconds is None else self.loop.call_later(seconds, self._silent)
+        self._timer = None
+        if seconds is not None:
+            self._timer = self.loop.call_later(seconds, self._silent)
 
     def abort(self) -> None:
         """Close it at once."""
@@ -90,7 +93,11 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def _silent(self) -> None:
-        self.failed(TimeoutError("no answer"))
+        late = 0.0 if self._timer is None else self.loop.time() - self._timer.when()
+        if late > _LATE:
+            self.fail_after(self._patience)  # the process stood still: the server may have spoken
+        else:
+            self.failed(TimeoutError("no answer"))
 
     # --- what the transport calls ---
 

@@ -162,7 +162,7 @@ class Pool(Generic[C]):
         try:
             async with asyncio.timeout(self._connect_within):
                 connection = await self._connected()
-        except OSError as reason:  # TimeoutError is one
+        except Exception as reason:  # noqa: BLE001 - a name of no host is a UnicodeError
             # All who wait hear of it: each of them decides about another try.
             why = str(reason) or f"no connection within {self._connect_within:.0f} s"
             while (place := self._next_place()) is not None:

@@ -73,7 +73,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "half a character in a name": (
         {"prompt": "x", "logit_bias": {"\udc00": 1}},
         "logit_bias",
-        "has a name with half of a surrogate pair",
+        "is a name with half a surrogate pair",
     ),
     "infinity": (
         {"prompt": "x", "sampling_params": {"temperature": float("inf")}},

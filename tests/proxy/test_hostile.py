@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.endpoint import Platform
-from tests.proxy.test_process import Proxy
+from tests.processes import until
+from tests.proxy.test_process import Proxy, stream
 
 SOUND = {"prompt": "x"}
 DIGITS = b'{"input": {"prompt": "x", "n": ' + b"7" * 5000 + b'}, "id": "%s"}'
@@ -71,3 +73,29 @@ def test_the_form_for_a_single_job_is_no_different(
         assert "too deeply" in platform.until("alone", "FAILED")["error"]
         platform.until(job, "COMPLETED")
         assert proxy.stop() == 0
+
+
+def test_what_one_job_holds_is_bounded_and_holds_up_no_other(
+    platform: Platform, fake_engine: str, tmp_path: Path
+) -> None:
+    """Thousands of sequences, a stream without end, a job of too many values; a stream beside them.
+
+    No gap of that stream comes near the seconds for which each of these once held it up.
+    """
+    wide = {"prompt": "x", "stream": True, "sampling_params": {"n": 5000, "max_tokens": 8}}
+    endless = stream(tokens=100_000, rate=10_000, wide=2000)
+    many = {"route": "/v1/completions", "body": {"prompt": list(range(450_000))}}
+    with Proxy(platform, fake_engine, tmp_path / "log") as proxy:
+        small, _ = proxy.size()
+        beside = platform.submit(stream(tokens=100_000, rate=50))
+        until(lambda: platform.job(beside)["posts"], what="the first batch")
+        jobs = [platform.submit(given) for given in (wide, endless, many)]
+        platform.until(jobs[0], "COMPLETED")
+        assert "20 MB" in platform.until(jobs[1], "FAILED")["error"]
+        assert "400,000 values" in platform.until(jobs[2], "FAILED")["error"]
+        times = [post["at"] for post in platform.job(beside)["posts"]]
+        platform.cancel(beside)
+        assert max(later - earlier for earlier, later in pairwise(times)) < 5
+        assert proxy.size()[0] - small < 400  # MB
+        assert proxy.stop() == 0
+        assert "Traceback" not in proxy.log.read_text()

@@ -42,6 +42,9 @@ class FakeHandler:
     async def until_given_up(self) -> str:
         return await self.given_up.get()
 
+    async def prepare(self) -> None:
+        pass
+
     def thawed(self) -> None:
         self.thaws += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterable
 
 import aiohttp
@@ -11,7 +12,6 @@ import pytest
 from proxy.platform.intake import Intake
 from proxy.platform.runner import Runner
 from proxy.poll.fetch import TooManyPolls
-from proxy.poll.polled import Unreadable
 from proxy.poll.polls import Polls
 from supervisor.link.report import Inherited
 from tests.client import PATIENCE
@@ -21,7 +21,7 @@ A_MOMENT = 0.01  # seconds: sooner than a platform that holds a poll answers
 A_WHILE = 0.1  # seconds: later
 FOR_LONG = 30.0  # seconds: by then jobs that wait have been handed over
 
-Answer = list[Job | Unreadable] | Exception | None
+Answer = list[Job] | bytes | Exception | None
 
 
 class Time:
@@ -57,7 +57,7 @@ class Parts:
         self.handler = FakeHandler()
         self.results = FakeResults()
         self.runner = Runner(self.handler, self.results, reported.report)
-        self.polls = Polls(self._ask, aiohttp.ClientSession)
+        self.polls = Polls(self._ask, aiohttp.ClientSession, self.time.clock)
         self.intake = Intake(
             self.polls,
             self.runner,
@@ -76,15 +76,13 @@ class Parts:
     def remove(self, name: str) -> None:
         self.in_hand.remove(name)
 
-    async def _ask(
-        self, _session: aiohttp.ClientSession, wanted: int
-    ) -> list[Job | Unreadable] | None:
+    async def _ask(self, _session: aiohttp.ClientSession, wanted: int) -> bytes | None:
         self.wanted.append(wanted)
         answer = await self.answers.get()
         self.time.now += self.takes
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return json.dumps(answer).encode() if isinstance(answer, list) else answer
 
     def begin(self) -> None:
         self.running = asyncio.create_task(self.intake.run())
@@ -170,24 +168,33 @@ async def test_a_job_that_cannot_be_read_ends_alone(
 ) -> None:
     parts = make()
     parts.handler.go.set()
-    unreadable = Unreadable("b", "it is nested too deeply")
-    await parts.answers.put([job("a"), unreadable, Unreadable(None, "it has no id"), job("c")])
+    deep = b"[" * 100_000 + b"]" * 100_000
+    sound = [json.dumps(job(name)).encode() for name in "ac"]
+    answer = b'[%b, {"id": "b", "input": %b}, {"input": 1}, %b]' % (sound[0], deep, sound[1])
+    await parts.answers.put(answer)
     await parts.asked(2)
     await parts.end()
     assert parts.results.answered == ["a", "c"]
     error = parts.results.failed["b"]
     assert error["message"] == "the job cannot be read: it is nested too deeply"
     assert (error["code"], error["param"]) == (400, "input")
-    assert "a job that cannot be read, its id included, is dropped: it has no id" in caplog.text
+    assert (
+        "a job that cannot be read, its id included, is dropped: it has no id of printable ASCII"
+        in caplog.text
+    )
 
 
 async def test_a_job_that_comes_once_more_while_it_is_in_hand_runs_once(make: Make) -> None:
     parts = make()
+    parts.handler.go.clear()
     await parts.answers.put([job("a")])
-    await parts.answers.put([job("a")])
-    await parts.asked(3)
+    await parts.answers.put([{"id": "a", "input": "other"}, {"id": "a"}, job("b")])
+    while len(parts.in_hand) < 2:
+        await asyncio.sleep(0)
     await parts.end()
-    assert parts.handler.begun == ["a"]
+    assert parts.handler.begun == ["a", "b"]
+    assert sorted(parts.results.answered) == ["a", "b"]
+    assert parts.in_hand == []
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ def test_one_job_and_several() -> None:
             None,
             "an integer has too many digits",
         ),
-        (b'{"input": {}}', None, "it has no id"),
-        (b'{"id": true, "input": {}}', None, "it has no id"),
+        (b'{"input": {}}', None, "it has no id of printable ASCII"),
+        (b'{"id": true, "input": {}}', None, "it has no id of printable ASCII"),
         (b"17", None, "it is no object"),
     ],
 )
@@ -53,6 +53,20 @@ def test_a_job_that_cannot_be_read_is_alone_in_it(text: bytes, name: str | None,
     assert read(text) == [Unreadable(name, why)]
     assert read(b"[%b,%b, %b]" % (sound, text, sound)) == [SOUND, Unreadable(name, why), SOUND]
     assert read(b"[%b]" % text) == [Unreadable(name, why)]
+
+
+@pytest.mark.parametrize("name", ["a b", "a\\nb", "ü", "\\ud800", "", "x" * 201])
+def test_an_id_is_of_printable_ascii(name: str) -> None:
+    """It stands in addresses, headers, logs and lines of the worker's own."""
+    (found,) = read(b'{"id": "%b", "input": {}}' % name.encode())
+    assert found == Unreadable(None, "it has no id of printable ASCII")
+
+
+@pytest.mark.usefixtures("all_large")
+def test_numbers_of_no_use_are_not_read_at_all() -> None:
+    text = b'{"id": "a", "input": {"text": "%b", "n": %b}}'
+    assert read(text % (b"7" * 5000, b"7")) == [json.loads(text % (b"7" * 5000, b"7"))]
+    assert read(text % (b"7", b"7" * 4000)) == [Unreadable("a", MANY)]
 
 
 def test_a_number_is_an_id_too() -> None:

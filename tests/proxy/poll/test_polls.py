@@ -69,7 +69,7 @@ async def test_what_a_poll_raises_is_raised(parts: Parts) -> None:
 async def test_a_poll_that_is_held_for_too_long_brings_nothing(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_HELD", 0.01)
+    monkeypatch.setattr(module, "_LOOK", 0.001)
     assert await parts.polls.answer() is None
     assert parts.asked[0].cancelled()
 
@@ -116,22 +116,51 @@ async def test_that_the_old_poll_ends_is_no_answer(parts: Parts, how: str) -> No
     assert await asked == "new"
 
 
-async def test_an_old_poll_is_given_its_whole_time_again(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_HELD", 0.05)
+async def test_a_thaw_while_nothing_is_asked_leaves_no_old_connection(parts: Parts) -> None:
+    """An idle one may be as dead as that of an open poll."""
     asked = asyncio.create_task(parts.polls.answer())
     await parts.open(1)
-    monkeypatch.setattr(module, "_HELD", PATIENCE)
+    parts.asked[0].set_result("a")
+    await asked
     parts.polls.thawed()
-    await asyncio.sleep(0.2)
-    parts.asked[0].set_result("old")
-    assert await asked == "old"
+    again = asyncio.create_task(parts.polls.answer())
+    await parts.open(2)
+    parts.asked[1].set_result("b")
+    assert await again == "b"
+    assert parts.used[0] is not parts.used[1]
+    assert parts.used[0].closed
 
 
-async def test_a_thaw_while_nothing_is_asked_changes_nothing(parts: Parts) -> None:
-    parts.polls.thawed()
-    assert parts.asked == []
+async def test_when_the_youngest_poll_began() -> None:
+    time = [1.0]
+    over = asyncio.Event()
+
+    async def ask(_session: aiohttp.ClientSession, _wanted: int) -> str | None:
+        await over.wait()
+        return "a"
+
+    polls = Polls(ask, aiohttp.ClientSession, lambda: time[0])
+    for now in (2.0, 3.0):
+        time[0] = now
+        asked = asyncio.create_task(polls.answer())
+        while polls.since != now:
+            await asyncio.sleep(0)
+        time[0] += 0.5
+        polls.thawed()
+        assert polls.since == now + 0.5
+        over.set()
+        await asked
+        over.clear()
+        await polls.end()
+
+
+async def test_what_has_come_when_the_poll_is_ended_is_given_out(parts: Parts) -> None:
+    """Between its arrival and the look at it."""
+    asked = asyncio.create_task(parts.polls.answer())
+    await parts.open(1)
+    asked.cancel()
+    parts.asked[0].set_result("just now")
+    assert await parts.polls.end() == ["just now"]
 
 
 async def test_at_the_end_what_has_come_is_given_out(parts: Parts) -> None:
