@@ -18,10 +18,11 @@ _DEATHS = 2  # of engines, to make a job a suspect
 
 @dataclass(slots=True, eq=False)
 class Trial:
-    """A job on its way to its first output; `deaths` is how many engines ended with it in hand."""
+    """A job in hand. `deaths`: so many engines ended before it gave output; `begun`: it has."""
 
     job: str
     deaths: int = 0
+    begun: bool = False
 
 
 class Suspects:
@@ -33,23 +34,37 @@ class Suspects:
 
     def __init__(self, alone: Callable[[str | None], None] = lambda _job: None) -> None:
         self._alone = alone
-        self._ahead: set[Trial] = set()  # in hand, and no suspects
+        self._ahead: dict[Trial, None] = {}  # in hand, and no suspects; in their order
         self._suspects: dict[Trial, asyncio.Future[None] | None] = {}  # each with its turn
         self._tried: Trial | None = None  # the suspect whose turn it is
         self._behind: dict[Trial, asyncio.Future[None]] = {}
+        self._ended = -1  # the last life of the engine whose end was counted
 
     async def enter(self, trial: Trial) -> None:
         """Wait until a new job may be sent: at once where there are no suspects."""
         if self._suspects:
             self._behind[trial] = arrived = asyncio.get_running_loop().create_future()
             await arrived
-        self._ahead.add(trial)
+        self._ahead[trial] = None
 
-    def lost(self, trial: Trial) -> None:
-        """An engine ended that had the job in hand. Ask for its turn before it is sent again."""
+    def lost(self, trial: Trial, life: int) -> None:
+        """That life of the engine ended, and the job had no output yet. Ask for its turn then.
+
+        The end counts for every job in hand that an engine was lost with before: they come back one
+        by one, and each that ends the engine would do so with few of the others in it.
+        """
+        if life > self._ended:
+            self._ended = life
+            for one in [one for one in self._ahead if not one.begun]:
+                if one.deaths or one is trial:
+                    self._count(one)
+        elif not trial.deaths:
+            self._count(trial)
+
+    def _count(self, trial: Trial) -> None:
         trial.deaths += 1
-        if trial.deaths >= _DEATHS and trial in self._ahead:
-            self._ahead.discard(trial)
+        if trial.deaths >= _DEATHS:
+            self._ahead.pop(trial, None)
             self._suspects[trial] = None
 
     async def turn(self, trial: Trial) -> None:
@@ -59,10 +74,11 @@ class Suspects:
             self._go_on()
             await turn
 
-    def sent(self, trial: Trial) -> None:
-        """The engine is there, and the job is sent to it now."""
+    def may_go(self, trial: Trial) -> bool:
+        """Whether the job may be sent now that the engine is there; else ask for its turn again."""
         if trial is self._tried:
             self._alone(trial.job)
+        return trial is self._tried or trial not in self._suspects
 
     def is_tried(self, trial: Trial) -> bool:
         """Whether the job is the suspect whose turn it is."""
@@ -70,13 +86,14 @@ class Suspects:
 
     def begun(self, trial: Trial) -> None:
         """The job gives output: it is no suspect any more."""
-        if trial is self._tried:
+        trial.begun = True
+        if trial in self._suspects:
             self.leave(trial)
 
     def leave(self, trial: Trial) -> None:
         """The job has ended, or needs no turn any more."""
         self._behind.pop(trial, None)
-        self._ahead.discard(trial)
+        self._ahead.pop(trial, None)
         self._suspects.pop(trial, None)
         tried = trial is self._tried
         if tried:
@@ -97,6 +114,6 @@ class Suspects:
         elif self._behind:
             for trial, arrived in self._behind.items():
                 if not arrived.done():
-                    self._ahead.add(trial)  # now: it may not run before others come
+                    self._ahead[trial] = None  # now: it may not run before others come
                     arrived.set_result(None)
             self._behind.clear()

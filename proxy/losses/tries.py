@@ -54,7 +54,7 @@ class Tries:
                 life = self._health.life
                 try:
                     async for output in ask(again):
-                        if trial.deaths and not isinstance(output, Comment):
+                        if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)
                         yield output
                 except JobError as fault:
@@ -68,7 +68,7 @@ class Tries:
                     elif tried:
                         raise await self._found(trial) from None
                     else:
-                        self._suspects.lost(trial)
+                        self._suspects.lost(trial, life)
                     log.warning(
                         "job %s: retrying: the engine was lost before any output: %s",
                         record.job,
@@ -80,7 +80,9 @@ class Tries:
                 self._figures.resent += 1
                 await self._suspects.turn(trial)
                 await self._health.until_ready()
-                self._suspects.sent(trial)
+                while not self._suspects.may_go(trial):  # another end was counted meanwhile
+                    await self._suspects.turn(trial)
+                    await self._health.until_ready()
         finally:
             self._suspects.leave(trial)
 

@@ -10,7 +10,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    FailFast,
     Field,
     FiniteFloat,
     TypeAdapter,
@@ -77,7 +76,7 @@ class Native(_Input):
 
     prompt: str | None = None
     # Of a list that is wrong from end to end the first fault is enough, and soon found.
-    messages: Annotated[list[dict[str, Any]], FailFast()] | None = None
+    messages: list[dict[str, Any]] | None = Field(None, fail_fast=True)
     apply_chat_template: bool = False
     sampling_params: dict[str, Any] = Field(default_factory=dict)
     stream: bool | None = None

@@ -18,6 +18,7 @@ class Gate:
         self.told: list[str | None] = []
         self.suspects = Suspects(self.told.append)
         self.inside: list[str] = []
+        self.life = 0
         self.trials: dict[str, Trial] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -37,7 +38,8 @@ class Gate:
     async def die(self, *names: str) -> None:
         """The engine ends with these in hand, and they are to be sent again."""
         for name in names:
-            self.suspects.lost(self.trials[name])
+            self.suspects.lost(self.trials[name], self.life)
+        self.life += 1
         await self.again(*names)
 
     async def leave(self, *names: str) -> None:
@@ -55,7 +57,7 @@ class Gate:
         async def wait() -> None:
             await turn
             self.inside.append(name)
-            self.suspects.sent(self.trials[name])
+            assert self.suspects.may_go(self.trials[name])
 
         self.tasks[name] = asyncio.create_task(wait())
 
@@ -89,6 +91,28 @@ async def test_what_was_in_hand_twice_goes_one_by_one_after_the_others(gate: Gat
     assert gate.inside == ["a", "b"]
     await gate.leave("b")
     assert gate.told == ["a", "b", None]
+
+
+async def test_an_end_counts_for_those_that_wait_to_be_sent_again(gate: Gate) -> None:
+    """Each killer that comes back first would end an engine of its own otherwise."""
+    await gate.enter("a", "b", "c", "new")
+    await gate.die("a", "b", "c")
+    await gate.die("a")
+    assert gate.inside == ["new", "b", "c"]
+    assert not gate.suspects.may_go(gate.trials["b"])
+    await gate.again("b", "c")
+    assert gate.inside == ["new"]
+    await gate.leave("new")
+    assert [len(gate.inside), gate.told] == [1, gate.inside]
+
+
+async def test_one_that_gives_output_is_no_suspect_however_it_came_to_that(gate: Gate) -> None:
+    await gate.enter("a", "b", "c")
+    await gate.die("a", "b", "c")
+    await gate.die("a")
+    await gate.begin("b")
+    await gate.leave("c")
+    assert "a" in gate.inside
 
 
 async def test_the_next_one_begins_when_the_one_before_has_ended(gate: Gate) -> None:
