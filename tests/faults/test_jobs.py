@@ -163,7 +163,8 @@ def test_a_gpu_whose_driver_does_not_answer_is_reported(
 
 
 @pytest.mark.parametrize(
-    ("killers", "others", "stream"), [(1, 19, True), (3, 17, False), (3, 297, True)]
+    ("killers", "others", "stream"),
+    [(1, 19, True), (3, 17, False), (6, 14, True), (3, 297, True)],
 )
 def test_jobs_that_end_the_engine_are_found_and_cost_nobody_else_an_answer(
     platform: Platform, serve: Start, tmp_path: Path, killers: int, others: int, stream: bool

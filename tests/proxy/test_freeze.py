@@ -59,11 +59,13 @@ class Parts:
 
 
 @pytest.fixture
-def parts(fake_engine: str, tmp_path: Path) -> Iterator[Parts]:
+def parts(fake_engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Parts]:
+    """With `indirect`, the most jobs at once."""
     with Platform("--poll-seconds", "300") as platform, Relay(platform.port) as relay:
         seen = Platform.__new__(Platform)  # the same one, by the relay's port
         seen.root = f"http://127.0.0.1:{relay.port}"
-        with Proxy(seen, fake_engine, tmp_path / "log") as proxy:
+        at_once = str(getattr(request, "param", 20))
+        with Proxy(seen, fake_engine, tmp_path / "log", MAX_CONCURRENCY=at_once) as proxy:
             until(lambda: platform.count("job-take"), what="a poll")
             until(lambda: platform.count("job-stop"), what="a poll for stops")
             yield Parts(platform, relay, proxy)
@@ -94,6 +96,18 @@ def test_a_stream_goes_on(parts: Parts) -> None:
     with soon():
         found = parts.platform.until(job, "COMPLETED")
     assert tokens(found) == 300
+
+
+@pytest.mark.parametrize("parts", [1], indirect=True)
+def test_a_worker_that_was_full_takes_the_next_job(parts: Parts) -> None:
+    """No poll is open then, and the connection of the last one is idle and dead."""
+    job = parts.platform.submit(stream(tokens=200, rate=50))
+    until(lambda: parts.platform.job(job)["posts"], what="the first batch")
+    with frozen(parts.proxy):
+        parts.relay.cut()
+    with soon():
+        parts.platform.until(job, "COMPLETED")
+        parts.platform.until(parts.platform.submit({"prompt": "x"}), "COMPLETED")
 
 
 @pytest.mark.parametrize("kind", ["job-stream", "job-done"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -116,6 +117,18 @@ async def test_that_the_old_poll_ends_is_no_answer(parts: Parts, how: str) -> No
     assert await asked == "new"
 
 
+async def test_a_freeze_for_longer_than_a_poll_is_held_loses_no_answer(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its timers are all due before anything is read that has come meanwhile."""
+    monkeypatch.setattr(module, "_LOOK", 0.01)
+    asked = asyncio.create_task(parts.polls.answer())
+    await parts.open(1)
+    asyncio.get_running_loop().call_later(0.3, parts.asked[0].set_result, "a job")
+    time.sleep(0.5)  # noqa: ASYNC251 - the freeze
+    assert await asked == "a job"
+
+
 async def test_a_thaw_while_nothing_is_asked_leaves_no_old_connection(parts: Parts) -> None:
     """An idle one may be as dead as that of an open poll."""
     asked = asyncio.create_task(parts.polls.answer())
@@ -132,20 +145,20 @@ async def test_a_thaw_while_nothing_is_asked_leaves_no_old_connection(parts: Par
 
 
 async def test_when_the_youngest_poll_began() -> None:
-    time = [1.0]
+    clock = [1.0]
     over = asyncio.Event()
 
     async def ask(_session: aiohttp.ClientSession, _wanted: int) -> str | None:
         await over.wait()
         return "a"
 
-    polls = Polls(ask, aiohttp.ClientSession, lambda: time[0])
+    polls = Polls(ask, aiohttp.ClientSession, lambda: clock[0])
     for now in (2.0, 3.0):
-        time[0] = now
+        clock[0] = now
         asked = asyncio.create_task(polls.answer())
         while polls.since != now:
             await asyncio.sleep(0)
-        time[0] += 0.5
+        clock[0] += 0.5
         polls.thawed()
         assert polls.since == now + 0.5
         over.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -170,6 +171,20 @@ async def test_an_engine_that_is_silent_while_somebody_waits_is_named(by: str) -
         with pytest.raises(TimeoutError):
             await stream.read()
         over.set()
+
+
+async def test_a_freeze_is_no_silence_of_the_server() -> None:
+    async def serve(writer: asyncio.StreamWriter) -> None:
+        writer.write(chunk(b"one"))
+        await asyncio.sleep(SILENCE / 2)
+        writer.write(chunk(b"two") + END)
+
+    async with answered(serve, SILENCE) as stream:
+        assert await stream.read() == b"one"
+        reading = asyncio.create_task(stream.read())
+        await asyncio.sleep(0)
+        time.sleep(1.5)  # noqa: ASYNC251 - the freeze
+        assert await reading == b"two"
 
 
 async def test_a_stream_that_is_closed_ends_the_request() -> None:
