@@ -55,9 +55,10 @@ class OpenAPI:
             if not self._known and self._clock() >= self._again:
                 try:
                     document, why = await self._document()
-                except (StreamBroken, EngineSilent, TimeoutError):
-                    # Its end says nothing of the next one, and a busy one may answer later.
-                    self._again = self._clock() + _PAUSE
+                except StreamBroken:
+                    return None  # its end says nothing of the next one
+                except (EngineSilent, TimeoutError):
+                    self._again = self._clock() + _PAUSE  # it may have more time then
                     return None
                 self._schema = None if document is None else schema.parsed(document)
                 self._known = True

@@ -174,9 +174,11 @@ def _missing() -> str | None:
     return None
 
 
-def _say_fault(task: asyncio.Task[object]) -> None:
-    if not task.cancelled() and (fault := task.exception()) is not None:
-        log.error("a fault in the worker itself", exc_info=fault)
+async def _watched(work: Coroutine[Any, Any, object]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a fault in the worker itself")
 
 
 def _is_text(value: object) -> bool:
@@ -198,10 +200,10 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         streams, done = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL
         results = Results(self._posts, streams, done, headers, self._awake.now)
         self._runner = Runner(self._handler, results, self._report)
-        self._stops_url: str | None = rp_job._job_stop_url()  # looked for above
+        self._stops_url: str | None = rp_job._job_stop_url()  # looked for above; perhaps none
         fetch = Fetch(rp_job.JOB_GET_URL, self._stops_url or "", lambda: self.intake.busy)
-        polls = Polls(fetch.jobs, http_client.AsyncClientSession)
-        self._polls_for_stops = Polls(fetch.stops, http_client.AsyncClientSession)
+        session = http_client.AsyncClientSession
+        polls, self._polls_for_stops = Polls(fetch.jobs, session), Polls(fetch.stops, session)
         self.intake = Intake(
             polls,
             self._runner,
@@ -220,9 +222,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         if not self.is_alive():
             self.intake.drain()  # the stop came before the loop ran
         await self._report.open()
-        beside = [asyncio.create_task(each) for each in self._beside_the_jobs()]
-        for task in beside:
-            task.add_done_callback(_say_fault)
+        beside = [asyncio.create_task(_watched(each)) for each in self._beside_the_jobs()]
         try:
             await self.intake.run()
         finally:
@@ -239,9 +239,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         yield self._handler.prepare()
         yield self._report.repeat(self._handler.figures)
         yield self.intake.drain_when(self._handler.until_given_up, fitness.report_unhealthy)
-        if self._stops_url is None:
-            log.warning("RUNPOD_WEBHOOK_GET_JOB has no /job-take/: jobs cannot be cancelled here")
-        else:
+        if self._stops_url is not None:
             yield stops.hear(self._polls_for_stops, self._runner.stop)
 
     def handle_shutdown(self, signum: int, frame: object) -> None:

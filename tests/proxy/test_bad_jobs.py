@@ -72,7 +72,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     ),
     "half a character in a name": (
         {"prompt": "x", "logit_bias": {"\udc00": 1}},
-        "logit_bias",
+        r"logit_bias.\udc00",
         "is a name with half a surrogate pair",
     ),
     "infinity": (

@@ -117,7 +117,7 @@ def test_a_name_cannot_begin_a_part_of_its_own() -> None:
         ({}, "file is missing"),
         ({"file": None}, "file is missing"),
         ({"file": 5}, "file must be a text, not 5"),
-        ({"file": {"data": "x"}}, "file must be a text, not 'dict'"),
+        ({"file": {"data": "x"}}, "file must be a text, not {'data': 'x'}"),
         ({"file": "hello world!"}, "file is no base64"),
         ({"file": "QUJ"}, "file is no base64"),
         ({"file": "QUI=QUI="}, "file is no base64"),
