@@ -1,14 +1,10 @@
 """Starts the RunPod SDK, with our own policy in the place of its scaler's.
 
-At SIGTERM the SDK's scaler stops asking for jobs, but its open poll goes on for up to 90 s, and a
-job that arrives in it is fetched and never run. It begins one job in each turn of its loop, loses
-all jobs of a poll for one that cannot be read, forgets a stop that comes before its job, is deaf
-for the length of a poll after a freeze, and loses a result when its connection breaks.
-`DrainingScaler` leaves all of that to `Intake`, `Runner` and `Results`; addresses, headers, pings
-and the fitness checks are the SDK's.
-
-It uses names of the SDK's inside, so `install` looks first whether they are still there, and leaves
-the SDK as it is where they are not.
+The SDK's scaler begins one job in each turn of its loop, loses all jobs of a poll for one that
+cannot be read, runs no job that arrives while it stops, is deaf after a freeze, and loses a result
+when its connection breaks. `DrainingScaler` leaves that to `Intake`, `Runner` and `Results`; pings,
+headers, addresses and the fitness checks are the SDK's. `install` looks first whether the names
+that this needs are still there, and leaves the SDK as it is where they are not.
 """
 
 from __future__ import annotations
@@ -239,7 +235,9 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         yield self._handler.prepare()
         yield self._report.repeat(self._handler.figures)
         yield self.intake.drain_when(self._handler.until_given_up, fitness.report_unhealthy)
-        if self._stops_url is not None:
+        if self._stops_url is None:
+            log.warning("RUNPOD_WEBHOOK_GET_JOB has no /job-take/: jobs cannot be cancelled here")
+        else:
             yield stops.hear(self._polls_for_stops, self._runner.stop)
 
     def handle_shutdown(self, signum: int, frame: object) -> None:

@@ -71,8 +71,8 @@ def test_every_load_with_three_contenders(tmp_path: Path) -> None:
         # From the submission on: both ways of the network, and the engine's first token.
         assert seen["first_p50_ms"] > load.round_trip_ms + 1000 / load.rate
         assert run["cpu_us_per_token"] > 0
-    # Three streams of 40 tokens, each in batches of 1, 3, 9 and 27, and a result; the end of a stream
-    # goes by itself where it comes after the last batch was full.
+    # Three streams of 40 tokens, each in batches of 1, 3, 9 and 27, and a result; the end of a
+    # stream goes by itself where it comes after the last batch was full.
     assert 3 * 5 <= runs["3", "exact"]["delivered"]["posts"] <= 3 * 6
     assert (tmp_path / "plot.png").is_file()
     assert "  / theirs" in done.stdout
