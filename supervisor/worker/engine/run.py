@@ -123,6 +123,7 @@ class EngineRun:
             out_of_memory=out_of_memory,
             was_ready=self._start.over,
             we_killed=self._we_killed and code == -signal.SIGKILL,
+            configured=(*self._plan.command, *self._plan.engine_env.values()),
         )
         left = not child.gone or not await self._launcher.orphans.end()
         self._put(
