@@ -24,24 +24,24 @@ SIDES = [
     # the disk, by the download before the engine
     ("the model could not be downloaded: no space is left in /m for org/m; give it more disk",
      "disk-full", HERE),
-    ("the model could not be downloaded: /m/x cannot be used for org/m (Read-only file system);"
-     " make the folder writable, or take another machine", "no-permission", HERE),
+    (("the model could not be downloaded: /m/x cannot be used for org/m (Read-only file system);"
+     " make the folder writable, or take another machine"), "no-permission", HERE),
     ("the model could not be downloaded: org/m has no revision v9; correct MODEL_REVISION",
      "not-downloaded", SHARED),
     # the model's host
-    (f"HfHubHTTPError: 403 Forbidden: This token may not read org/m.\nCannot access content at:"
-     f" {_HUB}.\nMake sure your token has the correct permissions.", "token-refused", SHARED),
-    (f"HfHubHTTPError: 403 Client Error: Forbidden for url: {_HUB} (Request ID: Root=1-2)\n\nYour"
-     " token has no access to this resource.", "token-refused", SHARED),
-    (f"HfHubHTTPError: 403 Forbidden: None.\nCannot access content at: {_CDN}.\nMake sure your"
-     " token has the correct permissions.", "download-refused", HERE),
+    ((f"HfHubHTTPError: 403 Forbidden: This token may not read org/m.\nCannot access content at:"
+     f" {_HUB}.\nMake sure your token has the correct permissions."), "token-refused", SHARED),
+    ((f"HfHubHTTPError: 403 Client Error: Forbidden for url: {_HUB} (Request ID: Root=1-2)\n\nYour"
+     " token has no access to this resource."), "token-refused", SHARED),
+    ((f"HfHubHTTPError: 403 Forbidden: None.\nCannot access content at: {_CDN}.\nMake sure your"
+     " token has the correct permissions."), "download-refused", HERE),
     (f"requests.exceptions.HTTPError: 403 Client Error: Forbidden for url: {_CDN}",
      "download-refused", HERE),
     (f"requests.exceptions.HTTPError: 403 Client Error: Forbidden for url: {_HUB}",
      "download-refused", HERE),
     ("ProxyError: Tunnel connection failed: 403 Forbidden", "download-refused", HERE),
-    ("HfHubHTTPError: Client error '401 Unauthorized' for url 'https://h/org/m'\nInvalid"
-     " credentials in Authorization header", "token-refused", SHARED),
+    (("HfHubHTTPError: Client error '401 Unauthorized' for url 'https://h/org/m'\nInvalid"
+     " credentials in Authorization header"), "token-refused", SHARED),
     # GPUs
     ("RuntimeError: CUDA error: invalid device ordinal", "too-few-gpus", HERE),
     ("ValueError: World size (4) is larger than the number of available GPUs (3) in this node.",
@@ -53,34 +53,34 @@ SIDES = [
     (f"{_NO_FILE} '{_SNAPSHOT}'", "file-not-found", HERE),
     (f"{_NO_FILE} '/models/m/model.safetensors.index.json'", "file-not-found", HERE),
     # the configuration, as far as it is that
-    (f"{_VALUE} SchedulerConfig\n  Value error, max_num_seqs must be positive. [type=value_error,"
-     " input_value={'device': 'cuda'}]", "bad-configuration", SHARED),
-    (f"{_VALUE} CacheConfig\ngpu_memory_utilization\n  Input should be less than or equal to 1"
-     " [type=less_than_equal]", "bad-configuration", SHARED),
-    (f"{_VALUE} CacheConfig\n  Value error, GPU memory utilization must be less than 1.0. Got 1.5."
-     " [type=value_error]", "bad-configuration", SHARED),
-    (f"{_VALUE} VllmConfig\n  Value error, fp8 cache needs a GPU with compute capability 8.9."
-     " [type=value_error]", "bad-configuration", HERE),
+    ((f"{_VALUE} SchedulerConfig\n  Value error, max_num_seqs must be positive. [type=value_error,"
+     " input_value={'device': 'cuda'}]"), "bad-configuration", SHARED),
+    ((f"{_VALUE} CacheConfig\ngpu_memory_utilization\n  Input should be less than or equal to 1"
+     " [type=less_than_equal]"), "bad-configuration", SHARED),
+    ((f"{_VALUE} CacheConfig\n  Value error, GPU memory utilization must be less than 1.0. Got 1.5."
+     " [type=value_error]"), "bad-configuration", SHARED),
+    ((f"{_VALUE} VllmConfig\n  Value error, fp8 cache needs a GPU with compute capability 8.9."
+     " [type=value_error]"), "bad-configuration", HERE),
     (f"{_VALUE} DeviceConfig\ndevice\n  Value error, the device has gone away [type=value_error]",
      "bad-configuration", HERE),
     (f"{_VALUE} VllmConfig\n  Value error, CUDA graphs need a newer driver. [type=value_error]",
      "bad-configuration", HERE),
-    (f"{_VALUE} ModelConfig\n  Value error, The model type 'gemma2' does not support float16."
-     " Reason: Numerical instability. [type=value_error, input_value={'device': 'cuda'}]",
+    ((f"{_VALUE} ModelConfig\n  Value error, The model type 'gemma2' does not support float16."
+     " Reason: Numerical instability. [type=value_error, input_value={'device': 'cuda'}]"),
      "dtype-unsupported", SHARED),
     ("ValueError: this device does not support bfloat16", "dtype-unsupported", HERE),
     ("ValueError: FlashAttention does not support dtype float32 with compute capability 7.5",
      "dtype-unsupported", HERE),
     ("ValueError: Unknown quantization method: foo. Must be one of ['awq']",
      "quantization-unsupported", SHARED),
-    (f"{_VALUE} ModelConfig\n  Value error, Unknown quantization method: foo. Must be one of"
-     " ['awq']. [type=value_error]", "quantization-unsupported", SHARED),
-    ("ValueError: torch.bfloat16 is not supported for quantization method awq. Supported dtypes:"
-     " [torch.float16]", "quantization-unsupported", SHARED),
-    ("ValueError: The quantization method awq is not supported for the current GPU. Minimum"
-     " capability: 75. Current capability: 70.", "quantization-unsupported", HERE),
-    ("RuntimeError: Quantization scheme is not supported for the current GPU. Min capability: 80."
-     " Current capability: 75.", "quantization-unsupported", HERE),
+    ((f"{_VALUE} ModelConfig\n  Value error, Unknown quantization method: foo. Must be one of"
+     " ['awq']. [type=value_error]"), "quantization-unsupported", SHARED),
+    (("ValueError: torch.bfloat16 is not supported for quantization method awq. Supported dtypes:"
+     " [torch.float16]"), "quantization-unsupported", SHARED),
+    (("ValueError: The quantization method awq is not supported for the current GPU. Minimum"
+     " capability: 75. Current capability: 70."), "quantization-unsupported", HERE),
+    (("RuntimeError: Quantization scheme is not supported for the current GPU. Min capability: 80."
+     " Current capability: 75."), "quantization-unsupported", HERE),
 ]  # fmt: skip
 
 
