@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..secrets import masked
+from ..secrets import masked_command
 from . import kinds
 from .rules import RULES, Rule
 from .signals import SHELL, SIGNALS
@@ -174,7 +174,7 @@ def _fits(rule: Rule, said: Mapping[str, str], configured: Sequence[str]) -> boo
 
 
 def _quoted(value: str) -> str:
-    value = masked("", " ".join(value.split()))
+    value = masked_command(" ".join(value.split()))
     return value[:_QUOTE_MOST].rstrip(" .,;:")
 
 

@@ -291,6 +291,10 @@ def test_a_secret_is_not_quoted() -> None:
     said = "vllm serve: error: unrecognized arguments: --x hf_abcdefghijklmnop"
     assert "hf_abc" not in str(diagnose(2, [said]))
     assert "hf_abc" not in str(diagnose(1, ["ValueError: hf_abcdefghijklmnop"]))
+    said = "vllm serve: error: unrecognized arguments: --api-keyy mysecretkey --max-tokens 16"
+    found = str(diagnose(2, [said]))
+    assert "mysecretkey" not in found
+    assert "--api-keyy *** --max-tokens 16" in found
 
 
 @pytest.mark.parametrize(
