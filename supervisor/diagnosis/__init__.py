@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..secrets import masked_command
+from ..secrets import MASK, masked_command
 from . import kinds
 from .rules import RULES, Rule
 from .signals import SHELL, SIGNALS
@@ -87,6 +87,7 @@ def diagnose(
     was_ready: bool = False,
     we_killed: bool = False,
     configured: Sequence[str] = (),
+    secrets: Sequence[str] = (),
 ) -> Diagnosis:
     """The cause of an engine's end.
 
@@ -98,8 +99,11 @@ def diagnose(
         we_killed: the supervisor ended it, so that `code` tells nothing.
         was_ready: it had been ready. Its lines may say so, too, unless that was long ago.
         configured: its arguments, and what the variables hold that were made for it.
+        secrets: values that are quoted nowhere, whatever stands before them.
     """
     text, says_so = _errors(lines)
+    for secret in secrets:
+        text = text.replace(secret, MASK)
     was_ready = was_ready or says_so
     for rule in RULES:
         if was_ready and not rule.running:
