@@ -28,7 +28,7 @@ _SECRET_OPTION = re.compile(
     r"(?:=|[ ]))(?!\d+(?:\s|$))[^\s-]\S*(?: (?!-)\S+)*",
     re.IGNORECASE,
 )
-_SHORTEST = 4  # characters of a secret that is looked for in a text; a shorter one is in any word
+_SHORTEST = 8  # characters of a secret that is looked for in a text; shorter ones are in any word
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 
 

@@ -55,6 +55,6 @@ def test_an_option_tells_a_secret(text: str, shown: str) -> None:
 
 
 def test_the_value_of_a_variable_is_shown_nowhere() -> None:
-    secrets = secret_values({"VLLM_API_KEY": "mine-12", "HF_TOKEN": "a", "MODEL_NAME": "org/m"})
-    assert secrets == ("mine-12",)
-    assert masked_command("bad: mine-12 a org/m", secrets) == f"bad: {MASK} a org/m"
+    secrets = secret_values({"VLLM_API_KEY": "mine-1234", "HF_TOKEN": "a", "MODEL_NAME": "org/m"})
+    assert secrets == ("mine-1234",)
+    assert masked_command("bad: mine-1234 a org/m", secrets) == f"bad: {MASK} a org/m"

@@ -295,7 +295,7 @@ def test_a_secret_is_not_quoted() -> None:
     found = str(diagnose(2, [said]))
     assert "mysecretkey" not in found
     assert "--api-keyy *** --max-tokens 16" in found
-    assert "mine-12" not in str(diagnose(1, ["ValueError: not mine-12"], secrets=["mine-12"]))
+    assert "mine-1234" not in str(diagnose(1, ["ValueError: not mine-1234"], secrets=["mine-1234"]))
 
 
 @pytest.mark.parametrize(
