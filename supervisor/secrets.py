@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 MASK = "***"
 
@@ -20,6 +21,14 @@ _SECRET_FIELD = re.compile(
     r"\"(?:[^\"\\]|\\.)*\"",
     re.IGNORECASE,
 )
+#: An option that is named like a secret, and the values after it; not the counts and files that
+#: only resemble one (--max-num-batched-tokens, --tokenizer, --ssl-keyfile).
+_SECRET_OPTION = re.compile(
+    r"((?<![\w-])--?(?=[\w.-]*(?:key(?!file)|token(?!iz)|password|passwd|secret))[\w.-]{1,100}"
+    r"(?:=|[ ]))(?!\d+(?:\s|$))[^\s-]\S*(?: (?!-)\S+)*",
+    re.IGNORECASE,
+)
+_SHORTEST = 8  # characters of a secret that is looked for in a text; shorter ones are in any word
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 
 
@@ -35,3 +44,18 @@ def masked(name: str, value: str) -> str:
     value = _SECRET_FIELD.sub(rf'\1"{MASK}"', value)
     value = _PASSWORD.sub(rf"\1{MASK}", value)
     return _SECRET_VALUE.sub(MASK, value)
+
+
+def secret_values(env: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of the variables that are held to be secrets, the longest first."""
+    found = {value.strip() for name, value in env.items() if is_secret(name)}
+    return tuple(sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True))
+
+
+def masked_command(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` in which a command line may stand, without `secrets` and what follows an option that
+    is named like a secret.
+    """
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return masked("", _SECRET_OPTION.sub(rf"\1{MASK}", text))

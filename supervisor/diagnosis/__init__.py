@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..secrets import masked
+from ..secrets import MASK, masked_command
 from . import kinds
 from .rules import RULES, Rule
+from .signals import SHELL, SIGNALS
 
 _LINE_MOST = 1000  # characters of a line that are read; vLLM's longest sentences end before
 _QUOTE_MOST = 300
@@ -76,49 +77,6 @@ _LOST = Diagnosis(
 
 _SEE_ABOVE = "see the engine's lines above"
 
-_ASKED = "somebody outside the worker asked it to end; no setting is at fault"
-
-_SHELL = 128  # what a shell adds to the number of the signal that ended its command
-
-#: Kind and remedy of an end by a signal.
-_SIGNALS: dict[int, tuple[str, str]] = {
-    signal.SIGKILL: (
-        "killed",
-        (
-            "most often the machine's or container's memory ran out: give the worker more memory or"
-            " use a smaller model, unless somebody killed it by hand"
-        ),
-    ),
-    signal.SIGTERM: ("terminated", _ASKED),
-    signal.SIGINT: ("terminated", _ASKED),
-    signal.SIGBUS: (
-        "bus-error",
-        (
-            "most often /dev/shm is too small: give the container more shared memory (docker run"
-            " --shm-size=8g or --ipc=host), or the disk of a mapped file failed"
-        ),
-    ),
-    signal.SIGSEGV: (
-        "segmentation-fault",
-        (
-            "a fault in native code: try ENFORCE_EAGER=true or another ATTENTION_BACKEND, else"
-            " another image of vLLM that fits the driver"
-        ),
-    ),
-    signal.SIGILL: (
-        "illegal-instruction",
-        (
-            "this processor lacks an instruction that the engine was built for: use another machine"
-            " or another build of vLLM; on the CPU build DTYPE=float32 may help"
-        ),
-    ),
-    signal.SIGABRT: (
-        "aborted",
-        "native code gave up (CUDA, NCCL or an allocator): its last lines above say why",
-    ),
-    signal.SIGFPE: ("arithmetic-fault", "a fault in native code: try another image of vLLM"),
-}
-
 
 def diagnose(
     code: int,
@@ -128,6 +86,8 @@ def diagnose(
     out_of_memory: bool = False,
     was_ready: bool = False,
     we_killed: bool = False,
+    configured: Sequence[str] = (),
+    secrets: Sequence[str] = (),
 ) -> Diagnosis:
     """The cause of an engine's end.
 
@@ -138,13 +98,17 @@ def diagnose(
         out_of_memory: the kernel ended some process of the container because memory ran out.
         we_killed: the supervisor ended it, so that `code` tells nothing.
         was_ready: it had been ready. Its lines may say so, too, unless that was long ago.
+        configured: its arguments, and what the variables hold that were made for it.
+        secrets: values that are quoted nowhere, whatever stands before them.
     """
     text, says_so = _errors(lines)
+    for secret in secrets:
+        text = text.replace(secret, MASK)
     was_ready = was_ready or says_so
     for rule in RULES:
         if was_ready and not rule.running:
             continue
-        if (said := _said(rule, text)) is not None:
+        if (said := _said(rule, text)) is not None and _fits(rule, said, configured):
             if out_of_memory and not rule.final:
                 return _OUT_OF_MEMORY  # what the others say when one of them was killed
             said["model"] = model or "without a name"
@@ -209,8 +173,12 @@ def _said(rule: Rule, text: str) -> dict[str, str] | None:
     return None
 
 
+def _fits(rule: Rule, said: Mapping[str, str], configured: Sequence[str]) -> bool:
+    return not rule.configured or any(said["why"] in text for text in configured)
+
+
 def _quoted(value: str) -> str:
-    value = masked("", " ".join(value.split()))
+    value = masked_command(" ".join(value.split()))
     return value[:_QUOTE_MOST].rstrip(" .,;:")
 
 
@@ -221,8 +189,8 @@ def _signal(code: int, text: str, told: bool) -> int:
     """
     if code < 0:
         return -code
-    if code - _SHELL in _SIGNALS:
-        return code - _SHELL
+    if code - SHELL in SIGNALS:
+        return code - SHELL
     found = _ENDED_BY_SIGNAL.search(text)
     number = int(found[1]) if found else 0
     # Where one process fails, vLLM ends the others so: that is no cause.
@@ -234,7 +202,7 @@ def _killed(number: int, errors: Sequence[str]) -> Diagnosis:
         name = signal.Signals(number).name
     except ValueError:
         name = f"signal {number}"
-    kind, remedy = _SIGNALS.get(number, ("killed", _SEE_ABOVE))
+    kind, remedy = SIGNALS.get(number, ("killed", _SEE_ABOVE))
     if number == signal.SIGABRT and errors:
         remedy = f"its last error was {errors[-1]}"
     return Diagnosis(f"the engine was killed by {name}", remedy, kind=kind)

@@ -26,6 +26,7 @@ class Rule:
         shared: every worker of an endpoint meets it, because it lies in what they share: settings,
             image and model. The others are those of one machine: its GPUs, driver, memory, disk or
             network, or its copy of a file.
+        configured: it fits only where what it quotes as `why` is a path of the configuration.
         details: finds what is quoted.
     """
 
@@ -36,6 +37,7 @@ class Rule:
     final: bool = True
     running: bool = False
     shared: bool = False
+    configured: bool = False
     details: re.Pattern[str] | None = None
 
     def cause_with(self, said: Mapping[str, str]) -> str:
@@ -62,10 +64,11 @@ def _rule(
     final: bool = True,
     running: bool = False,
     shared: bool = False,
+    configured: bool = False,
 ) -> Rule:
     every = (phrases,) if isinstance(phrases, str) else phrases
     pattern = re.compile(details, re.DOTALL) if details else None
-    return Rule(kind, every, cause, remedy, final, running, shared, pattern)
+    return Rule(kind, every, cause, remedy, final, running, shared, configured, pattern)
 
 
 _EXPLAIN = "`explain` shows what each variable became"
@@ -82,6 +85,18 @@ _NAME_IT = (
     "check MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG: a repository name such as"
     " Qwen/Qwen3-0.6B or the path of a folder with a config.json; a private repository needs"
     " HF_TOKEN"
+)
+
+_OTHER_TOKEN = (
+    "set HF_TOKEN to a valid token that may read the repository, or unset it for a public one"
+)
+#: The beginning of an address of the hub's own, unlike the signed ones to which it sends one.
+_HUB_PATH = r"https?://[^\s/?]{1,200}/(?:api/|[\w.-]{1,100}/[\w.-]{1,100}/resolve/)"
+_MISSING_FILE = r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'"
+_QUANTIZATION_WHY = r"(?:Error: |Value error, )(?P<why>[^\[\n]{1,300})"
+#: A message of pydantic's that is about the machine: words of the hardware in its line.
+_HARDWARE = (
+    r"\b(?:GPU(?! memory utilization)s?|CUDA|ROCm|[Dd]evices?|[Cc]ompute capability|[Dd]rivers?)\b"
 )
 
 _COMMAND_LINE = (
@@ -140,11 +155,22 @@ _HUB = (
             "Invalid user token",
             "token is invalid",
             "Please enable access to public gated repositories",
-            "403 Forbidden",
-            "403 Client Error",
         ),
         "the model's host refused the token",
-        "set HF_TOKEN to a valid token that may read the repository, or unset it for a public one",
+        _OTHER_TOKEN,
+        shared=True,
+    ),
+    # The hub itself says why it refuses, and at an address of its own.
+    _rule(
+        "token-refused",
+        ("403 Forbidden: ", "403 Client Error: "),
+        "the model's host refused the token",
+        _OTHER_TOKEN,
+        details=r"403 Forbidden: (?!None\b)[^\n]{1,300}\n[^\n]{0,40}?Cannot access content at: "
+        + _HUB_PATH
+        + r"|403 Client Error: Forbidden for url: "
+        + _HUB_PATH
+        + r"[^\s?]{0,300} \(Request ID: [^\n]{1,200}\n\s{0,4}[^\s][^\n]{0,200}\btoken\b",
         shared=True,
     ),
     _rule(
@@ -161,6 +187,14 @@ _HUB = (
         "{why}",
         "{todo}",
         details=r"could not be downloaded: (?P<why>[^\n]{1,400}); (?P<todo>give it more disk)$",
+    ),
+    _rule(
+        "no-permission",
+        ("the model could not be downloaded: ",),
+        "{why}",
+        "{todo}",
+        details=r"could not be downloaded: (?P<why>[^\n]{1,400});"
+        r" (?P<todo>make the folder writable[^;\n]{0,100})$",
     ),
     _rule(
         "not-downloaded",
@@ -211,6 +245,15 @@ _HUB = (
         "the model's host refused the token",
         "set HF_TOKEN to a valid token that may read the repository",
         shared=True,
+    ),
+    # Any other 403: a signed address that has expired, a firewall.
+    _rule(
+        "download-refused",
+        ("403 Forbidden", "403 Client Error"),
+        "a download was refused with status 403, and not for the token",
+        "start again, because signed addresses expire; if it recurs, check the firewall and the"
+        " proxy before this machine",
+        final=False,
     ),
     # A full /dev/shm has "no space left" as well: this one before the disk.
     _rule(
@@ -482,6 +525,7 @@ _FIT = (
         details=r"AssertionError: (?P<why>[^\n]{0,80}\d[^\n]{0,40}divisible by [^\n]{1,60})",
         shared=True,
     ),
+    # Not shared: a GPU that has fallen off the bus looks the same.
     _rule(
         "too-few-gpus",
         ("is larger than the number of available GPUs",),
@@ -489,7 +533,6 @@ _FIT = (
         "set TENSOR_PARALLEL_SIZE (times PIPELINE_PARALLEL_SIZE) to {have} or less, or take a"
         " machine with more GPUs",
         details=r"World size \((?P<asked>\d+)\)[^\n]{0,80}GPUs \((?P<have>\d+)\)",
-        shared=True,
     ),
     _rule(
         "too-few-gpus",
@@ -505,7 +548,6 @@ _FIT = (
         "the engine is configured for more GPUs than this machine has",
         "set TENSOR_PARALLEL_SIZE, PIPELINE_PARALLEL_SIZE and DATA_PARALLEL_SIZE so that their"
         " product is the number of GPUs",
-        shared=True,
     ),
     _rule(
         "quantization-mismatch",
@@ -526,15 +568,27 @@ _FIT = (
     _rule(
         "quantization-unsupported",
         (
-            "is not supported for the current GPU. Minimum",
+            "is not supported for the current GPU. Min",
             "quantization is currently not supported in",
-            "Unknown quantization method",
-            "is not supported for quantization",
-            "Quantization scheme is not supported",
         ),
         "this quantisation does not work here: {why}",
-        "use another QUANTIZATION or DTYPE, a model quantised in another way, or a newer GPU",
-        details=r"(?:Error: |Value error, )(?P<why>[^\[\n]{1,300})",
+        "use another QUANTIZATION, a model quantised in another way, or a newer GPU",
+        details=_QUANTIZATION_WHY,
+    ),
+    _rule(
+        "quantization-unsupported",
+        ("Unknown quantization method", "is not supported for quantization"),
+        "this quantisation does not work: {why}",
+        "use another QUANTIZATION or DTYPE, or a model quantised in another way",
+        details=_QUANTIZATION_WHY,
+        shared=True,
+    ),
+    _rule(
+        "quantization-unsupported",
+        ("Quantization scheme is not supported",),
+        "this quantisation does not work here: {why}",
+        "use a model quantised in another way, or a newer GPU",
+        details=_QUANTIZATION_WHY,
     ),
     _rule(
         "dtype-unsupported",
@@ -542,6 +596,13 @@ _FIT = (
         "this GPU cannot compute in bfloat16: {why}",
         "set DTYPE=half",
         details=r"at least 8\.0\. (?P<why>Your [^\n]{1,120}?(?:capability \d+\.\d|capability))",
+    ),
+    _rule(
+        "dtype-unsupported",
+        (" does not support float16", "does not support dtype", " does not support bfloat16"),
+        "this machine cannot compute in this data type: {why}",
+        "unset DTYPE or set it to float32, or use another GPU",
+        details=r"\A[^\[\n]{0,300}?(?P<why>[^\[\n:]{0,100}" + _HARDWARE + r"[^\[\n]{0,200})",
     ),
     _rule(
         "dtype-unsupported",
@@ -669,10 +730,28 @@ _REST = (
         "a file that the configuration names does not exist: {why}",
         "correct the variable that names it (VLLM_CONFIG_FILE and the like): a path inside the"
         " container",
-        details=r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'",
+        details=_MISSING_FILE,
         shared=True,
+        configured=True,
     ),
-    # pydantic's report of vLLM's own configuration classes
+    # A broken copy of a model, a cache that was half removed.
+    _rule(
+        "file-not-found",
+        ("FileNotFoundError: [Errno 2]",),
+        "a file of the model or of a cache is missing here: {why}",
+        "delete its folder, so that it is made or fetched again",
+        details=_MISSING_FILE,
+        final=False,
+    ),
+    # pydantic's report of vLLM's own configuration classes; first what it says of the machine
+    _rule(
+        "bad-configuration",
+        (" validation error for ", " validation errors for "),
+        "the engine's configuration does not work on this machine: {why}",
+        "correct the variable that sets it, or use another machine; " + _EXPLAIN,
+        details=r"validation errors? for \w+\n(?:[\w.]{1,100}\n)?  (?:Value error, )?"
+        r"(?P<why>(?=[^\[\n]{0,400}?" + _HARDWARE + r")[^\[\n]+)",
+    ),
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),

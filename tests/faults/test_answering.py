@@ -20,6 +20,11 @@ from tests.processes import Worker, until
 REFUSED = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
 GATED = "huggingface_hub.errors.GatedRepoError: 403 Client Error. Access to model m is restricted"
 NO_GPU = "RuntimeError: No CUDA GPUs are available"
+LOST_GPU = (
+    "ValueError: World size (4) is larger than the number of available GPUs (3) in this node."
+)
+NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/lora.json'"
+NAMED = {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": NO_FILE}
 
 
 def starting(platform: Platform, start: Start, worker: str, **environment: str) -> Worker:
@@ -36,6 +41,7 @@ def error_of(platform: Platform, job: str) -> dict[str, Any]:
     [
         ("wrong-engine", {"FAKE_VLLM": "exit=2", "FAKE_VLLM_LINES": REFUSED}, "--max-model-len"),
         ("wrong-model", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": GATED}, "set HF_TOKEN"),
+        ("wrong-file", NAMED | {"LORA_MODULES": "a=/nowhere/lora.json"}, "/nowhere/lora.json"),
         ("wrong-setting", {"MAX_MODEL_LEN": "abc"}, "MAX_MODEL_LEN"),
         ("wrong-path", {"MODEL_NAME": "/nowhere/model"}, "/nowhere/model does not exist"),
         ("wrong-command", {"VLLM_COMMAND": "/nowhere/vllm"}, "set VLLM_COMMAND"),
@@ -105,6 +111,8 @@ def test_a_proxy_that_dies_meanwhile_holds_nothing_up(platform: Platform, start:
     ("worker", "environment", "code", "said"),
     [
         ("no-gpu", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": NO_GPU}, 78, "sees no GPU"),
+        ("lost-gpu", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": LOST_GPU}, 78, "machine has 3"),
+        ("missing-file", NAMED | {"MAX_RESTARTS": "0"}, 70, "/nowhere/lora.json"),
         ("turned-off", {"MAX_MODEL_LEN": "abc", "ANSWER_FAILED_FOR": "0"}, 78, "cannot be used"),
         ("unreadable", {"MAX_CONCURRENCY": "0"}, 78, "MAX_CONCURRENCY"),
         ("port", {"PORT_HEALTH": "{port}"}, 78, "is taken by"),

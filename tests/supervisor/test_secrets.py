@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.secrets import MASK, is_secret, masked
+from supervisor.secrets import MASK, is_secret, masked, masked_command, secret_values
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,26 @@ def test_a_name_that_only_resembles_one_is_none(name: str) -> None:
 )
 def test_a_value_tells_a_secret(text: str, shown: str) -> None:
     assert masked("", text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("--api-keyy mine", f"--api-keyy {MASK}"),
+        ("--api-key=mine --x 1", f"--api-key={MASK} --x 1"),
+        ("--api-keys one two --x 1", f"--api-keys {MASK} --x 1"),
+        ("--db-PassWord mine", f"--db-PassWord {MASK}"),
+        ("--hf-token mine", f"--hf-token {MASK}"),
+        ("--client_secret mine", f"--client_secret {MASK}"),
+        ("--max-tokens 16 --tokenizer org/m", "--max-tokens 16 --tokenizer org/m"),
+        ("--ssl-keyfile /k --api-key: expected", "--ssl-keyfile /k --api-key: expected"),
+    ],
+)
+def test_an_option_tells_a_secret(text: str, shown: str) -> None:
+    assert masked_command(text) == shown
+
+
+def test_the_value_of_a_variable_is_shown_nowhere() -> None:
+    secrets = secret_values({"VLLM_API_KEY": "mine-1234", "HF_TOKEN": "a", "MODEL_NAME": "org/m"})
+    assert secrets == ("mine-1234",)
+    assert masked_command("bad: mine-1234 a org/m", secrets) == f"bad: {MASK} a org/m"

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .faults import DownloadError
+from .faults import DownloadError, of_the_disk
 from .progress import line, say
 from .record import Record
 from .transfer import TRIES, Asked, tried
+
+_NOT_EXECUTABLE = 126  # as a shell says it
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,20 +41,26 @@ def _alone(asked: Asked) -> int:
 
 
 def _then_run(asked: Asked, command: Sequence[str]) -> int:
-    """Download, then become `command`; 1 where there is no model, and the last line says why."""
+    """Download, then become `command`; else a code, and the last line says why."""
     try:
         _fetch(asked)
-        sys.stdout.flush()
-        os.execvp(command[0], list(command))
     except DownloadError as reason:
-        what = "is not downloaded yet" if reason.again else "could not be downloaded"
-        line(f"the model {what}: {reason}")
+        _say_why(reason)
+        return 1
     except OSError as reason:
-        line(
-            f"the model could not be downloaded: {reason.filename or asked.folder}:"
-            f" {reason.strerror}; make the folder writable and the command executable"
-        )
-    return 1
+        _say_why(of_the_disk(reason, asked.repository, asked.folder))
+        return 1
+    sys.stdout.flush()
+    try:
+        os.execvp(command[0], list(command))
+    except OSError as reason:
+        line(f"Error: {command[0]} cannot be run: {reason.strerror}; make the command executable")
+        return _NOT_EXECUTABLE
+
+
+def _say_why(reason: DownloadError) -> None:
+    what = "is not downloaded yet" if reason.again else "could not be downloaded"
+    line(f"the model {what}: {reason}")
 
 
 def _fetch(asked: Asked) -> None:

@@ -7,7 +7,14 @@ import os
 from pathlib import Path
 
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
-_REFUSED = {401, 403}  # by the hub
+#: A file or folder that cannot be written, or whose disk is gone: of this machine's disk alone.
+_OF_THE_DISK = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ESTALE, errno.EIO, errno.ENODEV, errno.ENXIO),
+}
+#: With these the hub says why. What it sends one to (signed addresses, which expire) or what stands
+#: before it (a firewall) refuses without them, and means no token.
+_HUBS_WORDS = {"x-error-message", "x-error-code"}
 _SHOWN = 300  # characters of what the hub's client said
 
 
@@ -40,17 +47,32 @@ def named(fault: Exception, repository: str, revision: str | None, folder: Path)
         )
     if isinstance(fault, errors.HFValidationError):
         return DownloadError(f"{repository} is not a repository name; write it as org/name")
-    if status in _REFUSED:
+    if status == 401 or (status == 403 and _is_of_the_hub(fault)):
         return DownloadError(
             f"the hub refused HF_TOKEN for {repository} with status {status}; set one that may read"
             " it"
         )
-    no_space = isinstance(fault, OSError) and fault.errno in _NO_SPACE
-    if no_space:
-        return DownloadError(f"no space is left in {folder} for {repository}; give it more disk")
+    if isinstance(fault, OSError) and fault.errno in _NO_SPACE | _OF_THE_DISK:
+        return of_the_disk(fault, repository, folder)
     first = (str(fault).strip().splitlines() or [type(fault).__name__])[0][:_SHOWN]
     return DownloadError(
         f"the download of {repository} broke off ({type(fault).__name__}: {first}); check the"
         " network and HF_ENDPOINT",
         again=True,
     )
+
+
+def of_the_disk(fault: OSError, repository: str, folder: Path) -> DownloadError:
+    """What keeps `repository` from being written into `folder`: the fault of this machine alone."""
+    if fault.errno in _NO_SPACE:
+        return DownloadError(f"no space is left in {folder} for {repository}; give it more disk")
+    why = fault.strerror or type(fault).__name__
+    return DownloadError(
+        f"{fault.filename or folder} cannot be used for {repository} ({why}); make the folder"
+        " writable, or take another machine"
+    )
+
+
+def _is_of_the_hub(fault: Exception) -> bool:
+    headers = getattr(getattr(fault, "response", None), "headers", None) or {}
+    return any(str(name).lower() in _HUBS_WORDS for name in headers)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ... import diagnosis
 from ...command.plan import Plan
 from ...link.journal import Journal
+from ...secrets import secret_values
 from ...settings import table
 from ...settings.mode import Mode
 from .. import announce, lifecycle
@@ -123,6 +124,8 @@ class EngineRun:
             out_of_memory=out_of_memory,
             was_ready=self._start.over,
             we_killed=self._we_killed and code == -signal.SIGKILL,
+            secrets=secret_values(self._env),
+            configured=(*self._plan.command, *self._plan.engine_env.values()),
         )
         left = not child.gone or not await self._launcher.orphans.end()
         self._put(

@@ -114,8 +114,10 @@ def _exited(
     if isinstance(engine, Serving):
         state = _forgiven(state, engine, policy, now)
     history = replace(state.history, last_failure=_cause(engine, event))
-    # For the moment: it is gone, and whether another one comes is decided below.
-    backing_off = BackingOff(now + backoff(history.failures, policy, jitter))
+    # For the moment: it is gone, and whether another one comes is decided below. After a job's
+    # fault the others wait no longer than they must.
+    failures = 0 if event.excused else history.failures
+    backing_off = BackingOff(now + backoff(failures, policy, jitter))
     state = replace(state, engine=backing_off, history=history)
     if event.left:
         return give_up(state, ExitCode.UNEXPECTED, policy, now)

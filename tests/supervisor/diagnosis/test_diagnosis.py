@@ -19,6 +19,8 @@ ENDS = Path(__file__).parent / "engine_ends"
 FINAL = True
 AGAIN = False  # another start may end in another way
 
+CONFIGURED = ["--config=/models/none.yaml"]
+
 #: File, kind, words of the cause, words of the remedy, whether it is final.
 CASES = [
     # the command line and the configuration
@@ -42,6 +44,7 @@ CASES = [
     ("no_folder", "model-not-found", "/models/none was not found", "MODEL_NAME", FINAL),
     ("no_config", "model-not-found", "/models/noconfig was not found", "config.json", FINAL),
     ("token_without_rights", "token-refused", "refused the token", "may read", FINAL),
+    ("cdn_refused", "download-refused", "status 403", "expire", AGAIN),
     ("rate_limited", "rate-limited", "too many", "HF_TOKEN", AGAIN),
     ("hub_down", "hub-failed", "503 Service Unavailable", "HF_HOME", AGAIN),
     ("download_broken", "download-broken", "broke off", "HF_HOME", AGAIN),
@@ -121,7 +124,7 @@ def last_lines(name: str) -> list[str]:
 
 @pytest.mark.parametrize(("name", "kind", "cause", "remedy", "final"), CASES)
 def test_a_cause_has_a_remedy(name: str, kind: str, cause: str, remedy: str, final: bool) -> None:
-    found = diagnose(1, last_lines(name), "org/m")
+    found = diagnose(1, last_lines(name), "org/m", configured=CONFIGURED)
     assert found.kind == kind
     assert cause in found.cause
     assert remedy in found.remedy
@@ -135,7 +138,7 @@ def test_a_cause_is_found_behind_a_start_that_says_much(
 ) -> None:
     started = last_lines("good_start")
     ready = next(i for i, line in enumerate(started) if "startup complete" in line)
-    found = diagnose(1, [*started[:ready], *last_lines(name)], "org/m")
+    found = diagnose(1, [*started[:ready], *last_lines(name)], "org/m", configured=CONFIGURED)
     assert (found.kind, found.final) == (kind, final)
     assert cause in found.cause
     assert remedy in found.remedy
@@ -288,6 +291,11 @@ def test_a_secret_is_not_quoted() -> None:
     said = "vllm serve: error: unrecognized arguments: --x hf_abcdefghijklmnop"
     assert "hf_abc" not in str(diagnose(2, [said]))
     assert "hf_abc" not in str(diagnose(1, ["ValueError: hf_abcdefghijklmnop"]))
+    said = "vllm serve: error: unrecognized arguments: --api-keyy mysecretkey --max-tokens 16"
+    found = str(diagnose(2, [said]))
+    assert "mysecretkey" not in found
+    assert "--api-keyy *** --max-tokens 16" in found
+    assert "mine-1234" not in str(diagnose(1, ["ValueError: not mine-1234"], secrets=["mine-1234"]))
 
 
 @pytest.mark.parametrize(

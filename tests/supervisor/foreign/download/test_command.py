@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import foreign
+from supervisor.diagnosis import diagnose
 from tests.client import PATIENCE
 
 DOWNLOAD = Path(foreign.__file__).parent / "download"
@@ -30,6 +31,8 @@ class HfApi:
         return SimpleNamespace(sha=os.environ.get("COMMIT", "c1"), siblings=siblings)
 
 def snapshot_download(repository, revision, local_dir, allow_patterns):
+    if os.environ["HUB"] == "full":
+        raise OSError(28, "No space left on device")
     for name in allow_patterns:
         (local_dir / name).write_text(revision)
 """
@@ -105,3 +108,24 @@ def test_a_new_commit_replaces_the_old_one(packages: Path, tmp_path: Path) -> No
     done = download(packages, tmp_path / "m", "--", "true", COMMIT="c2")
     assert "downloaded org/m, commit c2" in done.stderr
     assert (tmp_path / "m" / "config.json").read_text() == "c2"
+
+
+def test_a_disk_that_fails_is_this_machines(packages: Path, tmp_path: Path) -> None:
+    """Not a cause for which every worker's jobs are to fail."""
+    full = download(packages, tmp_path / "m", "--", "true", HUB="full")
+    (tmp_path / "file").touch()
+    odd = download(packages, tmp_path / "file" / "m", "--", "true")
+    # Its record cannot be written: not within the hub's client.
+    (tmp_path / "r" / ".downloaded-.json").mkdir(parents=True)
+    record = download(packages, tmp_path / "r", "--", "true")
+    for done, kind in ((full, "disk-full"), (odd, "no-permission"), (record, "no-permission")):
+        assert done.returncode == 1
+        found = diagnose(1, done.stderr.splitlines())
+        assert (found.kind, found.shared) == (kind, False), done.stderr
+
+
+def test_a_command_that_cannot_be_run_is_said(packages: Path, tmp_path: Path) -> None:
+    done = download(packages, tmp_path / "m", "--", str(tmp_path))
+    assert done.returncode == 126
+    assert f"{tmp_path} cannot be run: Permission denied" in done.stderr
+    assert "could not be downloaded" not in done.stderr

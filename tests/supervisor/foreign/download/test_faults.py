@@ -51,14 +51,37 @@ def test_what_the_client_names(errors: ModuleType, kind: str, says: str) -> None
 )
 def test_a_refusal_is_final_and_a_failure_is_not(status: int, again: bool) -> None:
     fault = RuntimeError("HTTP")
-    fault.response = SimpleNamespace(status_code=status)  # type: ignore[attr-defined]
+    headers = {"X-Error-Message": "no"}
+    fault.response = SimpleNamespace(status_code=status, headers=headers)  # type: ignore[attr-defined]
     assert sentence(fault).again is again
+
+
+def test_a_refusal_by_another_than_the_hub_means_no_token() -> None:
+    """A signed address that has expired, a firewall: without the hub's own words."""
+    fault = RuntimeError("403 Forbidden")
+    fault.response = SimpleNamespace(status_code=403, headers={"Server": "x"})  # type: ignore[attr-defined]
+    found = sentence(fault)
+    assert found.again
+    assert "HF_TOKEN" not in str(found)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk(number: int) -> None:
     found = sentence(OSError(number, "full"))
     assert str(found) == "no space is left in /models for org/m; give it more disk"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ESTALE, errno.EIO])
+def test_a_disk_that_cannot_be_written(number: int) -> None:
+    found = sentence(OSError(number, "Odd", "/models/x"))
+    assert str(found) == (
+        "/models/x cannot be used for org/m (Odd); make the folder writable, or take another"
+        " machine"
+    )
+    assert not found.again
+    assert "/models cannot be used" in str(sentence(OSError(number, "Odd")))
+    # The one of the network has a number of its own.
+    assert "check the network" in str(sentence(OSError(errno.ECONNRESET, "reset")))
 
 
 def test_anything_else_is_tried_again_with_its_first_line() -> None:

@@ -91,9 +91,11 @@ def test_an_end_that_a_job_answers_for_is_no_failure() -> None:
     assert (state.history.failures, state.history.restarts) == (0, 5)
     assert after(Ready(), *again, excused)[0].engine == BackingOff(5.0 + 1.0)
     assert after(Ready(), replace(excused, left=True))[0].phase is Phase.FAILED
-    # What failed before goes on counting.
+    # What failed before goes on counting, and does not make the neighbours of that job wait.
     state, _ = after(Ready(), CRASH, Due(), Ready(), *again, CRASH)
     assert state.history.failures == 2
+    state, _ = after(CRASH, Due(), CRASH, Due(), Ready(), excused)
+    assert (state.history.failures, state.engine) == (2, BackingOff(6.0 + 1.0))
 
 
 def test_a_start_that_takes_too_long_is_killed() -> None:
