@@ -38,15 +38,14 @@ class _Connection(socketserver.BaseRequestHandler):
         assert isinstance(server, _Cutter)
         with socket.create_connection(("127.0.0.1", server.engine_port)) as engine:
             asking = threading.Thread(target=self._ask, args=(engine,), daemon=True)
-            self.cut = False
+            self.cut, self.left = False, 0
             asking.start()
-            left = server.after
             while data := engine.recv(4096):
                 if self.cut:
-                    data = data[:left]
-                    left -= len(data)
+                    data = data[: self.left]
+                    self.left -= len(data)
                 self.request.sendall(data)
-                if self.cut and left <= 0:
+                if self.cut and self.left <= 0:
                     break
             with contextlib.suppress(OSError):
                 self.request.shutdown(socket.SHUT_RDWR)
@@ -61,6 +60,7 @@ class _Connection(socketserver.BaseRequestHandler):
         while data := self.request.recv(65536):
             if data.startswith(b"POST"):
                 server.posts += 1
+                self.left = server.after  # now: the connection may be an old one
                 self.cut = server.cuts > 0
                 server.cuts -= self.cut
             engine.sendall(data)
