@@ -70,19 +70,15 @@ class Engine:
         async with self._asked(request, again) as answer:
             return await read(answer)
 
-    async def answer(self, request: Request, *, again: bool = False) -> Any:
+    async def answer(self, request: Request) -> Any:
         """The JSON of an answer that comes in one piece; its text where it is not JSON.
 
         For questions of our own: a large answer to a job holds up every other one.
 
-        Args:
-            request: what to ask.
-            again: a further try, which takes a new connection.
-
         Raises:
             JobError: as `whole`.
         """
-        return parsed(await self.whole(request, again=again))
+        return parsed(await self.whole(request))
 
     @contextlib.asynccontextmanager
     async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[Coming]:

@@ -32,7 +32,6 @@ class Client:
     ) -> None:
         self._url = url
         self._headers = dict(headers)
-        self._silence = silence
         self._named = named
         origin, _ = request("GET", url, {})
         self._pool = Pool(origin, lambda: Answer(silence, named), kept, _CONNECT_WITHIN)
