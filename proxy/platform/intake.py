@@ -117,17 +117,23 @@ class Intake:
 
     def _known(self, one: Job | Unreadable) -> Job | None:
         """The job to run; None where there is none to run or to refuse."""
-        name = one.id if isinstance(one, Unreadable) else str(one["id"])
-        if name is None:
-            log.error("a job that cannot be read, its id included, is dropped: %s", _why(one))
-        elif name in self._names:
+        if isinstance(one, Unreadable):
+            return self._to_be_refused(one)
+        return None if self._is_in_hand(one["id"]) else one
+
+    def _to_be_refused(self, one: Unreadable) -> Job | None:
+        if one.id is None:
+            log.error("a job that cannot be read, its id included, is dropped: %s", one.why)
+            return None
+        if self._is_in_hand(one.id):
+            return None
+        self._runner.lose(one.id, InvalidInput(f"the job cannot be read: {one.why}", "input"))
+        return {"id": one.id, "input": {}}
+
+    def _is_in_hand(self, name: str) -> bool:
+        if name in self._names:
             log.warning("job %s came once more while it is in hand", name)
-        elif isinstance(one, Unreadable):
-            self._runner.lose(name, InvalidInput(f"the job cannot be read: {one.why}", "input"))
-            return {"id": name, "input": {}}
-        else:
-            return one
-        return None
+        return name in self._names
 
     def _take(self, job: Job) -> None:
         self._waiting.append(job)
@@ -226,7 +232,3 @@ class Intake:
         log.error("%s", why)
         self.drain()
         await asyncio.to_thread(tell, why)
-
-
-def _why(one: Job | Unreadable) -> str:
-    return one.why if isinstance(one, Unreadable) else "it has no id"
