@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..settings import table
-from .hub import cached
+from .hub import cached, weights_folder
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
@@ -27,8 +28,14 @@ def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
         gpus: where the driver shows its GPUs.
     """
     volume = _volume(env)
+    model = _model(env, volume)
+    place = model.path or _elsewhere(env)
     return replace(
-        _model(env, volume), volume=volume, device=_device(gpus), temporary=_temporary(env)
+        model,
+        volume=volume,
+        device=_device(gpus),
+        temporary=_temporary(env),
+        config={} if place is None else _config(Path(place)),
     )
 
 
@@ -45,6 +52,23 @@ def _model(env: Mapping[str, str], volume: Path | None) -> OnDisk:
     if found is None and name is not None and name.subfolder:
         found = _to_download(env, name, revision, volume)
     return replace(found or OnDisk(), named=_names_it(config_file))
+
+
+def _elsewhere(env: Mapping[str, str]) -> Path | None:
+    """Where the engine will find the model by itself: its folder, or the hub's cache."""
+    text = table.MODEL_NAME.written(env)
+    if (name := Name.parse(text)) is None:
+        return Path(text) if text else None
+    revision = env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
+    return cached(weights_folder(env.get("DOWNLOAD_DIR", "").strip(), env), name, revision)
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # the engine will say what is wrong with it
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _names_it(config_file: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..findings import Applied, Findings, Ignored
 from ..settings import table
@@ -60,7 +61,8 @@ class OnDisk:
 
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
     model comes from the hub (code of another repository). `named` says that VLLM_CONFIG_FILE gives
-    it the names under which it is served. `temporary` is the folder for temporary files.
+    it the names under which it is served. `temporary` is the folder for temporary files. `config`
+    is what the model says of itself in its config.json; empty where that is not on this machine.
     """
 
     name: str | None = None
@@ -73,6 +75,7 @@ class OnDisk:
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
     temporary: str = TEMPORARY
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,23 @@ def test_a_folder_of_a_repository_is_to_be_downloaded(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "org--name@v2"
     assert found.path == str(folder / "fp8")
     assert found.download == Download(Name("org/name", "fp8"), "v2", str(folder))
+
+
+def test_what_the_model_says_of_itself(tmp_path: Path) -> None:
+    """Of a folder, and of one in the hub's cache; nothing where it is not there or not readable."""
+    none = {"BASE_PATH": "/nowhere", "BAKED_MODELS": "/nowhere"}
+    place = tmp_path / "models--org--name" / "snapshots" / "c1"
+    place.mkdir(parents=True)
+    (place / "model.safetensors").write_text("x")
+    file = place / "config.json"
+    file.write_text('{"rope_theta": 5000.0}')
+    cache = {**none, "MODEL_NAME": "org/name", "HF_HUB_CACHE": str(tmp_path)}
+    for env in (cache, {**none, "MODEL_NAME": str(place)}):
+        file.write_text('{"rope_theta": 5000.0}')
+        assert disk.look(env).config == {"rope_theta": 5000.0}
+        file.write_text("[]")
+        assert disk.look(env).config == {}
+        file.write_text("{")
+        assert disk.look(env).config == {}
+    for env in ({**none, "MODEL_NAME": "/not/there"}, {**none, "MODEL_NAME": "org/other"}, none):
+        assert disk.look(env).config == {}
