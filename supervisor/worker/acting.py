@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from ..command.plan import Plan
@@ -15,7 +16,7 @@ from .engine.run import EngineRun
 from .engine.spawn import Spawned, try_spawn
 from .lifecycle import Action, Event, ProxyRunning, State
 from .process.launcher import Launcher
-from .proxy_run import ProxyRun
+from .proxy_run import ProxyRun, tell_platform
 from .pulse import Pulse
 from .tasks import Tasks
 
@@ -70,6 +71,9 @@ class Acting:
                 self.proxy.tell(handover.ABORT)
             case Action.KILL_PROXY if self.proxy is not None:
                 self.proxy.kill()
+            case Action.TELL_PLATFORM:
+                why = state.history.last_failure or "this worker cannot go on"
+                await asyncio.to_thread(tell_platform, why, self._env)
 
     def watch_engine(self, spawned: Spawned | SupervisorError) -> None:
         """Take over an engine that was spawned, or put that it could not be."""

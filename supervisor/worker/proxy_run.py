@@ -12,6 +12,7 @@ import logging
 import os
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ log = logging.getLogger("supervisor")
 #: Where `python -m proxy` finds the proxy.
 TREE = Path(__file__).parents[2]
 _SPAWN_PAUSE = 1.0  # seconds after a proxy that could not be started, for want of something
+_WHY_MOST = 2000  # characters; the platform gets fewer
+_TELL_WITHIN = 20.0  # seconds: the SDK's import, and one request
 _PIPE_SIZE = 1 << 20  # bytes: the kernel's most without a privilege
 
 
@@ -197,3 +200,16 @@ def _memory_file(data: bytes) -> int:
 
 def _readable(fd: int) -> bool:
     return bool(select.select([fd], [], [], 0)[0])
+
+
+def tell_platform(why: str, env: Mapping[str, str]) -> None:
+    """Let a proxy of its own say that this worker is unhealthy, and wait until it has."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [sys.executable, "-m", "proxy"],
+            cwd=TREE,
+            env={**env, handover.UNHEALTHY: why[:_WHY_MOST]},
+            stdin=subprocess.DEVNULL,
+            timeout=_TELL_WITHIN,
+            check=False,
+        )

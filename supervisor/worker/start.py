@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +16,6 @@ from ..command import explain
 from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
-from ..link import handover
 from ..models.placement import Download
 from ..settings import table
 from ..settings.mode import Mode
@@ -29,9 +26,6 @@ from .logs import LogSink, SinkHandler
 from .process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
-
-_WHY_MOST = 2000  # characters; the platform gets fewer
-_TELL_WITHIN = 20.0  # seconds: the SDK's import, and one request
 
 
 def run(env: Mapping[str, str]) -> int:
@@ -49,7 +43,10 @@ def run(env: Mapping[str, str]) -> int:
         return _run(env, sink)
     except SupervisorError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
-        _tell_platform(str(reason), env)
+        if planning.settings(env).mode is Mode.QUEUE:
+            from .proxy_run import tell_platform
+
+            tell_platform(str(reason), env)
         return reason.exit_code
     finally:
         sink.flush(timeout=2.0)
@@ -115,23 +112,6 @@ async def _serve(
     from .loop import Worker
 
     return await Worker(made, env, launcher, first).run(stops)
-
-
-def _tell_platform(why: str, env: Mapping[str, str]) -> None:
-    """Let a proxy say that this worker is unhealthy, where one would have taken jobs."""
-    if planning.settings(env).mode is not Mode.QUEUE:
-        return
-    from .proxy_run import TREE
-
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(
-            [sys.executable, "-m", "proxy"],
-            cwd=TREE,
-            env={**env, handover.UNHEALTHY: why[:_WHY_MOST]},
-            stdin=subprocess.DEVNULL,
-            timeout=_TELL_WITHIN,
-            check=False,
-        )
 
 
 def _tell_findings(made: Plan) -> None:

@@ -104,6 +104,8 @@ def test_a_proxy_that_dies_meanwhile_holds_nothing_up(platform: Platform, start:
             process.kill()
             process.wait(PATIENCE)
     assert one.wait() == 78
+    (reported,) = platform.workers()["dying"]["unhealthy"]
+    assert "MAX_MODEL_LEN" in reported["reason"]
     assert one.left() == []
 
 

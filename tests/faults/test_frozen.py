@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
+import pytest
 
 from tests.conftest import Start
+from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
+from tests.freeze import frozen, soon
 from tests.processes import Worker, until
+from tests.relay import Relay
 
 FROZEN = 12.0  # seconds; above 5 it is no busy machine, and above each time that the tests set
-
-
-@contextlib.contextmanager
-def frozen(worker: Worker) -> Iterator[None]:
-    """Every process of the worker stands still, for as long as the block and FROZEN last.
-
-    The supervisor goes on first: it sees its children before they can do anything.
-    """
-    own = psutil.Process(worker.process.pid)
-    every = [own, *own.children(recursive=True)]
-    for process in every:
-        process.suspend()
-    yield
-    time.sleep(FROZEN)  # the time in which nothing ran is what is tried
-    for process in every:
-        process.resume()
 
 
 def undisturbed(worker: Worker) -> None:
@@ -58,7 +43,7 @@ def completed(platform: Platform, job: str, tokens: int) -> None:
 def test_a_start_that_was_frozen_is_not_late(start: Start, tmp_path: Path) -> None:
     worker = start(FAKE_VLLM=f"wait-for={tmp_path / 'go'}", STARTUP_TIMEOUT="10")
     until(lambda: worker.ping() == 204, what="the control port")
-    with frozen(worker):
+    with frozen(worker.process.pid, FROZEN):
         pass
     until(lambda: "nothing ran here for" in worker.text(), what="the thaw")
     assert worker.ping() == 204
@@ -72,11 +57,11 @@ def test_a_start_that_was_frozen_is_not_late(start: Start, tmp_path: Path) -> No
 def test_idle_and_in_the_middle_of_a_stream(platform: Platform, serve: Start) -> None:
     """Neither the probes nor the silence of that time count."""
     worker = serve(ENGINE_STALL_TIMEOUT="4")
-    with frozen(worker):
+    with frozen(worker.process.pid, FROZEN):
         pass
     job = platform.submit(stream(60, 20))
     until(lambda: platform.job(job)["posts"], what="the first batch")
-    with frozen(worker):
+    with frozen(worker.process.pid, FROZEN):
         waiting = platform.submit(stream(5, 20))
     completed(platform, job, 60)
     completed(platform, waiting, 5)
@@ -92,9 +77,80 @@ def test_a_drain_has_all_of_its_time(platform: Platform, serve: Start) -> None:
     until(lambda: platform.job(job)["posts"], what="the first batch")
     worker.process.send_signal(signal.SIGTERM)
     until(lambda: "stopping: jobs in hand have" in worker.text(), what="the drain")
-    with frozen(worker):
+    with frozen(worker.process.pid, FROZEN):
         pass
     completed(platform, job, 80)
+    assert worker.wait() == 0
+    assert worker.left() == []
+    undisturbed(worker)
+
+
+# --- restored elsewhere: its connections to the platform are dead, and nobody told it ---
+
+
+@pytest.fixture
+def far() -> Iterator[tuple[Platform, Relay]]:
+    """A platform that holds polls for long, and the way to it."""
+    with Platform("--poll-seconds", "300") as platform, Relay(platform.port) as relay:
+        yield platform, relay
+
+
+def behind(relay: Relay) -> dict[str, str]:
+    return worker_environment(f"http://127.0.0.1:{relay.port}")
+
+
+def test_dead_connections_in_the_start(
+    far: tuple[Platform, Relay], start: Start, tmp_path: Path
+) -> None:
+    platform, relay = far
+    worker = start(**behind(relay), FAKE_VLLM=f"wait-for={tmp_path / 'go'}", STARTUP_TIMEOUT="10")
+    until(lambda: platform.workers().get("worker-1", {}).get("pings"), what="a ping")
+    with frozen(worker.process.pid, FROZEN):
+        relay.cut()
+    (tmp_path / "go").touch()
+    worker.until_ready()
+    with soon():
+        platform.until(platform.submit(stream(5, 20)), "COMPLETED")
+    undisturbed(worker)
+    pings = platform.workers()["worker-1"]["pings"]
+    until(lambda: platform.workers()["worker-1"]["pings"] > pings, what="a new ping")
+    assert worker.stop() == 0
+    assert worker.left() == []
+
+
+def test_dead_connections_idle_and_in_the_middle_of_a_stream(
+    far: tuple[Platform, Relay], start: Start
+) -> None:
+    platform, relay = far
+    worker = start(**behind(relay))
+    worker.until_ready()
+    until(lambda: platform.count("job-take"), what="a poll")
+    with frozen(worker.process.pid, FROZEN):
+        relay.cut()
+    with soon():
+        job = platform.submit(stream(60, 20))
+        until(lambda: platform.job(job)["posts"], what="the first batch")
+    with frozen(worker.process.pid, FROZEN):
+        relay.cut()
+    with soon():
+        platform.until(platform.submit(stream(5, 20)), "COMPLETED")
+        completed(platform, job, 60)
+    undisturbed(worker)
+    assert worker.stop() == 0
+
+
+def test_dead_connections_while_it_drains(far: tuple[Platform, Relay], start: Start) -> None:
+    platform, relay = far
+    worker = start(**behind(relay), DRAIN_TIMEOUT="20")
+    worker.until_ready()
+    job = platform.submit(stream(80, 20))
+    until(lambda: platform.job(job)["posts"], what="the first batch")
+    worker.process.send_signal(signal.SIGTERM)
+    until(lambda: "stopping: jobs in hand have" in worker.text(), what="the drain")
+    with frozen(worker.process.pid, FROZEN):
+        relay.cut()
+    with soon():
+        completed(platform, job, 80)
     assert worker.wait() == 0
     assert worker.left() == []
     undisturbed(worker)

@@ -6,47 +6,20 @@ held, or the 30 s for which a post waits.
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests import client
 from tests.endpoint import Platform
+from tests.freeze import frozen, soon
 from tests.processes import until
 from tests.proxy.test_process import Proxy, stream
 from tests.relay import Relay
 
 FROZEN_FOR = 8.0  # seconds: more than what a busy machine can do
-SOON = 20.0  # seconds
-
-
-@contextlib.contextmanager
-def frozen(proxy: Proxy) -> Iterator[None]:
-    """The proxy and its children stand still; for long enough that they notice."""
-    main = psutil.Process(proxy.process.pid)
-    everyone = [main, *main.children(recursive=True)]
-    for process in everyone:
-        process.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    try:
-        yield
-        time.sleep(max(0.0, FROZEN_FOR - (time.monotonic() - began)))
-    finally:
-        for process in everyone:
-            process.send_signal(signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def soon() -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < SOON
 
 
 class Parts:
@@ -77,7 +50,7 @@ def tokens(found: dict[str, Any]) -> int:
 
 
 def test_an_idle_worker_takes_the_next_job(parts: Parts, fake_engine: str) -> None:
-    with frozen(parts.proxy):
+    with frozen(parts.proxy.process.pid, FROZEN_FOR):
         parts.relay.cut()
     with soon():
         parts.platform.until(parts.platform.submit({"prompt": "x"}), "COMPLETED")
@@ -91,7 +64,7 @@ def test_an_idle_worker_takes_the_next_job(parts: Parts, fake_engine: str) -> No
 def test_a_stream_goes_on(parts: Parts) -> None:
     job = parts.platform.submit(stream(tokens=300, rate=50))
     until(lambda: parts.platform.job(job)["posts"], what="the first batch")
-    with frozen(parts.proxy):
+    with frozen(parts.proxy.process.pid, FROZEN_FOR):
         parts.relay.cut()
     with soon():
         found = parts.platform.until(job, "COMPLETED")
@@ -103,7 +76,7 @@ def test_a_worker_that_was_full_takes_the_next_job(parts: Parts) -> None:
     """No poll is open then, and the connection of the last one is idle and dead."""
     job = parts.platform.submit(stream(tokens=200, rate=50))
     until(lambda: parts.platform.job(job)["posts"], what="the first batch")
-    with frozen(parts.proxy):
+    with frozen(parts.proxy.process.pid, FROZEN_FOR):
         parts.relay.cut()
     with soon():
         parts.platform.until(job, "COMPLETED")
@@ -116,7 +89,7 @@ def test_a_post_that_was_under_way_is_sent_again(parts: Parts, kind: str) -> Non
     parts.platform.fault(path=kind, delay_ms=60_000)
     job = parts.platform.submit(stream(tokens=20, rate=50))
     until(lambda: parts.platform.count(kind), what="the post")
-    with frozen(parts.proxy):
+    with frozen(parts.proxy.process.pid, FROZEN_FOR):
         parts.relay.cut()
     with soon():
         found = parts.platform.until(job, "COMPLETED")
@@ -128,7 +101,7 @@ def test_a_post_that_was_under_way_is_sent_again(parts: Parts, kind: str) -> Non
 def test_with_live_connections_nothing_changes(parts: Parts) -> None:
     job = parts.platform.submit(stream(tokens=300, rate=50))
     until(lambda: parts.platform.job(job)["posts"], what="the first batch")
-    with frozen(parts.proxy):
+    with frozen(parts.proxy.process.pid, FROZEN_FOR):
         idle = parts.platform.submit({"prompt": "x"})
     with soon():
         parts.platform.until(idle, "COMPLETED")

@@ -29,6 +29,7 @@ class Action(StrEnum):
     DRAIN_JOBS = "take no more jobs, finish those in hand"
     ABORT_JOBS = "end jobs in hand with an error"
     KILL_PROXY = "SIGKILL to the proxy"
+    TELL_PLATFORM = "tell the platform that the worker is unhealthy"
     EXIT = "end the worker"
 
 

@@ -19,14 +19,23 @@ from .parts import (
 from .policy import Policy
 from .state import State
 
+#: Exit codes of a proxy that has told the platform why the worker ends, or was told to say nothing.
+_HAS_TOLD = (ExitCode.OK, ExitCode.CONFIGURATION)
+
 Step = tuple[State, tuple[Action, ...]]
 
 
-def give_up(state: State, code: ExitCode, policy: Policy, now: float) -> Step:
-    """The worker will end with `code`; before that the proxy tells the platform and every job."""
+def give_up(
+    state: State, code: ExitCode, policy: Policy, now: float, *, told: bool = False
+) -> Step:
+    """The worker will end with `code`; before that the proxy tells the platform and every job.
+
+    `told`: the platform knows.
+    """
     proxy, proxies, spawn = last_proxy(state.proxy, now)
     if isinstance(proxy, NoProxy):
-        return State(NoEngine(), NoProxy(), Finished(code), state.history), (Action.EXIT,)
+        told = told or isinstance(state.proxy, NoProxy)  # nobody takes this worker for one
+        return _over(state, code, *(() if told else (Action.TELL_PLATFORM,)))
     engine = NoEngine() if isinstance(state.engine, BackingOff) else state.engine
     end = GivingUp(code, now + policy.tell_grace, proxies=proxies)
     return State(engine, proxy, end, state.history), spawn
@@ -62,7 +71,7 @@ def while_answering(state: State, end: Answering, event: Event, policy: Policy, 
                 )
                 spawned = replace(state, proxy=ProxyRunning(now), end=another)
                 return spawned, (Action.SPAWN_PROXY,)
-            return _over(state, end.code)
+            return _over(state, end.code, Action.TELL_PLATFORM)
         case Stop():
             told = give_up(state, end.code, policy, now)[0]
             return told, (Action.DRAIN_JOBS,)
@@ -88,13 +97,15 @@ def _jobs_seen(state: State, end: Answering, event: JobsSeen, policy: Policy, no
 def while_giving_up(state: State, end: GivingUp, event: Event, policy: Policy, now: float) -> Step:
     """What `event` makes of a worker that has given up and waits for the proxy alone."""
     match event:
-        case ProxyExited(jobs=jobs):
+        case ProxyExited(code=code, jobs=jobs):
             if jobs and not end.aborted and end.proxies < policy.last_proxies:
                 until = now + policy.tell_grace
                 another = replace(end, proxies=end.proxies + 1, until=until)
                 spawned = replace(state, proxy=ProxyRunning(now), end=another)
                 return spawned, (Action.SPAWN_PROXY,)
-            return _over(state, end.code)
+            # One that ends by itself has told the platform.
+            tell = () if code in _HAS_TOLD else (Action.TELL_PLATFORM,)
+            return _over(state, end.code, *tell)
         case Exited():
             return replace(state, engine=NoEngine()), ()
         case Due() if now < end.until:
@@ -102,8 +113,10 @@ def while_giving_up(state: State, end: GivingUp, event: Event, policy: Policy, n
         case Stop() | Due() if not end.aborted:
             aborted = replace(end, aborted=True, until=now + policy.abort_grace)
             return replace(state, end=aborted), (Action.ABORT_JOBS,)
-        case Stop() | Due():
+        case Stop():
             return _over(state, end.code, Action.KILL_PROXY)
+        case Due():
+            return _over(state, end.code, Action.KILL_PROXY, Action.TELL_PLATFORM)
     return state, ()
 
 

@@ -163,9 +163,9 @@ def _proxy_exited(
     failed = replace(state, proxy=gone, history=replace(history, last_failure=event.words))
     # The SDK's fitness checks end it with 1 and a cause; without one it is a fault of the proxy's.
     if event.code == ExitCode.UNEXPECTED and event.cause is not None:
-        return give_up(failed, ExitCode.UNEXPECTED, policy, now)
+        return give_up(failed, ExitCode.UNEXPECTED, policy, now, told=True)
     if event.code == ExitCode.CONFIGURATION:
-        return give_up(failed, ExitCode.CONFIGURATION, policy, now)
+        return give_up(failed, ExitCode.CONFIGURATION, policy, now, told=True)
     lasted = now - proxy.since >= policy.proxy_healthy_again
     failures = 0 if lasted else history.proxy_failures
     if failures >= policy.max_restarts:

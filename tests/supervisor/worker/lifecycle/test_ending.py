@@ -108,7 +108,7 @@ def test_a_proxy_that_dies_of_its_jobs_does_not_hold_an_end_for_ever() -> None:
     assert after(*stopped, WITH_JOBS, proxy=True)[1] == [Action.TERMINATE_ENGINE]
     failed = (Ready(), LEFT, WITH_JOBS, WITH_JOBS)
     assert after(*failed, proxy=True)[1] == [Action.SPAWN_PROXY]
-    assert after(*failed, WITH_JOBS, proxy=True)[1] == [Action.EXIT]
+    assert after(*failed, WITH_JOBS, proxy=True)[1] == [Action.TELL_PLATFORM, Action.EXIT]
 
 
 def test_a_killed_engine_has_its_time_also_in_a_stop() -> None:

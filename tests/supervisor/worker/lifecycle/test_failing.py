@@ -41,11 +41,23 @@ def test_a_worker_that_gives_up_ends_its_jobs_with_an_error_before_the_proxy() -
 def test_a_worker_that_gives_up_waits_for_the_proxy_to_say_why() -> None:
     state, actions = after(WRONG, proxy=True)
     assert (state.phase, state.exit_code, actions) == (Phase.FAILED, ExitCode.CONFIGURATION, [])
-    state, actions = after(WRONG, ProxyExited(1), proxy=True)
+    state, actions = after(WRONG, ProxyExited(0), proxy=True)
     assert (state.exit_code, actions) == (ExitCode.CONFIGURATION, [Action.EXIT])
     for event in (Due(), Stop()):
         assert after(WRONG, event, proxy=True)[1] == [Action.ABORT_JOBS]
-        assert after(WRONG, event, event, proxy=True)[1] == [Action.KILL_PROXY, Action.EXIT]
+    assert after(WRONG, Stop(), Stop(), proxy=True)[1] == [Action.KILL_PROXY, Action.EXIT]
+
+
+TOLD = [Action.TELL_PLATFORM, Action.EXIT]
+
+
+def test_the_platform_is_told_without_a_proxy_that_did() -> None:
+    """It died, it hung, or it was gone before."""
+    assert after(WRONG, ProxyExited(-9), proxy=True)[1] == TOLD
+    assert after(WRONG, Due(), Due(), proxy=True)[1] == [Action.KILL_PROXY, *TOLD]
+    assert after(ProxyExited(-9), WRONG, proxy=True)[1] == TOLD
+    for told in (ProxyExited(1, "this machine is not fit"), ProxyExited(78)):
+        assert after(told, proxy=True)[1] == [Action.EXIT]
 
 
 def answering(*events: Event) -> tuple[State, list[Action]]:
@@ -101,7 +113,7 @@ def test_a_proxy_that_dies_while_it_answers_is_replaced_so_often() -> None:
     assert state.end == Answering(ExitCode.CONFIGURATION, 2.0 + 30.0, proxies=1)
     assert answering(ProxyExited(-9), WITH_JOBS)[1] == [Action.SPAWN_PROXY]
     state, actions = answering(ProxyExited(-9), WITH_JOBS, ProxyExited(-9))
-    assert (state.exit_code, actions) == (ExitCode.CONFIGURATION, [Action.EXIT])
+    assert (state.exit_code, actions) == (ExitCode.CONFIGURATION, TOLD)
     # One that cannot read its settings has told the platform, and another could not either.
     assert answering(ProxyExited(78))[1] == [Action.EXIT]
 
