@@ -2,6 +2,7 @@
 # docs/image.md says what each build argument does; docker-bake.hcl builds the published variants.
 ARG VLLM_VERSION=0.33.0
 # Digits as vLLM writes them in its tags, 129 for CUDA 12.9; empty for the CUDA that is its default.
+# Older workers had 12.1.0 here: no image of vLLM has that, `make image` says which there are.
 ARG WORKER_CUDA_VERSION=
 ARG BASE_IMAGE=vllm/vllm-openai:v${VLLM_VERSION}${WORKER_CUDA_VERSION:+-cu${WORKER_CUDA_VERSION}}
 

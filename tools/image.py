@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from supervisor import __version__
-from tools import commands, container, folder, system, tags
+from tools import commands, container, cuda, folder, system, tags
 from tools.container import Tool
 from tools.errors import SetupError, reported
 from tools.progress import Progress
@@ -232,6 +232,23 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def wanted(environ: Mapping[str, str], revision: str) -> tuple[str, dict[str, str]]:
+    """The name of the image that `environ` asks for, and the build arguments.
+
+    Raises:
+        SetupError: vLLM has no image with the CUDA that is asked for.
+    """
+    given = {name: text for name in ARGUMENTS if (text := environ.get(name, "").strip())}
+    # worker-vllm's builds name the tag, v0.33.0.
+    vllm = given.get("VLLM_VERSION", tags.DEFAULT_VLLM).removeprefix("v")
+    asked = given.pop("WORKER_CUDA_VERSION", "")
+    # A base that is named has its own CUDA.
+    mark = "" if "BASE_IMAGE" in given else cuda.marked(vllm, asked)
+    more = {"VLLM_VERSION": vllm, **({"WORKER_CUDA_VERSION": mark} if mark else {})}
+    name = environ.get("IMAGE") or tags.image(vllm, mark)
+    return name, {"WORKER_VERSION": __version__, "REVISION": revision, **given, **more}
+
+
 def main() -> int:
     """Do what the command line says."""
     asked = _asked()
@@ -241,19 +258,14 @@ def main() -> int:
         tool, bases = ready(asked.engines, log)
         print(json.dumps({"tool": tool.name, "bases": bases}))
         return 0
-    given = {name: os.environ[name] for name in ARGUMENTS if os.environ.get(name, "").strip()}
     revision = subprocess.run(
         ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.strip()
-    given = {"WORKER_VERSION": __version__, "REVISION": revision, **given}
+    name, given = wanted(os.environ, revision)
     token = os.environ.get("HF_TOKEN", "").strip()
-    cuda = given.get("WORKER_CUDA_VERSION", "")
-    if cuda:
-        given["WORKER_CUDA_VERSION"] = tags.digits(cuda)
-    name = os.environ.get("IMAGE") or tags.image(given.get("VLLM_VERSION", tags.DEFAULT_VLLM), cuda)
     build(container.get(log), name, given, secrets={"HF_TOKEN": token} if token else None)
     print(f"{name}, built in {time.monotonic() - started:.0f} s")
     return 0
