@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,6 +39,8 @@ class Option:
 
     `on` and `off` are the spellings of a boolean that switch it on and off; never invented, always
     as the parser has them (0.33 pairs `--enable-x` with `--disable-x`, others with `--no-`).
+    `names` are those that its help lists where the parser itself lets any text pass: the engine
+    refuses others later, except what a plugin brings.
     """
 
     flag: str
@@ -48,6 +51,7 @@ class Option:
     type: str = "str"
     item: str | None = None
     choices: tuple[Any, ...] = ()
+    names: tuple[str, ...] = ()
     default: Any = None
     none_ok: bool = False
     human_int: bool = False
@@ -163,9 +167,18 @@ def _option(record: Mapping[str, Any]) -> Option:
         type=record.get("type") or "str",
         item=record.get("item"),
         choices=tuple(record.get("choices", ())),
+        names=_names(record.get("metavar")),
         default=record.get("default"),
         none_ok=bool(record.get("none_ok")),
         human_int=bool(record.get("human_int")),
         auto_ok=bool(record.get("auto_ok")),
         help=record.get("help", ""),
     )
+
+
+def _names(metavar: object) -> tuple[str, ...]:
+    """`["auto", "hf"]`, or `{hermes,mistral} or name registered in --tool-parser-plugin`."""
+    if isinstance(metavar, list):
+        return tuple(str(name) for name in metavar)
+    listed = re.match(r"\{([^{}]+)\}", metavar) if isinstance(metavar, str) else None
+    return tuple(name.strip() for name in listed[1].split(",")) if listed else ()

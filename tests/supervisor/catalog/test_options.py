@@ -48,6 +48,20 @@ def test_what_is_left_out_has_its_default() -> None:
     assert catalogue(vllm_version=None).version == "of unknown version"
 
 
+@pytest.mark.parametrize(
+    ("metavar", "names"),
+    [
+        ("{hermes,mistral} or name registered in --tool-parser-plugin", ("hermes", "mistral")),
+        (["auto", "hf"], ("auto", "hf")),
+        ("N", ()),
+        (None, ()),
+    ],
+)
+def test_the_names_that_a_help_lists(metavar: Any, names: tuple[str, ...]) -> None:
+    (option,) = catalogue({**RECORD, "metavar": metavar}).options
+    assert option.names == names
+
+
 @pytest.mark.parametrize("data", [None, [], {}, {"schema": 2}, {"schema": "1", "options": []}])
 def test_another_schema_is_refused(data: Any) -> None:
     with pytest.raises(CatalogError, match="it is not an option catalogue of schema 1"):
