@@ -69,6 +69,8 @@ class Catalog:
     """The options of one version of vLLM; or, not complete, those that every known version has.
 
     `elsewhere` holds the variables that are options of other versions only, where they are known.
+    `environment` holds those that vLLM itself reads (`vllm/envs.py`), any version's where this
+    one's are not known; `environment_elsewhere` those that only others are known to read.
     """
 
     version: str
@@ -77,6 +79,8 @@ class Catalog:
     model_required: bool = False
     complete: bool = True
     elsewhere: frozenset[str] = frozenset()
+    environment: frozenset[str] = frozenset()
+    environment_elsewhere: frozenset[str] = frozenset()
 
     @cached_property
     def by_variable(self) -> Mapping[str, tuple[Option, str]]:
@@ -124,10 +128,11 @@ def parse(data: Any, origin: str) -> Catalog:
         version = str(data["vllm_version"] or "of unknown version")
         model_required = any(p.get("required") for p in data.get("positionals", ()))
         elsewhere = frozenset(data.get("elsewhere", ()))
+        environment = frozenset(data.get("environment", ()))
     except (AttributeError, KeyError, TypeError, ValueError) as reason:
         raise CatalogError(f"{origin} is a damaged option catalogue ({reason!r})") from None
     features, complete = data.get("features", {}), bool(data.get("complete", True))
-    return Catalog(version, options, features, model_required, complete, elsewhere)
+    return Catalog(version, options, features, model_required, complete, elsewhere, environment)
 
 
 def load(path: Path) -> Catalog:

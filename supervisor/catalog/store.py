@@ -68,10 +68,16 @@ def common() -> Catalog:
 
 
 def with_elsewhere(catalog: Catalog) -> Catalog:
-    """`catalog`, knowing which variables are options of other versions."""
+    """`catalog`, knowing which variables mean something to other versions."""
     shared = common()
     known = {*shared.by_variable, *shared.elsewhere}
-    return replace(catalog, elsewhere=frozenset(known - catalog.by_variable.keys()))
+    read = catalog.environment or shared.environment
+    return replace(
+        catalog,
+        elsewhere=frozenset(known - catalog.by_variable.keys()),
+        environment=read,
+        environment_elsewhere=shared.environment - read,
+    )
 
 
 def installed(command: str, env: Mapping[str, str]) -> Engine:

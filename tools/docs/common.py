@@ -27,6 +27,7 @@ def text() -> str:
                 "complete": False,
                 "options": [_record(option) for option in found],
                 "elsewhere": sorted(variables - set(own)),
+                "environment": sorted({name for catalog in known for name in catalog.environment}),
             },
             indent=1,
         )

@@ -9,6 +9,7 @@ import sys
 import time
 
 from .entry import find_parser
+from .environment import variables
 from .features import features
 from .options import options, positionals
 
@@ -49,6 +50,7 @@ def main() -> None:
         "features": features(found.parser),
         "positionals": positionals(found.parser),
         "options": options(found.parser),
+        "environment": variables(),
         "seconds": {
             "load": round(loaded - _STARTED, 3),
             "describe": round(time.perf_counter() - loaded, 3),

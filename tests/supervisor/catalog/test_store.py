@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,12 @@ def test_an_off_that_cannot_be_said_is_named() -> None:
     found = plan.make(env, store.common())
     assert [warning.env for warning in found.findings.warnings] == ["ENABLE_PREFIX_CACHING"]
     assert "--max-model-len=4k" in found.command
+
+
+def test_where_vllms_own_variables_are_not_known_those_of_any_version_count() -> None:
+    known = store.with_elsewhere(versions.load("0.33.0"))
+    assert "VLLM_LOGGING_LEVEL" in known.environment
+    assert "VLLM_USE_V1" in known.environment_elsewhere - known.environment
+    kept_before = store.with_elsewhere(replace(versions.load("0.33.0"), environment=frozenset()))
+    assert kept_before.environment == known.environment | known.environment_elsewhere
+    assert kept_before.environment_elsewhere == frozenset()

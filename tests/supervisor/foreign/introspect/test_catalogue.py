@@ -22,6 +22,7 @@ import argparse, json, sys
 for name in {names}:
     assert __import__(name).THEIRS, name
 assert "huggingface_hub" not in sys.modules
+import vllm.envs
 print("said while it is imported")
 
 def main():
@@ -50,6 +51,9 @@ def engine(tmp_path: Path) -> Path:
     ours = {path.stem for path in INTROSPECT.glob("[a-z]*.py")} | {"introspect", "download"}
     for name in ours:
         (packages / f"{name}.py").write_text("THEIRS = True\n")
+    (packages / "vllm").mkdir()
+    (packages / "vllm" / "__init__.py").touch()
+    (packages / "vllm" / "envs.py").write_text("environment_variables = {'VLLM_B': 1, 'VLLM_A': 2}")
     (packages / "cli_of_vllm.py").write_text(CLI.replace("{names}", repr(sorted(ours))))
     return folder / "bin" / "python"
 
@@ -90,3 +94,4 @@ def test_the_supervisor_reads_what_is_printed(engine: Path) -> None:
     assert kinds["--max-model-len"] is Kind.VALUE
     assert not found.model_required
     assert found.features["config_file"] is False
+    assert found.environment == {"VLLM_A", "VLLM_B"}
