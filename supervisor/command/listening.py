@@ -33,7 +33,9 @@ def follow(settings: Settings, extra: Arguments) -> tuple[Settings, Findings]:
     text = extra.value("--port")
     if text is not None:
         try:
-            settings = replace(settings, engine_port=parsers.port(text))
+            settings = replace(
+                settings, engine_port=parsers.port(text), engine_port_said_by=f"--port in {NAME}"
+            )
         except ValueError as reason:
             shown = f"--port {text}".rstrip()
             found.append(Fault(NAME, shown, f"{shown} in {NAME} {reason}"))

@@ -15,6 +15,7 @@ class Verdict(StrEnum):
     """What a line says."""
 
     GOOD = "good"
+    WARNING = "warning"
     BAD = "bad"
     UNKNOWN = "unknown"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..catalog import store
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..files import existing
+from ..findings import Fault, Remark
 from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table
@@ -31,7 +32,7 @@ def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     model = made.model or table.MODEL_NAME.written(env)
     return [
         *engine,
-        *_configuration(made),
+        *_configuration(made, {line.text for line in engine}),
         *judge(facts, model, disk=(str(folder), shutil.disk_usage(existing(folder)).free)),
         *(_port(name, host, number) for name, host, number in made.settings.listening),
     ]
@@ -77,13 +78,19 @@ def _as_the_engine_has_it(made: Plan, env: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
-def _configuration(made: Plan) -> list[Line]:
-    """What is wrong with the settings; one good line where nothing is."""
-    bad = [
-        Line("settings", Verdict.BAD, masked("", fault.message), fault.suggestion or "")
-        for fault in made.findings.errors
-    ]
-    return bad or [Line("settings", Verdict.GOOD, "all of them are valid")]
+def _configuration(made: Plan, said: Collection[str]) -> list[Line]:
+    """What is wrong with the settings or worth a look, without what is `said` already; one good
+    line where nothing is.
+    """
+    found = made.findings
+    lines = [_setting(Verdict.BAD, fault, said) for fault in found.errors]
+    lines += [_setting(Verdict.WARNING, remark, said) for remark in found.warnings]
+    return lines or [Line("settings", Verdict.GOOD, "all of them are valid")]
+
+
+def _setting(verdict: Verdict, found: Fault | Remark, said: Collection[str]) -> Line:
+    sentences = [line for line in found.message.splitlines() if line not in said]
+    return Line("settings", verdict, masked("", ". ".join(sentences)), found.suggestion or "")
 
 
 def _port(name: str, host: str, number: int) -> Line:

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from .checks import Line, Verdict
 
-_PAINT = {Verdict.GOOD: "\033[32m", Verdict.BAD: "\033[31m", Verdict.UNKNOWN: "\033[33m"}
+_PAINT = {
+    Verdict.GOOD: "\033[32m",
+    Verdict.WARNING: "\033[33m",
+    Verdict.BAD: "\033[31m",
+    Verdict.UNKNOWN: "\033[33m",
+}
 _PLAIN = "\033[0m"
 
 

@@ -34,6 +34,8 @@ class Settings:
     mode: Mode = Mode.PLAIN
     engine_host: str = _EVERYWHERE
     engine_port: int = table.VLLM_PORT.default
+    #: What sets `engine_port`, where it is not the mode's variable.
+    engine_port_said_by: str = ""
     engine_tls: bool = False
     values: Values = field(default_factory=Values)
 
@@ -64,9 +66,10 @@ class Settings:
 
     @property
     def listening(self) -> tuple[tuple[str, str, int], ...]:
-        """What will listen on this machine: the variable that sets the port, address, port."""
+        """What will listen on this machine: what sets the port, address, port."""
+        engine = self.engine_port_said_by or _engine_port(self.mode).name
         return (
-            (_engine_port(self.mode).name, self.engine_host, self.engine_port),
+            (engine, self.engine_host, self.engine_port),
             (table.PORT_HEALTH.name, self.control_host, self.control_port),
         )
 

@@ -53,6 +53,34 @@ def test_a_taken_port_is_named() -> None:
     assert "hf_verysecret1" not in done.stdout
 
 
+def test_a_port_is_named_by_what_sets_it() -> None:
+    """VLLM_EXTRA_ARGS wins over the variable, so setting that one would help nobody."""
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))  # noqa: S104 - as the engine would
+        taken.listen()
+        number = taken.getsockname()[1]
+        done = doctor(VLLM_COMMAND=FAKE, VLLM_EXTRA_ARGS=f"--port {number}")
+    squeezed = " ".join(done.stdout.split())
+    assert f"bad port {number} (--port in VLLM_EXTRA_ARGS) is taken by process" in squeezed
+    assert "set --port in VLLM_EXTRA_ARGS to a free port" in squeezed
+
+
+def test_warnings_stand_among_the_settings_and_nothing_is_valid_beside_them() -> None:
+    known = {"VLLM_COMMAND": FAKE, "ENGINE_CATALOG": str(CATALOG), "MODEL_NAME": "org/m"}
+    sound = [" ".join(line.split()) for line in doctor(**known).stdout.splitlines()]
+    assert "good settings all of them are valid" in sound
+    done = doctor(**known, MAX_MODEL_LENGTH="4096")
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert any(line.startswith("warning settings MAX_MODEL_LENGTH is not a") for line in lines)
+    assert "good settings all of them are valid" not in lines
+
+
+def test_what_the_engine_s_line_says_is_not_said_again() -> None:
+    done = doctor(VLLM_COMMAND="/nowhere/vllm")
+    assert done.stdout.count("'/nowhere/vllm' was not found") == 1
+    assert "Only options that every known vLLM has are taken" in done.stdout
+
+
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
 def test_the_real_engine_is_asked() -> None:

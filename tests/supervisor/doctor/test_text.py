@@ -6,6 +6,7 @@ from supervisor.doctor import Line, Verdict, report
 
 LINES = [
     Line("engine", Verdict.GOOD, "vLLM 1"),
+    Line("settings", Verdict.WARNING, "A has no effect", "unset it"),
     Line("disk", Verdict.BAD, "0.1 GB free", "free some space"),
     Line("model", Verdict.UNKNOWN, "not asked", "fix the lines above first"),
 ]
@@ -13,9 +14,10 @@ LINES = [
 
 def test_a_line_for_each_with_its_remedy() -> None:
     assert report(LINES).splitlines() == [
-        "good     engine  vLLM 1",
-        "bad      disk    0.1 GB free; free some space",
-        "unknown  model   not asked; fix the lines above first",
+        "good     engine    vLLM 1",
+        "warning  settings  A has no effect; unset it",
+        "bad      disk      0.1 GB free; free some space",
+        "unknown  model     not asked; fix the lines above first",
     ]
 
 
