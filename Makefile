@@ -1,6 +1,7 @@
 # Every command makes the environments it needs; only Python 3.11 to 3.14 and make have to be there.
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
-#   ARGS=...     passed on by test, bench and train       any setting of the worker: MAX_MODEL_LEN=2048
+#   ARGS=...     passed on by explain, test, bench and train
+#   any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
 .PHONY: help run explain doctor emulate setup test test-image image wheel check fmt docs bench soak train clean
 
@@ -15,13 +16,13 @@ help: ## this list
 run: ## serve MODEL_NAME=... (or the demonstration model) on http://localhost:8000
 	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)"
 
-explain: ## show the command that `make run` would start, and where each part comes from
-	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)" explain
+explain: ## show the command of `make run`, and where each part comes from (ARGS=--json)
+	@$(python) && exec "$$python" -m tools.explain --caller "$(CALLER)" $(ARGS)
 
 doctor: ## say what a start would find: engine, devices, model, disk, ports
 	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)" doctor
 
-emulate: ## the same as a serverless worker, behind a RunPod endpoint on http://localhost:9000
+emulate: ## the same as a serverless worker, behind a RunPod endpoint on localhost (PORT=9000)
 	@$(python) && exec "$$python" -m tools.emulate --caller "$(CALLER)"
 
 setup: ## make the worker's environment alone

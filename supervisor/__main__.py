@@ -10,6 +10,8 @@ import argparse
 import io
 import json
 import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,6 +43,12 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
         return reason.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        if command is _run:
+            raise
+        # The reader had enough, as `head` does. What is left must not be written at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 # --- commands: each takes the parsed arguments and returns an exit code ---
@@ -71,10 +79,12 @@ def _explain(asked: argparse.Namespace) -> int:
         made = planning.by_catalog(env, options.load(asked.catalog))
     else:
         made = planning.by_engine(env, _say, or_else="name a version of vLLM with --vllm")
+    set_by = dict(asked.set_by)
     if asked.json:
-        print(json.dumps(explain.as_json(made), indent=2))
+        print(json.dumps(explain.as_json(made, set_by), indent=2))
     else:
-        print(explain.as_text(made, colour=_in_colour()), end="")
+        width = max(_width(), explain.NARROWEST)
+        print(explain.as_text(made, set_by, width=width, colour=_in_colour()), end="")
     return ConfigurationError.exit_code if made.findings.errors else 0
 
 
@@ -126,6 +136,11 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
+def _width() -> int:
+    """Characters of a line: the terminal's, 80 where none reads it."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+
+
 def _in_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
@@ -166,6 +181,14 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="by the variables in this file (NAME=VALUE) instead of the environment",
+    )
+    parser.add_argument(
+        "--set-by",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "WHO"),
+        help="say of this variable that WHO set it; for what starts this command",
     )
     parser.set_defaults(command=_explain)
 

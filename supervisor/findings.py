@@ -28,6 +28,11 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept(Ignored):
+    """One variable that becomes no option, because the engine reads it from its environment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """A warning: nothing is wrong enough to stop the start."""
 

@@ -606,6 +606,36 @@ def test_it_ends_at_once_while_polls_and_answers_are_open() -> None:
         assert time.monotonic() - began < 45  # aiohttp would wait for them for 60 s
 
 
+def test_a_command_to_try_is_printed_once_a_worker_takes_jobs(tmp_path: Path) -> None:
+    process, root = start("--poll-seconds", "0.5")
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Ctrl-C ends it\n"
+        with httpx.Client(
+            base_url=f"{root}/v2/local/", headers={"Authorization": API_KEY}, trust_env=False,
+            verify=_TLS, timeout=PATIENCE,
+        ) as worker:  # fmt: skip
+            assert worker.get("job-take/w1").status_code == 204
+            told, _, command = process.stdout.readline().partition("; try: ")
+            assert told == "a worker takes jobs"
+            with (tmp_path / "answer").open("wb") as kept:
+                user = subprocess.Popen(["sh", "-c", command], stdout=kept)
+                jobs: list[dict[str, Any]] = []
+
+                def taken() -> bool:
+                    answer = worker.get("job-take/w1")
+                    jobs.extend([answer.json()] if answer.status_code == 200 else [])
+                    return bool(jobs)
+
+                until(taken, what="the job")
+                said = jobs[0]["input"]["messages"][0]["content"]
+                worker.post(f"job-done/w1/{jobs[0]['id']}", json={"output": said.upper()})
+                assert user.wait(PATIENCE) == 0
+        assert json.loads((tmp_path / "answer").read_bytes())["output"] == "WHAT IS THIS?"
+    finally:
+        stop(process)
+
+
 def test_the_environment_is_printed() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "tests.emulator", "--port", "9123", "--print-env"],

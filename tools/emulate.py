@@ -7,25 +7,52 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
+from supervisor import planning, ports
+from supervisor.settings import parsers
+from supervisor.settings.mode import Mode
 from tools import commands, run, worker
 from tools.errors import SetupError, reported
 
-PORT = "9000"
+PORT = 9000
 POLL = 0.2  # seconds
 PATIENCE = 10.0  # seconds for the endpoint to end once the worker has
 
 
 def main() -> int:
     """Run both until Ctrl-C or until one of them ends; return the worker's exit code."""
+    port = free_port(os.environ)  # first: to install what is missing takes minutes
     python, environ = run.prepared(run.asked(__doc__).caller)
+    environ.pop("PORT", None)  # the endpoint's, and no setting of a worker behind it
     os.chdir(worker.CHECKOUT)
-    endpoint = [str(python), "-m", "tests.emulator", "--port", PORT]
+    endpoint = [str(python), "-m", "tests.emulator", "--port", str(port)]
     given = subprocess.run([*endpoint, "--print-env"], check=False, capture_output=True, text=True)
     if given.returncode != 0:
         last = (given.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise SetupError(f"The local endpoint does not start ({last}).")
     supervisor = [str(python), "-m", "supervisor", "run"]
     return together(endpoint, supervisor, environ, environ | variables(given.stdout))
+
+
+def free_port(environ: Mapping[str, str]) -> int:
+    """Return the endpoint's port: PORT, else 9000. Raises SetupError where it cannot be had."""
+    given = environ.get("PORT", "").strip()
+    try:
+        port = parsers.port(given) if given else PORT
+    except ValueError as reason:
+        raise SetupError(f"PORT={given} {reason}: say `make emulate PORT={PORT}`.") from None
+    settings = planning.settings({**environ, "PORT": "", "WORKER_MODE": Mode.QUEUE})
+    own = {number: name for name, _, number in settings.listening}
+    free = (
+        number
+        for number in range(port + 1, 65536)
+        if number not in own and ports.is_free("127.0.0.1", number)
+    )
+    remedy = f"choose another, as in `make emulate PORT={next(free, PORT)}`"
+    if port in own:
+        raise SetupError(f"Port {port} is the worker's ({own[port]}): {remedy}.")
+    if not ports.is_free("127.0.0.1", port):
+        raise SetupError(f"Port {port} is taken by {ports.owner(port)}: end it, or {remedy}.")
+    return port
 
 
 def variables(text: str) -> dict[str, str]:

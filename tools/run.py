@@ -1,4 +1,4 @@
-"""`make run`, `explain`, `doctor`: make what is missing, then become the supervisor."""
+"""`make run` and `make doctor`: make what is missing, then become the supervisor."""
 
 import argparse
 import os
@@ -42,6 +42,19 @@ def settings(
         defaults = defaults | DEMO_DEFAULTS
     missing = {name: value for name, value in defaults.items() if not given.get(name, "").strip()}
     return given | missing
+
+
+def set_by(environ: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:
+    """Say of the variables of `made`, which `settings` made of `environ`, who set them and why.
+
+    Only of those that the user left unset.
+    """
+    why = dict.fromkeys(CPU_DEFAULTS, "set by `make run` for a machine without a GPU")
+    demo = dict.fromkeys(("MODEL_NAME", *DEMO_DEFAULTS), "set by `make run` for the demonstration")
+    why |= demo | {"VLLM_COMMAND": "set by `make run`, which installed it"}
+    return {
+        name: who for name, who in why.items() if name in made and not environ.get(name, "").strip()
+    }
 
 
 def is_demo(environ: Mapping[str, str]) -> bool:

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any
 
-from ..findings import Applied, Fault, Finding, Remark
+from ..findings import Applied, Fault, Finding, Ignored, Kept, Remark
 from ..secrets import masked
 from .plan import Plan
 
+NARROWEST = 40  # characters of a line; below, nothing can be read
 _WIDEST = 40  # characters of a value in the table
+_LEAST = 20  # characters of a value that is shortened
+_ASIDE = 24  # characters that remarks need to stand beside their row
+_GAP = "  "
+_UNDER = "    "
 
 _BOLD, _RED, _YELLOW, _DIM, _PLAIN = "\033[1m", "\033[31m", "\033[33m", "\033[2m", "\033[0m"
 
+#: What the caller knows of variables that the user did not set: name -> who did, and why.
+SetBy = Mapping[str, str]
+_NOBODY: SetBy = MappingProxyType({})
 
-def as_json(plan: Plan) -> dict[str, Any]:
-    """The plan as the `explain` command's JSON."""
+
+def as_json(plan: Plan, set_by: SetBy = _NOBODY) -> dict[str, Any]:
+    """The plan as the `explain` command's JSON.
+
+    `environment` has what the engine reads from its environment. Secrets among it stand under
+    `ignored` too, where they stood before there was that field.
+    """
     found = plan.findings
     return {
         "mode": str(plan.settings.mode),
         "vllm_version": plan.vllm_version,
         "command": shown_command(plan),
         "engine_env": {name: masked(name, value) for name, value in plan.engine_env.items()},
-        "settings": [_shown(applied) for applied in found.applied],
+        "settings": [_shown(applied) for applied in _noted(found.applied, set_by)],
+        "environment": [_shown(kept) for kept in _kept(plan, set_by)],
         "ignored": [_shown(ignored) for ignored in found.ignored],
         "warnings": [_shown(warning) for warning in found.warnings],
         "errors": [_shown(error) for error in found.errors],
@@ -44,45 +60,60 @@ def shown_command(plan: Plan) -> list[str]:
     return [masked("", token) for token in plan.command]
 
 
-def as_text(plan: Plan, *, colour: bool = False) -> str:
-    """The plan as a person reads it."""
+def as_text(plan: Plan, set_by: SetBy = _NOBODY, *, width: int = 80, colour: bool = False) -> str:
+    """The plan as a person reads it.
+
+    No line is longer than `width` characters, but for what may be pasted (the command and the
+    environment) and for words that are longer.
+    """
     paint = _Paint(colour=colour)
     found = plan.findings
     version = plan.vllm_version or "of unknown version"
+    ignored = [row for row in found.ignored if not isinstance(row, Kept)]
     parts = [
         [paint(_BOLD, f"mode {plan.settings.mode}, vLLM {version}")],
-        _became(found.applied, paint),
+        _became(_noted(found.applied, set_by), width, paint),
         [paint(_BOLD, "command"), _pasteable(shown_command(plan))],
         _titled(
             paint(_BOLD, "environment of the engine, changed"),
             [f"{name}={masked(name, value)}" for name, value in plan.engine_env.items()],
         ),
-        _titled(paint(_BOLD, "ignored"), [f"{row.env}: {row.reason}" for row in found.ignored]),
-        [paint(_YELLOW, f"warning: {sentence(warning)}") for warning in found.warnings]
-        + [paint(_RED, f"error: {sentence(error)}") for error in found.errors],
+        _titled(paint(_BOLD, "kept in the environment"), _reasons(_kept(plan, set_by), width)),
+        _titled(paint(_BOLD, "ignored"), _reasons(ignored, width)),
+        [paint(_YELLOW, _wrapped(f"warning: {sentence(each)}", width)) for each in found.warnings]
+        + [paint(_RED, _wrapped(f"error: {sentence(each)}", width)) for each in found.errors],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
-
-
-def _titled(title: str, lines: list[str]) -> list[str]:
-    return [title, *lines] if lines else []
-
-
-def _became(applied: Sequence[Applied], paint: _Paint) -> list[str]:
-    if not applied:
-        return []
-    rows = [
-        (row.env, _shortened(row.value), row.flag or f"({row.source})",
-         row.note or _SOURCES[row.source])
-        for row in applied
-    ]  # fmt: skip
-    return [_table(("variable", "value", "became", "remarks"), rows, paint)]
 
 
 def sentence(finding: Remark | Fault) -> str:
     """A warning or an error as one sentence with its remedy."""
     text = f"{finding.message}; {finding.suggestion}" if finding.suggestion else finding.message
     return masked("", text)
+
+
+def _noted(applied: Iterable[Applied], set_by: SetBy) -> list[Applied]:
+    """With the word of who set a variable in its note."""
+    return [
+        replace(row, note="; ".join(filter(None, (row.note, set_by.get(row.env)))) or None)
+        for row in applied
+    ]
+
+
+def _kept(plan: Plan, set_by: SetBy) -> list[Kept]:
+    """What the engine reads from its environment: secrets, and what else somebody set for it."""
+    found = plan.findings
+    kept = [row for row in found.ignored if isinstance(row, Kept)]
+    told = {row.env for row in found.applied} | {row.env for row in found.ignored}
+    return kept + [Kept(name, reason) for name, reason in set_by.items() if name not in told]
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return [title, *lines] if lines else []
+
+
+def _reasons(rows: Iterable[Ignored], width: int) -> list[str]:
+    return [_wrapped(f"{row.env}: {row.reason}", width) for row in rows]
 
 
 #: What is said of a variable that has no note of its own.
@@ -96,11 +127,70 @@ _SOURCES = {
 }
 
 
-def _shortened(value: str) -> str:
+def _became(applied: Sequence[Applied], width: int, paint: _Paint) -> list[str]:
+    """A table of the variables: remarks beside their rows where there is room, else below."""
+    if not applied:
+        return []
+    rows = [
+        (row.env, _shortened(row.value, _WIDEST), row.flag or f"({row.source})") for row in applied
+    ]
+    remarks = [row.note or _SOURCES[row.source] for row in applied]
+    names, values, became = (
+        max(map(len, column)) for column in zip(("variable", "value", "became"), *rows, strict=True)
+    )
+    aside = width - names - values - became - 3 * len(_GAP)
+    if aside >= min(_ASIDE, max(map(len, remarks))):
+        remarks = [_wrapped(text, aside, under="") for text in remarks]
+        columns, head = (names, values, became), ["remarks"]
+    else:
+        remarks = [_wrapped(text, width, first=_UNDER, under=_UNDER) for text in remarks]
+        left = width - became - 2 * len(_GAP)
+        names = min(names, max(left - min(values, _LEAST), len("variable")))
+        values = min(values, max(left - names, _LEAST))
+        columns, head = (names, values, became), []
+    lines = [paint(_DIM, _row(("variable", "value", "became", *head), columns))]
+    for cells, remark in zip(rows, remarks, strict=True):
+        if head:
+            first, *more = remark.splitlines() or [""]
+            lines.append(_row((*cells, first), columns))
+            lines += [_row(("", "", "", text), columns) for text in more]
+        else:
+            lines += [_row(cells, columns), *remark.splitlines()]
+    return lines
+
+
+def _row(cells: Sequence[str], columns: Sequence[int]) -> str:
+    """One row; a name that is wider than its column has a line for itself."""
+    name, value, *others = cells
+    padded = (name, _shortened(value, columns[1]), *others)
+    # The last cell of all, the remark, needs no width.
+    parts = [cell.ljust(width) for cell, width in zip(padded, (*columns, 0), strict=False)]
+    line = _GAP.join(parts).rstrip()
+    if len(name) <= columns[0]:
+        return line
+    return f"{name}\n{' ' * columns[0]}{line[len(name) :]}"
+
+
+def _shortened(value: str, most: int) -> str:
     """On one line of the table; the command has the whole."""
     value = masked("", value)
     value = "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
-    return value if len(value) <= _WIDEST else f"{value[: _WIDEST - 1]}…"
+    return value if len(value) <= most else f"{value[: most - 1]}…"
+
+
+def _wrapped(text: str, width: int, *, first: str = "", under: str = _GAP) -> str:
+    """Broken between words; names of options and values stay whole, so that they can be copied."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        lines += textwrap.wrap(
+            line,
+            width,
+            initial_indent=under if lines else first,
+            subsequent_indent=under,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
 
 
 def _pasteable(command: Sequence[str]) -> str:
@@ -119,12 +209,3 @@ class _Paint:
 
     def __call__(self, code: str, text: str) -> str:
         return f"{code}{text}{_PLAIN}" if self._colour else text
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], paint: _Paint) -> str:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    ]
-    return "\n".join([paint(_DIM, lines[0]), *lines[1:]])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 
 from tests.emulator.app import serving
 from tests.emulator.environment import API_KEY, worker_environment
 from tests.emulator.settings import Settings
+from tests.emulator.world import World
 
 _ANY_HOST = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - as given
+_LOOK_EVERY = 0.2  # seconds
 
 
 def main() -> int:
@@ -59,15 +62,29 @@ async def _serve(settings: Settings, host: str, port: int) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with serving(settings, host, port) as listening:
-            url = f"http://localhost:{listening.port}/v2/{settings.endpoint}/openai/v1"
-            print(f"RunPod endpoint for OpenAI clients: {url}", flush=True)
+            url = f"http://localhost:{listening.port}/v2/{settings.endpoint}"
+            print(f"RunPod endpoint for OpenAI clients: {url}/openai/v1", flush=True)
             print("Ctrl-C ends it", flush=True)
+            telling = asyncio.create_task(_tell_when_ready(listening.world, url))
             await stop.wait()
+            telling.cancel()
     except OSError as reason:
         why = reason.strerror or reason
         print(f"error: port {port} cannot be listened on: {why}", file=sys.stderr)
         return 1
     return 0
+
+
+async def _tell_when_ready(world: World, url: str) -> None:
+    """Print a command to try once a worker asks for jobs: then its engine is ready."""
+    while not world.health()["workers"]["ready"]:
+        await asyncio.sleep(_LOOK_EVERY)
+    job = {"input": {"messages": [{"role": "user", "content": "What is this?"}]}}
+    print(
+        "a worker takes jobs; try: curl -s"
+        f" {url}/runsync -H 'Content-Type: application/json' -d '{json.dumps(job)}'",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import platform
+import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -48,6 +52,44 @@ def test_the_help_of_explain_says_which_versions_are_known() -> None:
     assert f"one of {', '.join(versions.known())}" in shown
 
 
+def test_a_reader_that_has_enough_of_explain_sees_no_traceback(env_file: str) -> None:
+    """As `explain | head`: the pipe is closed before the whole is written."""
+    command = [sys.executable, "-m", "supervisor", "explain", "--vllm", "0.33.0"]
+    with subprocess.Popen(
+        [*command, "--env-file", env_file],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + 13
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_explain_is_as_wide_as_the_terminal(columns: int, env_file: str) -> None:
+    reader, writer = pty.openpty()
+    termios.tcsetwinsize(writer, (24, columns))
+    with subprocess.Popen(
+        [sys.executable, "-m", "supervisor", "explain", "--vllm", "0.33.0", "--env-file", env_file],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "NO_COLOR": "1"},
+        stdout=writer,
+    ) as process:
+        os.close(writer)
+        text = b""
+        with contextlib.suppress(OSError):  # a terminal whose other end is closed
+            while more := os.read(reader, 4096):
+                text += more
+    os.close(reader)
+    assert process.returncode == 0
+    row = next(line for line in text.decode().splitlines() if line.startswith("MODEL_NAME"))
+    assert row.endswith("the model, as the first argument") is (columns == 200)
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
@@ -88,7 +130,7 @@ def test_without_an_engine_explain_says_how_to_do_without(env_file: str) -> None
     done = supervisor("explain", "--env-file", env_file)
     assert done.returncode == 0
     assert "warning: the engine's command 'vllm' was not found" in done.stdout
-    assert done.stdout.endswith(", or name a version of vLLM with --vllm\n")
+    assert " ".join(done.stdout.split()).endswith(", or name a version of vLLM with --vllm")
     assert "--max-model-len=8192" in done.stdout
 
 

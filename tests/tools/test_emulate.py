@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import PATIENCE
-from tests.processes import until
+from tests.processes import free_port, until
 from tools import emulate
 from tools.errors import SetupError
 
@@ -32,6 +33,61 @@ def stand_in(name):
     return [sys.executable, "-c", ends, sys.argv[2], name]
 sys.exit(emulate.together(stand_in("endpoint"), stand_in("worker"), os.environ, os.environ))
 """
+
+
+def test_the_port_is_the_users_or_9000() -> None:
+    number = free_port()
+    assert emulate.free_port({"PORT": str(number)}) == number
+
+
+def test_a_port_that_cannot_be_had_is_one_sentence_with_one_that_can() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        with pytest.raises(SetupError) as refused:
+            emulate.free_port({"PORT": str(number)})
+        assert str(refused.value).startswith(f"Port {number} is taken by process")
+        other = int(str(refused.value).rpartition("=")[2].strip("`."))
+        assert emulate.free_port({"PORT": str(other)}) == other
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"PORT": "x"}, "PORT=x is not a port number from 1 to 65535: say `make emulate PORT="),
+        ({"PORT": "8001"}, "Port 8001 is the worker's (PORT_HEALTH): choose another, as in `make"),
+        ({"PORT": "8000"}, "Port 8000 is the worker's (VLLM_PORT): choose"),
+        ({"PORT": "71", "PORT_HEALTH": "71"}, "Port 71 is the worker's (PORT_HEALTH): choose"),
+    ],
+)
+def test_a_port_that_is_the_workers_is_refused(env: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SetupError) as refused:
+        emulate.free_port(env)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_a_taken_port_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    """As the first and only line: to install what is missing would take minutes."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        done = subprocess.run(
+            ["make", "--no-print-directory", "emulate", f"PORT={number}"],
+            cwd=Path(emulate.__file__).parent.parent,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHON": sys.executable,
+                "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: Port {number} is taken by ")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_variables_keep_what_follows_the_first_equals_sign() -> None:
