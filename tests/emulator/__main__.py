@@ -79,7 +79,8 @@ async def _tell_when_ready(world: World, url: str) -> None:
     """Print a command to try once a worker asks for jobs: then its engine is ready."""
     while not world.health()["workers"]["ready"]:
         await asyncio.sleep(_LOOK_EVERY)
-    job = {"input": {"messages": [{"role": "user", "content": "What is this?"}]}}
+    messages = [{"role": "user", "content": "What is this?"}]
+    job = {"input": {"messages": messages, "sampling_params": {"max_tokens": 64}}}
     print(
         "a worker takes jobs; try: curl -s"
         f" {url}/runsync -H 'Content-Type: application/json' -d '{json.dumps(job)}'",
