@@ -14,7 +14,7 @@ from ..catalog import Catalog
 from ..findings import Findings
 from ..models import placement
 from ..models.placement import Download, OnDisk
-from ..settings import read, table
+from ..settings import read, table, unreplaced
 from ..settings.read import Settings
 from ..settings.table import WORKER_VARIABLES
 from . import (
@@ -30,6 +30,7 @@ from . import (
 from .arguments import Arguments
 
 NOTHING_ON_DISK = OnDisk()
+_SECRETS = frozenset(arguments.SECRETS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         catalog: what the engine accepts; with None only what is the worker's own is read.
         disk: where the model is, and where caches and temporary files go.
     """
+    given, unreplaced_ones = unreplaced.take(
+        given, _names(catalog) - translate.GUARDED.keys() | _SECRETS
+    )
     settings, of_settings = read.read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
@@ -81,7 +85,15 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     drain, of_drain = listening.drain(given, settings, catalog, behind)
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain), catalog) + behind
-    found = (of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
+    found = (
+        unreplaced_ones,
+        of_settings,
+        effect.findings,
+        of_extra,
+        of_listening,
+        of_model,
+        of_options,
+    )
     return Plan(
         settings,
         version,
@@ -97,6 +109,13 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     )
 
 
+def _names(catalog: Catalog | None) -> frozenset[str]:
+    """The variables that mean something, to the worker or to an engine."""
+    if catalog is None:
+        return frozenset(WORKER_VARIABLES)
+    return frozenset({*catalog.by_variable, *catalog.elsewhere, *legacy.names(), *WORKER_VARIABLES})
+
+
 def _command(settings: Settings, model: str | None, options: Arguments) -> tuple[str, ...]:
     first = () if model is None else (model,)
     return (*shlex.split(settings[table.VLLM_COMMAND]), "serve", *first, *options.tokens)
@@ -108,9 +127,8 @@ def _passed_on(
     """The variables that are options of the engine: tokens, files to write, what was found."""
     if catalog is None:
         return (), {}, Findings()
-    known = {*catalog.by_variable, *catalog.elsewhere, *legacy.names(), *WORKER_VARIABLES}
     strict = settings[table.STRICT_ENV]
-    of_spelling = spelling.misspelt(env, known, catalog.version, strict=strict)
+    of_spelling = spelling.misspelt(env, _names(catalog), catalog.version, strict=strict)
     rewritten, of_rewriting = legacy.rewrite(env, catalog)
     rewritten, files = chat_template.as_file(rewritten, catalog, temporary)
     tokens, of_translation = translate.translate(

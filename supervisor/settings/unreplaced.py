@@ -1,0 +1,57 @@
+"""Finds values that a shell, Kubernetes or the platform should have replaced, and nobody did. Pure.
+
+Docker's `--env-file` and RunPod's forms hand on `$HOME/models` as these very letters. The engine
+would make a folder of that name, or load a model called `${MODEL}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from ..findings import Fault, Findings
+from ..secrets import is_secret, masked
+
+_NAME = r"[A-Za-z_]\w*"
+_WRITE = "write the value itself"
+#: The whole of a value, or the beginning of a path -> who would have replaced it, the remedy. The
+#: bare form is one in capitals alone: other words after a dollar sign may be what they say.
+_FORMS = (
+    (rf"\$\{{{_NAME}[^}}]*\}}(/.*)?", "a reference that only a shell or Compose replaces", _WRITE),
+    (rf"\$\({_NAME}\)(/.*)?", "a reference that Kubernetes did not replace",
+     f"define that variable above this one, or {_WRITE}"),
+    (r"\{\{\s*RUNPOD_SECRET_\w+\s*\}\}", "a reference that RunPod did not replace",
+     f"create a secret of that name, or {_WRITE}"),
+)  # fmt: skip
+_BARE = (
+    (r"\$[A-Z_][A-Z0-9_]*(/.*)?", "a reference that only a shell replaces", _WRITE),
+    (r"~/.*", "a path from ~, which only a shell replaces", "give the absolute path"),
+)
+
+
+def take(given: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[str, str], Findings]:
+    """The environment without such values, and an error for each.
+
+    Args:
+        given: the environment.
+        names: the variables that mean something here; others are looked at by nobody.
+    """
+    found = {}
+    for name in names:
+        if (fault := _fault(name, given.get(name, "").strip())) is not None:
+            found[name] = fault
+    if not found:
+        return given, Findings()
+    kept = {name: text for name, text in given.items() if name not in found}
+    return kept, Findings.of(*(found[name] for name in sorted(found)))
+
+
+def _fault(name: str, text: str) -> Fault | None:
+    if text[:1] not in {"$", "~", "{"}:
+        return None
+    # A key may begin with a dollar sign; braces around a name it has not.
+    for pattern, what, remedy in _FORMS if is_secret(name) else (*_FORMS, *_BARE):
+        if re.fullmatch(pattern, text, re.DOTALL):
+            shown = masked(name, text)
+            return Fault(name, shown, f"{name}={shown} is {what}", remedy)
+    return None

@@ -1,0 +1,62 @@
+"""Values that somebody else should have replaced end the start; everything else is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.command import plan
+from supervisor.settings import unreplaced
+from tests.supervisor.command.test_translate import catalog
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("MODEL_NAME", "$MODEL", "MODEL_NAME=$MODEL is a reference that only a shell replaces"),
+        ("MODEL_NAME", "${MODEL}", "MODEL_NAME=${MODEL} is a reference that only a shell or Comp"),
+        ("MAX_MODEL_LEN", "${LEN:-4096}", "MAX_MODEL_LEN=${LEN:-4096} is a reference that only"),
+        ("DOWNLOAD_DIR", "$HOME/models", "DOWNLOAD_DIR=$HOME/models is a reference that only a"),
+        ("DOWNLOAD_DIR", " ~/models ", "DOWNLOAD_DIR=~/models is a path from ~, which only a sh"),
+        ("BASE_PATH", "~/volume", "BASE_PATH=~/volume is a path from ~, which only a shell"),
+        ("SEED", "$(SEED)", "SEED=$(SEED) is a reference that Kubernetes did not replace"),
+        (
+            "SERVED_MODEL_NAME",
+            "{{ RUNPOD_SECRET_a }}",
+            "SERVED_MODEL_NAME={{ RUNPOD_SECRET_a }} is",
+        ),
+        ("HF_TOKEN", "${HF_TOKEN}", "HF_TOKEN=*** is a reference that only a shell or Compose"),
+        ("HF_TOKEN", "{{ RUNPOD_SECRET_hf }}", "HF_TOKEN=*** is a reference that RunPod did not"),
+        ("VLLM_API_KEY", "$(KEY)", "VLLM_API_KEY=*** is a reference that Kubernetes did not"),
+    ],
+)
+def test_what_nobody_replaced_is_one_error(name: str, text: str, sentence: str) -> None:
+    found = plan.make({"MODEL_NAME": "org/m", name: text}, catalog("0.32.0"))
+    (fault,) = (each for each in found.findings.errors if each.env == name)
+    assert fault.message.startswith(sentence)
+    assert fault.suggestion
+    assert text.strip() not in found.command
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CUSTOM_CHAT_TEMPLATE", "{{ messages[0].content }}"),
+        ("CUSTOM_CHAT_TEMPLATE", "{{ bos_token }}/${x}"),
+        ("HF_OVERRIDES", '{"a": "${b}"}'),
+        ("VLLM_API_KEY", "$SECRET"),
+        ("SERVED_MODEL_NAME", "$a"),
+        ("SERVED_MODEL_NAME", "~"),
+        ("MODEL_NAME", "/models/$x"),
+        ("SOMETHING_ELSE", "${NAME}"),
+        ("HF_HOME", "~/hf"),  # the hub's client replaces it
+    ],
+)
+def test_what_may_be_meant_is_left_alone(name: str, text: str) -> None:
+    given = {"MODEL_NAME": "org/m", name: text}
+    found = plan.make(given, catalog("0.32.0")).findings
+    assert [each for each in found.errors if "reference" in each.message] == []
+
+
+def test_without_a_finding_the_environment_is_the_same_object() -> None:
+    given = {"A": "1"}
+    assert unreplaced.take(given, {"A", "B"})[0] is given
