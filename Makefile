@@ -13,16 +13,16 @@ venv := .venv/bin
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
-run: ## serve MODEL_NAME=... (or the demonstration model) on http://localhost:8000
+run: ## serve MODEL_NAME=... (else a demonstration) on localhost:8000
 	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)"
 
-explain: ## show the command of `make run`, and where each part comes from (ARGS=--json)
+explain: ## show what `make run` would start, and why (ARGS=--json)
 	@$(python) && exec "$$python" -m tools.explain --caller "$(CALLER)" $(ARGS)
 
-doctor: ## say what a start would find: engine, devices, model, disk, ports
+doctor: ## say what a start would find: engine, model, disk, ports
 	@$(python) && exec "$$python" -m tools.run --caller "$(CALLER)" doctor
 
-emulate: ## the same as a serverless worker, behind a RunPod endpoint on localhost (PORT=9000)
+emulate: ## run behind a RunPod endpoint on localhost (PORT=9000)
 	@$(python) && exec "$$python" -m tools.emulate --caller "$(CALLER)"
 
 setup: ## make the worker's environment alone
@@ -31,9 +31,9 @@ setup: ## make the worker's environment alone
 # Processes that run tests: one for the real engines, one for images, two for all the others.
 AT_ONCE := 4
 test: tested =
-test: ## run every test, also against the real vLLM and in containers (some: ARGS="-k sse")
+test: ## run every test, also on the real vLLM (some: ARGS="-k sse")
 test-image: tested = -m image tests/image
-test-image: ## build the image on two versions of vLLM, run it in containers (docker or podman)
+test-image: ## build the image, run it in containers (docker or podman)
 test test-image:
 	@$(python) && "$$python" -m tools.environments dev engine older && \
 	engine=$$("$$python" -m tools.environments engine --print) && \
@@ -41,7 +41,7 @@ test test-image:
 	VLLM_COMMAND="$$engine/bin/vllm" OLDER_VLLM_COMMAND="$$older/bin/vllm" \
 	$(venv)/python -m pytest -n $(AT_ONCE) $(tested) $(ARGS)
 
-image: ## build the worker's image (VLLM_VERSION=... MODEL_NAME=...; docs/image.md)
+image: ## build the worker's image (VLLM_VERSION=... MODEL_NAME=...)
 	@$(python) && exec "$$python" -m tools.image build
 
 wheel: ## build the command line alone as a package, in dist/
@@ -63,14 +63,14 @@ fmt: ## format the code and mend what the linter can
 	$(venv)/python -m ruff check --fix-only --quiet .
 	$(venv)/python -m ruff format .
 
-docs: ## write the forms for RunPod and docs/configuration.md from the catalogues
+docs: ## write the forms for RunPod and docs/configuration.md
 	@$(python) && exec "$$python" -m tools.docs
 
 bench: ## measure the worker's own cost and delay
 	@$(python) && exec "$$python" -m tools.environments dev
 	@exec $(venv)/python -m bench $(ARGS)
 
-soak: ## ten minutes of jobs and faults, with figures (ARGS="--minutes 1")
+soak: ## ten minutes of jobs and faults (ARGS="--minutes 1")
 	@$(python) && exec "$$python" -m tools.environments dev
 	@exec $(venv)/python -m tests.soak $(ARGS)
 
@@ -78,6 +78,6 @@ train: ## train the demonstration model anew
 	@$(python) && engine=$$("$$python" -m tools.environments engine --print) && \
 	exec "$$engine/bin/python" demo/train.py $(ARGS)
 
-clean: ## remove the worker's environment and dist/, say how to remove the engine's
+clean: ## remove .venv and dist/, say how to remove the engine
 	rm -rf .venv dist
 	@echo "The engine stays for the next run; to remove it: rm -rf $${XDG_CACHE_HOME:-$$HOME/.cache}/vllm-supervisor"

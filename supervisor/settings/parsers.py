@@ -71,7 +71,7 @@ def seconds(written: str) -> float:
     """A time, 0 or more."""
     number = _number(written)
     if not number >= 0:
-        raise ValueError("is not a number of 0 or more")
+        raise ValueError("is not a number of seconds, 0 or more")
     return number
 
 
@@ -79,7 +79,7 @@ def some_seconds(written: str) -> float:
     """A time, more than 0."""
     number = _number(written)
     if not number > 0:
-        raise ValueError("is not a number above 0")
+        raise ValueError("is not a number of seconds above 0")
     return number
 
 
@@ -89,7 +89,7 @@ def latency(written: str) -> float | None:
         return None
     number = _number(written)
     if not number >= 0:
-        raise ValueError("is neither auto nor a number of 0 or more")
+        raise ValueError("is neither auto nor a number of milliseconds, 0 or more")
     return number
 
 

@@ -22,7 +22,7 @@ def test_what_is_wrong_is_named_all_together_and_has_its_default() -> None:
     env = {"DRAIN_TIMEOUT": "soon", "MAX_RESTARTS": "-1", "MAX_CONCURRENCY": "7"}
     values, faults = take(env, table.TABLE)
     assert [fault.message for fault in faults] == [
-        "DRAIN_TIMEOUT=soon is not a number of 0 or more",
+        "DRAIN_TIMEOUT=soon is not a number of seconds, 0 or more",
         "MAX_RESTARTS=-1 is not a whole number of 0 or more",
     ]
     assert values[table.DRAIN_TIMEOUT] == table.DRAIN_TIMEOUT.default
