@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.docs import bake, common, console, hub, page
+from tools.docs import bake, common, console, hub, migrate, page
 from tools.worker import CHECKOUT
 
 
@@ -17,6 +17,7 @@ def rendered() -> dict[str, str]:
         ".runpod/tests.json": hub.tests(),
         "docker-bake.hcl": bake.text(),
         "docs/configuration.md": page.text(),
+        "docs/migrate.md": migrate.text(),
     }
 
 

@@ -54,21 +54,21 @@ def _own() -> str:
         )
         for row in TABLE
     ]
-    return _table(("setting", "default", "unit", ""), rows)
+    return table(("setting", "default", "unit", ""), rows)
 
 
 def _old_names() -> str:
     versions = list(known.catalogs())
     rows = []
     for name in sorted(legacy.names() | {"MODEL_NAME", "HF_TOKEN"}):
-        cells = [_becomes(name, catalog) for catalog in known.catalogs().values()]
+        cells = [becomes(name, catalog) for catalog in known.catalogs().values()]
         rows.append((f"`{name}`", *_folded(versions, cells)))
     zeros = ", ".join(f"`{name}`" for name in sorted(legacy.ZERO_IS_UNSET))
     return (
         "## Names of older workers\n\n"
         "A name that is an option of the installed vLLM is that option. These are carried over"
         " where the option has another name or is gone.\n\n"
-        + _table(("name", f"vLLM {versions[0]}", "older versions"), rows)
+        + table(("name", f"vLLM {versions[0]}", "older versions"), rows)
         + f"\n`0` means not set, as it did for older workers, in {zeros}; everywhere else 0 is 0.\n"
     )
 
@@ -83,7 +83,8 @@ def _folded(versions: Sequence[str], cells: Sequence[str]) -> tuple[str, str]:
     return cells[0], "; ".join(others)
 
 
-def _becomes(name: str, catalog: Catalog) -> str:
+def becomes(name: str, catalog: Catalog) -> str:
+    """What an old name, or an option's, is in this version."""
     if name == "MODEL_NAME":
         return "the first argument"
     if name == "HF_TOKEN":
@@ -117,7 +118,7 @@ def _guarded(catalog: Catalog) -> str:
     return (
         "## Names that do not become options\n\n"
         "They are set for other reasons too often, or hold a secret. `explain` lists those that are"
-        " set.\n\n" + _table(("name", "why, and the way to say it"), rows)
+        " set.\n\n" + table(("name", "why, and the way to say it"), rows)
     )
 
 
@@ -134,7 +135,7 @@ def _options(catalog: Catalog) -> str:
             (f"`{option.env}`", _values(option), _plain_default(option), _sentence(option.help))
             for option in sorted(options, key=lambda option: option.env)
         ]
-        parts.append(f"### {title}\n\n" + _table(("setting", "values", "default", ""), rows))
+        parts.append(f"### {title}\n\n" + table(("setting", "values", "default", ""), rows))
     return "\n".join(parts)
 
 
@@ -173,10 +174,16 @@ def _values(option: Option) -> str:
 
 
 def _plain_default(option: Option) -> str:
+    default = shown_default(option)
+    return f"`{default}`" if default else ""
+
+
+def shown_default(option: Option) -> str:
+    """An option's default as a user would write it; empty where none can be said."""
     default = option.default
     if default in (None, "", {}, []) or (isinstance(default, str) and len(default) > 40):
         return ""
-    return f"`{_shown(default)}`"
+    return _shown(default)
 
 
 def _shown(value: object) -> str:
@@ -193,7 +200,8 @@ def _sentence(help_text: str) -> str:
     return f"{help_text.rstrip(' :,')} …" if help_text else ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as Markdown."""
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row in rows:
         cells = [str(cell).replace("|", "\\|").replace("<", "&lt;") for cell in row]

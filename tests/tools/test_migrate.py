@@ -1,0 +1,79 @@
+"""docs/migrate.md says of each old setting what a start says of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from supervisor.command import plan
+from supervisor.settings.table import WORKER_VARIABLES
+from tests.supervisor.command.test_translate import catalog
+from tools.docs import known, migrate, older
+
+NEWEST = catalog(known.DEFAULT)
+PAGE = migrate.text()
+ROWS = PAGE.partition("## Settings of 1.x")[2]
+#: A value that differs from what each kind of option has without it.
+SAMPLES = {
+    "ROPE_SCALING": '{"rope_type": "dynamic", "factor": 2.0}',
+    "MODEL_LOADER_EXTRA_CONFIG": "{}",
+    "SPECULATIVE_MODEL": "org/draft",
+    "QUANTIZATION": "fp8",
+    "DTYPE": "bfloat16",
+    "DISTRIBUTED_EXECUTOR_BACKEND": "mp",
+    "LORA_DTYPE": "bfloat16",
+    "KV_CACHE_DTYPE": "fp8",
+    "GUIDED_DECODING_BACKEND": "xgrammar",
+    "CUSTOM_CHAT_TEMPLATE": "{{ messages }}",
+}
+#: What a part of speculative decoding needs beside it.
+BESIDE = {"SPECULATIVE_MODEL": "org/draft"}
+
+
+def row(name: str) -> list[str]:
+    """The cells behind a name in the page's tables, of the first row that has it."""
+    found = re.search(rf"^\| `{name}` \|(.*)\|$", ROWS, re.MULTILINE)
+    assert found is not None, name
+    return [cell.strip() for cell in found[1].split(" |")]
+
+
+@pytest.mark.parametrize("name", sorted(older.ONE.keys() - WORKER_VARIABLES))
+def test_a_setting_of_the_first_generation(name: str) -> None:
+    """What the page says has no effect is no part of the command, and the other way round."""
+    value = SAMPLES.get(name, "true" if older.ONE[name] == "false" else "1")
+    bare = {"MODEL_NAME": "org/model", **(BESIDE if "SPECULATIVE" in name else {})}
+    if name.startswith(("NUM_SPECULATIVE", "NGRAM", "SPECULATIVE")):
+        bare |= BESIDE
+    before = plan.make({n: v for n, v in bare.items() if n != name}, NEWEST)
+    made = plan.make({**bare, name: value}, NEWEST)
+    told = row(name)[1]
+    changed = made.command != before.command or dict(made.files) != dict(before.files)
+    assert changed == told.startswith("`"), (told, made.command)
+    if told.startswith("no effect"):
+        assert name in {remark.env for remark in made.findings.warnings}
+
+
+def test_a_name_that_is_the_workers_own_is_the_same() -> None:
+    for name in (older.ONE.keys() | older.TWO_OWN.keys()) & WORKER_VARIABLES:
+        assert row(name)[1] == "the same"
+
+
+def test_every_name_of_both_generations_is_there_or_an_option_of_that_name() -> None:
+    for name in older.ONE.keys() | older.TWO_OWN.keys() | older.TWO_DROPS:
+        assert f"| `{name}` |" in PAGE
+    for name in older.TWO:
+        assert f"| `{name}` |" in PAGE or name in NEWEST.by_variable
+
+
+def test_the_defaults_that_are_computed() -> None:
+    assert row("GPU_MEMORY_UTILIZATION")[2] == "`0.92`"
+    assert row("MAX_CONCURRENCY")[2] == "`300`"
+    assert row("MAX_LORA_RANK")[2] == "`16`"
+
+
+def test_sampling_defaults_are_the_models_wherever_the_option_is() -> None:
+    without = [v for v in known.CUDA if "GENERATION_CONFIG" not in catalog(v).by_variable]
+    assert f"all here but {', '.join(without)})" in PAGE
+    for version in set(known.CUDA) - set(without):
+        assert catalog(version).by_variable["GENERATION_CONFIG"][0].default == "auto"
