@@ -342,7 +342,8 @@ LOG_CONTENT = Setting(
     "LOG_CONTENT",
     boolean,
     False,
-    "Log the input and output of every job; off, neither is ever logged.",
+    "Log the input and output of every job; off, the worker logs neither. What the engine logs is"
+    " its own ENABLE_LOG_REQUESTS.",
     Reader.PROXY,
     form="toggle",
 )

@@ -1,0 +1,290 @@
+"""What README.md, CONTRIBUTING.md and docs/*.md name exists, and their commands run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.request import routes
+from supervisor import __main__ as program
+from supervisor.catalog import versions
+from supervisor.command import legacy, translate
+from supervisor.diagnosis import rules
+from supervisor.settings.table import TABLE, WORKER_VARIABLES
+from supervisor.worker import status
+from supervisor.worker.lifecycle import ExitCode
+from tests.processes import ROOT
+from tests.supervisor.command.test_translate import catalog
+from tools import image, run
+from tools.docs import known, older
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+BY_HAND = [page for page in PAGES if page.name not in {"configuration.md", "migrate.md"}]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_by_hand = pytest.mark.parametrize("page", BY_HAND, ids=lambda page: page.name)
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def code(text: str, languages: str = "sh") -> list[str]:
+    return re.findall(rf"^ *```(?:{languages})\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", without_code(page.read_text()), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return set(plain)
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(page.read_text())):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_each_page_is_reached_from_the_readme() -> None:
+    """By links alone: a page that nobody finds is none."""
+    seen, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        seen.add(page)
+        found = re.findall(r"\]\(([\w./-]+\.md)(?:#[\w-]+)?\)", page.read_text())
+        waiting += [near for link in found if (near := (page.parent / link).resolve()) not in seen]
+    assert set(PAGES) <= seen
+
+
+# --- names ---
+
+#: Of the environment around the worker: of the platform, of vLLM, of the hub's client, of make.
+AROUND = set(
+    """
+    ENDPOINT RUNPOD_API_KEY RUNPOD_ENDPOINT_ID RUNPOD_WEBHOOK_GET_JOB RUNPOD_INIT_TIMEOUT
+    RUNPOD_MIN_MEMORY_GB RUNPOD_MIN_DISK_PERCENT RUNPOD_SKIP_GPU_CHECK RUNPOD_SECRET_hf_token
+    RUNPOD_SKIP_AUTO_SYSTEM_CHECKS HF_HOME HF_HUB_CACHE HF_HUB_OFFLINE VLLM_CACHE_ROOT
+    TRITON_CACHE_DIR FLASHINFER_WORKSPACE_BASE VLLM_API_KEY VLLM_CPU_KVCACHE_SPACE ARGS ENGINE
+    PYTHON IMAGE CI SIGTERM SIGKILL SIGINT SIGCONT STARTING READY RESTARTING DRAINING STOPPED FAILED
+    IN_QUEUE DOCUMENTED TABLE CASES DEFAULT_VLLM STOPSIGNAL PATH NAME NAME=VALUE
+    """.split()
+)
+
+
+@each_by_hand
+def test_each_name_in_capitals_is_one(page: Path) -> None:
+    """A setting, an option of some version, an old name, a build argument, or one of AROUND."""
+    options = {name for version in versions.known() for name in catalog(version).by_variable}
+    known_names = {
+        *options, *WORKER_VARIABLES, *legacy.names(), *translate.GUARDED, *image.ARGUMENTS, *AROUND,
+        *older.TWO_OWN, *run.CPU_DEFAULTS, "WORKER_VERSION",
+    }  # fmt: skip
+    named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", page.read_text()))
+    assert named - known_names == set()
+
+
+#: Names that stand for any file.
+_EXAMPLES = {
+    "supervisor/catalog/known/vllm-VERSION.json",
+    "supervisor/a/b.py",
+    "tests/supervisor/a/test_b.py",
+    "proxy/x/y.py",
+    "tests/proxy/x/test_y.py",
+}
+
+
+@each_by_hand
+def test_each_file_is_there(page: Path) -> None:
+    """Of this repository: what is named with one of its folders in front."""
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    for name in re.findall(r"`([\w.-]+/[\w./-]+?)/?`", page.read_text()):
+        if name.partition("/")[0] in folders and name not in _EXAMPLES:
+            assert (ROOT / name).exists(), name
+
+
+@each_by_hand
+def test_each_module_is_there(page: Path) -> None:
+    for name in re.findall(r"python3? -m (tools\.[\w.]+|tests\.[\w.]+|bench)\b", page.read_text()):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_the_kinds_of_troubleshooting_are_those_of_the_log() -> None:
+    """And what it quotes is what the log says of them."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    causes: dict[str, list[str]] = {}
+    for rule in rules.RULES:
+        causes.setdefault(rule.kind, []).append(rule.cause)
+    rows = re.findall(r"^\| \"([^\"]+)\" \(`([\w-]+)`", text, re.MULTILINE)
+    assert len(rows) > 10
+    for quoted, kind in rows:
+        parts = [part.strip() for part in re.split(r"\.\.\.|\bN\b", quoted) if part.strip()]
+        assert any(all(part in cause for part in parts) for cause in causes[kind]), (quoted, kind)
+
+
+@pytest.mark.parametrize("name", ["operations", "troubleshooting"])
+def test_the_exit_codes_are_those_of_the_worker(name: str) -> None:
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    (table,) = re.findall(r"^\| (?:exit )?code \|.*?\n\|---.*?\n((?:\|.*\n)+)", text, re.MULTILINE)
+    told = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
+    codes = {int(code) for cell in told for code in cell.split(",")}
+    assert codes == {int(code) for code in ExitCode}
+
+
+def test_the_routes_are_those_that_are_offered() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    section = text.partition("### Routes\n")[2].partition("\n### ")[0]
+    offered = section.partition("Offered are")[2].partition("Administration")[0]
+    named = set(re.findall(r"`(/[\w./]+)`", offered)) - {
+        "/v1/models/NAME",
+        "/v1/responses/resp_...",
+    }
+    assert named == set(routes.DEFAULT_ROUTES)
+
+
+def test_the_metrics_are_those_of_the_worker() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    section = text.partition("| metric (`vllm_supervisor_...`)")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([a-z_]+)(?:\{\w+\})?`", section))
+    ours = {name for name, _, _ in status._OF_JOBS.values()}
+    assert named == {"ready", "restarts_total", "phase_seconds", *ours}
+
+
+# --- commands ---
+
+
+def commands(page: Path) -> list[str]:
+    """Each command of the page's shell blocks, continued lines put together."""
+    lines = []
+    for block in code(page.read_text(), "sh|"):
+        for line in block.replace("\\\n", " ").splitlines():
+            plain = re.sub(r"\s+#.*$", "", line).strip()
+            lines += [plain] if plain and not plain.startswith("#") else []
+    return lines
+
+
+ALL = [(page.name, line) for page in PAGES for line in commands(page)]
+TARGETS = set(re.findall(r"^([a-z-]+)(?:[ a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@each_page
+def test_each_target_of_make_is_one(page: Path) -> None:
+    text = page.read_text()
+    for named in re.findall(r"(?:`|^|&& )make ((?:[a-z-]+ ?)+)", text, re.MULTILINE):
+        for target in named.split():
+            assert target in TARGETS, target
+
+
+def ours() -> list[tuple[str, str]]:
+    """The commands of the supervisor's own, by whichever name."""
+    start = re.compile(
+        r".*?(?:python -m supervisor|vllm-supervisor(?= [a-z])|entrypoint\.sh) ?(.*)"
+    )
+    found = []
+    for name, line in ALL:
+        if match := start.fullmatch(line):
+            found.append((name, match[1]))
+    for page in PAGES:
+        found += [
+            (page.name, words)
+            for words in re.findall(r"`python -m supervisor ([^`\[]*)[^`]*`", page.read_text())
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("page", "words"), ours())
+def test_each_command_of_the_supervisor_is_taken(page: str, words: str) -> None:
+    """By its parser; those with values in the place of a name are examples."""
+    assert page
+    program._parser("x").parse_args(shlex.split(words.replace("VERSION", known.DEFAULT)))
+
+
+def explained() -> list[tuple[str, str]]:
+    return [(page, words) for page, words in ours() if words.startswith("explain")]
+
+
+@pytest.mark.parametrize(("page", "words"), explained())
+def test_each_explain_runs(page: str, words: str, tmp_path: Path) -> None:
+    """In a folder that has the file which it names, without an engine."""
+    assert page
+    asked = shlex.split(words.replace("VERSION", known.DEFAULT).replace("FILE", "endpoint.env"))
+    for name in (".env", "endpoint.env"):
+        (tmp_path / name).write_text("MODEL_NAME=Qwen/Qwen3-0.6B\nMAX_MODEL_LEN=8k\n")
+    if "--vllm" not in asked:
+        asked += ["--vllm", known.DEFAULT]
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor", *asked],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "MODEL_NAME": "Qwen/Qwen3-0.6B"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_setting_of_a_command_is_one() -> None:
+    """`make run MAX_MODEL_LEN=2048`, `docker run -e MODEL_NAME=...`, `--build-arg ...`."""
+    options = {*catalog(known.DEFAULT).by_variable, *WORKER_VARIABLES, *AROUND, *image.ARGUMENTS}
+    for page, line in ALL:
+        for name in re.findall(r"(?:^|[ '\"])([A-Z][A-Z0-9_]+)=", line):
+            assert name in options | {"DEV"}, (page, line)
+
+
+@pytest.mark.parametrize(
+    "line", [line for _, line in ALL if line.startswith(("docker run", "docker exec"))]
+)
+def test_what_docker_runs_exists(line: str) -> None:
+    """Paths inside the image, and commands behind its name."""
+    for path in re.findall(r"/opt/vllm-supervisor/([\w./-]+)", line):
+        assert path.startswith(".venv/") or (ROOT / path).exists(), path
+    if match := re.search(r"vllmsupervisor/worker:\S+(?: ([a-z]+))?", line):
+        assert match[1] in {None, *_commands(), "chown"} or "--entrypoint" in line
+
+
+def _commands() -> set[str]:
+    parser: Any = program._parser("x")
+    (of_commands,) = [action for action in parser._actions if action.choices]
+    return set(of_commands.choices)
+
+
+def test_each_command_is_listed() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"^\| `python -m supervisor (\w+)", text, re.MULTILINE)) == _commands()
+
+
+# --- figures ---
+
+
+def test_the_defaults_that_the_pages_tell() -> None:
+    """Where a page writes a setting with its value in brackets: `DRAIN_TIMEOUT` (60 s)."""
+    rows = {row.name: row for row in TABLE}
+    found = 0
+    for page in PAGES:
+        told = re.findall(r"`(\w+)` \(`?([/\w.,]+?)`?(?: s)?\)", page.read_text())
+        for name, value in told:
+            if name in rows and (value[0] == "/" or value[0].isdigit()):
+                assert rows[name].default_text == value.replace(",", ""), (page.name, name)
+                found += 1
+    assert found >= 9
+
+
+def test_compose_has_settings_alone() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert set(compose["services"]["worker"]["environment"]) <= {
+        *WORKER_VARIABLES, "HF_TOKEN", "VLLM_API_KEY",
+    }  # fmt: skip
