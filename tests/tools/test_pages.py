@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
+from bench import arguments
 from proxy.request import routes
 from supervisor import __main__ as program
 from supervisor.catalog import versions
 from supervisor.command import legacy, translate
 from supervisor.diagnosis import rules
 from supervisor.settings.table import TABLE, WORKER_VARIABLES
-from supervisor.worker import status
+from supervisor.worker import announce, status
 from supervisor.worker.lifecycle import ExitCode
 from tests.processes import ROOT
 from tests.supervisor.command.test_translate import catalog
@@ -31,12 +33,29 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 each_by_hand = pytest.mark.parametrize("page", BY_HAND, ids=lambda page: page.name)
 
 
+def parted(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """The prose of a page, and its blocks of code: the language and the lines of each."""
+    prose: list[str] = []
+    blocks: list[tuple[str, str]] = []
+    inside: list[str] | None = None
+    language = ""
+    for line in text.splitlines():
+        if line.strip().startswith("```"):
+            if inside is None:
+                inside, language = [], line.strip().removeprefix("```")
+            else:
+                blocks.append((language, "\n".join(inside)))
+                inside = None
+        elif inside is None:
+            prose.append(line)
+        else:
+            inside.append(line)
+    assert inside is None, "a block without an end"
+    return "\n".join(prose), blocks
+
+
 def without_code(text: str) -> str:
-    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-
-
-def code(text: str, languages: str = "sh") -> list[str]:
-    return re.findall(rf"^ *```(?:{languages})\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+    return parted(text)[0]
 
 
 def anchors(page: Path) -> set[str]:
@@ -169,15 +188,31 @@ def test_the_metrics_are_those_of_the_worker() -> None:
 def commands(page: Path) -> list[str]:
     """Each command of the page's shell blocks, continued lines put together."""
     lines = []
-    for block in code(page.read_text(), "sh|"):
+    for language, block in parted(page.read_text())[1]:
+        if language not in {"", "sh"}:
+            continue
         for line in block.replace("\\\n", " ").splitlines():
             plain = re.sub(r"\s+#.*$", "", line).strip()
-            lines += [plain] if plain and not plain.startswith("#") else []
+            known_here = re.match(r"(?:[A-Z_]+=\S+ )*[\w./-]*(?:\s|$)", plain)
+            if (
+                plain
+                and known_here
+                and (language == "sh" or plain.startswith(("make ", "docker ")))
+            ):
+                lines.append(plain)
     return lines
 
 
 ALL = [(page.name, line) for page in PAGES for line in commands(page)]
 TARGETS = set(re.findall(r"^([a-z-]+)(?:[ a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert len(ALL) > 30
+    assert {"CONTRIBUTING.md", "README.md", "deploy.md", "image.md"} < {page for page, _ in ALL}
+    assert len(BUILDS) > 3
+    assert len(BENCHES) > 3
+    assert len(explained()) > 1
 
 
 @each_page
@@ -186,6 +221,58 @@ def test_each_target_of_make_is_one(page: Path) -> None:
     for named in re.findall(r"(?:`|^|&& )make ((?:[a-z-]+ ?)+)", text, re.MULTILINE):
         for target in named.split():
             assert target in TARGETS, target
+
+
+BUILDS = [line for _, line in ALL if re.search(r"\bmake image\b", line)]
+
+
+@pytest.mark.parametrize("line", BUILDS)
+def test_each_image_can_be_asked_for(line: str) -> None:
+    """By the names that `make image` reads, with a version that is known and its CUDA."""
+    given = dict(re.findall(r"([A-Z_]+)=(\S+)", line))
+    assert set(given) <= {*image.ARGUMENTS, "IMAGE", "HF_TOKEN"}
+    name, arguments = image.wanted(given, "")
+    assert arguments["VLLM_VERSION"] in known.CUDA
+    assert name == given.get("IMAGE", name)
+
+
+def test_each_build_argument_is_the_dockerfiles() -> None:
+    there = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        assert set(re.findall(r"--build-arg (\w+)=", page.read_text())) <= there
+    table = (ROOT / "docs" / "image.md").read_text().partition("## Build arguments")[2]
+    rows = re.findall(
+        r"^\| (`.*?`) \|", table.partition("\n\n")[2].partition("\n\n")[0], re.MULTILINE
+    )
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == there
+
+
+BENCHES = [
+    (page, match[1]) for page, line in ALL if (match := re.match(r"make bench ARGS=(.*)", line))
+]
+
+
+@pytest.mark.parametrize(("page", "words"), BENCHES)
+def test_each_bench_can_be_asked_for(page: str, words: str) -> None:
+    assert page
+    (text,) = shlex.split(words)
+    asked = shlex.split(text.replace("FILE", str(ROOT / "bench" / "handler_file.py")))
+    folder = str(ROOT)
+    arguments.parse([word.replace("../other-checkout", folder) for word in asked])
+
+
+def test_what_the_readme_asks_is_what_the_log_says_to_try() -> None:
+    (line,) = [line for page, line in ALL if page == "README.md" and line.startswith("curl")]
+    said = announce.how_to_use(8000, "demo").removeprefix("try: ")
+    assert shlex.split(line) == shlex.split(said)
+
+
+@pytest.mark.parametrize("line", [line for _, line in ALL if line.startswith("curl")])
+def test_each_body_that_is_sent_is_json(line: str) -> None:
+    words = shlex.split(line)
+    if "-d" in words:
+        assert json.loads(words[words.index("-d") + 1])
 
 
 def ours() -> list[tuple[str, str]]:
