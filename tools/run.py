@@ -18,6 +18,8 @@ CPU_DEFAULTS = {
     "ENFORCE_EAGER": "true",
     "VLLM_NO_USAGE_STATS": "1",
 }
+# Their paths are meant from where the user stands. Each may also be something else than a path.
+PATHS = "MODEL_NAME VLLM_CONFIG_FILE CHAT_TEMPLATE TOKENIZER TOKENIZER_NAME ENGINE_CATALOG"
 # make's own, and what only the Makefile means: no business of the worker's.
 FROM_MAKE = "MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL MAKE_TERMOUT MAKE_TERMERR ENGINE PYTHON ARGS"
 
@@ -27,21 +29,29 @@ def settings(
 ) -> dict[str, str]:
     """Return the worker's environment: the user's, with defaults for what it leaves unset.
 
-    `vllm` is the engine's command, None where the user names one. A MODEL_NAME that is a folder
-    seen from `caller` becomes absolute, because the worker runs elsewhere.
+    `vllm` is the engine's command, None where the user names one. What is a file or a folder seen
+    from `caller` becomes absolute, because the worker runs elsewhere.
     """
     given = {name: value for name, value in environ.items() if name not in FROM_MAKE.split()}
     defaults = CPU_DEFAULTS if cpu else {}
     if vllm is not None:
         given["VLLM_COMMAND"] = str(vllm)
-    model = given.get("MODEL_NAME", "").strip()
-    if model and (local := caller / Path(model).expanduser()).is_dir():
-        given["MODEL_NAME"] = str(local.resolve())
-    elif is_demo(given):
+    given |= _absolute(given, caller)
+    if is_demo(given):
         given["MODEL_NAME"] = str(DEMO_MODEL)
         defaults = defaults | DEMO_DEFAULTS
     missing = {name: value for name, value in defaults.items() if not given.get(name, "").strip()}
     return given | missing
+
+
+def _absolute(given: Mapping[str, str], caller: Path) -> dict[str, str]:
+    found = {}
+    for name in PATHS.split():
+        text = given.get(name, "").strip()
+        # A template may stand there itself: it is no name of a file, and too long to ask for one.
+        if text and "{" not in text and (local := caller / Path(text).expanduser()).exists():
+            found[name] = str(local.resolve())
+    return found
 
 
 def set_by(environ: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:

@@ -49,6 +49,25 @@ def test_a_folder_seen_from_the_caller_becomes_absolute(tmp_path: Path) -> None:
     assert env["MODEL_NAME"] == str((tmp_path / "models" / "mine").resolve())
 
 
+def test_files_seen_from_the_caller_become_absolute(tmp_path: Path) -> None:
+    for name in ("my.yaml", "chat.jinja", "model.gguf"):
+        (tmp_path / name).touch()
+    template = "{% for m in messages %}" + "x" * 5000
+    given = {
+        "MODEL_NAME": "model.gguf",
+        "VLLM_CONFIG_FILE": " my.yaml",
+        "CHAT_TEMPLATE": "./chat.jinja",
+        "TOKENIZER": "org/name",
+    }
+    env = run.settings(given, tmp_path, VLLM, cpu=True)
+    assert env["MODEL_NAME"] == str(tmp_path / "model.gguf")
+    assert env["VLLM_CONFIG_FILE"] == str(tmp_path / "my.yaml")
+    assert env["CHAT_TEMPLATE"] == str(tmp_path / "chat.jinja")
+    assert env["TOKENIZER"] == "org/name"
+    env = run.settings({"CHAT_TEMPLATE": template}, tmp_path, VLLM, cpu=True)
+    assert env["CHAT_TEMPLATE"] == template
+
+
 def test_what_make_means_does_not_reach_the_worker() -> None:
     env = run.settings({"MAKEFLAGS": "w", "ENGINE": "cpu", "PATH": "/bin"}, HERE, VLLM, cpu=True)
     assert "MAKEFLAGS" not in env
