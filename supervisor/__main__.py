@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import __version__, planning
+from . import __version__, began, planning  # noqa: F401 - began: it counts from here
 from .catalog import versions
 from .errors import ConfigurationError, NoWorker, SupervisorError
 from .settings import table

@@ -78,6 +78,7 @@ def as_text(found: Mapping[str, Any], now: float) -> str:
         ("restarts", str(found["restarts"])),
         ("last failure", found["last_failure"]),
         ("start", ", ".join(f"{name} {took:.1f} s" for name, took in found["phases"].items())),
+        ("first job", (first := found.get("first_job")) and f"{first:.1f} s after it was ready"),
     ]
     if found["jobs"] is not None:
         jobs = dict(found["jobs"])

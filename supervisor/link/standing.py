@@ -26,6 +26,7 @@ class Standing:
         exit_code: what the worker ends with, once that is decided.
         answering: it has given up, and answers jobs with the cause before it ends.
         phases: seconds of each phase of the last start, and of all of it.
+        first_job: seconds that the first engine, ready, waited for its first job; None until then.
         jobs: the proxy's figures; None in the other modes.
         versions: of the worker and of vLLM.
     """
@@ -41,6 +42,7 @@ class Standing:
     exit_code: int | None = None
     answering: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)
+    first_job: float | None = None
     jobs: Mapping[str, int] | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)
 

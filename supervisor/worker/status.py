@@ -48,6 +48,7 @@ class Status:
     figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
     since: float = field(default_factory=time.time)
     phases: dict[str, float] = field(default_factory=dict)
+    first_job: float | None = None  # seconds that the first engine waited for its first job
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def publish(self, state: State) -> None:
@@ -64,8 +65,8 @@ class Status:
         if isinstance(event, Ready) and engine is not None:
             self.phases = dict(engine.phases)
         first = isinstance(event, JobTaken) and not self.state.history.restarts
-        if first and "first_job" not in self.phases:
-            self.phases["first_job"] = max(0.0, time.time() - self.since)
+        if first and self.first_job is None:
+            self.first_job = max(0.0, time.time() - self.since)
 
     async def wait_for(self, phase: Phase, timeout: float) -> bool:
         """Whether `phase` was reached within `timeout` seconds.
@@ -110,6 +111,7 @@ class Status:
             exit_code=self.state.exit_code,
             answering=isinstance(self.state.end, Answering),
             phases={name: round(seconds, 3) for name, seconds in self.phases.items()},
+            first_job=None if self.first_job is None else round(self.first_job, 3),
             jobs=None if figures is None else asdict(figures),
             versions=self.versions,
         )
@@ -131,6 +133,13 @@ class Status:
             f'vllm_supervisor_phase_seconds{{phase="{name}"}} {seconds:.3f}'
             for name, seconds in self.phases.items()
         ]
+        if self.first_job is not None:
+            lines += _metric(
+                "first_job_seconds",
+                "gauge",
+                "How long the first job was waited for.",
+                self.first_job,
+            )
         if (figures := self.figures()) is not None:
             for name, value in asdict(figures).items():
                 lines += _metric(*_OF_JOBS[name], value)

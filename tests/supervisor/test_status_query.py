@@ -17,7 +17,8 @@ from supervisor.link.standing import Standing
 BODY: dict[str, Any] = {
     "state": "READY", "since": 100.0, "doing": None, "mode": "queue", "model": "org/m",
     "versions": {"worker": "0.1.0", "vllm": None}, "engine_pid": 42, "restarts": 0,
-    "last_failure": None, "phases": {"imports": 1.25}, "jobs": {"jobs": 2, "engine_errors": 0},
+    "last_failure": None, "phases": {"imports": 1.25}, "first_job": 12.5,
+    "jobs": {"jobs": 2, "engine_errors": 0},
 }  # fmt: skip
 
 
@@ -54,6 +55,11 @@ def port() -> Iterator[Port]:
     one.server.shutdown()
     one.server.server_close()
     thread.join()
+
+
+def test_the_wait_for_the_first_job_is_told_apart_from_the_start() -> None:
+    older = {name: value for name, value in BODY.items() if name != "first_job"}
+    assert "first job" not in status_query.as_text(older, 100.0)
 
 
 def test_the_answer_as_it_is_and_for_a_person(port: Port) -> None:
@@ -115,6 +121,7 @@ def test_the_text_has_what_there_is() -> None:
         "engine        process 42",
         "restarts      0",
         "start         imports 1.2 s",
+        "first job     12.5 s after it was ready",
         "jobs          2 in hand",
         "              0 engine errors",
     ]

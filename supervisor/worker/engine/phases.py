@@ -8,13 +8,11 @@ depends on it.
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 #: In their order, with what begins them in vLLM's log (0.6 to 0.33).
 _BEGINS = (
@@ -164,13 +162,3 @@ def table(phases: Mapping[str, float]) -> list[str]:
 
 def _bar(share: float) -> str:
     return "#" * round(share * _WIDTH)
-
-
-def own_seconds() -> float:
-    """For how long this process has been running; the kernel's count is in hundredths."""
-    try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        up = float(Path("/proc/uptime").read_text().split()[0])
-        return max(0.0, up - int(fields[19]) / os.sysconf("SC_CLK_TCK"))
-    except (OSError, ValueError, IndexError):
-        return 0.0

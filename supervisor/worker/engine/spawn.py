@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ... import began
 from ...command import plan as planned
 from ...command.plan import Plan
 from ...errors import SupervisorError
 from ..process.child import Child
 from ..process.launcher import Launcher
-from . import phases
 from .memory import MemoryWatch
 from .phases import Start
 
@@ -27,7 +27,7 @@ class Spawned:
         env: its environment.
         start: what its log says of its start.
         killed: what had been killed for memory before it.
-        own_seconds: for how long this process had been running then.
+        own_seconds: for how long this program had been running then.
     """
 
     child: Child
@@ -56,6 +56,6 @@ async def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawn
     own = planned.engine_environment(env, plan)
     start, killed = Start(), MemoryWatch()
     child = await launcher.spawn((*plan.before, *plan.command), own, "/", observe=start.feed)
-    spawned = Spawned(child, own, start, killed, phases.own_seconds())
+    spawned = Spawned(child, own, start, killed, began.seconds_ago())
     log.info("engine spawned, pid %d", child.pid)
     return spawned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -13,9 +13,11 @@ from supervisor.worker.lifecycle import (
     ExitCode,
     Finished,
     History,
+    JobTaken,
     NoEngine,
     NoProxy,
     Phase,
+    Ready,
     Serving,
     Starting,
     State,
@@ -73,6 +75,7 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
         "exit_code": None,
         "answering": False,
         "phases": {},
+        "first_job": None,
         "jobs": None,
         "versions": {"worker": "1", "vllm": None},
     }
@@ -81,6 +84,20 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
 def test_a_start_that_is_over_is_doing_nothing() -> None:
     assert status(READY).standing.as_json()["doing"] is None
     assert status(finished(ExitCode.CONFIGURATION)).standing.as_json()["exit_code"] == 78
+
+
+def test_the_wait_for_the_first_job_is_no_phase_of_the_start() -> None:
+    one = status(READY)
+    one.state = replace(READY, history=History(was_ready=True))
+    one.note(Ready(3.0))
+    one.note(JobTaken())
+    waited = one.standing.first_job
+    assert waited is not None
+    one.note(JobTaken())
+    assert one.standing.first_job == waited >= 0.0
+    assert one.standing.phases == {"imports": 2.0}
+    assert f"vllm_supervisor_first_job_seconds {one.first_job}" in one.as_prometheus()
+    assert "first_job" not in status(READY).as_prometheus()
 
 
 def test_the_metrics_have_the_jobs_in_queue_mode_alone() -> None:
