@@ -1,4 +1,4 @@
-"""Where the engine listens, and how it stops listening. Pure.
+"""Where the engine listens, how it stops listening, and what it logs of that. Pure.
 
 What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..catalog import Catalog
+from ..catalog.options import variable
 from ..findings import Applied, Fault, Finding, Findings
 from ..settings import parsers, table
 from ..settings.mode import Mode
@@ -17,6 +18,17 @@ from .arguments import Arguments
 from .extra_arguments import NAME
 
 SHUTDOWN_TIMEOUT = "--shutdown-timeout"
+
+_QUIET = "--disable-access-log-for-endpoints"
+#: What the worker asks a ready engine for every few seconds; see `worker.engine`.
+_PROBED = "/health,/metrics"
+#: Who sets one of these has said which accesses are to be logged.
+_ON_ACCESS_LOGS = (
+    _QUIET,
+    "--disable-uvicorn-access-log",
+    "--log-config-file",
+    "--logging-config.pylogging-config-file",
+)
 
 
 def follow(settings: Settings, extra: Arguments) -> tuple[Settings, Findings]:
@@ -84,3 +96,21 @@ def drain(
     note = "the engine finishes what runs before it stops"
     row = Applied(table.DRAIN_TIMEOUT.name, value, SHUTDOWN_TIMEOUT, "worker", note)
     return (f"{SHUTDOWN_TIMEOUT}={value}",), Findings.of(row)
+
+
+def quiet(
+    env: Mapping[str, str], catalog: Catalog | None, said: Arguments
+) -> tuple[tuple[str, ...], Findings]:
+    """The option by which the engine logs no access for the worker's own probes.
+
+    They come for ever, and would push everything else out of its log. Older versions have no such
+    option. The arguments are as in `drain`.
+    """
+    known = catalog is not None and catalog.option(_QUIET) is not None
+    if not known or any(said.last(flag) for flag in _ON_ACCESS_LOGS):
+        return (), Findings()
+    if table.VLLM_CONFIG_FILE.written(env):
+        return (), Findings()  # the file may say it, and a default is not to win over it
+    note = "the worker's default: its own probes are not logged"
+    row = Applied(variable(_QUIET), _PROBED, _QUIET, "worker", note)
+    return (f"{_QUIET}={_PROBED}",), Findings.of(row)

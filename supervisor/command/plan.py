@@ -83,8 +83,9 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     config_file, of_file = served.config_file(given)
     behind = arguments.parse((*tokens, *config_file), catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
+    quiet, of_quiet = listening.quiet(given, catalog, behind)
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
-    options = arguments.parse((*where, *drain), catalog) + behind
+    options = arguments.parse((*where, *drain, *quiet), catalog) + behind
     found = (
         unreplaced_ones,
         of_settings,
@@ -104,7 +105,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         disk.download,
         engine_env={**effect.engine_env, **secrets},
         files=files,
-        findings=sum((*found, of_drain, of_file), Findings()),
+        findings=sum((*found, of_drain, of_quiet, of_file), Findings()),
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
     )
 

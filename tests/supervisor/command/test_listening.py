@@ -102,3 +102,47 @@ def test_a_configuration_file_is_not_overruled_by_a_default() -> None:
     assert "--shutdown-timeout=9" in made({**file, "DRAIN_TIMEOUT": "9"}).command
     rows = [s.env for s in made({**file, "DRAIN_TIMEOUT": "9"}).findings.applied]
     assert rows.count("DRAIN_TIMEOUT") == 1
+
+
+# --- the worker's own probes in the engine's log ---
+
+QUIET = "--disable-access-log-for-endpoints"
+
+
+def quiet(env: dict[str, str], version: str = "0.32.0") -> list[str]:
+    command = made({"MODEL_NAME": "m", **env}, catalog(version)).command
+    return [token.removeprefix(QUIET) for token in command if token.startswith(QUIET)]
+
+
+@pytest.mark.parametrize("version", ["0.27.1", "0.32.0", "0.33.0"])
+def test_the_workers_own_probes_are_not_logged(version: str) -> None:
+    assert quiet({}, version) == ["=/health,/metrics"]
+    found = made({"MODEL_NAME": "m"}, catalog(version)).findings.applied
+    (row,) = [row for row in found if row.flag == QUIET]
+    assert (row.env, row.value, row.source) == (
+        "DISABLE_ACCESS_LOG_FOR_ENDPOINTS", "/health,/metrics", "worker"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["0.6.2", "0.10.2", "0.14.1"])
+def test_an_older_version_has_no_such_option(version: str) -> None:
+    assert quiet({}, version) == []
+    assert not made({"MODEL_NAME": "m"}, None).options.last(QUIET)
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"DISABLE_ACCESS_LOG_FOR_ENDPOINTS": "/ping"}, ["=/ping"]),
+        ({"DISABLE_UVICORN_ACCESS_LOG": "true"}, []),
+        ({"DISABLE_UVICORN_ACCESS_LOG": "false"}, []),
+        ({"LOG_CONFIG_FILE": "/l.json"}, []),
+        ({"VLLM_CONFIG_FILE": "/c.yaml"}, []),
+        ({"VLLM_EXTRA_ARGS": "--disable-access-log-for-endpoints="}, ["="]),
+        ({"VLLM_EXTRA_ARGS": "--no-disable-uvicorn-access-log"}, []),
+    ],
+)
+def test_who_says_something_of_access_logs_has_his_way(
+    env: dict[str, str], said: list[str]
+) -> None:
+    assert quiet(env) == said
