@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..secrets import MASK, masked_command
-from . import kinds
+from . import kinds, subject, variables
 from .rules import RULES, Rule
 from .signals import SHELL, SIGNALS
 
@@ -33,13 +33,28 @@ _HARMLESS = re.compile(
 _WAS_READY = re.compile(r"INFO:\s{1,9}Application startup complete|INFO [^']{0,80} throughput: ")
 #: vLLM's own report of a process of its that ended; the number is negative for a signal.
 _ENDED_BY_SIGNAL = re.compile(
-    r"(?:Failed core proc\(s\): \{[^}\n]{0,200}?|died unexpectedly \(exit code): -(\d{1,2})\b"
+    r"(?:Failed core proc\(s\): \{[^}\n]{0,200}?|died unexpectedly \(exit code"
+    r"|Worker \S{1,80} pid \d{1,8} died, exit code): -(\d{1,2})\b"
 )
 _ERROR = re.compile(r"^[^\n]{0,40}?(\b[\w.]{0,120}(?:Error|Exception): [^\n]*)", re.MULTILINE)
 #: Said about an error that was told before.
-_WRAPPERS = ("Engine core initialization failed", "EngineDeadError", "WorkerProc initialization")
+_WRAPPERS = (
+    "Engine core initialization failed",
+    "EngineDeadError",
+    "WorkerProc initialization",
+    # Up to 0.10, where the engine's loop is a process of the API server's
+    "Engine process failed to start",
+    "Engine process (pid ",
+    "MQEngineDeadError",
+)
 #: Said when a process of the engine ended; if it was killed, nothing else is.
-_PROCESS_LOST = ("EngineDeadError", "died unexpectedly", "Failed core proc(s): {}")
+_PROCESS_LOST = (
+    "EngineDeadError",
+    "died unexpectedly",
+    "Failed core proc(s): {}",
+    "Engine process failed to start",
+    "Engine process (pid ",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,7 @@ def diagnose(
     we_killed: bool = False,
     configured: Sequence[str] = (),
     secrets: Sequence[str] = (),
+    version: str | None = None,
 ) -> Diagnosis:
     """The cause of an engine's end.
 
@@ -100,6 +116,7 @@ def diagnose(
         was_ready: it had been ready. Its lines may say so, too, unless that was long ago.
         configured: its arguments, and what the variables hold that were made for it.
         secrets: values that are quoted nowhere, whatever stands before them.
+        version: vLLM's; a remedy that only some versions know is offered there alone.
     """
     text, says_so = _errors(lines)
     for secret in secrets:
@@ -108,10 +125,13 @@ def diagnose(
     for rule in RULES:
         if was_ready and not rule.running:
             continue
-        if (said := _said(rule, text)) is not None and _fits(rule, said, configured):
+        found = _said(rule, text)
+        if found is not None and _fits(rule, found[0], configured):
             if out_of_memory and not rule.final:
                 return _OUT_OF_MEMORY  # what the others say when one of them was killed
-            said["model"] = model or "without a name"
+            said = found[0] | variables.beside(found[0], configured, version)
+            about = subject.of(said.get("what", ""), text[: found[1]], model, configured)
+            said |= {"subject": about.words, "named_by": about.variables}
             return Diagnosis(
                 rule.cause_with(said),
                 rule.remedy_with(said),
@@ -156,8 +176,8 @@ def _errors(lines: Sequence[str]) -> tuple[str, bool]:
     return "\n".join(kept), ready
 
 
-def _said(rule: Rule, text: str) -> dict[str, str] | None:
-    """What the rule's details quote, empty if it quotes nothing; None if it does not fit."""
+def _said(rule: Rule, text: str) -> tuple[dict[str, str], int] | None:
+    """What the rule's details quote, and where its phrase stands; None if it does not fit."""
     for phrase in rule.phrases:
         if phrase not in text:  # much faster than rfind
             continue
@@ -166,10 +186,11 @@ def _said(rule: Rule, text: str) -> dict[str, str] | None:
             if (at := text.rfind(phrase, 0, at)) < 0:
                 break
             if rule.details is None:
-                return {}
+                return {}, at
             start = text.rfind("\n", 0, at) + 1
             if found := rule.details.search(text[start : start + _AFTER_MOST]):
-                return {name: _quoted(value) for name, value in found.groupdict("").items()}
+                quoted = found.groupdict("").items()
+                return {name: _quoted(value) for name, value in quoted}, at
     return None
 
 
@@ -179,7 +200,9 @@ def _fits(rule: Rule, said: Mapping[str, str], configured: Sequence[str]) -> boo
 
 def _quoted(value: str) -> str:
     value = masked_command(" ".join(value.split()))
-    return value[:_QUOTE_MOST].rstrip(" .,;:")
+    if len(value) > _QUOTE_MOST:
+        return value[:_QUOTE_MOST].rpartition(" ")[0].rstrip(" .,;:") + " ..."
+    return value.rstrip(" .,;:")
 
 
 def _signal(code: int, text: str, told: bool) -> int:

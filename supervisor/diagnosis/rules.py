@@ -27,7 +27,10 @@ class Rule:
             image and model. The others are those of one machine: its GPUs, driver, memory, disk or
             network, or its copy of a file.
         configured: it fits only where what it quotes as `why` is a path of the configuration.
-        details: finds what is quoted.
+        details: finds what is quoted. Sentences may also name `subject`, the model or whatever
+            else of that kind it is about, and `named_by`, what names that; `variable`, the one
+            behind the `option` or `field` that is quoted or that `why` speaks of; and `auto`, what
+            MAX_MODEL_LEN can be besides a number.
     """
 
     kind: str
@@ -82,9 +85,13 @@ _FETCH_AGAIN = (
 )
 _ACCEPT = "accept its licence on the model's page and set HF_TOKEN to a token of that account"
 _NAME_IT = (
-    "check MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG: a repository name such as"
+    "check {named_by}: a repository name such as"
     " Qwen/Qwen3-0.6B or the path of a folder with a config.json; a private repository needs"
     " HF_TOKEN"
+)
+_COMPLETE = (
+    "{named_by} needs a model in the format of the Hugging Face Hub (for Mistral's own, with a"
+    " params.json): complete its files, or name the folder or repository that has them"
 )
 
 _OTHER_TOKEN = (
@@ -93,10 +100,21 @@ _OTHER_TOKEN = (
 #: The beginning of an address of the hub's own, unlike the signed ones to which it sends one.
 _HUB_PATH = r"https?://[^\s/?]{1,200}/(?:api/|[\w.-]{1,100}/[\w.-]{1,100}/resolve/)"
 _MISSING_FILE = r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'"
-_QUANTIZATION_WHY = r"(?:Error: |Value error, )(?P<why>[^\[\n]{1,300})"
+#: To the end of a sentence that pydantic may follow with the value that it is about.
+_SAID = r"(?P<why>(?:(?! \[type=)[^\n]){1,900})"
+_QUANTIZATION_WHY = r"(?:Error: |Value error, )" + _SAID
 #: A message of pydantic's that is about the machine: words of the hardware in its line.
 _HARDWARE = (
     r"\b(?:GPU(?! memory utilization)s?|CUDA|ROCm|[Dd]evices?|[Cc]ompute capability|[Dd]rivers?)\b"
+)
+
+_PACKAGE = (
+    r"(?:pip install [`'\"]?|Please install (?!\S{1,80} (?:via|with|by))|No module named ')"
+    r"(?P<what>[A-Za-z][\w.\[\]-]{0,80}(?:[=><~!]{1,2}\d[\w.]{0,20})?)"
+)
+#: Behind the line of an error: none follows but those that repeat it.
+_AND_NO_OTHER = (
+    r"(?!.{0,1200}\n[\w.]{0,80}(?:Error|Exception): (?!Engine core initialization|WorkerProc))"
 )
 
 _COMMAND_LINE = (
@@ -105,10 +123,30 @@ _COMMAND_LINE = (
         "bad-json",
         ("error: argument --",),
         "the engine could not read the JSON of {option}: {why}",
-        "write valid JSON, with double quotes, in the variable of that option; " + _EXPLAIN,
+        "write valid JSON, with double quotes, in {variable}; " + _EXPLAIN,
         details=r"error: argument (?P<option>--[\w-]+)[^\n:]{0,80}: "
         r"(?:Value|invalid loads value:) (?P<why>[^\n]{1,600}?)"
         r"(?: cannot be converted to <function loads|$|\n)",
+        shared=True,
+    ),
+    _rule(
+        "bad-json",
+        (
+            "error: Invalid JSON format for --lora-modules",
+            "error: Invalid fields for --lora-modules",
+        ),
+        "the engine could not read {option}: {why}",
+        "write each adapter in LORA_MODULES as NAME=PATH, or as JSON with its name and its path",
+        details=r"Invalid (?:JSON format|fields) for (?P<option>--lora-modules): "
+        r"(?P<why>[^\n]{1,600})",
+        shared=True,
+    ),
+    _rule(
+        "bad-option",
+        ("error: argument --",),
+        "the engine refused its command line: {why}",
+        "correct {variable}, or VLLM_EXTRA_ARGS if it stands there; " + _EXPLAIN,
+        details=r"error: (?P<why>argument (?:-\w+/)?(?P<option>--[\w-]+)[^\n]{0,900})",
         shared=True,
     ),
     _rule(
@@ -124,6 +162,15 @@ _COMMAND_LINE = (
         details=r"error: (?P<why>[^\n]{1,900})",
         shared=True,
     ),
+    # What vLLM's own checks of its command line say, in the parser's form
+    _rule(
+        "bad-option",
+        (": error: ",),
+        "the engine refused its command line: {why}",
+        "correct {variable}; " + _EXPLAIN,
+        details=r"\A(?:vllm(?: serve)?|api_server\.py): error: (?P<why>[^\n]{1,900})",
+        shared=True,
+    ),
 )
 
 _HUB = (
@@ -131,7 +178,7 @@ _HUB = (
     _rule(
         "gated",
         ("Make sure to have access to it at ", "Access to model "),
-        "the model {what} is gated, and this account has no access to it",
+        "{subject} is gated, and this account has no access to it",
         _ACCEPT,
         details=r"(?:access to it at https?://[^\s/]{1,100}/|Access to model )"
         r"(?P<what>[\w.-]{1,100}/[\w.-]{1,100})(?:\.|\s|$)",
@@ -144,7 +191,7 @@ _HUB = (
             "You are trying to access a gated repo",
             "is a gated repository",
         ),
-        "the model {model} is gated, and this account has no access to it",
+        "{subject} is gated, and this account has no access to it",
         _ACCEPT,
         shared=True,
     ),
@@ -176,7 +223,7 @@ _HUB = (
     _rule(
         "revision-not-found",
         ("RevisionNotFoundError", "is not a valid git identifier"),
-        "the model {model} has no such revision",
+        "{subject} has no such revision",
         "correct MODEL_REVISION: a branch, a tag or a commit of the repository, or unset it",
         shared=True,
     ),
@@ -215,12 +262,33 @@ _HUB = (
     # The hub answers 401 for a repository that does not exist: this one before the token.
     _rule(
         "model-not-found",
+        ("Invalid repository ID or local directory specified: '/",),
+        "the folder {what} does not exist, or it holds no config.json",
+        _NAME_IT,
+        details=r"directory specified: '(?P<what>/[^'\n]{1,300})'",
+        shared=True,
+    ),
+    _rule(
+        "model-not-found",
+        (
+            "does not appear to have a file named config.json",
+            "Can't load the configuration of '",
+            "No supported config format found in ",
+        ),
+        "{subject} has no config.json",
+        _COMPLETE,
+        details=r"(?:Error: |configuration of '|format found in )(?P<what>[^\s']{1,300}?)"
+        r"(?:'|\.?(?:\s|$))",
+        shared=True,
+    ),
+    _rule(
+        "model-not-found",
         (
             "is not a local folder and is not a valid model identifier",
             "Repo id must ",
             "Invalid repository ID or local directory specified",
         ),
-        "the model {what} was not found",
+        "{subject} was not found",
         _NAME_IT,
         details=r"(?:Error: |Repo id must [^\n]{1,200}?: '|directory specified: ')"
         r"(?P<what>[^\s']{1,300})(?:' | is not a local|'\.)",
@@ -235,7 +303,7 @@ _HUB = (
             "Repo id must use alphanumeric",
             "Invalid repository ID or local directory specified",
         ),
-        "the model {model} was not found",
+        "{subject} was not found",
         _NAME_IT,
         shared=True,
     ),
@@ -314,8 +382,8 @@ _HUB = (
             "Temporary failure in name resolution",
             "Failed to resolve '",
         ),
-        "the model {model} is not on this disk and its host cannot be reached",
-        "check MODEL_NAME and the network, or unset HF_HUB_OFFLINE",
+        "{subject} is not on this disk and its host cannot be reached",
+        "check {named_by} and the network, or unset HF_HUB_OFFLINE",
         final=False,
     ),
 )
@@ -327,7 +395,7 @@ _MODEL = (
             "trust_remote_code=True",
             "--trust-remote-code",
         ),
-        "the model {model} needs code of its own, which the engine runs only where that is allowed",
+        "{subject} needs code of its own, which the engine runs only where that is allowed",
         "set TRUST_REMOTE_CODE=true if you trust its author",
         details=r"contains custom code|execute the (?:configuration|tokenizer|model) file|custom"
         r" (?:model|tokenizer) not yet available|Failed to load the (?:model config|tokenizer)"
@@ -356,14 +424,23 @@ _MODEL = (
     ),
     _rule(
         "tokenizer-missing",
+        ("No tokenizer registered for tokenizer_mode=", "No tokenizer file found"),
+        "this tokenizer mode does not work for {subject}: {why}",
+        "unset TOKENIZER_MODE, or set it to auto",
+        details=r"Error: " + _SAID,
+        shared=True,
+    ),
+    _rule(
+        "tokenizer-missing",
         (
             "Couldn't instantiate the backend tokenizer",
             "Can't load tokenizer for",
             "Unable to load vocabulary from file",
             "Tokenizer class ",
         ),
-        "the model {model} has no tokenizer that could be loaded",
-        "set TOKENIZER_NAME to a repository or folder that has it, or complete the model's files",
+        "the files of a tokenizer are missing or damaged in {subject}",
+        "set TOKENIZER_NAME to a repository or folder that has them (a tokenizer.json, mostly), or"
+        " complete the files",
         details=r"backend tokenizer|Can't load tokenizer|Unable to load vocabulary"
         r"|Tokenizer class \S{1,100} does not exist",
         shared=True,
@@ -383,7 +460,7 @@ _MODEL = (
     _rule(
         "weights-missing",
         ("Cannot find any model weights with", "No safetensors weights found"),
-        "the model {model} has no weights that could be loaded",
+        "{subject} has no weights that could be loaded",
         "complete the model's files, or set LOAD_FORMAT to the one it has",
         shared=True,
     ),
@@ -397,13 +474,13 @@ _MODEL = (
             "invalid load key",
             "PytorchStreamReader failed",
         ),
-        "a weight file of the model {model} is damaged",
+        "a weight file of {subject} is damaged",
         _FETCH_AGAIN,
     ),
     _rule(
         "weights-damaged",
         (", in parse_safetensors_file_metadata",),
-        "a weight file of the model {model} is damaged",
+        "a weight file of {subject} is damaged",
         _FETCH_AGAIN,
         details=r"in parse_safetensors_file_metadata.{0,400}?\n"
         r"(?:MemoryError|UnicodeDecodeError|OverflowError|json\.|struct\.)",
@@ -411,7 +488,7 @@ _MODEL = (
     _rule(
         "weights-mismatch",
         ("must match the size of tensor b", "Attempted to load weight ("),
-        "the weights of the model {model} do not fit its config.json: {why}",
+        "the weights of {subject} do not fit its config.json: {why}",
         "fetch the model again, or set MODEL_REVISION to one whose files belong together",
         details=r"(?P<why>The size of tensor a[^\n]{1,100}|Attempted to load weight[^\n]{1,150})",
         shared=True,
@@ -419,12 +496,39 @@ _MODEL = (
     _rule(
         "config-damaged",
         ("It looks like the config file at", "is not a valid JSON file"),
-        "the config.json of the model {model} cannot be read",
+        "the config.json of {subject} cannot be read",
         "fetch the model again",
     ),
 )
 
 _FIT = (
+    _rule(
+        "batched-tokens",
+        (") is smaller than max_model_len (",),
+        "MAX_NUM_BATCHED_TOKENS is {asked}, less than the context of {most} tokens",
+        "set MAX_NUM_BATCHED_TOKENS to {most} or more, MAX_MODEL_LEN to {asked} or less, or"
+        " ENABLE_CHUNKED_PREFILL=true",
+        details=r"max_num_batched_tokens \((?P<asked>\d+)\) is smaller than max_model_len"
+        r" \((?P<most>\d+)\)",
+        shared=True,
+    ),
+    _rule(
+        "batched-tokens",
+        (") must be greater than or equal to max_num_seqs (",),
+        "MAX_NUM_BATCHED_TOKENS is {asked}, less than the {most} requests of MAX_NUM_SEQS",
+        "set MAX_NUM_BATCHED_TOKENS to {most} or more, or MAX_NUM_SEQS to {asked} or less",
+        details=r"max_num_batched_tokens \((?P<asked>\d+)\) must be[^\n]{1,40}max_num_seqs"
+        r" \((?P<most>\d+)\)",
+        shared=True,
+    ),
+    _rule(
+        "block-size",
+        ("No common block size for ",),
+        "no attention backend here takes blocks of {asked} tokens {why}",
+        "set BLOCK_SIZE to a size that it takes (a multiple of 64 fits nearly all), or unset it;"
+        " ATTENTION_BACKEND chooses another one",
+        details=r"No common block size for (?P<asked>\d+)\.? ?(?P<why>\([^\n']{1,200}\))?",
+    ),
     _rule(
         "context-too-long",
         ("is greater than the derived max_model_len",),
@@ -438,7 +542,7 @@ _FIT = (
         "context-memory",
         ("To serve at least one request with the model", "larger than the available KV cache"),
         "the remaining memory holds a context of {most} tokens, but {asked} are configured",
-        "set MAX_MODEL_LEN to {most} or less, or raise GPU_MEMORY_UTILIZATION",
+        "set MAX_MODEL_LEN to {most} or less{auto}, or raise GPU_MEMORY_UTILIZATION",
         details=r"max seq len \((?P<asked>\d+)\).{0,400}?estimated maximum model length is"
         r" (?P<most>\d+)",
     ),
@@ -447,14 +551,14 @@ _FIT = (
         "context-memory",
         ("is larger than the maximum number of tokens that can be stored in KV cache",),
         "the remaining memory holds a context of {most} tokens, but {asked} are configured",
-        "set MAX_MODEL_LEN to {most} or less, or raise GPU_MEMORY_UTILIZATION",
+        "set MAX_MODEL_LEN to {most} or less{auto}, or raise GPU_MEMORY_UTILIZATION",
         details=r"max seq len \((?P<asked>\d+)\)[^\n]{0,120}KV cache \((?P<most>\d+)\)",
     ),
     _rule(
         "context-memory",
         ("To serve at least one request with the model", "larger than the available KV cache"),
         "the remaining memory is too small for a context of {asked} tokens",
-        "set MAX_MODEL_LEN lower or raise GPU_MEMORY_UTILIZATION",
+        "set MAX_MODEL_LEN lower{auto}, or raise GPU_MEMORY_UTILIZATION",
         details=r"max seq len \((?P<asked>\d+)\)",
     ),
     _rule(
@@ -561,7 +665,7 @@ _FIT = (
     _rule(
         "quantization-missing",
         ("Cannot find the config file for", "Cannot find any of ['adapter_name"),
-        "the model {model} is not quantised with the method that QUANTIZATION asks for",
+        "{subject} is not quantised with the method that QUANTIZATION asks for",
         "unset QUANTIZATION, or use a model that was quantised with it",
         shared=True,
     ),
@@ -607,7 +711,7 @@ _FIT = (
     _rule(
         "dtype-unsupported",
         (" does not support float16", "does not support dtype", " does not support bfloat16"),
-        "the model {model} does not work in this data type",
+        "{subject} does not work in this data type",
         "unset DTYPE or set it to bfloat16 or float32",
         shared=True,
     ),
@@ -648,6 +752,15 @@ _DEVICE = (
         ),
         "this vLLM was not built for this kind of GPU",
         "use another GPU, or an image of vLLM that was built for it",
+    ),
+    # vLLM's own kernel, which exits at once with this line and nothing else
+    _rule(
+        "custom-all-reduce",
+        ("Failed: ",),
+        "the GPUs could not share their memory for vLLM's own all-reduce: {why}",
+        "set DISABLE_CUSTOM_ALL_REDUCE=true",
+        details=r"Failed: (?:Cuda error )?\S{0,300}custom_all_reduce\S{0,40}:\d{1,6}"
+        r" '(?P<why>[^'\n]{1,200})'",
     ),
     _rule(
         "nccl",
@@ -743,6 +856,15 @@ _REST = (
         details=_MISSING_FILE,
         final=False,
     ),
+    _rule(
+        "package-missing",
+        ("pip install ", "Please install ", "No module named '"),
+        "the engine's Python has no package {what}, which the configuration asks for",
+        "add it to the image (RUN pip install '{what}'), or change the variable that asks for it,"
+        " such as LOAD_FORMAT, QUANTIZATION or DISTRIBUTED_EXECUTOR_BACKEND",
+        details=r"\A[^\n]{0,80}?(?:Error: |Value error, )[^\n]{0,400}?" + _PACKAGE + _AND_NO_OTHER,
+        shared=True,
+    ),
     # pydantic's report of vLLM's own configuration classes; first what it says of the machine
     _rule(
         "bad-configuration",
@@ -750,22 +872,22 @@ _REST = (
         "the engine's configuration does not work on this machine: {why}",
         "correct the variable that sets it, or use another machine; " + _EXPLAIN,
         details=r"validation errors? for \w+\n(?:[\w.]{1,100}\n)?  (?:Value error, )?"
-        r"(?P<why>(?=[^\[\n]{0,400}?" + _HARDWARE + r")[^\[\n]+)",
+        r"(?=(?:(?! \[type=)[^\n]){0,400}?" + _HARDWARE + r")" + _SAID,
     ),
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),
         "the engine refused its configuration: {field}: {why}",
-        "correct the variable that sets it; " + _EXPLAIN,
-        details=r"validation errors? for \w+\n(?P<field>[\w.]{1,100})\n  (?P<why>[^\[\n]+)",
+        "correct {variable}; " + _EXPLAIN,
+        details=r"validation errors? for \w+\n(?P<field>[\w.]{1,100})\n  " + _SAID,
         shared=True,
     ),
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),
         "the engine refused its configuration: {why}",
-        "correct the variable that sets it; " + _EXPLAIN,
-        details=r"validation errors? for \w+\s+(?:Value error, )?(?P<why>[^\[\n]+)",
+        "correct {variable}; " + _EXPLAIN,
+        details=r"validation errors? for \w+\s+(?:Value error, )?" + _SAID,
         shared=True,
     ),
 )

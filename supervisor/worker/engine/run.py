@@ -126,6 +126,7 @@ class EngineRun:
             we_killed=self._we_killed and code == -signal.SIGKILL,
             secrets=secret_values(self._env),
             configured=(*self._plan.command, *self._plan.engine_env.values()),
+            version=self._plan.vllm_version,
         )
         left = not child.gone or not await self._launcher.orphans.end()
         self._put(

@@ -25,30 +25,37 @@ CONFIGURED = ["--config=/models/none.yaml"]
 CASES = [
     # the command line and the configuration
     ("bad_flag", "bad-option", "unrecognized arguments: --no-such-flag", "explain", FINAL),
-    ("bad_value", "bad-option", "argument --max-model-len: invalid", "VLLM_EXTRA_ARGS", FINAL),
-    ("bad_choice", "bad-option", "--kv-cache-dtype: invalid choice: 'int3'", "explain", FINAL),
-    ("bad_json", "bad-json", "JSON of --speculative-config: {bad", "double quotes", FINAL),
+    ("bad_value", "bad-option", "argument --max-model-len: invalid", "t MAX_MODEL_LEN, or", FINAL),
+    ("bad_choice", "bad-option", "--kv-cache-dtype: invalid choice: 'int3'", "KV_CACHE", FINAL),
+    ("bad_json", "bad-json", "JSON of --speculative-config: {bad", "in SPECULATIVE_CONFIG", FINAL),
+    ("lora_json", "bad-json", 'read --lora-modules: {"name": bad', "as NAME=PATH", FINAL),
+    ("lora_fields", "bad-json", "unexpected keyword argument 'pth'", "LORA_MODULES", FINAL),
     ("tool_parser", "bad-tool-parser", "parser: nope", "TOOL_CALL_PARSER", FINAL),
     ("no_tool_parser", "bad-tool-parser", "requires --tool-call-parser", "TOOL_CALL", FINAL),
     ("reasoning_parser", "bad-tool-parser", "Reasoning parser 'nope'", "REASONING_PARSER", FINAL),
     ("bad_config_file", "file-not-found", "/models/none.yaml", "VLLM_CONFIG_FILE", FINAL),
     ("utilization", "bad-configuration", "gpu_memory_utilization: Input should be less than",
      "explain", FINAL),
-    ("batched_tokens", "bad-configuration", "max_num_batched_tokens (128) is smaller than",
-     "explain", FINAL),
+    ("batched_tokens", "batched-tokens", "128, less than the context of 4096 tokens",
+     "MAX_MODEL_LEN to 128 or less", FINAL),
+    ("batched_tokens_seqs", "batched-tokens", "64, less than the 128 requests", "MAX_NUM_S", FINAL),
+    ("no_package", "package-missing", "package tensorizer", "pip install 'tensorizer'", FINAL),
+    ("no_package_ray", "package-missing", "package ray", "DISTRIBUTED_EXECUTOR_BACKEND", FINAL),
+    ("no_package_modelscope", "package-missing", "package modelscope>=1.18.1", "'models", FINAL),
     # the model's host
     ("gated", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
     ("gated_without_token", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
     ("bad_token", "token-refused", "refused the token", "HF_TOKEN", FINAL),
     ("no_repository", "model-not-found", "org/missing was not found", "MODEL_NAME", FINAL),
     ("no_folder", "model-not-found", "/models/none was not found", "MODEL_NAME", FINAL),
-    ("no_config", "model-not-found", "/models/noconfig was not found", "config.json", FINAL),
+    ("no_config", "model-not-found", "noconfig does not exist, or", "config.json", FINAL),
     ("token_without_rights", "token-refused", "refused the token", "may read", FINAL),
     ("cdn_refused", "download-refused", "status 403", "expire", AGAIN),
     ("rate_limited", "rate-limited", "too many", "HF_TOKEN", AGAIN),
     ("hub_down", "hub-failed", "503 Service Unavailable", "HF_HOME", AGAIN),
     ("download_broken", "download-broken", "broke off", "HF_HOME", AGAIN),
-    ("speculative_model", "model-not-found", "/models/none was", "SPECULATIVE_CONFIG", FINAL),
+    ("speculative_model", "model-not-found", "/models/none does not exist", "SPECULATIVE_CONFIG",
+     FINAL),
     ("no_revision", "revision-not-found", "no such revision", "MODEL_REVISION", FINAL),
     ("offline", "network", "org/m is not on this disk", "HF_HUB_OFFLINE", AGAIN),
     ("connection_refused", "network", "org/m is not on this disk", "network", AGAIN),
@@ -63,8 +70,10 @@ CASES = [
     ("unknown_architecture_0_6", "unknown-architecture", "(Cohere2ForCausalLM)", "newer", FINAL),
     ("unknown_model_type", "unknown-architecture", "(newmodel)", "newer vLLM", FINAL),
     ("remote_code", "remote-code", "code of its own", "TRUST_REMOTE_CODE=true", FINAL),
-    ("no_tokenizer", "tokenizer-missing", "no tokenizer", "TOKENIZER_NAME", FINAL),
-    ("no_tokenizer_0_28", "tokenizer-missing", "no tokenizer", "TOKENIZER_NAME", FINAL),
+    ("no_tokenizer", "tokenizer-missing", "files of a tokenizer", "TOKENIZER_NAME", FINAL),
+    ("no_tokenizer_0_28", "tokenizer-missing", "files of a tokenizer", "TOKENIZER_NAME", FINAL),
+    ("tokenizer_slow", "tokenizer-missing", "tokenizer_mode='slow'", "unset TOKENIZER_MODE", FINAL),
+    ("tokenizer_mistral", "tokenizer-missing", "No tokenizer file found", "TOKENIZER_MODE", FINAL),
     ("chat_template", "chat-template", "/models/none.jinja", "CUSTOM_CHAT_TEMPLATE", FINAL),
     ("weights_missing", "weights-missing", "no weights", "LOAD_FORMAT", FINAL),
     ("weights_truncated", "weights-damaged", "org/m is damaged", "fetch it again", FINAL),
@@ -86,12 +95,16 @@ CASES = [
     ("host_memory_share", "host-memory", "GiB of memory free", "GPU_MEMORY_UTIL", AGAIN),
     ("host_memory", "host-memory", "GiB of memory free", "VLLM_CPU_KVCACHE_SPACE", AGAIN),
     # what does not fit together
+    ("block_size", "block-size", "blocks of 20 tokens (CPU_ATTN: [MultipleOf(32)])", "BLOCK_SIZE",
+     FINAL),
     ("heads", "heads-not-divisible", "4 attention heads", "TENSOR_PARALLEL_SIZE", FINAL),
     ("not_divisible", "not-divisible", "152064 is not divisible by 7", "TENSOR_PARALLEL", FINAL),
     ("too_few_gpus", "too-few-gpus", "4 GPUs, and this machine has 2", "2 or less", FINAL),
     ("too_few_gpus_0_7", "too-few-gpus", "more GPUs than", "TENSOR_PARALLEL_SIZE", FINAL),
     ("too_few_gpus_0_8", "too-few-gpus", "more GPUs than", "TENSOR_PARALLEL_SIZE", FINAL),
     ("quantization_missing", "quantization-missing", "not quantised", "QUANTIZATION", FINAL),
+    ("quantization_unknown", "quantization-unsupported", "Must be one of ['awq', 'auto_awq', 'fp8'",
+     "QUANTIZATION", FINAL),
     ("quantization_mismatch", "quantization-mismatch", "gptq, and QUANTIZATION asks for awq",
      "unset QUANTIZATION", FINAL),
     ("quantization_capability", "quantization-unsupported", "modelopt_fp4 is not supported",
@@ -105,6 +118,9 @@ CASES = [
     ("no_cuda_gpus", "no-gpu", "sees no GPU", "CUDA_VISIBLE_DEVICES", FINAL),
     ("gpu_unsupported", "gpu-unsupported", "this kind of GPU", "another GPU", FINAL),
     ("gpu_fault", "gpu-fault", "uncorrectable ECC error", "replace the worker", AGAIN),
+    ("custom_all_reduce", "custom-all-reduce", "all-reduce: invalid argument",
+     "DISABLE_CUSTOM_ALL_REDUCE=true", FINAL),
+    ("custom_all_reduce_0_5", "custom-all-reduce", "invalid argument", "DISABLE_CUSTOM", FINAL),
     ("nccl", "nccl", "unhandled cuda error", "NCCL_DEBUG", AGAIN),
     ("shared_memory", "shared-memory", "shm is too small", "--shm-size", AGAIN),
     ("shared_memory_check", "shared-memory", "shm is too small", "--shm-size", AGAIN),
@@ -112,6 +128,22 @@ CASES = [
     ("inner_port", "inner-port-in-use", "talk to each other", "other engine", AGAIN),
     ("inner_port_old", "inner-port-in-use", "talk to each other", "other engine", AGAIN),
     ("port_in_use", "port-in-use", "port is taken", "VLLM_PORT", AGAIN),
+]  # fmt: skip
+
+
+#: What is named besides the model: file, an argument, words of the cause, words of the remedy.
+ABOUT = [
+    ("tokenizer_not_found", "--tokenizer=/models/none", "the tokenizer /models/none was not found",
+     "check TOKENIZER_NAME: "),
+    ("tokenizer_offline", "--tokenizer=org/none", "the tokenizer org/none is not on this disk",
+     "check TOKENIZER_NAME and"),
+    ("tokenizer_folder", "--tokenizer=/models/empty", "in the tokenizer /models/empty",
+     "TOKENIZER_NAME"),
+    ("no_tokenizer", "--dtype=float32", "in the model org/m", "TOKENIZER_NAME"),
+    ("speculative_model", '--speculative-config={"model": "/models/none"}', "/models/none does not",
+     "check SPECULATIVE_CONFIG: "),
+    ("utilization", "--gpu-memory-utilization=1.5", "less than", "correct GPU_MEMORY_UTILIZATION;"),
+    ("utilization", "--dtype=half", "less than", "correct the variable that sets it;"),
 ]  # fmt: skip
 
 
@@ -129,7 +161,7 @@ def test_a_cause_has_a_remedy(name: str, kind: str, cause: str, remedy: str, fin
     assert cause in found.cause
     assert remedy in found.remedy
     assert found.final is final
-    assert not re.search(r"[\n{}]", str(found).replace("{bad", ""))
+    assert not re.search(r"[\n{}]", re.sub(r'\{bad|\{"name": (bad|[^}]*\})', "", str(found)))
 
 
 @pytest.mark.parametrize(("name", "kind", "cause", "remedy", "final"), CASES)
@@ -144,8 +176,44 @@ def test_a_cause_is_found_behind_a_start_that_says_much(
     assert remedy in found.remedy
 
 
+@pytest.mark.parametrize(("name", "argument", "cause", "remedy"), ABOUT)
+def test_what_is_meant_is_named(name: str, argument: str, cause: str, remedy: str) -> None:
+    found = diagnose(1, last_lines(name), "org/m", configured=["vllm", "serve", "org/m", argument])
+    assert cause in found.cause
+    assert remedy in found.remedy
+
+
+def test_a_sentence_that_is_too_long_says_so() -> None:
+    found = diagnose(1, last_lines("quantization_unknown"))
+    assert "'fp8', 'fbgemm_fp8'" in found.cause
+    assert found.cause.endswith("' ...")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "remedy"),
+    [
+        ("context_memory_0_15", "0.15.0", "MAX_MODEL_LEN to 34736 or less, to auto, or raise"),
+        ("context_memory_0_8", "0.14.1+cu128", "MAX_MODEL_LEN lower, to auto, or raise"),
+        ("context_memory_0_8", "0.8.2", "MAX_MODEL_LEN lower, or raise"),
+        ("context_memory_0_15", None, "MAX_MODEL_LEN to 34736 or less, or raise"),
+    ],
+)
+def test_auto_is_offered_where_this_version_has_it(
+    name: str, version: str | None, remedy: str
+) -> None:
+    assert remedy in diagnose(1, last_lines(name), version=version).remedy
+
+
+def test_a_package_that_another_error_followed_is_no_cause() -> None:
+    missing = "ModuleNotFoundError: No module named 'timm'"
+    again = "RuntimeError: Engine core initialization failed. See root cause above."
+    assert diagnose(1, [missing, again]).kind == "package-missing"
+    assert diagnose(1, [missing, "ValueError: odd"]).kind == "unknown"
+    assert diagnose(1, [f"WARNING 01-01 01:01:01 [x.py:1] {missing}"]).kind == "unknown"
+
+
 def test_every_file_is_tested() -> None:
-    tested = {case[0] for case in CASES} | {case[0] for case in LOST}
+    tested = {case[0] for case in (*CASES, *ABOUT, *LOST)}
     assert tested | {"good_start"} == {path.stem for path in ENDS.iterdir()}
 
 
@@ -155,6 +223,8 @@ LOST = [
     ("killed_core", 0, "process-lost", "memory"),
     ("killed_start", 1, "process-lost", "memory"),
     ("core_segv", 1, "segmentation-fault", "ENFORCE_EAGER"),
+    ("engine_process_0_8", 0, "process-lost", "memory"),
+    ("engine_process_start_0_8", 1, "process-lost", "memory"),
 ]
 
 

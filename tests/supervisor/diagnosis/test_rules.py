@@ -20,7 +20,8 @@ def test_every_rule_is_whole_and_its_cause_tested() -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.kind)
         quoted = {name for text in (rule.cause, rule.remedy)
                   for _, name, _, _ in string.Formatter().parse(text) if name}  # fmt: skip
-        assert quoted <= {"model", *(rule.details.groupindex if rule.details else ())}
+        own = {"subject", "named_by", "variable", "auto"}
+        assert quoted <= own | set(rule.details.groupindex if rule.details else ())
         assert not rule.remedy.endswith(".")
 
 
@@ -49,6 +50,6 @@ def test_what_all_workers_share_ends_every_start_the_same_way() -> None:
 
 def test_what_the_engine_said_stands_in_the_sentence() -> None:
     """Braces in it are no places of ours."""
-    rule = next(rule for rule in RULES if "{model}" in rule.cause)
-    assert "org/{m}" in rule.cause_with({"model": "org/{m}"})
+    rule = next(rule for rule in RULES if "{subject}" in rule.cause)
+    assert "org/{m}" in rule.cause_with({"subject": "org/{m}"})
     assert "{" not in rule.remedy_with({})
