@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from ..settings.table import MODEL_NAME
+
 _TOKENIZER = ("--tokenizer", "the tokenizer", "TOKENIZER_NAME")
 _DRAFT = ("--speculative-config", "the draft model", "SPECULATIVE_CONFIG")
 #: Places in a traceback of vLLM's or of transformers', and whose files are read there.
@@ -17,6 +19,7 @@ _PLACES: Mapping[str, tuple[str, str, str]] = {
     "self.tokenizer = get_model_path": _TOKENIZER,
     "/config/speculative.py": _DRAFT,
 }
+_ANY = f"{MODEL_NAME.name}, {_TOKENIZER[2]} and {_DRAFT[2]}"
 _NEAR = 8000  # characters before an error in which its traceback stands
 
 
@@ -46,14 +49,14 @@ def of(what: str, before: str, model: str | None, configured: Sequence[str]) -> 
         if name == what:
             return Subject(f"{words} {name}", variable)
     if what and what != model:
-        return Subject(f"the model {what}", "MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG")
+        return Subject(f"the model {what}", _ANY)
     near = before[-_NEAR:]
     at = {place: near.rfind(place) for place in _PLACES}
     last = max(at, key=lambda place: at[place])
     for name, words, variable in others if not what and at[last] >= 0 else ():
         if variable == _PLACES[last][2]:
             return Subject(f"{words} {name}", variable)
-    return Subject(f"the model {model or 'without a name'}", "MODEL_NAME")
+    return Subject(f"the model {model or 'without a name'}", MODEL_NAME.name)
 
 
 def _name(flag: str, configured: Sequence[str]) -> str | None:
