@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .catalog import Catalog, options, store
 from .command import plan
+from .command.legacy import without_none
 from .command.plan import Plan
 from .errors import SupervisorError
 from .findings import Findings, Remark
@@ -41,7 +42,7 @@ def by_engine(
     try:
         return by_catalog(env, _catalog(own, env, announce))
     except SupervisorError as reason:
-        made = plan.make(env, store.common(), look(env))
+        made = _made(env, store.common())
         message = f"{reason}\nOnly options that every known vLLM has are taken from variables"
         remedy = "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE"
         remedy += f", or {or_else}" if or_else else ""
@@ -52,7 +53,11 @@ def by_engine(
 
 def by_catalog(env: Mapping[str, str], catalog: Catalog) -> Plan:
     """The plan for `env`, by the options in `catalog`."""
-    return plan.make(env, store.with_elsewhere(catalog), look(env))
+    return _made(env, store.with_elsewhere(catalog))
+
+
+def _made(env: Mapping[str, str], catalog: Catalog) -> Plan:
+    return plan.make(env, catalog, look(without_none(env, catalog)[0]))
 
 
 def _catalog(own: Settings, env: Mapping[str, str], announce: Callable[[str], None]) -> Catalog:

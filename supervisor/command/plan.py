@@ -69,6 +69,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         catalog: what the engine accepts; with None only what is the worker's own is read.
         disk: where the model is, and where caches and temporary files go.
     """
+    given, of_none = legacy.without_none(given, catalog)
     given, unreplaced_ones = unreplaced.take(
         given, _names(catalog) - translate.GUARDED.keys() | _SECRETS
     )
@@ -79,7 +80,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     settings, of_listening = listening.follow(settings, extra)
     model, of_model = (effect.name, Findings()) if effect.path else served.model(given, catalog)
     env, said = served.under(effect.name, given, effect.env, extra)
-    tokens, files, of_options = _passed_on(env, settings, catalog, disk.temporary)
+    tokens, files, of_options = _passed_on(env, settings, catalog, disk)
     config_file, of_file = served.config_file(given)
     behind = arguments.parse((*tokens, *config_file), catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
@@ -87,6 +88,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain, *quiet), catalog) + behind
     found = (
+        of_none,
         unreplaced_ones,
         of_settings,
         effect.findings,
@@ -123,15 +125,15 @@ def _command(settings: Settings, model: str | None, options: Arguments) -> tuple
 
 
 def _passed_on(
-    env: Mapping[str, str], settings: Settings, catalog: Catalog | None, temporary: str
+    env: Mapping[str, str], settings: Settings, catalog: Catalog | None, disk: OnDisk
 ) -> tuple[tuple[str, ...], Mapping[str, str], Findings]:
     """The variables that are options of the engine: tokens, files to write, what was found."""
     if catalog is None:
         return (), {}, Findings()
     strict = settings[table.STRICT_ENV]
     of_spelling = spelling.misspelt(env, _names(catalog), catalog.version, strict=strict)
-    rewritten, of_rewriting = legacy.rewrite(env, catalog)
-    rewritten, files = chat_template.as_file(rewritten, catalog, temporary)
+    rewritten, of_rewriting = legacy.rewrite(env, catalog, disk.config)
+    rewritten, files = chat_template.as_file(rewritten, catalog, disk.temporary)
     tokens, of_translation = translate.translate(
         rewritten, catalog, given=env, taken=WORKER_VARIABLES, strict=strict
     )
@@ -142,12 +144,17 @@ def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
     """The environment that the engine gets.
 
     Without the worker's own variables, without the platform's (its key is nothing to the engine),
-    and without PYTHONPATH: the engine's environment holds another package named `supervisor`.
+    and without PYTHONPATH: the engine's environment holds another package named `supervisor`. What
+    says `None` is not set for the engine's libraries either.
     """
+    unset = {row.env for row in plan.findings.ignored if row.reason == legacy.NONE_IS_UNSET}
     kept = {
         name: value
         for name, value in env.items()
-        if name not in WORKER_VARIABLES and name != "PYTHONPATH" and not _is_platform_secret(name)
+        if name not in WORKER_VARIABLES
+        and name not in unset
+        and name != "PYTHONPATH"
+        and not _is_platform_secret(name)
     }
     return {**kept, **plan.engine_env}
 

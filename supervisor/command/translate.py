@@ -25,7 +25,7 @@ GUARDED: Mapping[str, str] = {
     **dict.fromkeys(
         """
         LOG_LEVEL UDS GRPC HEADLESS ROOT_PATH MIDDLEWARE SSL_KEYFILE SSL_CERTFILE SSL_CA_CERTS
-        SSL_CERT_REQS SSL_CIPHERS MASTER_ADDR MASTER_PORT NODE_RANK NNODES RUNNER TASK DEVICE
+        SSL_CERT_REQS SSL_CIPHERS MASTER_ADDR MASTER_PORT NODE_RANK NNODES RUNNER TASK
         """.split(),
         _BY_THE_SHELL,
     ),
@@ -37,6 +37,7 @@ GUARDED: Mapping[str, str] = {
     "API_KEY": f"{_BY_THE_SHELL}; VLLM_API_KEY sets the key that clients need",
     "HF_TOKEN": _SECRET,
     "VLLM_API_KEY": _SECRET,
+    "DEVICE": "vLLM finds its device by itself",
 }
 
 
@@ -157,7 +158,7 @@ def guard(name: str, option: Option | None = None) -> str | None:
     """
     text = option is None or (not option.on and "int" not in option.type)
     reason = GUARDED.get(name) or (_SECRET if text and is_secret(name) else None)
-    if reason is None or reason == _SECRET:
+    if reason is None or reason == _SECRET or option is None:
         return reason
     return f"{reason}; to set the option anyway, use VLLM_EXTRA_ARGS"
 

@@ -15,6 +15,11 @@ _TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
 
 
+def is_none(written: str) -> bool:
+    """Whether it is the word that older workers took for "not set"."""
+    return written.strip().lower() == "none"
+
+
 def text(written: str) -> str:
     """Any text, as it is."""
     return written

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..findings import Applied, Findings, Ignored, Remark
 from ..secrets import masked
 from . import table
 from .mode import Mode, of_platform
+from .parsers import is_none
 from .values import Values, take
 
 T = TypeVar("T")
@@ -97,9 +98,9 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
     values, faults = take(env, rows)
     refused = {fault.env for fault in faults}
     listed = [
-        Applied(row.name, masked(row.name, row.written(env)), None, "worker")
+        _listed(row, env)
         for row in rows
-        if row.listed and row.written(env) and row.name not in refused
+        if row.listed and row.written(env) and row.variable(env) not in refused
     ]
     settings = Settings(
         mode,
@@ -108,6 +109,12 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
         values=values,
     )
     return settings, Findings.of(*listed, *ignored, *_warnings(env, mode), *faults)
+
+
+def _listed(row: table.Setting[Any], env: Mapping[str, str]) -> Applied:
+    name = row.variable(env)
+    note = None if name == row.name else f"an old name of {row.name}"
+    return Applied(name, masked(name, row.written(env)), None, "worker", note)
 
 
 def _mode(env: Mapping[str, str]) -> Mode:
@@ -131,6 +138,8 @@ def _without_effect(env: Mapping[str, str], mode: Mode) -> Iterator[Ignored]:
     for row in table.TABLE:
         if row.reader is table.Reader.LONE_PROXY and _is_set(env, row.name):
             yield Ignored(row.name, _OF_A_LONE_PROXY)
+        if row.former and _is_set(env, row.former) and row.variable(env) != row.former:
+            yield Ignored(row.former, f"{row.name} is set, which is its name today")
 
 
 def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:
@@ -157,7 +166,8 @@ def _may_be_health(path: str) -> bool:
 
 
 def _is_set(env: Mapping[str, str], name: str) -> bool:
-    return bool(env.get(name, "").strip())
+    text = env.get(name, "").strip()
+    return bool(text) and not is_none(text)
 
 
 def _reachable(host: str) -> str:

@@ -17,6 +17,7 @@ from .parsers import (
     command,
     count,
     growth,
+    is_none,
     latency,
     mode,
     port,
@@ -59,6 +60,7 @@ class Setting(Generic[T]):
         none: the text that stands for a default of None, where there is one.
         listed: whether `explain` lists its text; the others are listed as what is made of them.
         foreign: a text that begins so was not written for us, and counts as not set.
+        former: the variable of older workers, read where the one of today is not set.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Setting(Generic[T]):
     none: str = ""
     listed: bool = True
     foreign: str = ""
+    former: str = ""
 
     @property
     def default_text(self) -> str:
@@ -89,7 +92,14 @@ class Setting(Generic[T]):
 
     def written(self, env: Mapping[str, str]) -> str:
         """What `env` says of it, without white space around it; empty where it is not set."""
-        return "" if self.is_foreign(env) else env.get(self.name, "").strip()
+        return self._own(env) or _said(env, self.former)
+
+    def variable(self, env: Mapping[str, str]) -> str:
+        """The variable that counts in `env`: today's, else the one of older workers."""
+        return self.former if not self._own(env) and _said(env, self.former) else self.name
+
+    def _own(self, env: Mapping[str, str]) -> str:
+        return "" if self.is_foreign(env) else _said(env, self.name)
 
     def of(self, env: Mapping[str, str]) -> T:
         """Its value in `env`, the default where it is not set or blank.
@@ -99,6 +109,11 @@ class Setting(Generic[T]):
         """
         written = self.written(env)
         return self.parse(written) if written else self.default
+
+
+def _said(env: Mapping[str, str], name: str) -> str:
+    text_ = env.get(name, "").strip()
+    return "" if is_none(text_) else text_
 
 
 MODEL_NAME = Setting(
@@ -300,6 +315,7 @@ DEFAULT_MIN_BATCH_SIZE = Setting(
     Reader.PROXY,
     unit="tokens",
     form="number",
+    former="MIN_BATCH_SIZE",
 )
 DEFAULT_BATCH_SIZE_GROWTH_FACTOR = Setting(
     "DEFAULT_BATCH_SIZE_GROWTH_FACTOR",
@@ -309,6 +325,7 @@ DEFAULT_BATCH_SIZE_GROWTH_FACTOR = Setting(
     Reader.PROXY,
     unit="factor",
     form="number",
+    former="BATCH_SIZE_GROWTH_FACTOR",
 )
 BATCH_MAX_LATENCY_MS = Setting(
     "BATCH_MAX_LATENCY_MS",
@@ -395,4 +412,4 @@ TABLE: tuple[Setting[Any], ...] = tuple(
 
 #: Never handed to the engine: vLLM warns of unknown VLLM_ variables, and VLLM_PORT has another
 #: meaning there (its internal ports).
-WORKER_VARIABLES = frozenset(row.name for row in TABLE)
+WORKER_VARIABLES = frozenset(name for row in TABLE for name in (row.name, row.former) if name)

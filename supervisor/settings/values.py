@@ -45,5 +45,6 @@ def take(
 
 
 def _fault(setting: Setting[Any], env: Mapping[str, str], reason: ValueError) -> Fault:
-    shown = masked(setting.name, setting.written(env))
-    return Fault(setting.name, shown, f"{setting.name}={shown} {reason}")
+    name = setting.variable(env)
+    shown = masked(name, setting.written(env))
+    return Fault(name, shown, f"{name}={shown} {reason}")

@@ -14,7 +14,7 @@ ENV = {"MODEL_NAME": "m", "MAX_MODEL_LEN": "4096"}
 
 
 def test_by_a_catalogue() -> None:
-    made = planning.by_catalog({**ENV, "SWAP_SPACE": "4"}, versions.load("0.33.0"))
+    made = planning.by_catalog({**ENV, "SWAP_SPACE": "8"}, versions.load("0.33.0"))
     assert made.vllm_version == "0.33.0"
     assert "--max-model-len=4096" in made.command
     assert [warning.env for warning in made.findings.warnings] == ["SWAP_SPACE"]

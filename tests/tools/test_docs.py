@@ -12,7 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from supervisor.command import plan
+from supervisor.models.placement import OnDisk
 from supervisor.settings import table
+from tests.supervisor.command.legacy.old_names import CONFIG
 from tests.supervisor.command.test_translate import catalog
 from tools.docs import __main__ as docs
 from tools.docs import common, known, settings
@@ -77,6 +79,9 @@ def test_every_key_of_the_console_is_used_and_defined() -> None:
         assert len(names) == len(set(names))
 
 
+AT_HAND = OnDisk(config=CONFIG)
+
+
 def _offered() -> list[tuple[str, dict[str, Any]]]:
     return [
         (version, CONSOLE["schema"][key])
@@ -123,8 +128,8 @@ def test_no_setting_of_a_form_is_dead() -> None:
         env = {**_sent(version), "MODEL_NAME": "org/m", **_BESIDE}
         if name == "SPECULATIVE_CONFIG":
             del env["SPECULATIVE_MODEL"]
-        before = plan.make(env, catalog(version))
-        after = plan.make({**env, name: _other(entry)}, catalog(version))
+        before = plan.make(env, catalog(version), AT_HAND)
+        after = plan.make({**env, name: _other(entry)}, catalog(version), AT_HAND)
         took = {setting.env for setting in after.findings.applied}
         same = after.command == before.command and after.settings == before.settings
         wrong = [*after.findings.errors, *after.findings.warnings]

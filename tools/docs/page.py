@@ -50,7 +50,7 @@ def _own() -> str:
             f"`{row.name}`",
             f"`{default}`" if (default := row.default_text) else "",
             row.unit,
-            row.sentence,
+            f"{row.sentence} Older workers: `{row.former}`." if row.former else row.sentence,
         )
         for row in TABLE
     ]
@@ -69,7 +69,10 @@ def _old_names() -> str:
         "A name that is an option of the installed vLLM is that option. These are carried over"
         " where the option has another name or is gone.\n\n"
         + table(("name", f"vLLM {versions[0]}", "older versions"), rows)
-        + f"\n`0` means not set, as it did for older workers, in {zeros}; everywhere else 0 is 0.\n"
+        + f"\n`0` means not set, as it did for older workers, in {zeros}; everywhere else 0 is 0."
+        " `None`, in any case of its letters, means not set everywhere but where an option has"
+        " such a choice. `TASK` becomes `--task`, or `--runner` and `--convert` where vLLM has"
+        " these instead.\n"
     )
 
 
@@ -103,6 +106,8 @@ def becomes(name: str, catalog: Catalog) -> str:
             return f"`{flag}={value}` if true"
         case Field(flag=flag, path=path):
             return f"`{'.'.join(path)}` in `{flag}`"
+        case legacy.Environment():
+            return "stays in the environment, where the engine reads it"
         case Gone(reason=reason, remedy=remedy):
             return f"no effect: {reason}; {remedy}"
         case _:

@@ -6,7 +6,8 @@ warning with what to do. Where the catalogue has an option of the old name, the 
 `translate` applies and nothing is rewritten.
 
 `table` holds the meanings, `rewriting` carries the names over one by one, `fields` merges those
-that are parts of one JSON object.
+that are parts of one JSON object; `rope`, `request_log` and `task` are names that take more than
+that. `unset` takes out what says `None`.
 """
 
 from .rewriting import rewrite
@@ -15,6 +16,7 @@ from .table import (
     SERVED_NAME,
     ZERO_IS_UNSET,
     Alias,
+    Environment,
     Field,
     Gone,
     Inverse,
@@ -23,11 +25,15 @@ from .table import (
     is_number,
     names,
 )
+from .unset import REASON as NONE_IS_UNSET
+from .unset import without_none
 
 __all__ = [
+    "NONE_IS_UNSET",
     "SERVED_NAME",
     "ZERO_IS_UNSET",
     "Alias",
+    "Environment",
     "Field",
     "Gone",
     "Inverse",
@@ -38,4 +44,5 @@ __all__ = [
     "is_number",
     "names",
     "rewrite",
+    "without_none",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...catalog import Catalog
@@ -11,7 +12,7 @@ from ...catalog.options import variable
 from ...findings import Fault, Findings, Remark
 from ...secrets import masked
 from .rewritten import Origin, Rewritten
-from .table import MEANINGS, SPECULATIVE, Field, carrier, is_an_option
+from .table import MEANINGS, SPECULATIVE, Field, carrier, is_old
 
 
 def merge(before: Rewritten, catalog: Catalog) -> tuple[Rewritten, Findings]:
@@ -29,7 +30,7 @@ def merge(before: Rewritten, catalog: Catalog) -> tuple[Rewritten, Findings]:
         else:
             said.setdefault(flag, {})[name] = value
     for flag, values in said.items():
-        done, more = _merge_into(flag, values, done)
+        done, more = _Merge(flag, values).into(done)
         found += more
     return done, found
 
@@ -37,7 +38,7 @@ def merge(before: Rewritten, catalog: Catalog) -> tuple[Rewritten, Findings]:
 def _fields(rewritten: Rewritten, catalog: Catalog) -> Iterator[tuple[str, Field, str]]:
     """Each old name that is set and is a field in this version, with the option of the field."""
     for name in MEANINGS:
-        if not rewritten.text(name) or is_an_option(name, catalog):
+        if not rewritten.text(name) or not is_old(name, catalog):
             continue
         meaning = carrier(name, catalog)
         option = catalog.option(meaning.flag) if isinstance(meaning, Field) else None
@@ -53,41 +54,65 @@ def _nested(meaning: Field, text: str) -> Mapping[str, Any]:
     return {**value}
 
 
-def _merge_into(
-    flag: str, values: Mapping[str, Mapping[str, Any]], rewritten: Rewritten
-) -> tuple[Rewritten, Findings]:
-    fields: Mapping[str, Any] = {}
-    for value in values.values():
-        fields = _deep(fields, value)
-    sources = tuple(values)
-    names = ", ".join(sources)
-    merged = _speculative(fields) if flag == SPECULATIVE else fields
-    target = variable(flag)
-    own = rewritten.text(target)
-    if not merged and not own:
-        have = "has" if len(sources) == 1 else "have"
-        message = f"{names} {have} no effect without SPECULATIVE_MODEL"
-        return rewritten, Findings.of(Remark(sources[0], message, "set SPECULATIVE_MODEL"))
-    own = "" if own == "None" else own
-    if own:
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """One JSON option: old name -> its field alone."""
+
+    flag: str
+    values: Mapping[str, Mapping[str, Any]]
+
+    def into(self, rewritten: Rewritten) -> tuple[Rewritten, Findings]:
+        target, names = variable(self.flag), tuple(self.values)
+        written = rewritten.text(target)
         try:
-            merged = _deep(merged or fields, _object(own))
+            own = _object(written) if written else {}
         except ValueError:
-            shown = masked(target, own)
-            message = f"{target}={shown} is not a JSON object, so {names} cannot be merged into it"
+            shown, said = masked(target, written), ", ".join(names)
+            message = f"{target}={shown} is not a JSON object, so {said} cannot be merged into it"
             return rewritten, Findings.of(Fault(target, shown, message))
-    text = json.dumps(merged, separators=(",", ":"), ensure_ascii=False)
-    origin = Origin((*sources, target) if own else sources, "legacy", f"merged into {flag}")
-    return rewritten.saying(target, text, origin), Findings()
+        fields: Mapping[str, Any] = {}
+        for value in self.values.values():
+            fields = deep(fields, value)
+        if self.flag == SPECULATIVE and not _speculates({**fields, **own}):
+            have = "has" if len(names) == 1 else "have"
+            message = f"{', '.join(names)} {have} no effect without SPECULATIVE_MODEL"
+            remark = Remark(names[0], message, "set SPECULATIVE_MODEL or SPECULATIVE_METHOD")
+            return rewritten, Findings.of(remark)
+        fields = _with_method(fields) if self.flag == SPECULATIVE else fields
+        lost = [name for name, value in self.values.items() if _loses(value, own)]
+        found = [
+            Remark(name, f"{target} and {name} differ; {target} is used", f"set only {target}")
+            for name in lost
+        ]
+        text = json.dumps(deep(fields, own), separators=(",", ":"), ensure_ascii=False)
+        kept = tuple(name for name in names if name not in lost)
+        origin = Origin((*kept, target) if written else kept, "legacy", f"merged into {self.flag}")
+        return rewritten.saying(target, text, origin), Findings.of(*found)
 
 
-def _speculative(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`[ngram]` was the model's name for a method without one; nothing else makes the rest work."""
+def _loses(value: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether something of `value` is said otherwise in `own`."""
+    return any(
+        _loses(part, own[key])
+        if isinstance(part, Mapping) and isinstance(own[key], Mapping)
+        else part != own[key]
+        for key, part in value.items()
+        if key in own
+    )
+
+
+def _speculates(fields: Mapping[str, Any]) -> bool:
+    """Whether these say by what to speculate: without a model or a method nothing works."""
+    return any(key in fields for key in ("model", "method", "prompt_lookup_max"))
+
+
+def _with_method(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`[ngram]` was the model's name for a method without one."""
     model = fields.get("model")
-    ngram = model == "[ngram]" or (model is None and "prompt_lookup_max" in fields)
-    if ngram:
+    looks_up = model is None and "method" not in fields and "prompt_lookup_max" in fields
+    if model == "[ngram]" or looks_up:
         return {"method": "ngram", **{key: v for key, v in fields.items() if key != "model"}}
-    return fields if model is not None else {}
+    return fields
 
 
 def _object(text: str) -> Mapping[str, Any]:
@@ -97,11 +122,11 @@ def _object(text: str) -> Mapping[str, Any]:
     return value
 
 
-def _deep(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def deep(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` wins, key by key."""
     merged = dict(under)
     for key, value in over.items():
         below = merged.get(key)
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = _deep(below, value) if both and below is not None else value
+        merged[key] = deep(below, value) if both and below is not None else value
     return merged

@@ -5,39 +5,62 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from ...catalog import Catalog, Option
 from ...catalog.options import variable
-from ...findings import Fault, Findings, Ignored, Remark, Source, not_passed_on
+from ...findings import Applied, Fault, Findings, Ignored, Remark, Source, not_passed_on
+from ...secrets import masked
 from ...settings import table
 from ...settings.parsers import boolean
-from . import fields
+from . import fields, request_log, rope, task
+from .meaning import same
 from .rewritten import Origin, Rewritten
 from .table import (
+    IDLE,
+    MADE_IDLE_BY,
     MEANINGS,
     SERVED_NAME,
     UNSET,
     ZERO_IS_UNSET,
     Alias,
+    Carrier,
+    Environment,
     Field,
     Gone,
     Inverse,
     WhenTrue,
     carrier,
-    is_an_option,
+    is_old,
 )
+
+NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
 
 _ZERO = re.compile(r"\s*0+(\.0*)?\s*")
 _Step = tuple[Rewritten, Findings]
 
 
-def rewrite(env: Mapping[str, str], catalog: Catalog) -> tuple[Rewritten, Findings]:
-    """`env` in the names that `catalog` has, and what could not be carried over."""
+def rewrite(
+    env: Mapping[str, str], catalog: Catalog, config: Mapping[str, Any] = NO_CONFIG
+) -> tuple[Rewritten, Findings]:
+    """`env` in the names that `catalog` has, and what could not be carried over.
+
+    Args:
+        env: the worker's environment.
+        catalog: what this version accepts.
+        config: the model's config.json; empty where it is not at hand.
+    """
     started, of_zeros = _without_zeros(env)
-    renamed, of_names = _renamed(started, catalog)
+    needed, of_idle = _without_idle(started, catalog)
+    agreed, of_log = request_log.agreed(needed, catalog)
+    tasked, of_task = task.carried_over(agreed, catalog)
+    renamed, of_names = _renamed(tasked, catalog)
     merged, of_fields = fields.merge(renamed, catalog)
-    served, of_served = _served_name(merged, catalog)
-    return served, of_zeros + of_names + of_fields + of_served
+    whole, of_rope = rope.completed(merged, renamed, catalog, config)
+    served, of_served = _served_name(whole, catalog)
+    found = (of_zeros, of_idle, of_log, of_task, of_names, of_fields, of_rope, of_served)
+    return served, sum(found, Findings())
 
 
 def _without_zeros(env: Mapping[str, str]) -> _Step:
@@ -46,12 +69,31 @@ def _without_zeros(env: Mapping[str, str]) -> _Step:
     return Rewritten(env).without(*zeros), Findings.of(*(Ignored(name, reason) for name in zeros))
 
 
+def _without_idle(before: Rewritten, catalog: Catalog) -> _Step:
+    """Values that ask for nothing, where there is no option to say them to."""
+    if not catalog.complete:
+        return before, Findings()
+    reason = f"vLLM {catalog.version} has no such option, and needs none for this value"
+    idle = [
+        name
+        for name, values in IDLE.items()
+        if (text := before.text(name))
+        and is_old(name, catalog)
+        and (any(same(text, value) for value in values) or before.text(MADE_IDLE_BY.get(name, "")))
+    ]
+    return before.without(*idle), Findings.of(*(Ignored(name, reason) for name in idle))
+
+
 def _renamed(before: Rewritten, catalog: Catalog) -> _Step:
     """All old names but those that are fields of a JSON option."""
     done, found = before, Findings()
     for name in MEANINGS:
         text = done.text(name)
-        if not text or is_an_option(name, catalog) or isinstance(carrier(name, catalog), Field):
+        meaning = carrier(name, catalog)
+        if text and isinstance(meaning, Environment):
+            row = Applied(name, masked(name, text), None, "worker", "the engine reads it itself")
+            found += Findings.of(row)
+        if not text or not is_old(name, catalog) or isinstance(meaning, Field):
             continue
         done, more = _carry_over(done.without(name), name, text, catalog)
         found += more
@@ -60,12 +102,12 @@ def _renamed(before: Rewritten, catalog: Catalog) -> _Step:
 
 def _carry_over(rewritten: Rewritten, name: str, text: str, catalog: Catalog) -> _Step:
     meaning = carrier(name, catalog)
-    option = None if meaning is None or isinstance(meaning, Gone) else catalog.option(meaning.flag)
+    option = catalog.option(meaning.flag) if isinstance(meaning, Carrier) else None
     match meaning:
         case Alias(flag=flag):
-            return _alias(rewritten, name, variable(flag), text)
+            return _alias(rewritten, name, variable(flag), text, catalog.option(flag))
         case Inverse() if option:
-            return _alias(rewritten, name, variable(option.off[0]), text, source="legacy")
+            return _alias(rewritten, name, variable(option.off[0]), text, option, source="legacy")
         case WhenTrue(value=value) if option:
             return _when_true(rewritten, name, option, text, value)
         case _ if not catalog.complete:
@@ -82,6 +124,7 @@ def _alias(
     name: str,
     target: str,
     text: str,
+    option: Option | None,
     note: str | None = None,
     source: Source = "alias",
 ) -> _Step:
@@ -90,13 +133,14 @@ def _alias(
     first = rewritten.origins.get(target)
     if own and first is not None:  # another old name of it was there before
         winner = first.variables[-1]
-        if own != text:
+        if not same(own, text, option):
             return rewritten, _differ(name, f"{winner} and {name}", winner, UNSET)
         both = Origin((*first.variables, name), first.source, first.note)
         return rewritten.saying(target, rewritten.env[target], both), Findings()
-    same = (target,) if own == text else ()
-    done = rewritten.saying(target, text, Origin((*same, name), source, note))
-    if own and own != text:
+    agrees = bool(own) and same(own, text, option)
+    variables = (target, name) if agrees else (name,)
+    done = rewritten.saying(target, text, Origin(variables, source, note))
+    if own and not agrees:
         return done, _differ(name, f"{name} and {target}", name, f"set only {target}")
     return done, Findings()
 
@@ -137,4 +181,4 @@ def _served_name(rewritten: Rewritten, catalog: Catalog) -> _Step:
     model = rewritten.text(table.MODEL_NAME.name)
     served = dict.fromkeys(name for name in (text, model) if name)
     note = "the model's own name works beside it"
-    return _alias(done, SERVED_NAME, option.env, json.dumps(list(served)), note)
+    return _alias(done, SERVED_NAME, option.env, json.dumps(list(served)), option, note)

@@ -78,6 +78,14 @@ class WhenTrue:
 
 
 @dataclass(frozen=True, slots=True)
+class Environment:
+    """The engine reads the variable itself, in the versions `since` to `until`."""
+
+    until: tuple[int, ...]
+    since: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """No equivalent."""
 
@@ -86,7 +94,7 @@ class Gone:
 
 
 Carrier = Alias | Field | Inverse | WhenTrue
-Meaning = Carrier | Gone
+Meaning = Carrier | Environment | Gone
 
 SPECULATIVE = "--speculative-config"
 _HF = "--hf-overrides"
@@ -104,6 +112,17 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
         Alias("--disable-log-requests"),
     ),
     "DISABLE_LOG_REQUESTS": (Inverse("--enable-log-requests"),),
+    "ENABLE_REASONING": (
+        Gone("a reasoning parser is all that it takes now", "set REASONING_PARSER"),
+    ),
+    "VLLM_ATTENTION_BACKEND": (
+        Environment(until=(0, 14)),
+        Alias("--attention-backend"),
+    ),
+    "VLLM_USE_V1": (
+        Environment(until=(0, 10), since=(0, 7)),
+        Gone("it has one engine, and no switch between two", UNSET),
+    ),
     "WORKER_USE_RAY": (WhenTrue("--distributed-executor-backend", "ray"),),
     "GUIDED_DECODING_BACKEND": (Field("--structured-outputs-config", ("backend",)),),
     "ROPE_SCALING": (Field(_HF, ("rope_parameters",), _ROPE),),
@@ -123,16 +142,26 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
             "see num_speculative_tokens_per_batch_size in SPECULATIVE_CONFIG; its meaning differs",
         ),
     ),
+    "SPECULATIVE_METHOD": (
+        Field(SPECULATIVE, ("method",)),
+        Gone(
+            "this version tells the method from the model",
+            "set SPECULATIVE_MODEL; [ngram] there stands for ngram",
+        ),
+    ),
     "SPEC_DECODING_ACCEPTANCE_METHOD": (
+        Field(SPECULATIVE, ("acceptance_method",), until=(0, 9)),
         Gone(
             "since 0.10 vLLM has only one acceptance method, the old default rejection_sampler",
             f"{UNSET}, or see rejection_sample_method in SPECULATIVE_CONFIG",
         ),
     ),
     "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_THRESHOLD": (
+        Field(SPECULATIVE, ("posterior_threshold",), _NUMBER, until=(0, 9)),
         Gone("the typical acceptance sampler left vLLM after 0.9", UNSET),
     ),
     "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_ALPHA": (
+        Field(SPECULATIVE, ("posterior_alpha",), _NUMBER, until=(0, 9)),
         Gone("the typical acceptance sampler left vLLM after 0.9", UNSET),
     ),
     "QUANTIZATION_PARAM_PATH": (
@@ -165,6 +194,30 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     ),
 }
 
+#: Old name -> values that ask for nothing which this vLLM does not do anyway, where it has no such
+#: option: the defaults of older workers, which templates carry, and what says "off".
+IDLE: Mapping[str, tuple[str, ...]] = {
+    "USE_V2_BLOCK_MANAGER": ("false", "true"),  # the one that is left is the second
+    "NUM_LOOKAHEAD_SLOTS": ("0",),
+    "TOKENIZER_POOL_SIZE": ("0",),
+    "TOKENIZER_POOL_TYPE": ("ray",),
+    "TOKENIZER_POOL_EXTRA_CONFIG": ("{}",),
+    "LORA_EXTRA_VOCAB_SIZE": ("256", "0"),
+    "SCHEDULER_DELAY_FACTOR": ("0",),
+    "PREEMPTION_MODE": ("recompute",),
+    "PREEMPTION_CHECK_PERIOD": ("1",),
+    "PREEMPTION_CPU_CAPACITY": ("2",),
+    "SWAP_SPACE": ("4", "0"),
+    "MAX_SEQ_LEN_TO_CAPTURE": ("8192",),
+    "MAX_CONTEXT_LEN_TO_CAPTURE": ("8192",),
+    "SPEC_DECODING_ACCEPTANCE_METHOD": ("rejection_sampler",),
+    "ENABLE_REASONING": ("false",),
+    "VLLM_USE_V1": ("1",),
+}
+
+#: Old name -> the variable that alone is enough for it now.
+MADE_IDLE_BY: Mapping[str, str] = {"ENABLE_REASONING": "REASONING_PARSER"}
+
 SERVED_NAME = "OPENAI_SERVED_MODEL_NAME_OVERRIDE"
 
 
@@ -189,6 +242,12 @@ def carrier(name: str, catalog: Catalog) -> Meaning | None:
     return None
 
 
+def is_old(name: str, catalog: Catalog) -> bool:
+    """Whether `name` is to be carried over: neither an option nor what the engine reads itself."""
+    meant = carrier(name, catalog)
+    return not isinstance(meant, Environment) and not is_an_option(name, catalog)
+
+
 def is_an_option(name: str, catalog: Catalog) -> bool:
     """Whether the general rule does what the name means.
 
@@ -201,12 +260,17 @@ def is_an_option(name: str, catalog: Catalog) -> bool:
     return known is not None and (other is None or known[0] is other)
 
 
-def _has(catalog: Catalog, meaning: Carrier) -> bool:
+def _has(catalog: Catalog, meaning: Carrier | Environment) -> bool:
+    if isinstance(meaning, Environment):
+        return catalog.complete and _within(catalog, meaning.since, meaning.until)
     option = catalog.option(meaning.flag)
     if option is None or (isinstance(meaning, Inverse) and not option.off):
         return False
     until = meaning.until if isinstance(meaning, Field) else None
-    if until is None:
-        return True
-    version = tuple(int(part) for part in re.findall(r"\d+", catalog.version)[: len(until)])
-    return version <= until
+    return until is None or _within(catalog, (0,), until)
+
+
+def _within(catalog: Catalog, since: tuple[int, ...], until: tuple[int, ...]) -> bool:
+    """Compared in as many parts as the bound has: 0.14.1 is within 0.14."""
+    version = tuple(int(part) for part in re.findall(r"\d+", catalog.version))
+    return version[: len(since)] >= since and version[: len(until)] <= until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervisor.command import plan
 from supervisor.command.plan import Plan
+from supervisor.models.placement import OnDisk
 from tests.supervisor.command.test_translate import catalog
 
 #: The tables of older workers, each name with a value that works on old versions.
@@ -37,10 +38,23 @@ OLD_NAMES = {
     "OPENAI_SERVED_MODEL_NAME_OVERRIDE": "name", "OPENAI_RESPONSE_ROLE": "assistant",
     "DISABLE_LOG_REQUESTS": "1", "MODEL_NAME": "org/m", "MODEL_REVISION": "main",
     "HF_TOKEN": "hf_something_secret", "MAX_CONTEXT_LEN_TO_CAPTURE": "8192",
+    "SPECULATIVE_METHOD": "ngram", "TASK": "generate", "VLLM_ATTENTION_BACKEND": "FLASHINFER",
+    "VLLM_USE_V1": "0", "ENABLE_REASONING": "true", "MIN_BATCH_SIZE": "2",
+    "BATCH_SIZE_GROWTH_FACTOR": "2",
 }  # fmt: skip
 
 
+#: What a model says of itself, as far as old names need it.
+CONFIG = {"rope_theta": 500000.0, "max_position_embeddings": 4096}
+
+
 def made(version: str, **env: str) -> Plan:
+    """The plan for a model whose config.json is at hand."""
+    return plan.make({"MODEL_NAME": "org/m", **env}, catalog(version), OnDisk(config=CONFIG))
+
+
+def unseen(version: str, **env: str) -> Plan:
+    """The plan for a model of which nothing is on this machine."""
     return plan.make({"MODEL_NAME": "org/m", **env}, catalog(version))
 
 

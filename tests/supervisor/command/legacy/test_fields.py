@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from supervisor.command import plan
 from tests.supervisor.command.legacy.old_names import flag, made
+from tests.supervisor.command.test_translate import catalog
 
 
 @pytest.mark.parametrize("version", ["0.10.2", "0.14.1", "0.32.0", "0.33.0"])
@@ -56,19 +59,65 @@ def test_a_part_of_speculative_decoding_alone_is_said_to_have_no_effect() -> Non
     assert [w.env for w in found.findings.warnings] == ["NUM_SPECULATIVE_TOKENS"]
 
 
-def test_rope_is_merged_into_the_overrides() -> None:
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"SPECULATIVE_METHOD": "mtp", "NUM_SPECULATIVE_TOKENS": "2"},
+         {"method": "mtp", "num_speculative_tokens": 2}),
+        ({"SPECULATIVE_METHOD": "ngram", "NGRAM_PROMPT_LOOKUP_MAX": "4"},
+         {"method": "ngram", "prompt_lookup_max": 4}),
+        ({"SPECULATIVE_METHOD": "ngram", "SPECULATIVE_MODEL": "[ngram]"}, {"method": "ngram"}),
+        ({"SPECULATIVE_METHOD": "eagle", "SPECULATIVE_MODEL": "d"},
+         {"method": "eagle", "model": "d"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("version", ["0.10.2", "0.32.0", "0.33.0"])
+def test_the_method_is_a_field_with_or_without_a_model(
+    version: str, env: dict[str, str], expected: dict[str, object]
+) -> None:
+    found = made(version, **env)
+    assert json.loads(flag(found, "--speculative-config") or "") == expected
+    assert not found.findings.warnings
+
+
+def test_the_method_where_the_model_tells_it() -> None:
+    (warning,) = made("0.6.2", SPECULATIVE_METHOD="ngram").findings.warnings
+    assert "SPECULATIVE_MODEL" in (warning.suggestion or "")
+
+
+def test_what_loses_against_the_users_own_json_is_shown_as_such() -> None:
     found = made(
         "0.32.0",
-        ROPE_SCALING='{"type": "dynamic", "factor": 2.0}',
-        ROPE_THETA="500000",
-        HF_OVERRIDES='{"a": 1, "rope_parameters": {"factor": 4.0}}',
+        SPECULATIVE_METHOD="ngram",
+        NUM_SPECULATIVE_TOKENS="3",
+        SPECULATIVE_CONFIG='{"method": "eagle", "num_speculative_tokens": 3}',
     )
-    assert json.loads(flag(found, "--hf-overrides") or "") == {
-        "a": 1,
-        "rope_parameters": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 500000.0},
+    (warning,) = found.findings.warnings
+    assert warning.env == "SPECULATIVE_METHOD"
+    assert "SPECULATIVE_CONFIG is used" in warning.message
+    effective = {row.env for row in found.findings.applied}
+    assert {"NUM_SPECULATIVE_TOKENS", "SPECULATIVE_CONFIG"} <= effective
+    assert "SPECULATIVE_METHOD" not in effective
+
+
+def test_the_acceptance_methods_fields_of_0_8_and_0_9() -> None:
+    """Its speculative configuration is read as 0.8.5 and 0.9.2 have it."""
+    env = {
+        "SPECULATIVE_MODEL": "d",
+        "SPEC_DECODING_ACCEPTANCE_METHOD": "typical_acceptance_sampler",
+        "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_THRESHOLD": "0.1",
+        "TYPICAL_ACCEPTANCE_SAMPLER_POSTERIOR_ALPHA": "0.3",
     }
-    old = made("0.10.2", ROPE_THETA="500000")
-    assert flag(old, "--rope-theta") == "500000"
+    for version in ("0.8.5", "0.9.2"):
+        found = plan.make({"MODEL_NAME": "m", **env}, replace(catalog("0.10.2"), version=version))
+        assert json.loads(flag(found, "--speculative-config") or "") == {
+            "model": "d",
+            "acceptance_method": "typical_acceptance_sampler",
+            "posterior_threshold": 0.1,
+            "posterior_alpha": 0.3,
+        }
+    later = made("0.10.2", **env).findings.warnings
+    assert {each.env for each in later} == env.keys() - {"SPECULATIVE_MODEL"}
 
 
 @pytest.mark.parametrize("name", ["ROPE_SCALING", "NUM_SPECULATIVE_TOKENS"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.command.legacy import table
-from supervisor.command.legacy.table import MEANINGS, Alias, Field, Gone, Inverse
+from supervisor.command.legacy.table import MEANINGS, Alias, Environment, Field, Gone, Inverse
 from tests.supervisor.command.test_translate import VERSIONS, catalog
 
 
@@ -21,7 +21,7 @@ def test_every_carrier_is_an_option_of_some_version() -> None:
         meaning.flag
         for meanings in MEANINGS.values()
         for meaning in meanings
-        if not isinstance(meaning, Gone)
+        if not isinstance(meaning, Environment | Gone)
     }
     assert {flag for flag in flags if not any(catalog(v).option(flag) for v in VERSIONS)} == set()
 
@@ -34,6 +34,11 @@ def test_every_carrier_is_an_option_of_some_version() -> None:
         ("DISABLE_LOGGING_REQUEST", "0.6.2", Alias),
         ("DISABLE_LOGGING_REQUEST", "0.33.0", Inverse),
         ("TOKENIZER_NAME", "0.6.2", Alias),
+        ("VLLM_ATTENTION_BACKEND", "0.14.1", Environment),
+        ("VLLM_ATTENTION_BACKEND", "0.27.1", Alias),
+        ("VLLM_USE_V1", "0.10.2", Environment),
+        ("VLLM_USE_V1", "0.6.2", Gone),
+        ("VLLM_USE_V1", "0.32.0", Gone),
     ],
 )
 def test_the_first_meaning_that_a_version_has_counts(
