@@ -40,7 +40,6 @@ WELL_KNOWN: Mapping[str, frozenset[str]] = {
 #: What to do instead, where that is not to write it as the nearest name.
 _INSTEAD = {
     "extra_body": "it is an argument of the OpenAI client: its entries belong beside the others",
-    "guided_whitespace_pattern": 'give structured_outputs: {..., "whitespace_pattern": ...}',
 }
 
 

@@ -36,7 +36,6 @@ def prompt(**sampling: Any) -> dict[str, Any]:
         (prompt(TOP_K=9), "TOP_K", "did you mean top_k?"),
         (prompt(zzz=9), "zzz", "/openapi.json lists the names"),
         (prompt(extra_body={}), "extra_body", "its entries belong beside the others"),
-        (prompt(guided_whitespace_pattern=""), "guided_whitespace_pattern", "structured_outputs"),
         (prompt(tools=[]), "tools", "/v1/completions of this engine does not know tools"),
         (prompt(topk=1, zzz=1, temp=1), "topk", "topk (did you mean top_k?), zzz, temp"),
         (prompt(zzz=1, extra_body={}), "zzz", "zzz, extra_body (it is an argument of"),
