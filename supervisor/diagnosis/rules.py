@@ -141,6 +141,16 @@ _COMMAND_LINE = (
         r"(?P<why>[^\n]{1,600})",
         shared=True,
     ),
+    # Where a class of vLLM's reads the value, pydantic's report follows
+    _rule(
+        "bad-option",
+        (" validation error for ", " validation errors for "),
+        "the engine refused {option}: {field}: {why}",
+        "correct {variable}, or VLLM_EXTRA_ARGS if it stands there; " + _EXPLAIN,
+        details=r"error: argument (?:-\w+/)?(?P<option>--[\w-]+)[^\n]{0,80}: \d+ validation errors?"
+        r" for \w+\n(?P<field>[\w.]{1,100})\n  " + _SAID,
+        shared=True,
+    ),
     _rule(
         "bad-option",
         ("error: argument --",),
@@ -879,7 +889,7 @@ _REST = (
         (" validation error for ", " validation errors for "),
         "the engine refused its configuration: {field}: {why}",
         "correct {variable}; " + _EXPLAIN,
-        details=r"validation errors? for \w+\n(?P<field>[\w.]{1,100})\n  " + _SAID,
+        details=r"validation errors? for (?P<owner>\w+)\n(?P<field>[\w.]{1,100})\n  " + _SAID,
         shared=True,
     ),
     _rule(
@@ -887,9 +897,31 @@ _REST = (
         (" validation error for ", " validation errors for "),
         "the engine refused its configuration: {why}",
         "correct {variable}; " + _EXPLAIN,
-        details=r"validation errors? for \w+\s+(?:Value error, )?" + _SAID,
+        details=r"validation errors? for (?P<owner>\w+)\s+(?:Value error, )?" + _SAID,
         shared=True,
     ),
 )
 
-RULES = (*_COMMAND_LINE, *_HUB, *_MODEL, *_FIT, *_DEVICE, *_REST)
+_VALUES = (
+    _rule(
+        "bad-configuration",
+        ("KeyError: 'rope_type'", "KeyError: 'rope_theta'"),
+        "the rotary embedding's parameters have no {why}: vLLM takes them as a whole, with nothing"
+        " of the model's own",
+        "set ROPE_SCALING (with its rope_type) and ROPE_THETA together, or the whole of"
+        " rope_parameters in HF_OVERRIDES",
+        details=r"KeyError: '(?P<why>rope_\w+)'",
+        shared=True,
+    ),
+    # An error of any place that lists what would have been right
+    _rule(
+        "bad-configuration",
+        ("Valid options are: ",),
+        "the engine refused its configuration: {why}",
+        "correct {variable}; " + _EXPLAIN,
+        details=r"\A[\w.]{0,80}Error: " + _SAID,
+        shared=True,
+    ),
+)
+
+RULES = (*_COMMAND_LINE, *_HUB, *_MODEL, *_FIT, *_DEVICE, *_REST, *_VALUES)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..settings.table import MODEL_NAME
+from .variables import of_option
 
 _TOKENIZER = ("--tokenizer", "the tokenizer", "TOKENIZER_NAME")
 _DRAFT = ("--speculative-config", "the draft model", "SPECULATIVE_CONFIG")
@@ -48,6 +49,8 @@ def of(what: str, before: str, model: str | None, configured: Sequence[str]) -> 
     for name, words, variable in others:
         if name == what:
             return Subject(f"{words} {name}", variable)
+    if what and what != model and (flags := _flags_with(what, configured)):
+        return Subject(what, " or ".join(map(of_option, flags)))
     if what and what != model:
         return Subject(f"the model {what}", _ANY)
     near = before[-_NEAR:]
@@ -59,13 +62,21 @@ def of(what: str, before: str, model: str | None, configured: Sequence[str]) -> 
     return Subject(f"the model {model or 'without a name'}", MODEL_NAME.name)
 
 
-def _name(flag: str, configured: Sequence[str]) -> str | None:
-    """What the command line says for it, in either of its forms."""
-    found = None
+def _flags_with(value: str, configured: Sequence[str]) -> list[str]:
+    """The options that have this value."""
+    return [flag for flag, given in _pairs(configured) if given == value and flag[:2] == "--"]
+
+
+def _pairs(configured: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each argument with its value, in either of its forms."""
     for argument, following in zip_longest(configured, configured[1:], fillvalue=""):
         name, equals, value = argument.partition("=")
-        if name == flag:
-            found = value if equals else following
+        yield name, value if equals else following
+
+
+def _name(flag: str, configured: Sequence[str]) -> str | None:
+    """What the command line says for it."""
+    found = next((value for name, value in _pairs(configured) if name == flag), None)
     if found is None or flag != _DRAFT[0]:
         return found
     try:

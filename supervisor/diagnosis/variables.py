@@ -21,9 +21,10 @@ def beside(
         version: vLLM's.
     """
     option, field, why = (said.get(name, "") for name in ("option", "field", "why"))
+    about = f"{field} {why} {_snake(said.get('owner', ''))}".lstrip()
     number = tuple(int(part) for part in re.findall(r"\d+", version or "")[:2])
     return {
-        "variable": of_option(option) if option else named(f"{field} {why}".lstrip(), configured),
+        "variable": of_option(option) if option else named(about, configured),
         "auto": ", to auto" if number >= _AUTO_SINCE else "",
     }
 
@@ -55,5 +56,10 @@ def of_option(name: str) -> str:
 
 
 def _speaks_of(words: str, name: str) -> bool:
-    pattern = re.escape(name).replace("_", "[_-]")
+    pattern = re.escape(name).replace("_", "[ _-]")
     return re.search(rf"(?<![\w-]){pattern}(?![\w-])", words) is not None
+
+
+def _snake(name: str) -> str:
+    """`KVTransferConfig`, a class of vLLM's, -> `kv_transfer_config`, whose option makes one."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -30,6 +30,11 @@ CASES = [
     ("bad_json", "bad-json", "JSON of --speculative-config: {bad", "in SPECULATIVE_CONFIG", FINAL),
     ("lora_json", "bad-json", 'read --lora-modules: {"name": bad', "as NAME=PATH", FINAL),
     ("lora_fields", "bad-json", "unexpected keyword argument 'pth'", "LORA_MODULES", FINAL),
+    ("bad_field", "bad-option", "--structured-outputs-config: backend: Input should be 'auto', 'x",
+     "STRUCTURED_OUTPUTS_CONFIG", FINAL),
+    ("attention_backend", "bad-configuration", "'NOPE'. Valid options are: FLASH_ATTN", "explain",
+     FINAL),
+    ("rope_type", "bad-configuration", "no rope_type", "ROPE_SCALING (with its rope_type)", FINAL),
     ("tool_parser", "bad-tool-parser", "parser: nope", "TOOL_CALL_PARSER", FINAL),
     ("no_tool_parser", "bad-tool-parser", "requires --tool-call-parser", "TOOL_CALL", FINAL),
     ("reasoning_parser", "bad-tool-parser", "Reasoning parser 'nope'", "REASONING_PARSER", FINAL),
@@ -143,6 +148,11 @@ ABOUT = [
     ("speculative_model", '--speculative-config={"model": "/models/none"}', "/models/none does not",
      "check SPECULATIVE_CONFIG: "),
     ("utilization", "--gpu-memory-utilization=1.5", "less than", "correct GPU_MEMORY_UTILIZATION;"),
+    ("generation_config", "--generation-config=/models/none", "/models/none does not exist",
+     "check GENERATION_CONFIG: "),
+    ("speculative_method", '--speculative-config={"method": "nope"}', "method: Input should be",
+     "correct SPECULATIVE_CONFIG;"),
+    ("attention_backend", "--attention-backend=NOPE", "'NOPE'", "correct ATTENTION_BACKEND;"),
     ("utilization", "--dtype=half", "less than", "correct the variable that sets it;"),
 ]  # fmt: skip
 

@@ -24,6 +24,8 @@ ALL = "MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG"
         ("org/tokens", "", ["--tokenizer", "org/tokens"], "the tokenizer org/tokens",
          "TOKENIZER_NAME"),
         ("org/draft", "", [TOKENIZER, DRAFT], "the draft model org/draft", "SPECULATIVE_CONFIG"),
+        ("/g", "", ["--generation-config=/g"], "/g", "GENERATION_CONFIG"),
+        ("/g", "", ["--generation-config", "/g"], "/g", "GENERATION_CONFIG"),
         # by the place where it was read
         ("", IN_TOKENIZER, [TOKENIZER], "the tokenizer org/tokens", "TOKENIZER_NAME"),
         ("", IN_DRAFT, [TOKENIZER, DRAFT], "the draft model org/draft", "SPECULATIVE_CONFIG"),
