@@ -33,6 +33,11 @@ class Kept(Ignored):
 
 
 @dataclass(frozen=True, slots=True)
+class Guarded(Ignored):
+    """One variable with the name of an option that it does not become: others set that name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remark:
     """A warning: nothing is wrong enough to stop the start."""
 

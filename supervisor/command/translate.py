@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..catalog import Catalog, Kind, Option
-from ..findings import Applied, Fault, Finding, Findings, Ignored, Kept, Remark, not_passed_on
+from ..findings import Applied, Fault, Finding, Findings, Guarded, Kept, Remark, not_passed_on
 from ..secrets import is_secret, masked
 from ..settings.parsers import boolean
 from . import values
@@ -103,7 +103,7 @@ def _read(
     origin = rewritten.origins.get(name, Origin((name,), "option"))
     reason = guard(name, known and known[0]) if origin.source == "option" else None
     if reason is not None and (known is not None or name in GUARDED):
-        return (Kept if reason == _SECRET else Ignored)(name, reason)
+        return (Kept if reason == _SECRET else Guarded)(name, reason)
     text = rewritten.env[name]
     if known is not None:
         option, spelling = known

@@ -14,7 +14,7 @@ from ..catalog import store
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..files import existing
-from ..findings import Fault, Remark
+from ..findings import Fault, Guarded, Remark
 from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table
@@ -85,6 +85,11 @@ def _configuration(made: Plan, said: Collection[str]) -> list[Line]:
     found = made.findings
     lines = [_setting(Verdict.BAD, fault, said) for fault in found.errors]
     lines += [_setting(Verdict.WARNING, remark, said) for remark in found.warnings]
+    guarded = [row for row in found.ignored if isinstance(row, Guarded)]
+    lines += [
+        Line("settings", Verdict.WARNING, f"{row.env} is not passed on", row.reason)
+        for row in guarded
+    ]
     return lines or [Line("settings", Verdict.GOOD, "all of them are valid")]
 
 

@@ -16,6 +16,7 @@ from ..command import explain
 from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
+from ..findings import Guarded
 from ..models.placement import Download
 from ..settings import table
 from ..settings.mode import Mode
@@ -120,6 +121,9 @@ def _tell_findings(made: Plan) -> None:
     Raises:
         ConfigurationError: something of it is an error.
     """
+    for row in made.findings.ignored:
+        if isinstance(row, Guarded):
+            log.info("%s is not passed on: %s", row.env, row.reason)
     for warning in made.findings.warnings:
         log.warning("%s", explain.sentence(warning))
     for error in made.findings.errors:

@@ -75,6 +75,13 @@ def test_warnings_stand_among_the_settings_and_nothing_is_valid_beside_them() ->
     assert "good settings all of them are valid" not in lines
 
 
+def test_a_guarded_name_is_said_not_to_be_passed_on() -> None:
+    known = {"VLLM_COMMAND": FAKE, "ENGINE_CATALOG": str(CATALOG), "MODEL_NAME": "org/m"}
+    squeezed = " ".join(doctor(**known, DEVICE="auto").stdout.split())
+    assert "warning settings DEVICE is not passed on; vLLM finds its device by itself" in squeezed
+    assert "all of them are valid" not in squeezed
+
+
 def test_what_the_engine_s_line_says_is_not_said_again() -> None:
     done = doctor(VLLM_COMMAND="/nowhere/vllm")
     assert done.stdout.count("'/nowhere/vllm' was not found") == 1

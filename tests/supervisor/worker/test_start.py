@@ -51,7 +51,7 @@ def test_a_download_comes_before_it_by_the_engines_interpreter(engine: Path) -> 
 def test_everything_that_was_found_is_told_before_a_refusal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    plan = made(MAX_MODEL_LEN="long", TENSOR_PARALLEL_SIZE="two", SWAP_SPACE="4")
+    plan = made(MAX_MODEL_LEN="long", TENSOR_PARALLEL_SIZE="two", SWAP_SPACE="8")
     with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=r"2 setting\(s\)"):
         start._tell_findings(plan)
     levels = [(record.levelname, record.message.split()[0]) for record in caplog.records]
@@ -60,3 +60,12 @@ def test_everything_that_was_found_is_told_before_a_refusal(
     caplog.clear()
     start._tell_findings(made())
     assert caplog.records == []
+
+
+def test_a_guarded_name_shows_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        start._tell_findings(made(DEVICE="auto", UDS="/run/x", HF_TOKEN="hf_abcdefghijk"))
+    told = [record.message for record in caplog.records]
+    assert told[0] == "DEVICE is not passed on: vLLM finds its device by itself"
+    assert told[1].startswith("UDS is not passed on: a shell, container or cluster sets this name")
+    assert len(told) == 2
