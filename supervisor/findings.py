@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Source = Literal["option", "alias", "legacy", "config-file", "extra-args", "worker"]
@@ -86,6 +86,15 @@ class Findings:
             self.ignored + later.ignored,
             self.warnings + later.warnings,
             self.errors + later.errors,
+        )
+
+    def beside(self, first: Findings) -> Findings:
+        """Without warnings and errors about variables that `first` has an error for."""
+        wrong = {fault.env for fault in first.errors}
+        return replace(
+            self,
+            warnings=tuple(each for each in self.warnings if each.env not in wrong),
+            errors=tuple(each for each in self.errors if each.env not in wrong),
         )
 
 

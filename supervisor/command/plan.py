@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..catalog import Catalog
 from ..findings import Findings
@@ -69,10 +69,14 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         catalog: what the engine accepts; with None only what is the worker's own is read.
         disk: where the model is, and where caches and temporary files go.
     """
+    names = _names(catalog) - translate.GUARDED.keys() | _SECRETS
+    sound, found = unreplaced.take(given, names)
+    made = _made(sound, catalog, disk)
+    return replace(made, findings=found + made.findings.beside(found)) if found.errors else made
+
+
+def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Plan:
     given, of_none = legacy.without_none(given, catalog)
-    given, unreplaced_ones = unreplaced.take(
-        given, _names(catalog) - translate.GUARDED.keys() | _SECRETS
-    )
     settings, of_settings = read.read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
@@ -87,16 +91,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
     quiet, of_quiet = listening.quiet(given, catalog, behind)
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain, *quiet), catalog) + behind
-    found = (
-        of_none,
-        unreplaced_ones,
-        of_settings,
-        effect.findings,
-        of_extra,
-        of_listening,
-        of_model,
-        of_options,
-    )
+    found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
         version,

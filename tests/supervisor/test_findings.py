@@ -28,3 +28,10 @@ def test_what_a_later_pass_made_of_a_variable_replaces_its_row() -> None:
 def test_nothing_added_changes_nothing() -> None:
     found = Findings.of(ROW, IGNORED, WARNING, ERROR)
     assert found + Findings() == found == Findings() + found
+
+
+def test_of_a_variable_that_is_wrong_nothing_else_is_said() -> None:
+    first = Findings.of(Fault("D", "1", "what"))
+    found = Findings.of(IGNORED, WARNING, ERROR).beside(first)
+    assert found == Findings.of(IGNORED, ERROR)
+    assert found.beside(Findings()) == found

@@ -57,6 +57,12 @@ def test_what_may_be_meant_is_left_alone(name: str, text: str) -> None:
     assert [each for each in found.errors if "reference" in each.message] == []
 
 
+def test_what_is_refused_is_not_said_to_be_missing() -> None:
+    found = plan.make({"MODEL_NAME": "${MODEL}"}, catalog("0.6.2")).findings
+    assert [fault.env for fault in found.errors] == ["MODEL_NAME"]
+    assert found.warnings == ()
+
+
 def test_without_a_finding_the_environment_is_the_same_object() -> None:
     given = {"A": "1"}
     assert unreplaced.take(given, {"A", "B"})[0] is given
