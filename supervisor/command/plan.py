@@ -14,7 +14,7 @@ from ..catalog import Catalog
 from ..findings import Findings
 from ..models import placement
 from ..models.placement import Download, OnDisk
-from ..settings import read, table, unreplaced
+from ..settings import leftovers, read, table
 from ..settings.read import Settings
 from ..settings.table import WORKER_VARIABLES
 from . import (
@@ -70,7 +70,7 @@ def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHI
         disk: where the model is, and where caches and temporary files go.
     """
     names = _names(catalog) - translate.GUARDED.keys() | _SECRETS
-    sound, found = unreplaced.take(given, names)
+    sound, found = leftovers.take(given, names)
     made = _made(sound, catalog, disk)
     return replace(made, findings=found + made.findings.beside(found)) if found.errors else made
 

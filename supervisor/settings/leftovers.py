@@ -1,7 +1,8 @@
-"""Finds values that a shell, Kubernetes or the platform should have replaced, and nobody did. Pure.
+"""Finds in values what a shell, Compose, Kubernetes or the platform would have replaced or taken
+out, and nobody did. Pure.
 
-Docker's `--env-file` and RunPod's forms hand on `$HOME/models` as these very letters. The engine
-would make a folder of that name, or load a model called `${MODEL}`.
+Docker's `--env-file` and RunPod's forms hand on `$HOME/models` and `4096  # tokens` as these very
+letters. The engine would make a folder of that name, or load a model called `${MODEL}`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection, Mapping
 
 from ..findings import Fault, Findings
 from ..secrets import is_secret, masked
+from . import table
 
 _NAME = r"[A-Za-z_]\w*"
 _WRITE = "write the value itself"
@@ -27,6 +29,7 @@ _BARE = (
     (r"\$[A-Z_][A-Z0-9_]*(/.*)?", "a reference that only a shell replaces", _WRITE),
     (r"~/.*", "a path from ~, which only a shell replaces", "give the absolute path"),
 )
+_COMMENT = re.compile(r"([^{}\n]*[^{}\s]|[{\[].*[}\]])\s+#(\s[^{}\n]*)?")
 
 
 def take(given: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[str, str], Findings]:
@@ -47,6 +50,10 @@ def take(given: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[str,
 
 
 def _fault(name: str, text: str) -> Fault | None:
+    if "#" in text and _has_comment(name, text):
+        shown = masked(name, text)
+        message = f"{name}={shown} ends with a comment, which is a part of the value here"
+        return Fault(name, shown, message, "put the comment on a line of its own")
     if text[:1] not in {"$", "~", "{"}:
         return None
     # A key may begin with a dollar sign; braces around a name it has not.
@@ -55,3 +62,11 @@ def _fault(name: str, text: str) -> Fault | None:
             shown = masked(name, text)
             return Fault(name, shown, f"{name}={shown} is {what}", remedy)
     return None
+
+
+def _has_comment(name: str, text: str) -> bool:
+    if name.endswith("CHAT_TEMPLATE"):
+        return False  # a # may be meant there, and here in quotes
+    if name == table.VLLM_EXTRA_ARGS.name and ("'" in text or '"' in text):
+        return False
+    return bool(_COMMENT.fullmatch(text))
