@@ -12,6 +12,12 @@ def existing(path: Path) -> Path:
     return next(place for place in (path, *path.absolute().parents) if place.exists())
 
 
+def mount(path: Path) -> Path:
+    """Where the disk is mounted on which `path` is, or will be."""
+    here = existing(path).resolve()
+    return next(place for place in (here, *here.parents) if place.is_mount() or place == Path("/"))
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write `text` to `path`, readable by all, with its folders; nobody sees half of it.
 

@@ -13,6 +13,7 @@ from .command.plan import Plan
 from .errors import SupervisorError
 from .findings import Findings, Remark
 from .models.disk import look
+from .models.placement import OnDisk
 from .settings import read, table
 from .settings.read import Settings
 
@@ -40,7 +41,8 @@ def by_engine(
     """
     own = settings(env)
     try:
-        return by_catalog(env, _catalog(own, env, announce))
+        catalog = _catalog(own, env, announce)
+        return plan.make(env, store.with_elsewhere(catalog), _for(catalog, own, look(env)))
     except SupervisorError as reason:
         made = _made(env, store.common())
         message = f"{reason}\nOnly options that every known vLLM has are taken from variables"
@@ -58,6 +60,12 @@ def by_catalog(env: Mapping[str, str], catalog: Catalog) -> Plan:
 
 def _made(env: Mapping[str, str], catalog: Catalog) -> Plan:
     return plan.make(env, catalog, look(without_none(env, catalog)[0]))
+
+
+def _for(catalog: Catalog, own: Settings, disk: OnDisk) -> OnDisk:
+    """`disk` without the GPUs, where the installed engine uses none."""
+    is_its_own = not own[table.ENGINE_CATALOG]
+    return replace(disk, gpus=0) if is_its_own and catalog.version.endswith("+cpu") else disk
 
 
 def _catalog(own: Settings, env: Mapping[str, str], announce: Callable[[str], None]) -> Catalog:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..catalog import Catalog
 from ..findings import Findings
@@ -28,6 +29,7 @@ from . import (
     translate,
 )
 from .arguments import Arguments
+from .gpus import parallel
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
@@ -40,7 +42,8 @@ class Plan:
     `options` is what the command says behind the model. `model` is what the model is called,
     `model_path` where it lies if that is another thing. `download` is what the engine's process
     does before it becomes the command, by `before`. `engine_env` holds only what differs from the
-    worker's own environment. `files` are to be written before the start: path -> text.
+    worker's own environment. `volume` is the folder for models and caches, made before the start.
+    `files` are to be written before the start: path -> text.
     """
 
     settings: Settings
@@ -52,6 +55,7 @@ class Plan:
     download: Download | None = None
     before: tuple[str, ...] = ()
     engine_env: Mapping[str, str] = field(default_factory=dict)
+    volume: Path | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     engine_drains_itself: bool = False
@@ -89,8 +93,9 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
     behind = arguments.parse((*tokens, *config_file), catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
     quiet, of_quiet = listening.quiet(given, catalog, behind)
+    divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
-    options = arguments.parse((*where, *drain, *quiet), catalog) + behind
+    options = arguments.parse((*where, *drain, *quiet, *divided), catalog) + behind
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
@@ -101,8 +106,9 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
         effect.path,
         disk.download,
         engine_env={**effect.engine_env, **secrets},
+        volume=disk.volume,
         files=files,
-        findings=sum((*found, of_drain, of_quiet, of_file), Findings()),
+        findings=sum((*found, of_gpus, of_drain, of_quiet, of_file), Findings()),
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
     )
 

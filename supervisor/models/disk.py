@@ -10,32 +10,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..files import existing
+from ..machine.gpus import visible
 from ..settings import table
 from .hub import cached, weights_folder
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
-_GPUS = Path("/proc/driver/nvidia/gpus")
-_NAMES = re.compile(r"^\s*served[-_]model[-_]name\s*:", re.MULTILINE)
+_KEY = re.compile(r"^[ \t]*[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:", re.MULTILINE)
 _OTHERS = ("/var/tmp", "/usr/tmp")  # noqa: S108 - as Python's tempfile has them
 
 
-def look(env: Mapping[str, str], gpus: Path = _GPUS) -> OnDisk:
+def look(env: Mapping[str, str], gpus: Path | None = None, devices: Path | None = None) -> OnDisk:
     """Look for the model of `env`: baked into the image, then kept by the platform.
 
     Args:
         env: MODEL_NAME, MODEL_REVISION, TOKENIZER_NAME, VLLM_CONFIG_FILE, BASE_PATH, BAKED_MODELS,
-            HOME, TMPDIR.
-        gpus: where the driver shows its GPUs.
+            HOME, TMPDIR, CUDA_VISIBLE_DEVICES, NVIDIA_VISIBLE_DEVICES.
+        gpus: where the driver shows its GPUs; None for this machine's.
+        devices: where their device files are; None for this machine's.
     """
     volume = _volume(env)
     model = _model(env, volume)
     place = model.path or _elsewhere(env)
+    seen = visible(env, gpus, devices)
     return replace(
         model,
         volume=volume,
-        device=_device(gpus),
+        device=seen.name,
+        gpus=seen.count,
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
+        configured=_keys(table.VLLM_CONFIG_FILE.written(env)),
     )
 
 
@@ -51,7 +56,7 @@ def _model(env: Mapping[str, str], volume: Path | None) -> OnDisk:
         found = _kept(env, name, revision)
     if found is None and name is not None and name.subfolder:
         found = _to_download(env, name, revision, volume)
-    return replace(found or OnDisk(), named=_names_it(config_file))
+    return found or OnDisk()
 
 
 def _elsewhere(env: Mapping[str, str]) -> Path | None:
@@ -71,29 +76,33 @@ def _config(folder: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _names_it(config_file: str) -> bool:
+def _keys(config_file: str) -> frozenset[str]:
+    """What a YAML file sets, near enough: a key of another one's value counts, too."""
     try:
-        return bool(config_file and _NAMES.search(Path(config_file).read_text(encoding="utf-8")))
+        text = Path(config_file).read_text(encoding="utf-8") if config_file else ""
     except (OSError, ValueError):  # the engine will say what is wrong with it
-        return False
+        return frozenset()
+    return frozenset(key.replace("_", "-") for key in _KEY.findall(text))
 
 
 def _volume(env: Mapping[str, str]) -> Path | None:
-    """BASE_PATH, if it is a writable folder: without a volume it does not exist."""
+    """BASE_PATH, if it is a writable folder, or one that a start can make.
+
+    Without a volume the default is not there. What the user names is made: a folder of a volume
+    is not there before its first start. Not at the root, where it would be a volume's own place,
+    and none is there.
+    """
     base = Path(table.BASE_PATH.of(env))
-    return base if _is_writable(base) else None
+    if _is_writable(base):
+        return base
+    return base if table.BASE_PATH.written(env) and _can_be_made(base) else None
 
 
-def _device(gpus: Path) -> str:
-    """The name of the first GPU, read without touching it."""
-    try:
-        for path in sorted(gpus.iterdir()):
-            text = (path / "information").read_text()
-            if model := re.search(r"^Model:\s*(.+)$", text, re.MULTILINE):
-                return model[1].strip()
-    except OSError:
-        pass
-    return "cpu"
+def _can_be_made(folder: Path) -> bool:
+    if not folder.is_absolute() or os.path.lexists(folder):
+        return False
+    above = existing(folder)
+    return above != Path("/") and _is_writable(above)
 
 
 def _temporary(env: Mapping[str, str]) -> str:

@@ -60,8 +60,10 @@ class OnDisk:
     """What is on this machine already, or will be by `download`. Paths are whole ones.
 
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
-    model comes from the hub (code of another repository). `named` says that VLLM_CONFIG_FILE gives
-    it the names under which it is served. `temporary` is the folder for temporary files. `config`
+    model comes from the hub (code of another repository). `configured` has the options that
+    VLLM_CONFIG_FILE sets, as `served-model-name`. `gpus` is how many GPUs the engine can use
+    together. `volume` may still have to
+    be made. `temporary` is the folder for temporary files. `config`
     is what the model says of itself in its config.json; empty where that is not on this machine.
     """
 
@@ -71,9 +73,10 @@ class OnDisk:
     where: str = ""
     needs_hub: bool = False
     download: Download | None = None
-    named: bool = False
+    configured: frozenset[str] = frozenset()
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
+    gpus: int = 0
     temporary: str = TEMPORARY
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -128,7 +131,7 @@ def _volume(env: Mapping[str, str], disk: OnDisk) -> Findings:
 def _in_its_place(env: Mapping[str, str], disk: OnDisk, name: str) -> dict[str, str]:
     """`env` for the model's folder in place of its repository."""
     changed = {**env, table.MODEL_NAME.name: name}
-    if not disk.named:  # on the command line ours would win over them
+    if "served-model-name" not in disk.configured:  # on the command line ours would win over them
         changed |= _names(env, name)
     gone = list(_REVISIONS)  # the folder is of that revision
     if disk.tokenizer is not None:

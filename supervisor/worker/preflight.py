@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .. import ports
+from ..command import plan as planned
+from ..command.plan import Plan
 from ..errors import ConfigurationError, MachineRefused
-from ..files import write_whole
+from ..files import mount, write_whole
+from ..models.hub import weights_folder
 from ..settings import table
 from ..settings.read import Settings
 
@@ -43,6 +46,43 @@ def check_ports(settings: Settings) -> None:
                 f"port {number} is taken by {ports.owner(number)};"
                 f" end it or set {name} to a free port"
             )
+
+
+def make_volume(folder: Path | None) -> None:
+    """Make the folder for models and caches, where it is not there yet.
+
+    Raises:
+        MachineRefused: it cannot be made.
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        name = table.BASE_PATH.name
+        raise MachineRefused(
+            f"{name}={folder} cannot be made: {reason.strerror};"
+            f" set {name} to a folder that can be written to"
+        ) from None
+
+
+def where_models_go(made: Plan, env: Mapping[str, str]) -> str:
+    """A sentence about the folder of the weights, and whether it outlives this container.
+
+    Args:
+        made: what will be started.
+        env: the worker's environment.
+    """
+    here = made.model_path if made.download is None else None
+    if here is None and made.model is not None and made.model.startswith("/"):
+        here = made.model
+    if here is not None:
+        return f"the model is read from {here}"
+    own = planned.engine_environment(env, made)
+    folder = weights_folder(made.value("--download-dir"), own, made.download)
+    disk = mount(folder)
+    where = "the container's own disk" if disk == Path("/") else f"the volume mounted at {disk}"
+    return f"models go to {folder}, on {where}"
 
 
 def write(files: Mapping[str, str]) -> None:

@@ -63,6 +63,7 @@ def _run(env: Mapping[str, str], sink: LogSink) -> int:
         # There is no engine to start here nor elsewhere, but a proxy can tell that to each job.
         return asyncio.run(_serve(made, env, sink, _all_of_it(made, reason)))
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
+    log.info("%s", preflight.where_models_go(made, env))
     log.info("command: %s", " ".join(explain.shown_command(made)))
     return asyncio.run(_serve(made, env, sink))
 
@@ -77,6 +78,7 @@ def _checked(made: Plan, env: Mapping[str, str]) -> Plan:
     made = _startable(made, env)
     preflight.check_model(made.model)
     preflight.check_ports(made.settings)
+    preflight.make_volume(made.volume)
     preflight.write(made.files)
     return made
 

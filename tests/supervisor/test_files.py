@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.files import existing, write_whole
+from supervisor.files import existing, mount, write_whole
 
 
 def test_it_is_written_with_its_folders_for_all_to_read(tmp_path: Path) -> None:
@@ -44,3 +44,8 @@ def test_a_folder_to_come_will_be_where_the_nearest_above_it_is(
     assert existing(tmp_path) == tmp_path
     assert existing(tmp_path / "a" / "b") == tmp_path
     assert existing(Path("a/b")) == tmp_path
+
+
+def test_where_a_folder_to_come_is_mounted() -> None:
+    assert mount(Path("/proc/self/none/below")) == Path("/proc")
+    assert mount(Path("/")) == Path("/")

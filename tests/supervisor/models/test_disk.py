@@ -11,11 +11,12 @@ from supervisor.command import plan
 from supervisor.models import disk
 from supervisor.models.placement import Download, Name, OnDisk
 from tests.processes import CATALOG
+from tests.supervisor.machine.machines import machine
 from tests.supervisor.models.baking import baked
 
 
 def test_without_a_volume_nothing_changes(tmp_path: Path) -> None:
-    env = {"MODEL_NAME": "a/b", "BASE_PATH": str(tmp_path / "none")}
+    env = {"MODEL_NAME": "a/b", "BASE_PATH": "/nowhere"}
     assert disk.look(env, tmp_path) == OnDisk()
     one = plan.make(env, options.load(CATALOG), disk.look(env))
     assert one.engine_env == {}
@@ -85,3 +86,36 @@ def test_what_the_model_says_of_itself(tmp_path: Path) -> None:
         assert disk.look(env).config == {}
     for env in ({**none, "MODEL_NAME": "/not/there"}, {**none, "MODEL_NAME": "org/other"}, none):
         assert disk.look(env).config == {}
+
+
+def test_a_folder_of_a_volume_is_made_by_a_start(tmp_path: Path) -> None:
+    """A look makes nothing. The place of a volume that is not mounted is no such folder."""
+    none = {"BAKED_MODELS": "/nowhere", "MODEL_NAME": "org/name"}
+    for folder in (tmp_path / "models", tmp_path / "a" / "b"):
+        env = {**none, "BASE_PATH": str(folder)}
+        one = plan.make(env, options.load(CATALOG), disk.look(env))
+        assert one.volume == folder
+        assert one.engine_env["HF_HOME"] == str(folder / "huggingface-cache")
+        assert not folder.exists()
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("/nowhere")
+    for text in ("/nowhere", "/nowhere/deeper", "models", str(tmp_path / "file"),
+                 str(tmp_path / "file" / "below"), str(tmp_path / "dangling")):  # fmt: skip
+        assert disk.look({**none, "BASE_PATH": text}).volume is None
+    assert disk.look(none).volume is None
+
+
+def test_how_many_gpus_are_here(tmp_path: Path) -> None:
+    driver, devices = machine(tmp_path, range(4), range(4))
+    env = {"BASE_PATH": "/nowhere", "CUDA_VISIBLE_DEVICES": "0,1"}
+    found = disk.look(env, driver, devices)
+    assert (found.gpus, found.device) == (2, "NVIDIA H0")
+
+
+def test_what_the_configuration_file_sets(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text('model: a/b\ntensor_parallel_size: 2\n"max-model-len": 9\n# seed: 1\n')
+    found = disk.look({"VLLM_CONFIG_FILE": str(file), "MODEL_NAME": "a/b"}).configured
+    assert found == {"model", "tensor-parallel-size", "max-model-len"}
+    for text in ("", str(tmp_path), "/not/there"):
+        assert disk.look({"VLLM_CONFIG_FILE": text}).configured == frozenset()

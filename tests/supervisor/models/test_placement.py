@@ -53,7 +53,7 @@ def test_names_that_are_given_elsewhere_are_kept(tmp_path: Path) -> None:
 
 def test_a_baked_model_is_served_offline_under_its_name(tmp_path: Path) -> None:
     place = baked(tmp_path)
-    env = {"BAKED_MODELS": str(tmp_path), "BASE_PATH": str(tmp_path / "none")}
+    env = {"BAKED_MODELS": str(tmp_path), "BASE_PATH": "/nowhere"}
     command, one = made(env)
     assert command[0] == str(place)
     assert command[-2:] == ["--served-model-name", "org/name"]
@@ -69,7 +69,7 @@ def test_a_baked_model_is_served_offline_under_its_name(tmp_path: Path) -> None:
 
 def test_another_model_than_the_baked_one_is_downloaded_as_usual(tmp_path: Path) -> None:
     baked(tmp_path)
-    env = {"BAKED_MODELS": str(tmp_path), "BASE_PATH": str(tmp_path / "none")}
+    env = {"BAKED_MODELS": str(tmp_path), "BASE_PATH": "/nowhere"}
     for more in ({"MODEL_NAME": "org/other"}, {"MODEL_NAME": "org/name", "MODEL_REVISION": "v2"}):
         command, one = made({**env, **more})
         assert command[0] == more["MODEL_NAME"]

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from supervisor import planning
+from supervisor.catalog import options
+from supervisor.command import plan
+from supervisor.command.plan import NOTHING_ON_DISK
 from supervisor.errors import ConfigurationError
+from supervisor.models.placement import Download, Name, OnDisk
 from supervisor.settings.read import Settings
 from supervisor.worker import preflight
-from tests.processes import free_port
+from tests.processes import CATALOG, free_port
 
 
 def test_a_model_that_is_no_path_or_is_there(tmp_path: Path) -> None:
@@ -49,3 +53,28 @@ def test_files(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "template").read_text() == "{{ messages }}"
     with pytest.raises(ConfigurationError, match="set TMPDIR to a writable folder"):
         preflight.write({"/proc/nowhere/template": ""})
+
+
+def test_the_folder_for_models_is_made(tmp_path: Path) -> None:
+    preflight.make_volume(None)
+    for _ in range(2):
+        preflight.make_volume(tmp_path / "a" / "b")
+        assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"BASE_PATH=.*cannot be made: .*; set"):
+        preflight.make_volume(tmp_path / "file" / "below")
+
+
+def test_where_models_go() -> None:
+    def said(disk: OnDisk = NOTHING_ON_DISK, **env: str) -> str:
+        given = {"MODEL_NAME": "org/name", "HOME": "/root", **env}
+        return preflight.where_models_go(plan.make(given, options.load(CATALOG), disk), given)
+
+    assert said(HF_HOME="/proc/hf").endswith("go to /proc/hf/hub, on the volume mounted at /proc")
+    assert said(HF_HOME="/nowhere").endswith("go to /nowhere/hub, on the container's own disk")
+    assert said(DOWNLOAD_DIR="/proc/d").startswith("models go to /proc/d, ")
+    assert said(OnDisk(volume=Path("/proc/v"))).startswith("models go to /proc/v/huggingface-cache")
+    assert said(MODEL_NAME="/models/m") == "the model is read from /models/m"
+    assert said(OnDisk("org/name", "/baked/m")) == "the model is read from /baked/m"
+    fetched = OnDisk("a/b/c", "/v/ab/c", download=Download(Name("a/b", "c"), "", "/v/ab"))
+    assert said(fetched).startswith("models go to /v/ab, ")

@@ -1,0 +1,6 @@
+"""What a command asks of the GPUs. Pure.
+
+::
+
+    parallel.py  among how many of them the model is divided
+"""
