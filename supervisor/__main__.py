@@ -71,6 +71,7 @@ def _explain(asked: argparse.Namespace) -> int:
     from . import env_file
     from .catalog import options
     from .command import explain
+    from .doctor import fitting
 
     env = env_file.read(asked.env_file) if asked.env_file else dict(os.environ)
     if asked.vllm is not None:
@@ -80,6 +81,7 @@ def _explain(asked: argparse.Namespace) -> int:
     else:
         made = planning.by_engine(env, _say, or_else="name a version of vLLM with --vllm")
     set_by = dict(asked.set_by)
+    made = fitting.checked(made, env)
     if asked.json:
         print(json.dumps(explain.as_json(made, set_by), indent=2))
     else:

@@ -33,6 +33,8 @@ PURE = (
     "supervisor.worker.lifecycle",
     "supervisor.worker.announce",
     "supervisor.models.placement",
+    "supervisor.models.shape",
+    "supervisor.models.fit",
     "proxy.excerpt",
     "proxy.request",
     "proxy.stream.sse",

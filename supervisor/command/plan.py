@@ -14,6 +14,7 @@ from pathlib import Path
 from ..catalog import Catalog
 from ..findings import Findings
 from ..models import placement
+from ..models.fit import Demand
 from ..models.placement import Download, OnDisk
 from ..settings import leftovers, read, table
 from ..settings.read import Settings
@@ -29,7 +30,7 @@ from . import (
     translate,
 )
 from .arguments import Arguments
-from .gpus import parallel
+from .gpus import demand, parallel
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
@@ -43,7 +44,8 @@ class Plan:
     `model_path` where it lies if that is another thing. `download` is what the engine's process
     does before it becomes the command, by `before`. `engine_env` holds only what differs from the
     worker's own environment. `volume` is the folder for models and caches, made before the start.
-    `files` are to be written before the start: path -> text.
+    `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
+    cannot be told. `files` are to be written before the start: path -> text.
     """
 
     settings: Settings
@@ -56,6 +58,8 @@ class Plan:
     before: tuple[str, ...] = ()
     engine_env: Mapping[str, str] = field(default_factory=dict)
     volume: Path | None = None
+    gpus: int = 0
+    demand: Demand | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
     engine_drains_itself: bool = False
@@ -107,6 +111,8 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
         disk.download,
         engine_env={**effect.engine_env, **secrets},
         volume=disk.volume,
+        gpus=disk.gpus,
+        demand=demand.read(options, catalog, disk.configured),
         files=files,
         findings=sum((*found, of_gpus, of_drain, of_quiet, of_file), Findings()),
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,

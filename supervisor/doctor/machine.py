@@ -18,6 +18,7 @@ from ..findings import Fault, Guarded, Remark
 from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table
+from . import fitting
 from .checks import Line, Verdict, judge
 
 _PROBE = Path(__file__).parents[1] / "foreign" / "probe.py"
@@ -34,8 +35,19 @@ def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
         *engine,
         *_configuration(made, {line.text for line in engine}),
         *judge(facts, model, disk=(str(folder), shutil.disk_usage(existing(folder)).free)),
+        *_fit(made, env, facts),
         *(_port(name, host, number) for name, host, number in made.settings.listening),
     ]
+
+
+def _fit(made: Plan, env: Mapping[str, str], facts: Mapping[str, Any]) -> list[Line]:
+    """Whether the weights fit into the GPU; no line where nobody can tell."""
+    seen = max((int(device["total"]) for device in facts.get("devices") or []), default=0)
+    found = fitting.ahead(made, env, seen)
+    if found is None:
+        return []
+    verdict = Verdict.BAD if found.cannot else Verdict.GOOD if found.fits else Verdict.UNKNOWN
+    return [Line("memory", verdict, found.message, found.remedy)]
 
 
 def _engine(made: Plan, env: Mapping[str, str]) -> tuple[list[Line], Mapping[str, Any]]:

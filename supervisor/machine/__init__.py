@@ -2,5 +2,6 @@
 
 ::
 
-    gpus.py  which of them this container sees, without touching one
+    gpus.py    which of them this container sees, without touching one
+    memory.py  how much memory they have
 """

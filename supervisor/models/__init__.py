@@ -5,5 +5,8 @@
     bake.py       `python -m supervisor bake`: downloads a model into a folder, with a manifest
     hub.py        the cache of the hub's client: where it is, and what in it is whole
     disk.py       what of MODEL_NAME is on this machine already
+    weights.py    how many bytes of weights it has, here or at the hub
+    shape.py      what its config.json says of its size. Pure
+    fit.py        whether its weights fit into the memory of GPUs. Pure
     placement.py  what follows from that for the command and the engine's environment. Pure
 """

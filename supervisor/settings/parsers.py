@@ -88,6 +88,14 @@ def some_seconds(written: str) -> float:
     return number
 
 
+def amount(written: str) -> float:
+    """A number above 0."""
+    number = _number(written)
+    if not number > 0:
+        raise ValueError("is not a number above 0")
+    return number
+
+
 def latency(written: str) -> float | None:
     """Milliseconds, 0 or more; None for `auto`."""
     if written == "auto":

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
 from .parsers import (
+    amount,
     boolean,
     command,
     count,
@@ -281,6 +282,15 @@ BAKED_MODELS = Setting(
     "/models",
     "Folder into which `bake` puts models, and where they are found.",
     Reader.SUPERVISOR,
+)
+GPU_MEMORY_GB = Setting(
+    "GPU_MEMORY_GB",
+    amount,
+    None,
+    "Memory of one GPU, such as 24 or 80. `explain` and `doctor` then say whether the weights fit"
+    " into it, also without that GPU; a start goes by it where the GPU does not say its size.",
+    Reader.SUPERVISOR,
+    unit="GB",
 )
 HF_TOKEN_FILE = Setting(
     "HF_TOKEN_FILE",

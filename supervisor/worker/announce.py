@@ -71,7 +71,7 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             return [(logging.ERROR, "the engine says that it is dead")]
         case Leaving(), Serving():
             return [(logging.INFO, "the engine is healthy again")]
-        case was, Killed(why=Reason(words, late=False)) if not isinstance(was, Killed):
+        case was, Killed(why=Reason(words, late=False, final=False)) if not isinstance(was, Killed):
             return [(logging.ERROR, f"restarting the engine: {words}")]
         case was, BackingOff(until=until) if isinstance(event, Exited):
             why = was.why.words if isinstance(was, Killed) and was.why is not None else None

@@ -3,4 +3,5 @@
 ::
 
     parallel.py  among how many of them the model is divided
+    demand.py    what of their memory it may use
 """

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...catalog.options import variable
 from ...findings import Applied, Findings, Remark
+from ...models import shape
 from ...models.placement import OnDisk
 from ..arguments import Arguments
 
@@ -28,18 +29,6 @@ _PLACED = (*_SIZES, *_ELSEWHERE)
 #: Executors that have one GPU, or are given theirs from outside.
 _ALONE = {"uni", "external_launcher"}
 
-#: What a model's configuration calls the part that is divided, where it has several.
-_TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
-_HEADS = (
-    "num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads",
-)  # fmt: skip
-_KV_HEADS = (
-    "n_head_kv", "num_kv_heads", "num_key_value_heads", "multi_query_group_num",
-    "num_attention_groups",
-)  # fmt: skip
-#: Widths of layers: vLLM divides each evenly.
-_WIDTHS = ("intermediate_size", "moe_intermediate_size")
-
 
 def divide(said: Arguments, disk: OnDisk) -> tuple[tuple[str, ...], Findings]:
     """The tokens that divide the model, and what is said of GPUs that stay idle.
@@ -55,7 +44,7 @@ def divide(said: Arguments, disk: OnDisk) -> tuple[tuple[str, ...], Findings]:
         return (), Findings.of(*_remarks(said, disk.gpus))
     if disk.gpus < 2:
         return (), Findings()
-    size = largest(disk.gpus, disk.config)
+    size = shape.largest(disk.gpus, disk.config)
     note = f"not set: {_of(size, disk.gpus)} of this machine"
     name = variable(TENSOR)
     idle = disk.gpus - size
@@ -66,34 +55,6 @@ def divide(said: Arguments, disk: OnDisk) -> tuple[tuple[str, ...], Findings]:
         remedy = f"run it on {_counted(size)}, or set {whole} to use all of them"
         found += Findings.of(Remark(name, message, remedy))
     return (f"{TENSOR}={size}",), found
-
-
-def largest(gpus: int, config: Mapping[str, Any]) -> int:
-    """The largest number of GPUs up to `gpus` among which vLLM can divide the model.
-
-    Args:
-        gpus: how many there are, 1 or more.
-        config: the model's config.json; empty where it is not known: then all of them.
-    """
-    return next(size for size in range(gpus, 0, -1) if divides(size, config))
-
-
-def divides(size: int, config: Mapping[str, Any]) -> bool:
-    """Whether vLLM can divide the model among `size` GPUs, as far as its config.json tells.
-
-    Its attention heads have to be a multiple (`ModelConfig.verify_with_parallel_config`). Those of
-    the keys and values are divided too, or each is kept on several GPUs: one number is a multiple
-    of the other (`num_kv_heads` in its models). The widths of layers are divided evenly
-    (`distributed.utils.divide`).
-    """
-    part = _text_part(config)
-    heads = _first(part, _HEADS)
-    if heads is not None and heads % size:
-        return False
-    keys = _first(part, _KV_HEADS)
-    if heads is not None and keys is not None and keys % size and size % keys:
-        return False
-    return all(width % size == 0 for width in _numbers(part, _WIDTHS))
 
 
 def size_of(said: Arguments, flag: str) -> int:
@@ -137,12 +98,11 @@ def _remarks(said: Arguments, gpus: int) -> Iterator[Remark]:
 
 
 def _why(config: Mapping[str, Any]) -> str:
-    part = _text_part(config)
-    heads, keys = _first(part, _HEADS), _first(part, _KV_HEADS)
-    if heads is None:
+    count, keys = shape.heads(config), shape.kv_heads(config)
+    if count is None:
         return "the model's layers"
-    also = f", {keys} for keys and values," if keys not in {None, heads} else ""
-    return f"the model's {heads} attention heads{also}"
+    also = f", {keys} for keys and values," if keys not in {None, count} else ""
+    return f"the model's {count} attention heads{also}"
 
 
 def _of(size: int, gpus: int) -> str:
@@ -155,23 +115,3 @@ def _idle(idle: int, gpus: int) -> str:
 
 def _counted(gpus: int) -> str:
     return "1 GPU" if gpus == 1 else f"{gpus} GPUs"
-
-
-def _text_part(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a model for images or sound, the part that speaks."""
-    for name in _TEXT:
-        if isinstance(part := config.get(name), Mapping):
-            return _text_part(part)
-    return config
-
-
-def _first(part: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    return next(iter(_numbers(part, names)), None)
-
-
-def _numbers(part: Mapping[str, Any], names: tuple[str, ...]) -> list[int]:
-    return [
-        value
-        for name in names
-        if isinstance(value := part.get(name), int) and not isinstance(value, bool) and value > 0
-    ]

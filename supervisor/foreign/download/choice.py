@@ -12,7 +12,7 @@ _NEVER = (
     ".md", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".mp4", ".pdf", ".ipynb",
     ".gitattributes", ".gitignore",
 )  # fmt: skip
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 #: What a trainer leaves beside the weights.
 _OF_TRAINING = (
     "training_args.bin",
@@ -49,7 +49,7 @@ def wanted(
         for file in inside
         if not file.startswith(_NEVER_FOLDERS) and not file.lower().endswith(_NEVER)
     ]
-    weights = [file for file in inside if file.endswith(_WEIGHTS)]
+    weights = [file for file in inside if file.endswith(WEIGHTS)]
     if load_format == "auto" and mistral_first and any(map(_is_consolidated, weights)):
         load_format = "mistral"
     kept = {*_weights(weights, load_format), *_beside(weights, layers="modules.json" in inside)}

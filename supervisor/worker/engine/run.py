@@ -48,7 +48,7 @@ class EngineRun:
         launcher: started it.
         journal: the jobs that the proxy has in hand, in queue mode.
         pulse: sees that this process has stood still.
-        put: takes the events: Ready, Probed, Stalled, Ended, Exited.
+        put: takes the events: CannotFit, Ready, Probed, Stalled, Ended, Exited.
         first: whether it is the worker's first engine, of which more is said.
         catch_up: lets the journal read what the proxy has said.
     """
@@ -151,7 +151,7 @@ class EngineRun:
                 for watch in (
                     self._watch_memory(),
                     self._watch_health(child),
-                    self._watch_download(),
+                    self._watch_model(),
                 )
             ]
             code = await child.ended()
@@ -232,10 +232,13 @@ class EngineRun:
             self._settings, self._key(), self._journal, report, frozen=lambda: self._pulse.frozen
         )
 
-    async def _watch_download(self) -> None:
-        from . import download
+    async def _watch_model(self) -> None:
+        from . import download, fit
 
-        await download.watch_plan(self._start, self._plan, self._env)
+        await asyncio.gather(
+            download.watch_plan(self._start, self._plan, self._env),
+            fit.watch_plan(self._plan, self._env, self._put),
+        )
 
     async def _show_progress(self) -> None:
         while True:

@@ -5,7 +5,7 @@
     STARTING --ready--> READY --exit, hung, stalled, dead--> RESTARTING --ready--> READY
         |                 |                                    |
         +------ exit, late: RESTARTING                         +-- restarts used up --> FAILED
-        +------ configuration error --> FAILED
+        +------ configuration error, weights that cannot fit --> FAILED
     any of these --stop--> DRAINING --jobs done, engine gone--> STOPPED
 
 STARTING is the first start. RESTARTING covers the end of a lost engine, the back-off and the starts
@@ -29,6 +29,7 @@ Everything that is waited for has a deadline; the caller delivers `Due` when `du
 
 from .events import (
     Action,
+    CannotFit,
     Due,
     Ended,
     Event,
@@ -71,6 +72,7 @@ __all__ = [
     "Action",
     "Answering",
     "BackingOff",
+    "CannotFit",
     "DrainingJobs",
     "DrainingProcesses",
     "Due",

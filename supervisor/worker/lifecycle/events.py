@@ -41,6 +41,16 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class CannotFit:
+    """No start on this machine can succeed: the weights are larger than the memory for them.
+
+    `cause` is a sentence with its remedy.
+    """
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The engine's own process has ended; others of its group may go on for a while."""
 
@@ -148,6 +158,7 @@ class Due:
 
 Event = (
     Ready
+    | CannotFit
     | Ended
     | Exited
     | Probed

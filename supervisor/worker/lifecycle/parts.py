@@ -58,12 +58,14 @@ class Leaving:
 class Reason:
     """Why we killed an engine.
 
-    `late`: it had not become ready in time. `guess`: what its own lines say is better.
+    `late`: it had not become ready in time. `guess`: what its own lines say is better. `final`:
+    another start would end the same way.
     """
 
     words: str
     late: bool = False
     guess: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

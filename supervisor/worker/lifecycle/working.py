@@ -8,6 +8,7 @@ from ...diagnosis import kinds
 from .ending import stop
 from .events import (
     Action,
+    CannotFit,
     Due,
     Ended,
     Event,
@@ -59,6 +60,8 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
         case Starting(), Ready():
             history = replace(state.history, was_ready=True)
             return replace(state, engine=Serving(now), history=history), ()
+        case Starting(), CannotFit(cause) if not state.history.was_ready:
+            return _kill(state, Reason(cause, final=True), policy, now)
         case ((Starting() | Serving() | Leaving()), Ended()):
             return _leave(state, policy, now)
         case Serving() as serving, Probed():
@@ -122,6 +125,9 @@ def _exited(
     if event.left:
         return give_up(state, ExitCode.UNEXPECTED, policy, now)
     code = _CODES.get(event.kind)
+    if _is_final(engine) and not event.out_of_memory:
+        # Of this machine: a worker of the endpoint that has a larger GPU can answer the jobs.
+        return give_up(state, ExitCode.CONFIGURATION, policy, now)
     if event.final and not history.was_ready:
         giving_up = answer_then_give_up if event.shared else give_up
         return giving_up(state, code or ExitCode.CONFIGURATION, policy, now)
@@ -134,6 +140,11 @@ def _exited(
     return replace(state, history=replace(history, failures=history.failures + 1)), ()
 
 
+def _is_final(engine: Process) -> bool:
+    """Whether we killed it for what another start would meet again."""
+    return isinstance(engine, Killed) and engine.why is not None and engine.why.final
+
+
 def _cause(engine: Process, event: Exited) -> str:
     """Our reason, where we killed it for one. But what the kernel killed for memory is no hang, and
     an engine that was dead before has said why.
@@ -141,7 +152,8 @@ def _cause(engine: Process, event: Exited) -> str:
     cause = event.cause
     why = engine.why if isinstance(engine, Killed) and not event.out_of_memory else None
     if why is not None and not (why.guess and event.told):
-        cause = f"{why.words}, still {event.doing}" if event.doing else why.words
+        doing = "" if why.final or not event.doing else f", still {event.doing}"
+        cause = f"{why.words}{doing}"
     if event.left:
         return f"{_UNKILLABLE}, and none may be started beside them; it ended because: {cause}"
     return cause

@@ -20,6 +20,7 @@ _NUMBERS = {
     parsers.positive,
     parsers.seconds,
     parsers.some_seconds,
+    parsers.amount,
     parsers.latency,
     parsers.growth,
 }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor.worker import announce, lifecycle
 from supervisor.worker.lifecycle import (
+    CannotFit,
     Due,
     Ended,
     Event,
@@ -100,6 +101,10 @@ def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[st
                 "the engine says that it is dead",
                 CRASHED,
             ],
+        ),
+        (
+            (CannotFit("too large; use more"), Ended(), Exited("killed", doing="importing")),
+            ["giving up with exit code 78: too large; use more"],
         ),
         ((Stop(), Exited("killed")), ["stopping", "stopped"]),
     ],

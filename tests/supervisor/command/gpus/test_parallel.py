@@ -10,13 +10,11 @@ import pytest
 
 from supervisor.catalog import options, versions
 from supervisor.command import plan
-from supervisor.command.gpus.parallel import largest
 from supervisor.command.plan import Plan
 from supervisor.models.placement import OnDisk
 from tests.processes import CATALOG
 
 LLAMA = {"num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336}
-QWEN_14B = {"num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 13824}
 
 
 def made(gpus: int, config: Mapping[str, Any] = MappingProxyType({}), **env: str) -> Plan:
@@ -55,30 +53,6 @@ def test_the_largest_number_that_divides_the_heads() -> None:
     assert warning.env == "TENSOR_PARALLEL_SIZE"
     assert warning.message.startswith("2 of the 6 GPUs stay idle: the model's 32 attention heads")
     assert "PIPELINE_PARALLEL_SIZE=6" in (warning.suggestion or "")
-
-
-@pytest.mark.parametrize(
-    ("gpus", "config", "size"),
-    [
-        (3, LLAMA, 2),
-        (8, LLAMA, 8),
-        (5, QWEN_14B, 4),  # 40 heads are divisible by 5, the 8 of keys and values are not
-        (6, {"num_attention_heads": 48, "num_key_value_heads": 8}, 4),
-        (8, {"num_attention_heads": 16, "num_key_value_heads": 2}, 8),  # each kept on four
-        (7, {"num_attention_heads": 14, "num_key_value_heads": 2}, 2),
-        (4, {"num_attention_heads": 64, "num_key_value_heads": 8, "intermediate_size": 2882}, 2),
-        (8, {"text_config": LLAMA, "num_attention_heads": 6}, 8),
-        (8, {"thinker_config": {"text_config": QWEN_14B}}, 8),
-        (8, {"n_head": 12}, 6),
-        (8, {"encoder_attention_heads": 20, "decoder_attention_heads": 20}, 5),
-        (8, {"num_attention_heads": 71, "multi_query": True}, 1),
-        (3, {}, 3),
-        (3, {"num_attention_heads": "32"}, 3),
-        (3, {"state_size": 16}, 3),
-    ],
-)
-def test_what_divides_a_model(gpus: int, config: dict[str, Any], size: int) -> None:
-    assert largest(gpus, config) == size
 
 
 @pytest.mark.parametrize(

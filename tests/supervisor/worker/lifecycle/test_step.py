@@ -13,6 +13,7 @@ from supervisor.worker import lifecycle
 from supervisor.worker.lifecycle import (
     Action,
     Answering,
+    CannotFit,
     Due,
     Ended,
     Event,
@@ -76,7 +77,7 @@ EVENTS: list[Event] = [
     Ready(), CRASH, WRONG, LEFT, Stop(), Due(), JobTaken(), JobsDone(), ProxyExited(0),
     ProxyExited(-9), ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(),
     Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0), JobsSeen(0, 0),
-    JobsSeen(1, 1), Thawed(30.0), SHARED,
+    JobsSeen(1, 1), Thawed(30.0), SHARED, CannotFit("too large"),
 ]  # fmt: skip
 
 

@@ -9,7 +9,9 @@ import pytest
 from supervisor.worker import lifecycle
 from supervisor.worker.lifecycle import (
     Action,
+    Answering,
     BackingOff,
+    CannotFit,
     Due,
     Ended,
     ExitCode,
@@ -70,6 +72,23 @@ def test_nothing_is_started_beside_what_cannot_be_killed() -> None:
     assert state.history.last_failure is not None
     assert state.history.last_failure.startswith("the engine's processes cannot be killed")
     assert state.history.last_failure.endswith("it broke")
+
+
+def test_weights_that_cannot_fit_end_the_first_start_for_good() -> None:
+    """Whatever the killed engine says; jobs are left to a worker with more memory."""
+    state, actions = after(CannotFit("too large"))
+    assert (state.phase, actions) == (Phase.STARTING, [Action.KILL_ENGINE])
+    shared = replace(WRONG, shared=True)
+    for end in (KILLED, replace(KILLED, doing="importing"), replace(CRASH, told=True), shared):
+        state, actions = after(CannotFit("too large"), Ended(), end, proxy=True)
+        assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.CONFIGURATION)
+        assert state.history.last_failure == "too large"
+        assert not isinstance(state.end, Answering)
+
+
+def test_weights_that_were_served_do_fit() -> None:
+    for before in ((Ready(),), (Ready(), CRASH, Due())):
+        assert after(*before, CannotFit("too large"))[0] == after(*before)[0]
 
 
 def test_the_same_words_later_are_a_crash() -> None:
