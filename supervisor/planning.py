@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from .catalog import Catalog, options, store
 from .command import plan
+from .command.checks import paths
 from .command.legacy import without_none
 from .command.plan import Plan
 from .errors import SupervisorError
@@ -41,8 +43,9 @@ def by_engine(
     """
     own = settings(env)
     try:
-        catalog = _catalog(own, env, announce)
-        return plan.make(env, store.with_elsewhere(catalog), _for(catalog, own, look(env)))
+        catalog = store.with_elsewhere(_catalog(own, env, announce))
+        disk = _for(catalog, own, look(without_none(env, catalog)[0]))
+        return _looked_over(plan.make(env, catalog, disk), here=True)
     except SupervisorError as reason:
         made = _made(env, store.common())
         message = f"{reason}\nOnly options that every known vLLM has are taken from variables"
@@ -53,13 +56,29 @@ def by_engine(
         return replace(made, findings=first + made.findings)
 
 
-def by_catalog(env: Mapping[str, str], catalog: Catalog) -> Plan:
-    """The plan for `env`, by the options in `catalog`."""
-    return _made(env, store.with_elsewhere(catalog))
+def by_catalog(env: Mapping[str, str], catalog: Catalog, *, here: bool = False) -> Plan:
+    """The plan for `env`, by the options in `catalog`.
+
+    `here` says whether the engine would run on this machine, on whose disk its files have to be.
+    """
+    return _made(env, store.with_elsewhere(catalog), here=here)
 
 
-def _made(env: Mapping[str, str], catalog: Catalog) -> Plan:
-    return plan.make(env, catalog, look(without_none(env, catalog)[0]))
+def _made(env: Mapping[str, str], catalog: Catalog, *, here: bool = True) -> Plan:
+    made = plan.make(env, catalog, look(without_none(env, catalog)[0]))
+    return _looked_over(made, here=here)
+
+
+def _looked_over(made: Plan, *, here: bool) -> Plan:
+    """`made`, with what is said of files that are not there."""
+    gone = [place for place in made.places if not _exists(place.path)]
+    found = paths.missing(gone, made.speakers, here=here)
+    return replace(made, findings=made.findings + found)
+
+
+def _exists(path: str) -> bool:
+    """Whether anything is there, as the engine will look for it; it runs in /."""
+    return os.path.exists(os.path.join("/", path))  # noqa: PTH110, PTH118 - no error for a locked folder
 
 
 def _for(catalog: Catalog, own: Settings, disk: OnDisk) -> OnDisk:

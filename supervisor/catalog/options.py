@@ -12,8 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CatalogError
+from . import bounds
+from .bounds import ANY, Bounds
 
 SCHEMA = 1
+#: With which an engine is asked for its options, and started where these depend on it.
+HASH_SEED = "0"
+_SEEDED_BEFORE = (0, 10)
+_SHOWN = re.compile(r"\{([^{}]+)\}")  # `{hermes,mistral} or name registered in ...`
 
 
 class Kind(StrEnum):
@@ -34,13 +40,25 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an option that takes an object: the words that are all it takes, its bounds."""
+
+    choices: tuple[str, ...] = ()
+    bounds: Bounds = ANY
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One option of `vllm serve`.
 
     `on` and `off` are the spellings of a boolean that switch it on and off; never invented, always
     as the parser has them (0.33 pairs `--enable-x` with `--disable-x`, others with `--no-`).
-    `names` are those that its help lists where the parser itself lets any text pass: the engine
-    refuses others later, except what a plugin brings.
+
+    The parser takes no other value than one of `choices`. What stands behind it knows `names`, and
+    where these are `registered` it takes no other, unless a plugin brings it; no number beyond
+    `bounds`; `owner` is the class of vLLM's that refuses these. Of an object `keys` are the fields
+    that there are, `closed` says that there can be no others, and `fields` what single ones take.
+    All of these are empty where the catalogue does not know.
     """
 
     flag: str
@@ -57,6 +75,12 @@ class Option:
     human_int: bool = False
     auto_ok: bool = False
     help: str = ""
+    registered: bool = False
+    bounds: Bounds = ANY
+    owner: str = ""
+    keys: tuple[str, ...] = ()
+    closed: bool = False
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
     @property
     def env(self) -> str:
@@ -104,6 +128,16 @@ class Catalog:
             for option in self.options
             for spelling in (*option.off, *option.on, *option.aliases, option.flag)
         }
+
+    @property
+    def hash_seed(self) -> str | None:
+        """PYTHONHASHSEED for the engine, where its options depend on it; else None.
+
+        Parsers before 0.10 take one of several lists of choices out of a set, and which one that is
+        changes with each start (--guided-decoding-backend of 0.8.5).
+        """
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:2])
+        return HASH_SEED if numbers and numbers < _SEEDED_BEFORE else None
 
     def option(self, flag: str) -> Option | None:
         """The option with this spelling, if this version has it."""
@@ -163,6 +197,7 @@ def loads(text: str, origin: str) -> Catalog:
 
 
 def _option(record: Mapping[str, Any]) -> Option:
+    names, registered = _names(record)
     return Option(
         flag=record["flag"],
         kind=Kind(record["kind"]),
@@ -172,18 +207,35 @@ def _option(record: Mapping[str, Any]) -> Option:
         type=record.get("type") or "str",
         item=record.get("item"),
         choices=tuple(record.get("choices", ())),
-        names=_names(record.get("metavar")),
         default=record.get("default"),
         none_ok=bool(record.get("none_ok")),
         human_int=bool(record.get("human_int")),
         auto_ok=bool(record.get("auto_ok")),
         help=record.get("help", ""),
+        names=names,
+        registered=registered,
+        bounds=bounds.parse(record.get("bounds")),
+        owner=record.get("owner", ""),
+        keys=tuple(record.get("keys") or record.get("json_keys") or ()),
+        closed=bool(record.get("closed")),
+        fields={name: _field(each) for name, each in record.get("fields", {}).items()},
     )
 
 
-def _names(metavar: object) -> tuple[str, ...]:
-    """`["auto", "hf"]`, or `{hermes,mistral} or name registered in --tool-parser-plugin`."""
+def _names(record: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
+    """Names that an option takes, and whether they are all that are registered.
+
+    Parsers show `["auto", "hf"]`, which may be some of them, or what is registered:
+    `{hermes,mistral} or name registered in --tool-parser-plugin`.
+    """
+    if found := record.get("names"):
+        return tuple(str(name) for name in found), True
+    metavar = record.get("metavar")
     if isinstance(metavar, list):
-        return tuple(str(name) for name in metavar)
-    listed = re.match(r"\{([^{}]+)\}", metavar) if isinstance(metavar, str) else None
-    return tuple(name.strip() for name in listed[1].split(",")) if listed else ()
+        return tuple(str(name) for name in metavar), False
+    listed = _SHOWN.match(metavar) if isinstance(metavar, str) else None
+    return tuple(name.strip() for name in listed[1].split(",")) if listed else (), bool(listed)
+
+
+def _field(record: Mapping[str, Any]) -> Field:
+    return Field(tuple(record.get("choices", ())), bounds.parse(record.get("bounds")))

@@ -115,7 +115,7 @@ def make(engine: Engine, env: Mapping[str, str]) -> str:
 def ask(
     interpreter: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run the engine's interpreter, without what would lead it to our modules.
+    """Run the engine's interpreter, without what would lead it to our modules, to one answer.
 
     Raises:
         OSError: it does not start.
@@ -123,7 +123,10 @@ def ask(
     """
     return subprocess.run(
         [*interpreter, *arguments],
-        env={name: value for name, value in env.items() if not name.startswith("PYTHON")},
+        env={
+            **{name: value for name, value in env.items() if not name.startswith("PYTHON")},
+            "PYTHONHASHSEED": options.HASH_SEED,
+        },
         cwd="/",
         capture_output=True,
         text=True,

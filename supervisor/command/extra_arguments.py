@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from ..catalog import Catalog
+from ..catalog import Catalog, Kind
 from ..findings import Applied, Fault, Finding, Findings, Remark
 from ..secrets import MASK, masked
 from ..settings import table
-from . import arguments
+from . import arguments, values
 from .arguments import SECRETS, Argument, Arguments
+from .checks import speakers, unknown
+from .checks.refusal import Refusal
+from .values.remedies import Refused
 
 NAME = table.VLLM_EXTRA_ARGS.name
+_SEVERAL = {Kind.LIST, Kind.APPEND}
 
 
 def read(
-    env: Mapping[str, str], catalog: Catalog | None
+    env: Mapping[str, str], catalog: Catalog | None, *, has_model: bool = True
 ) -> tuple[Arguments, Mapping[str, str], Findings]:
     """The extra arguments in `env`.
+
+    Args:
+        env: the worker's environment.
+        catalog: what the engine accepts; only a complete one tells what it does not.
+        has_model: whether the model stands on the command line already.
 
     Returns:
         The options that go on the command line; the secrets among them, which go into the engine's
@@ -32,9 +42,43 @@ def read(
         return Arguments(), {}, Findings.of(Fault(NAME, MASK, message, "close the quote"))
     given = arguments.parse(tokens, catalog).given
     secrets = [each for each in given if each.flag in SECRETS]
-    kept = Arguments(tuple(each for each in given if each.flag not in SECRETS))
+    others = [each for each in given if each.flag not in SECRETS]
     moved = {SECRETS[each.flag]: each.values[0] for each in secrets if any(each.values[:1])}
-    return kept, moved, Findings.of(*_moved(secrets), *_shown(kept))
+    wrong: list[Finding] = []
+    if catalog is not None and catalog.complete:
+        refused = list(unknown.check(given, catalog, has_model=has_model))
+        wrong += (_fault(each, refusal.value, refusal) for each, refusal in refused)
+        read_here = [_checked(each, catalog) for each in others]
+        others = [each for each, _ in read_here]
+        wrong += (fault for _, fault in read_here if fault is not None)
+    kept = Arguments(tuple(others))
+    return kept, moved, Findings.of(*_moved(secrets), *_shown(kept), *wrong)
+
+
+def _checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Fault | None]:
+    """`argument` by the rule for variables, and what is wrong with its values."""
+    option = catalog.option(argument.flag)
+    if option is None or not argument.values or option.on:
+        return argument, None
+    try:
+        if option.kind in _SEVERAL:
+            for value in argument.values:
+                values.check(option, value)
+            return argument, None
+        (text,) = argument.values
+        written = values.written(option, text)
+    except Refused as refusal:
+        return argument, _fault(argument, " ".join(argument.values), refusal)
+    if written == text.strip():
+        return argument, None
+    tokens = (f"{argument.spelt}={written}",)
+    return replace(argument, values=(written,), tokens=tokens), None
+
+
+def _fault(argument: Argument, value: str, refusal: Refusal | Refused) -> Fault:
+    reason = refusal.reason if isinstance(refusal, Refusal) else str(refusal)
+    name, shown, sentence = speakers.of_extra(argument.spelt, value, reason)
+    return Fault(name, shown, sentence, refusal.remedy or None)
 
 
 def _moved(secrets: Sequence[Argument]) -> list[Finding]:

@@ -22,6 +22,7 @@ from ..settings.table import WORKER_VARIABLES
 from . import (
     arguments,
     chat_template,
+    checks,
     extra_arguments,
     legacy,
     listening,
@@ -30,10 +31,13 @@ from . import (
     translate,
 )
 from .arguments import Arguments
+from .checks import paths
+from .checks.speakers import Speakers
 from .gpus import demand, parallel
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
+NOBODY = Speakers((), Arguments())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Plan:
     does before it becomes the command, by `before`. `engine_env` holds only what differs from the
     worker's own environment. `volume` is the folder for models and caches, made before the start.
     `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
-    cannot be told. `files` are to be written before the start: path -> text.
+    cannot be told. `speakers` know who said what of the command. `files` are to be written before the start: path -> text.
     """
 
     settings: Settings
@@ -62,11 +66,17 @@ class Plan:
     demand: Demand | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
+    speakers: Speakers = NOBODY
     engine_drains_itself: bool = False
 
     def value(self, flag: str) -> str | None:
         """What the command says for an option; None where it says nothing."""
         return self.options.value(flag)
+
+    @property
+    def places(self) -> tuple[paths.Place, ...]:
+        """The files and folders that the engine will look for."""
+        return paths.named(self.options, self.files)
 
 
 def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHING_ON_DISK) -> Plan:
@@ -88,7 +98,8 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
     settings, of_settings = read.read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
-    extra, secrets, of_extra = extra_arguments.read(given, catalog)
+    has_model = bool(effect.path or table.MODEL_NAME.written(given))
+    extra, secrets, of_extra = extra_arguments.read(given, catalog, has_model=has_model)
     settings, of_listening = listening.follow(settings, extra)
     model, of_model = (effect.name, Findings()) if effect.path else served.model(given, catalog)
     env, said = served.under(effect.name, given, effect.env, extra)
@@ -100,6 +111,8 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
     divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain, *quiet, *divided), catalog) + behind
+    speakers = Speakers((*of_options.applied, *of_file.applied), extra)
+    of_values = checks.found(options, speakers, catalog)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
@@ -109,12 +122,13 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
         model,
         effect.path,
         disk.download,
-        engine_env={**effect.engine_env, **secrets},
+        engine_env={**_seed(given, catalog), **effect.engine_env, **secrets},
         volume=disk.volume,
         gpus=disk.gpus,
         demand=demand.read(options, catalog, disk.configured),
         files=files,
-        findings=sum((*found, of_gpus, of_drain, of_quiet, of_file), Findings()),
+        findings=sum((*found, of_gpus, of_drain, of_quiet, of_file, of_values), Findings()),
+        speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
     )
 
@@ -124,6 +138,11 @@ def _names(catalog: Catalog | None) -> frozenset[str]:
     if catalog is None:
         return frozenset(WORKER_VARIABLES)
     return frozenset({*catalog.by_variable, *catalog.elsewhere, *legacy.names(), *WORKER_VARIABLES})
+
+
+def _seed(given: Mapping[str, str], catalog: Catalog | None) -> Mapping[str, str]:
+    seed = catalog.hash_seed if catalog else None
+    return {} if seed is None or given.get("PYTHONHASHSEED") else {"PYTHONHASHSEED": seed}
 
 
 def _command(settings: Settings, model: str | None, options: Arguments) -> tuple[str, ...]:

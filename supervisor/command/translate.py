@@ -112,7 +112,8 @@ def _read(
         except ValueError as refusal:
             variable = origin.variables[-1]
             shown = masked(variable, given.get(variable, ""))
-            return Fault(variable, shown, f"{variable}={shown} {refusal}")
+            remedy = getattr(refusal, "remedy", "") or None
+            return Fault(variable, shown, f"{variable}={shown} {refusal}", remedy)
     return _not_here(name, text, catalog, strict=strict) if name in catalog.elsewhere else None
 
 
@@ -185,5 +186,4 @@ def spell(option: Option, spelling: str, text: str) -> tuple[str, ...]:
         case Kind.APPEND:
             return tuple(f"{option.flag}={item}" for item in values.items(option, text))
         case _:
-            values.check(option, text.strip())
-            return (f"{option.flag}={text.strip()}",)
+            return (f"{option.flag}={values.written(option, text)}",)

@@ -144,7 +144,7 @@ def test_a_terminal_may_have_any_encoding(command: str) -> None:
     }
     names |= {"CONTROL_HOST": "öde", "PORT_HEALTH": "1"}
     done = supervisor(command, **names, PYTHONIOENCODING="ascii:strict", PYTHONUTF8="1")
-    assert done.returncode < 2, done.stderr
+    assert done.returncode in {0, 1, 78}, done.stderr
     assert "Traceback" not in done.stderr
     assert "\\x" in done.stdout + done.stderr
 

@@ -33,22 +33,37 @@ def test_by_the_installed_engine_which_is_announced(tmp_path: Path) -> None:
 def test_a_start_without_a_catalogue_goes_on(tmp_path: Path) -> None:
     """With an engine that cannot be asked: a warning first, then the rest."""
     engine = Engine(tmp_path, "echo 'ImportError: no torch' >&2; exit 3")
+    config = tmp_path / "c.yaml"
+    config.touch()
     env = {
         **engine.env,
         **ENV,
         "VLLM_COMMAND": engine.command,
-        "VLLM_CONFIG_FILE": "/c.yaml",
+        "VLLM_CONFIG_FILE": str(config),
         "VLLM_EXTRA_ARGS": "--seed 7",
     }
     found = planning.by_engine(env, lambda _line: None)
     assert not found.findings.errors
-    assert found.command[-5:] == ("--max-model-len=4096", "--config", "/c.yaml", "--seed", "7")
+    assert found.command[-5:] == ("--max-model-len=4096", "--config", str(config), "--seed", "7")
     first = found.findings.warnings[0]
     assert "ImportError: no torch" in first.message
     assert (first.env, first.suggestion) == (
         "VLLM_COMMAND",
         "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE",
     )
+
+
+def test_a_file_that_is_not_there_is_an_error_where_the_engine_would_run(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    gone = tmp_path / "gone"
+    env = {**ENV, "LORA_MODULES": f"a={gone} b={there} c=org/adapter"}
+    catalog = versions.load("0.32.0")
+    (error,) = planning.by_catalog(env, catalog, here=True).findings.errors
+    assert f"{gone} does not exist on this machine" in error.message
+    elsewhere = planning.by_catalog(env, catalog).findings
+    assert elsewhere.errors == ()
+    assert [each.message for each in elsewhere.warnings] == [error.message]
 
 
 @pytest.mark.parametrize("text", [None, "{"])

@@ -7,10 +7,12 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 from .entry import find_parser
 from .environment import variables
 from .features import features
+from .limits import limits
 from .options import options, positionals
 
 SCHEMA = 1
@@ -49,7 +51,7 @@ def main() -> None:
         "problems": found.problems,
         "features": features(found.parser),
         "positionals": positionals(found.parser),
-        "options": options(found.parser),
+        "options": _with(limits(), options(found.parser)),
         "environment": variables(),
         "seconds": {
             "load": round(loaded - _STARTED, 3),
@@ -59,6 +61,10 @@ def main() -> None:
     with os.fdopen(output, "w", encoding="utf-8") as stdout:
         json.dump(catalogue, stdout)
         stdout.write("\n")
+
+
+def _with(more: dict[str, dict[str, Any]], records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [record | more.get(record["flag"], {}) for record in records]
 
 
 def _version() -> str | None:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from . import conversion
+from .names import names
 from .plain import TEXT_MOST, plain
 
 _REFUSED = object()
@@ -63,6 +64,8 @@ def _option(
         record["default_suppressed"] = True
     record["required"] = bool(action.required)
     record.update(_help(action, flag))
+    if registered := names(flag, action.choices, action.metavar):
+        record["names"] = registered
     return record
 
 

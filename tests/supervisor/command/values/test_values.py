@@ -6,6 +6,7 @@ import pytest
 
 from supervisor.catalog import Kind, Option
 from supervisor.command import values
+from supervisor.command.values.remedies import Refused
 
 WHOLE = Option("--n", Kind.VALUE, type="int")
 SIZE = Option("--n", Kind.VALUE, type="int", human_int=True, auto_ok=True)
@@ -13,6 +14,7 @@ NUMBER = Option("--f", Kind.VALUE, type="optional[float]", none_ok=True)
 CHOICE = Option("--c", Kind.VALUE, choices=("auto", 8))
 OBJECT = Option("--j", Kind.JSON, type="json_dataclass")
 EITHER = Option("--e", Kind.JSON_OR_STR)
+KVS = Option("--k", Kind.VALUE, type="nullable_kvs")
 LIST = Option("--l", Kind.LIST)
 NUMBERS = Option("--l", Kind.LIST, type="int")
 
@@ -74,3 +76,43 @@ def test_the_items_of_a_list(text: str, expected: list[str]) -> None:
 def test_a_list_that_cannot_be(option: Option, text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         values.items(option, text)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "expected"),
+    [
+        (KVS, '{"image": 4, "video": 1}', "image=4,video=1"),
+        (KVS, "image=4", "image=4"),
+        (OBJECT, "image=4,video=1", '{"image":4,"video":1}'),
+        (OBJECT, ' {"image": 4} ', '{"image": 4}'),
+        (OBJECT, '{"bytes": 80g, "name": "80g"}', '{"bytes": 80g, "name": "80g"}'),
+        (EITHER, "cpu", "cpu"),
+        (EITHER, "rope_theta=1", '{"rope_theta":1}'),
+        (Option("--o", Kind.JSON, default=["*"]), "https://a https://b", '["https://a","https://b"]'),
+        (Option("--o", Kind.JSON, default=[]), "*", '["*"]'),
+        (NUMBER, " None ", "None"),
+    ],
+)  # fmt: skip
+def test_words_become_what_the_engine_takes(option: Option, text: str, expected: str) -> None:
+    assert values.written(option, text) == expected
+
+
+@pytest.mark.parametrize("text", ["word", "{image:4}", "[1]", "{'image': 4}", "image 4", '"a"'])
+def test_what_is_no_json_is_answered_with_the_form_that_works(text: str) -> None:
+    option = Option("--limit-mm-per-prompt", Kind.JSON, type="json_dataclass")
+    with pytest.raises(Refused) as refusal:
+        values.written(option, text)
+    assert refusal.value.remedy == 'write it as LIMIT_MM_PER_PROMPT={"image":4}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("4k", 4000), ("4K", 4096), ("1.5m", 1.5e6), ("2G", 2 * 1024**3), ("0.5", 0.5), ("-1", -1)],
+)
+def test_numbers(text: str, expected: float) -> None:
+    assert values.number(text) == expected
+
+
+@pytest.mark.parametrize("text", ["auto", "", "1.5M", "k", "None"])
+def test_no_numbers(text: str) -> None:
+    assert values.number(text) is None

@@ -1,0 +1,62 @@
+"""The fields of options that take an object. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...catalog import Kind, Option
+from ...catalog.bounds import ANY
+from .. import values
+from ..arguments import Argument, Arguments
+from ..values.remedies import remedy
+from .refusal import Refusal
+
+_BACKENDS = {"--structured-outputs-config": "backend"}
+
+
+def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[Refusal]:
+    """Refuse a field that there is not, and a value that a field does not take."""
+    text = next(iter(argument.values), "")
+    if option.kind is not Kind.JSON or not text.startswith("{"):
+        return
+    try:
+        given = values.decoded(option, text)
+    except ValueError:  # said already, by who gave it
+        return
+    fields = {key.replace("-", "_"): value for key, value in given.items()}
+    yield from _unknown(option, fields)
+    for name, value in fields.items():
+        yield from _wrong(option, name, value)
+
+
+def _unknown(option: Option, fields: Mapping[str, Any]) -> Iterator[Refusal]:
+    if not option.closed or not option.keys:
+        return
+    for name in fields:
+        if name not in option.keys:
+            reason = f"is not a field of it; its fields are {', '.join(option.keys)}"
+            yield Refusal(name, reason, remedy(option.flag, name, option.keys))
+
+
+def _wrong(option: Option, name: str, value: Any) -> Iterator[Refusal]:
+    field = option.fields.get(name)
+    place = f"{option.flag}.{name}"
+    if field is None:
+        yield from _with_options(place, name, value)
+    elif isinstance(value, str) and field.choices and value not in field.choices:
+        reason = f"is not one of {', '.join(field.choices)}"
+        yield Refusal(value, reason, remedy(place, value, field.choices))
+    elif _is_number(value) and field.bounds != ANY and not field.bounds.admit(value):
+        yield Refusal(str(value), f"is out of range: {name} has to be {field.bounds}")
+
+
+def _with_options(place: str, name: str, value: Any) -> Iterator[Refusal]:
+    """`xgrammar:no-fallback` is of 0.7 and 0.8; no version has had it with this option."""
+    of_backend = _BACKENDS.get(place.rpartition(".")[0]) == name
+    if of_backend and isinstance(value, str) and ":" in value:
+        yield Refusal(value, "is not the name of a backend", f"set {value.partition(':')[0]}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

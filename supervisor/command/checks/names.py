@@ -1,0 +1,74 @@
+"""Names that vLLM looks up in a registry: parsers, quantisation methods, load formats. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ...catalog import Option
+from ..arguments import Argument, Arguments
+from ..values.remedies import GONE, remedy
+from .refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Registry:
+    """How an option's value is looked up.
+
+    `any_case` says that it is made lower case before, `paths` that an import path is taken too,
+    `plugin` names the option that adds names, `when` the switch without which nobody looks.
+    """
+
+    any_case: bool = False
+    paths: bool = False
+    plugin: str = ""
+    when: str = ""
+
+
+_REGISTRIES: Mapping[str, _Registry] = {
+    "--tool-call-parser": _Registry(
+        plugin="--tool-parser-plugin", when="--enable-auto-tool-choice"
+    ),
+    "--reasoning-parser": _Registry(plugin="--reasoning-parser-plugin"),
+    "--tokenizer-mode": _Registry(any_case=True),
+    "--quantization": _Registry(any_case=True),
+    "--load-format": _Registry(any_case=True),
+    "--config-format": _Registry(any_case=True),
+    "--distributed-executor-backend": _Registry(paths=True),
+}
+_CONFIG = "--config"  # a file that may name a plugin
+
+
+def check(option: Option, argument: Argument, options: Arguments) -> Iterator[Refusal]:
+    """Refuse a name that is not registered, where nothing adds to those that are known."""
+    registry = _REGISTRIES.get(option.flag)
+    text = next(iter(argument.values), "")
+    if registry is None or not text or option.choices or (option.none_ok and text == "None"):
+        return
+    if _is_registered(text, option.names, registry, options):
+        return
+    gone = any(each.value.fullmatch(text) for each in GONE.get(option.flag, ()) if each.everywhere)
+    if option.names:
+        looked_up = not registry.when or is_on(options, registry.when)
+        certain = looked_up and (gone or option.registered)
+        reason = f"is not one of {', '.join(option.names)}"
+        yield Refusal(text, reason, remedy(option.flag, text, option.names), certain=certain)
+    elif gone:
+        reason = "is what this version no longer has"
+        yield Refusal(text, reason, remedy(option.flag, text, ()))
+
+
+def is_on(options: Arguments, switch: str) -> bool:
+    """Whether a command line switches `switch` on."""
+    argument = options.last(switch)
+    return argument is not None and not argument.spelt.startswith(("--no-", "--disable-"))
+
+
+def _is_registered(
+    text: str, known: tuple[str, ...], registry: _Registry, options: Arguments
+) -> bool:
+    if registry.plugin and (options.last(registry.plugin) or options.last(_CONFIG)):
+        return True
+    if registry.paths and "." in text:
+        return True
+    return text in known or (registry.any_case and text.lower() in known)

@@ -1,0 +1,95 @@
+"""Which files and folders the engine will look for, and what to say of those that are not there.
+
+Pure: the caller looks at the disk. A text that may be the name of a repository is none of these:
+only what begins like a path is. The engine runs in `/`, from where a relative path counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from ...findings import Fault, Finding, Findings, Remark
+from ..arguments import Argument, Arguments
+from . import adapters
+from .speakers import Speakers
+
+#: Options whose value is a file.
+_FILES = ("--config", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs")
+#: Options whose value may be the path of a file or a folder.
+_PLACES = ("--chat-template", "--tokenizer", "--hf-config-path")
+#: The same, but without what they name vLLM starts and says little or nothing of it.
+_LENIENT = (
+    "--tool-parser-plugin", "--reasoning-parser-plugin", "--generation-config",
+    "--allowed-local-media-path", "--log-config-file", "--quantization-param-path",
+    "--qlora-adapter-name-or-path", "--default-mm-loras",
+)  # fmt: skip
+#: Options that take an object -> the field that is a path, or "" where each one is.
+_IN_OBJECTS = {"--speculative-config": "model", "--default-mm-loras": ""}
+_BEGINNINGS = ("/", "./", "../")
+_TEMPLATE = "{}\n"  # with one of these a text is a chat template, and no path to one
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path on the command line, and the argument in which it stands."""
+
+    path: str
+    argument: Argument
+
+
+def named(options: Arguments, written: Collection[str]) -> tuple[Place, ...]:
+    """Every path that the engine will look for; without those in `written`, which come to be."""
+    last = {argument.flag: argument for argument in options.given}
+    return tuple(
+        Place(path, argument)
+        for argument in last.values()
+        for path in _paths(argument)
+        if (path.startswith(_BEGINNINGS) or (path and argument.flag in _FILES))
+        and path not in written
+    )
+
+
+def missing(places: Collection[Place], speakers: Speakers, *, here: bool) -> Findings:
+    """What to say of places at which there is nothing.
+
+    Args:
+        places: these.
+        speakers: who named them.
+        here: whether the engine would run on this machine.
+    """
+    return Findings.of(*(_told(place, speakers, here=here) for place in places))
+
+
+def _told(place: Place, speakers: Speakers, *, here: bool) -> Finding:
+    reason = "does not exist on this machine"
+    if not place.path.startswith("/"):
+        reason = f"does not exist: the engine runs in /, so that it looks for /{place.path}"
+    name, shown, sentence = speakers.said(place.argument, place.path, reason)
+    remedy = "give the absolute path of what is there"
+    if place.argument.flag in adapters.FLAGS:
+        remedy += ", or the name of a repository"
+    if here and place.argument.flag not in _LENIENT:
+        return Fault(name, shown, sentence, remedy)
+    return Remark(name, sentence, remedy)
+
+
+def _paths(argument: Argument) -> Iterator[str]:
+    flag, first = argument.flag, next(iter(argument.values), "")
+    if flag in adapters.FLAGS:
+        yield from (adapters.paths(item) for item in argument.values)
+    elif flag in _IN_OBJECTS:
+        yield from _in_object(first, _IN_OBJECTS[flag])
+    elif flag in (*_FILES, *_PLACES, *_LENIENT) and not any(sign in first for sign in _TEMPLATE):
+        yield first
+
+
+def _in_object(text: str, field: str) -> Iterator[str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return
+    if isinstance(found, dict):
+        wanted = [found.get(field)] if field else found.values()
+        yield from (value for value in wanted if isinstance(value, str))

@@ -1,0 +1,73 @@
+"""What to set in place of a value that this version does not take. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+
+class Refused(ValueError):
+    """A value that cannot be: what is accepted, as the end of a sentence, and what to do."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Values that some versions have and others not, and what to set.
+
+    `other` is what the remedy says to set. `everywhere` says that no version takes such a value
+    whose catalogue does not show it.
+    """
+
+    value: re.Pattern[str]
+    remedy: str
+    other: str = ""
+    everywhere: bool = False
+
+
+def _gone(value: str, remedy: str, other: str = "", *, everywhere: bool = False) -> Gone:
+    return Gone(re.compile(value, re.IGNORECASE), remedy, other, everywhere)
+
+
+#: Option, or option.field -> values that versions had and others have not.
+GONE: Mapping[str, tuple[Gone, ...]] = {
+    "--tokenizer-mode": (
+        _gone(
+            "slow",
+            "this version has fast tokenizers alone: set it to auto",
+            "auto",
+            everywhere=True,
+        ),
+        _gone("custom", "set it to auto", "auto"),
+    ),
+    "--quantization": (
+        _gone(
+            "squeezellm",
+            "vLLM dropped it: serve a model in AWQ or GPTQ form, and unset this",
+            everywhere=True,
+        ),
+        _gone("gguf|bitsandbytes", "this version has dropped it: serve the model in another form"),
+    ),
+    "--lora-dtype": (_gone("float32|float|fp32", "set it to auto, the model's own type", "auto"),),
+    "--structured-outputs-config.backend": (
+        _gone("[a-z-]+:.*", "this version takes no options behind a colon: set the name alone"),
+    ),
+    "--guided-decoding-backend": (
+        _gone("[a-z-]+:.*", "this version takes no options behind a colon: set the name alone"),
+    ),
+}
+
+
+def remedy(place: str, text: str, accepted: Collection[str]) -> str:
+    """What to do about the value `text` of an option, or of a field of one (`--option.field`)."""
+    for gone in GONE.get(place, ()):
+        if gone.value.fullmatch(text) and (not gone.other or gone.other in accepted):
+            return gone.remedy
+    import difflib  # only now: most starts have nothing to compare, and need not wait for it
+
+    alike = difflib.get_close_matches(text.lower(), list(accepted), n=1, cutoff=0.6)
+    return f"did you mean {alike[0]}?" if alike else ""
