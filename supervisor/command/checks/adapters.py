@@ -9,17 +9,20 @@ from ...catalog import Option
 from ..arguments import Argument, Arguments
 from .refusal import Refusal
 
-FLAGS = ("--lora-modules", "--prompt-adapters")
+_LORA, _PROMPT = FLAGS = ("--lora-modules", "--prompt-adapters")
 _FORM = 'write sql=/adapters/sql, or {"name":"sql","path":"/adapters/sql"}'
 
 
 def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[Refusal]:
     """Refuse an item of which vLLM's parser makes no adapter."""
-    if option.flag != FLAGS[0]:
-        return
-    for item in argument.values:
-        if item not in {"", "None"} and (reason := _wrong(item)):
-            yield Refusal(item, reason, _FORM)
+    if option.flag == _PROMPT:
+        for item in argument.values:
+            if item.count("=") != 1:
+                yield Refusal(item, "is not name=path", "write name=/adapters/prompt")
+    elif option.flag == _LORA:
+        for item in argument.values:
+            if item not in {"", "None"} and (reason := _wrong(item)):
+                yield Refusal(item, reason, _FORM)
 
 
 def paths(item: str) -> str:

@@ -108,6 +108,10 @@ def _valued(parser: argparse.ArgumentParser, action: argparse.Action) -> dict[st
         record.update(kind="value", item="csv")
     else:
         record["kind"] = "value" if token == "scalar" else token
+    # --prompt-adapters of 0.6 to 0.9: its action parts each item, and None has no parts.
+    parts_none = _result(parser, action, action.option_strings[0], [None]) is _REFUSED
+    if record["kind"] == "list" and record.get("none_ok") and parts_none:
+        del record["none_ok"]
     if record["kind"] in {"json", "json_or_str"}:
         record.update(conversion.fields(action))
     record["nargs"] = action.nargs

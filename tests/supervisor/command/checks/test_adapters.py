@@ -36,6 +36,12 @@ def test_what_is_one(text: str) -> None:
     assert errors(LORA_MODULES=text) == []
 
 
+def test_prompt_adapters_are_of_one_form() -> None:
+    assert errors("0.6.2", PROMPT_ADAPTERS="a=/x b=org/y") == []
+    for text in ("/x", '{"name":"a","path":"/x"}', "a=b=c"):
+        assert errors("0.6.2", PROMPT_ADAPTERS=text) == [f"PROMPT_ADAPTERS={text} is not name=path"]
+
+
 def test_where_one_lies() -> None:
     assert adapters.paths("a=/x") == "/x"
     assert adapters.paths('{"name":"a","path":"/x,y"}') == "/x,y"

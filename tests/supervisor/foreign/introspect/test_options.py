@@ -18,6 +18,17 @@ class Words(argparse.Action):
         setattr(namespace, self.dest, values == "true")
 
 
+class Parts(argparse.Action):
+    """Parts each item at its `=`, as an action of vLLM's did."""
+
+    def __call__(self, _parser: Any, namespace: Any, values: Any, _spelling: Any = None) -> None:
+        setattr(namespace, self.dest, [item.split("=") for item in values])
+
+
+def none_or_text(text: str) -> str | None:
+    return None if text == "None" else text
+
+
 def record(*names: str, **how: Any) -> dict[str, Any]:
     parser = argparse.ArgumentParser()
     parser.add_argument_group("Group").add_argument(*names, **how)
@@ -76,3 +87,8 @@ def test_help_and_version_are_no_options_and_positionals_are_apart() -> None:
     parser.add_argument("model", nargs="?")
     assert options.options(parser) == []
     assert options.positionals(parser) == [{"dest": "model", "nargs": "?", "required": False}]
+
+
+def test_a_list_whose_action_cannot_do_with_none() -> None:
+    assert record("--x", nargs="+", type=none_or_text)["none_ok"] is True
+    assert "none_ok" not in record("--x", nargs="+", type=none_or_text, action=Parts)
