@@ -49,7 +49,8 @@ class Plan:
     does before it becomes the command, by `before`. `engine_env` holds only what differs from the
     worker's own environment. `volume` is the folder for models and caches, made before the start.
     `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
-    cannot be told. `speakers` know who said what of the command. `files` are to be written before the start: path -> text.
+    cannot be told. `speakers` know who said what of the command. `files` are to be written before
+    the start: path -> text.
     """
 
     settings: Settings

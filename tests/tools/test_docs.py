@@ -32,6 +32,9 @@ _TEXT = {
     "BATCH_MAX_LATENCY_MS": "50", "VLLM_EXTRA_ARGS": "--seed 1", "LORA_MODULES": "a=/b",
     "ROPE_SCALING": '{"rope_type": "dynamic", "factor": 2.0}', "MODEL_NAME": "org/model",
     "CUSTOM_CHAT_TEMPLATE": "{{ messages }}", "LIMIT_MM_PER_PROMPT": '{"image": 2}',
+    "TOKENIZER_MODE": "mistral", "QUANTIZATION": "awq", "LOAD_FORMAT": "dummy",
+    "DISTRIBUTED_EXECUTOR_BACKEND": "mp", "TOOL_CALL_PARSER": "hermes",
+    "REASONING_PARSER": "mistral", "GUIDED_DECODING_BACKEND": "xgrammar",
 }  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def test_a_whole_container_gives_no_warning(version: str) -> None:
         ),
         max_size=8,
     ),
-    values=st.sampled_from(["", "0", "1", "true", "/some/path", "a b", "12.8"]),
+    values=st.sampled_from(["", "1", "true", "/some/path", "a b", "12.8"]),
 )
 def test_no_typical_environment_gives_a_warning(
     names: list[str], tails: list[tuple[str, str]], values: str
