@@ -154,6 +154,14 @@ def test_the_kinds_of_troubleshooting_are_those_of_the_log() -> None:
         assert any(all(part in cause for part in parts) for cause in causes[kind]), (quoted, kind)
 
 
+def test_the_tool_parsers_that_it_names_are_there() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    (row,) = re.findall(r"^\| tool calls come as text \|.*$", text, re.MULTILINE)
+    named = set(re.findall(r"`([a-z0-9_]+)`", row))
+    assert len(named) > 2
+    assert named <= set(catalog(known.DEFAULT).by_variable["TOOL_CALL_PARSER"][0].names)
+
+
 @pytest.mark.parametrize("name", ["operations", "troubleshooting"])
 def test_the_exit_codes_are_those_of_the_worker(name: str) -> None:
     text = (ROOT / "docs" / f"{name}.md").read_text()
@@ -284,6 +292,11 @@ def ours() -> list[tuple[str, str]]:
     for name, line in ALL:
         if match := start.fullmatch(line):
             found.append((name, match[1]))
+    found += [
+        (name, f"explain {shlex.split(match[1])[0]}")
+        for name, line in ALL
+        if (match := re.fullmatch(r"make explain ARGS=(.*)", line))
+    ]
     for page in PAGES:
         found += [
             (page.name, words)

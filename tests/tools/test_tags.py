@@ -69,7 +69,9 @@ def test_every_target_is_in_the_group() -> None:
     assert len(targets) > len(known.CUDA)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/image.md", "docs/deploy.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/image.md", "docs/deploy.md", "docs/troubleshooting.md"]
+)
 def test_the_default_image_elsewhere(name: str) -> None:
     text = (CHECKOUT / name).read_text()
     named = set(re.findall(rf"{tags.REPOSITORY}:(v[0-9][\w.-]*)", text))
