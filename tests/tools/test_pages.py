@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ import pytest
 import yaml
 
 from bench import arguments
-from proxy.request import routes
+from proxy import errors
+from proxy.request import dropped, routes
 from supervisor import __main__ as program
 from supervisor.catalog import versions
-from supervisor.command import legacy, translate
+from supervisor.command import explain, legacy, plan, translate
 from supervisor.diagnosis import rules
+from supervisor.link.standing import Standing
 from supervisor.settings.table import TABLE, WORKER_VARIABLES
 from supervisor.worker import announce, status
-from supervisor.worker.lifecycle import ExitCode
+from supervisor.worker.lifecycle import ExitCode, Phase
 from tests.processes import ROOT
 from tests.supervisor.command.test_translate import catalog
 from tools import image, run
@@ -180,6 +183,57 @@ def test_the_routes_are_those_that_are_offered() -> None:
         "/v1/responses/resp_...",
     }
     assert named == set(routes.DEFAULT_ROUTES)
+
+
+def test_the_errors_are_those_of_jobs() -> None:
+    """Each status with its type, but for those of the engine's own."""
+    text = (ROOT / "docs" / "api.md").read_text().partition("| code | type | when |")[2]
+    told = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", text.partition("\n\n")[0], re.MULTILINE))
+    ours = {(str(kind.status), kind.type) for kind in _leaves(errors.JobError)}
+    assert told - {("404", "NotFoundError")} == ours
+
+
+def _leaves(kind: type[errors.JobError]) -> set[type[errors.JobError]]:
+    below = {each for sub in kind.__subclasses__() for each in {sub, *_leaves(sub)}}
+    return {each for each in below if not issubclass(each, errors.EngineRefused)} | {kind}
+
+
+def test_the_parameters_that_are_gone_are_those_that_are_refused() -> None:
+    text = (ROOT / "docs" / "api.md").read_text().partition("| parameter | now |")[2]
+    rows = re.findall(r"^\| (.*?) \|", text.partition("\n\n")[0], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"n"}
+    assert named == set(dropped._PARAMETERS)
+
+
+def test_what_explain_says_in_json_is_told() -> None:
+    """Its fields, each with theirs."""
+    env = {
+        "MODEL_NAME": "m",
+        "LOG_LEVEL": "x",
+        "SWAP_SPACE": "4",
+        "MAX_MODEL_LEN": "x",
+        "HF_TOKEN": "y",
+    }
+    shown = explain.as_json(plan.make(env, catalog(known.DEFAULT)))
+    text = (ROOT / "docs" / "operations.md").read_text()
+    told = text.partition("`explain --json`:")[2].split("```")[1]
+    assert set(shown) <= set(re.findall(r'"(\w+)"', told))
+    for name in ("settings", "ignored", "warnings", "errors"):
+        (each,) = re.findall(rf'"{name}": \[\{{(.*?)\}}\]', told)
+        assert set(shown[name][0]) == set(re.findall(r'"(\w+)"', each)), name
+
+
+def test_the_status_is_told() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    told = text.partition("`GET /status`: `{")[2].partition("}`")[0]
+    assert re.findall(r'"(\w+)"', told) == [field.name for field in fields(Standing)]
+
+
+def test_the_states_are_told() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text().partition("## States")[2]
+    assert set(re.findall(r"^\| ([A-Z]+) \|", text, re.MULTILINE)) == {
+        phase.value for phase in Phase
+    }
 
 
 def test_the_metrics_are_those_of_the_worker() -> None:
