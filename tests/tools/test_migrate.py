@@ -67,6 +67,20 @@ def test_every_name_of_both_generations_is_there_or_an_option_of_that_name() -> 
         assert f"| `{name}` |" in PAGE or name in NEWEST.by_variable
 
 
+def test_an_environment_of_documented_defaults_starts_without_a_word() -> None:
+    """As the page promises, and the console's form of 1.5 sends them."""
+    for defaults in (older.ONE, older.BETWEEN):
+        given = {name: value for name, value in defaults.items() if value}
+        found = plan.make({**given, "MODEL_NAME": "org/model"}, NEWEST).findings
+        assert not found.errors
+        assert not found.warnings
+
+
+def test_names_that_the_worker_had_otherwise() -> None:
+    assert row("MIN_BATCH_SIZE")[1:] == ["`DEFAULT_MIN_BATCH_SIZE`", "`1`"]
+    assert row("TASK")[1] == "`--convert` and `--runner`, by its value (`embed`)"
+
+
 def test_the_defaults_that_are_computed() -> None:
     assert row("GPU_MEMORY_UTILIZATION")[2] == "`0.92`"
     assert row("MAX_CONCURRENCY")[2] == "`300`"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from supervisor.catalog import Catalog
+from supervisor.catalog import Catalog, store
 from supervisor.command import plan, translate
 from supervisor.settings.table import TABLE, Setting
 from tools.docs import known, older, page
 
 _OWN: dict[str, Setting[object]] = {row.name: row for row in TABLE}
+_FORMER = {row.former: row.name for row in TABLE if row.former}
+#: A value that means something, for names whose meaning lies in it.
+_VALUES = {"TASK": "embed"}
 _NOWHERE = "no effect: neither this worker nor vLLM knows the name"
 #: Defaults that stand in no table, because the engine decides them at its start.
 _DECIDED = {
@@ -29,33 +32,26 @@ _DECIDED = {
 
 def text() -> str:
     """The whole page."""
-    newest = known.catalogs()[known.DEFAULT]
+    newest = store.with_elsewhere(known.catalogs()[known.DEFAULT])
     template = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
     return template.format(
         version=newest.version,
         memory=_option_default(newest, "GPU_MEMORY_UTILIZATION"),
-        one=_one(newest),
-        two_own=_two_own(newest),
+        one=_rows("setting of 1.x", older.ONE, newest),
+        between=_rows("setting of 1.x or 2.x", older.BETWEEN, newest),
+        two_own=_rows("setting of 2.x", older.TWO_OWN, newest),
         two_other=_two_other(newest),
         passed_on=len(older.TWO),
         sampling=", ".join(_without(known.catalogs().values(), "GENERATION_CONFIG")),
     )
 
 
-def _one(catalog: Catalog) -> str:
+def _rows(head: str, names: Mapping[str, str], catalog: Catalog) -> str:
     rows = [
         (f"`{name}`", _code(default), today(name, catalog), default_now(name, catalog))
-        for name, default in older.ONE.items()
+        for name, default in names.items()
     ]
-    return page.table(("setting of 1.x", "default there", "today", "default today"), rows)
-
-
-def _two_own(catalog: Catalog) -> str:
-    rows = [
-        (f"`{name}`", _code(default), today(name, catalog), default_now(name, catalog))
-        for name, default in older.TWO_OWN.items()
-    ]
-    return page.table(("setting of 2.x", "default there", "today", "default today"), rows)
+    return page.table((head, "default there", "today", "default today"), rows)
 
 
 def _two_other(catalog: Catalog) -> str:
@@ -73,6 +69,8 @@ def today(name: str, catalog: Catalog) -> str:
     """What becomes of a setting of older workers."""
     if name in _OWN:
         return "the same"
+    if name in _FORMER:
+        return f"`{_FORMER[name]}`"
     option = catalog.by_variable.get(name)
     if option and (why := translate.guard(name, option[0])):
         return f"not passed on: {why}"
@@ -84,14 +82,19 @@ def default_now(name: str, catalog: Catalog) -> str:
     """What counts where nothing is set; empty for nothing."""
     if name in _DECIDED:
         return _DECIDED[name]
-    if name in _OWN:
-        return _code(_OWN[name].default_text)
+    if (own := _FORMER.get(name, name)) in _OWN:
+        return _code(_OWN[own].default_text)
     return _code(_option_default(catalog, name))
 
 
 def _said(name: str, catalog: Catalog) -> str:
     """What a start says of a name that no table of options has."""
-    made = plan.make({"MODEL_NAME": "org/model", name: "1"}, catalog).findings
+    env = {"MODEL_NAME": "org/model", name: _VALUES.get(name, "1")}
+    made = plan.make(env, catalog).findings
+    if carried := [f"`{row.flag}`" for row in made.applied if row.env == name and row.flag]:
+        return " and ".join(carried) + (
+            f", by its value (`{env[name]}`)" if name in _VALUES else ""
+        )
     remarks = [remark for remark in made.warnings if remark.env == name]
     faults = [fault for fault in made.errors if fault.env == name]
     told = [(fault.message, fault.suggestion) for fault in faults]

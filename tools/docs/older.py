@@ -95,6 +95,28 @@ ONE: Mapping[str, str] = {
     "DISABLE_LOG_REQUESTS": "false",
 }
 
+#: What the code of 1.x read without a word in its README, and what came until 2.23 -> its default.
+BETWEEN: Mapping[str, str] = {
+    "MIN_BATCH_SIZE": "1",
+    "BATCH_SIZE_GROWTH_FACTOR": "3",
+    "SERVED_MODEL_NAME": "",
+    "CPU_OFFLOAD_GB": "0",
+    "SPECULATIVE_METHOD": "",
+    "LORA_MODULES": "",
+    "LIMIT_MM_PER_PROMPT": "",
+    "ENABLE_AUTO_TOOL_CHOICE": "false",
+    "TOOL_CALL_PARSER": "",
+    "ENABLE_REASONING": "false",
+    "REASONING_PARSER": "",
+    "ENABLE_EXPERT_PARALLEL": "false",
+    "ENABLE_LOG_REQUESTS": "false",
+    "ATTENTION_BACKEND": "",
+    "VLLM_ATTENTION_BACKEND": "",
+    "VLLM_USE_V1": "",
+    "ASYNC_SCHEDULING": "",
+    "STREAM_INTERVAL": "1",
+}
+
 #: What 2.25 passes on to `vllm serve` under the name of the option.
 TWO = frozenset(
     """
