@@ -20,6 +20,7 @@ _NOWHERE = "no effect: neither this worker nor vLLM knows the name"
 _DECIDED = {
     "MODEL_NAME": "none",
     "MODEL_REVISION": "the repository's main branch",
+    "TENSOR_PARALLEL_SIZE": "all GPUs, or as many as can share the model's attention heads",
     "MAX_NUM_SEQS": "the engine decides, by the GPU",
     "ENABLE_PREFIX_CACHING": "on for models that can",
     "ENABLE_CHUNKED_PREFILL": "on for models that can",
