@@ -30,6 +30,11 @@ _BARE = (
     (r"~/.*", "a path from ~, which only a shell replaces", "give the absolute path"),
 )
 _COMMENT = re.compile(r"([^{}\n]*[^{}\s]|[{\[].*[}\]])\s+#(\s[^{}\n]*)?")
+#: Typographic quotes around a text, and what nobody sees: a space without width, a joiner, a mark.
+_ODD = re.compile(
+    "^[\u201c\u201d\u201e\u2018\u2019]|[\u201c\u201d\u2018\u2019]$|[\u200b\u2060\ufeff]"
+)
+_ANEW = "type the value anew"
 
 
 def take(given: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[str, str], Findings]:
@@ -50,17 +55,27 @@ def take(given: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[str,
 
 
 def _fault(name: str, text: str) -> Fault | None:
+    if (found := _what(name, text)) is None:
+        return None
+    shown = masked(name, text)
+    what, remedy = found
+    return Fault(name, shown, f"{name}={shown} {what}", remedy)
+
+
+def _what(name: str, text: str) -> tuple[str, str] | None:
+    """What is wrong with the text, as the end of a sentence, and its remedy."""
     if "#" in text and _has_comment(name, text):
-        shown = masked(name, text)
-        message = f"{name}={shown} ends with a comment, which is a part of the value here"
-        return Fault(name, shown, message, "put the comment on a line of its own")
-    if text[:1] not in {"$", "~", "{"}:
+        what = "ends with a comment, which is a part of the value here"
+        return what, "put the comment on a line of its own"
+    if not text.isascii() and "{" not in text and (odd := _ODD.search(text)):
+        return f"has the character U+{ord(odd[0]):04X} in it, as text that is copied has", _ANEW
+    bare = text.strip("\"'")  # Docker keeps them, and they are taken off after this
+    if bare[:1] not in {"$", "~", "{"}:
         return None
     # A key may begin with a dollar sign; braces around a name it has not.
     for pattern, what, remedy in _FORMS if is_secret(name) else (*_FORMS, *_BARE):
-        if re.fullmatch(pattern, text, re.DOTALL):
-            shown = masked(name, text)
-            return Fault(name, shown, f"{name}={shown} is {what}", remedy)
+        if re.fullmatch(pattern, bare, re.DOTALL):
+            return f"is {what}", remedy
     return None
 
 
