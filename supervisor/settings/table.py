@@ -148,8 +148,8 @@ BASE_PATH = Setting(
     "BASE_PATH",
     text,
     "/runpod-volume",
-    "Folder of the network volume. Where it can be written, models (HF_HOME) and what vLLM,"
-    " Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
+    "Folder of the network volume. Where it can be written, or made, models (HF_HOME) and what"
+    " vLLM, Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
     " found.",
     Reader.SUPERVISOR,
     listed=False,

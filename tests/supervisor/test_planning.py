@@ -8,7 +8,9 @@ import pytest
 
 from supervisor import planning
 from supervisor.catalog import versions
+from supervisor.machine import gpus
 from tests.supervisor.catalog.test_store import Engine
+from tests.supervisor.machine.machines import machine
 
 ENV = {"MODEL_NAME": "m", "MAX_MODEL_LEN": "4096"}
 
@@ -83,3 +85,20 @@ def test_a_catalogue_that_was_named_and_cannot_be_read(tmp_path: Path, text: str
 def test_the_settings_alone_need_no_engine() -> None:
     assert planning.settings({"PORT_HEALTH": "9"}).control_port == 9
     assert planning.settings({"PORT_HEALTH": "many"}).control_port == 8001
+
+
+def test_an_engine_that_is_built_for_cpus_is_divided_among_no_gpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalogue that was named says nothing of the build that will run."""
+    driver, devices = machine(tmp_path, range(2), range(2))
+    monkeypatch.setattr(gpus, "DRIVER", driver)
+    monkeypatch.setattr(gpus, "DEVICES", devices)
+    file = versions.FOLDER / "vllm-0.32.0.json"
+    engine = Engine(tmp_path, f"cat {file}")
+    assert versions.load("0.32.0").version.endswith("+cpu")
+    env = {**engine.env, **ENV, "VLLM_COMMAND": engine.command}
+    installed = planning.by_engine(env, lambda _line: None)
+    assert (installed.gpus, installed.value("--tensor-parallel-size")) == (0, None)
+    named = planning.by_engine({**env, "ENGINE_CATALOG": str(file)}, lambda _line: None)
+    assert (named.gpus, named.value("--tensor-parallel-size")) == (2, "2")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ...catalog import Catalog
 from ...models.fit import GIB, Demand
 from ..arguments import Arguments
-from .parallel import PIPELINE, TENSOR, size_of
+from .parallel import DATA, PIPELINE, TENSOR, size_of
 
 _SHARE = "--gpu-memory-utilization"
+_SHARE_MOST = 0.92  # the largest default of the known versions, for an engine that is not asked
 _CACHE = "--kv-cache-memory-bytes"
 _OFFLOAD = "--cpu-offload-gb"
 _DTYPE = "--dtype"
@@ -30,6 +32,10 @@ _LESS = (
 )  # fmt: skip
 
 
+#: Sizes by which the experts of a model are divided, too.
+_SPREAD = (DATA, "--prefill-context-parallel-size")
+
+
 def read(said: Arguments, catalog: Catalog | None, configured: frozenset[str]) -> Demand | None:
     """What the command asks; None where a file that is not read here may say otherwise.
 
@@ -38,18 +44,19 @@ def read(said: Arguments, catalog: Catalog | None, configured: frozenset[str]) -
         catalog: for the defaults.
         configured: what VLLM_CONFIG_FILE sets, as `dtype`.
     """
-    if catalog is None or configured & {flag.removeprefix("--") for flag in (*_READ, *_LESS)}:
+    asked = {flag.removeprefix("--") for flag in (*_READ, *_LESS, *_SPREAD)}
+    if catalog is None or configured & asked:
         return None
     tensor, pipeline = size_of(said, TENSOR), size_of(said, PIPELINE)
-    share = 1.0 if said.value(_CACHE) else _number(said, catalog, _SHARE)
-    offload = _number(said, catalog, _OFFLOAD)
-    if not tensor or not pipeline or share is None or not 0 < share <= 1:
+    share = 1.0 if said.value(_CACHE) else _number(said, catalog, _SHARE, _SHARE_MOST)
+    offload = _number(said, catalog, _OFFLOAD, 0.0)
+    if not tensor or not pipeline or not 0 < share <= 1 or not offload >= 0:
         return None
     return Demand(
         tensor,
         pipeline,
         share,
-        (offload or 0.0) * GIB,
+        offload * GIB,
         said.value(_DTYPE) or "auto",
         said.value(_QUANTIZATION) or "",
         said.value(_FORMAT) or "auto",
@@ -60,19 +67,22 @@ def read(said: Arguments, catalog: Catalog | None, configured: frozenset[str]) -
 def _doubts(said: Arguments) -> Iterator[str]:
     if (name := said.value(_FORMAT) or "auto") not in _AS_STORED:
         yield f"{_FORMAT}={name}"
+    for flag in _SPREAD:
+        if size_of(said, flag) != 1:
+            yield flag
     for flag in _LESS:
         if (argument := said.last(flag)) is not None and not argument.spelt.startswith("--no-"):
             yield flag
 
 
-def _number(said: Arguments, catalog: Catalog, flag: str) -> float | None:
-    """The number that the command says, else the engine's default; None where there is none."""
-    option = catalog.option(flag)
+def _number(said: Arguments, catalog: Catalog, flag: str, otherwise: float) -> float:
+    """The number that the command says, else the engine's default; NaN for what is no number."""
     text = said.value(flag)
     if text is None:
+        option = catalog.option(flag)
         default = option.default if option is not None else None
-        return float(default) if isinstance(default, int | float) else None
+        return float(default) if isinstance(default, int | float) else otherwise
     try:
         return float(text)
     except ValueError:  # the engine will refuse it
-        return None
+        return math.nan

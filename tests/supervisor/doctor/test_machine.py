@@ -12,11 +12,13 @@ import pytest
 
 from supervisor.catalog import options
 from supervisor.command import plan
+from supervisor.models.fit import GIB
 from supervisor.models.hub import weights_folder
 from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment
 from tests.processes import CATALOG, FAKE, ROOT, free_port
 from tests.supervisor.models.baking import baked
+from tests.supervisor.models.sized import model
 
 
 def doctor(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -86,6 +88,16 @@ def test_what_the_engine_s_line_says_is_not_said_again() -> None:
     done = doctor(VLLM_COMMAND="/nowhere/vllm")
     assert done.stdout.count("'/nowhere/vllm' was not found") == 1
     assert "Only options that every known vLLM has are taken" in done.stdout
+
+
+def test_weights_that_cannot_fit_are_bad(tmp_path: Path) -> None:
+    place = model(tmp_path, {"model.safetensors": 30 * GIB})
+    done = doctor(VLLM_COMMAND="/nowhere/vllm", MODEL_NAME=str(place), GPU_MEMORY_GB="24")
+    (line,) = [line for line in done.stdout.splitlines() if "cannot fit" in line]
+    assert line.split()[:2] == ["bad", "memory"]
+    assert "TENSOR_PARALLEL_SIZE=2" in line
+    done = doctor(VLLM_COMMAND="/nowhere/vllm", MODEL_NAME=str(place), GPU_MEMORY_GB="80")
+    assert "30.0 GiB, fit: " in done.stdout
 
 
 @pytest.mark.e2e

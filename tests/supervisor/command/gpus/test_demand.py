@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.catalog import versions
+from supervisor.catalog import store, versions
 from supervisor.command import plan
 from supervisor.command.plan import NOTHING_ON_DISK
 from supervisor.models.fit import GIB, Demand
@@ -20,6 +20,17 @@ def test_the_defaults_are_those_of_the_version() -> None:
     assert demand() == Demand(share=0.92)
     assert demand("0.6.2") == Demand(share=0.9)
     assert demand(disk=OnDisk(gpus=4)) == Demand(tensor=4, share=0.92)
+
+
+def test_an_engine_that_cannot_be_asked_may_use_the_largest_share() -> None:
+    one = plan.make({"MODEL_NAME": "a/b"}, store.common())
+    assert one.demand == Demand(share=0.92)
+    defaults = {
+        option.default
+        for version in versions.known()
+        if (option := versions.load(version).option("--gpu-memory-utilization"))
+    }
+    assert max(defaults) == 0.92
 
 
 def test_what_is_said() -> None:
@@ -38,6 +49,7 @@ def test_what_is_said() -> None:
         {"LOAD_FORMAT": "bitsandbytes"},
         {"LOAD_FORMAT": "tensorizer"},
         {"ENABLE_EXPERT_PARALLEL": "true"},
+        {"DATA_PARALLEL_SIZE": "2"},
         {"OFFLOAD_GROUP_SIZE": "8"},
         {"HF_OVERRIDES": '{"num_hidden_layers": 2}'},
         {"LANGUAGE_MODEL_ONLY": "true"},
@@ -63,5 +75,6 @@ def test_what_cannot_be_told() -> None:
     assert demand(disk=OnDisk(configured=frozenset({"seed"}))) is not None
     assert demand(VLLM_EXTRA_ARGS="--gpu-memory-utilization=much") is None
     assert demand(VLLM_EXTRA_ARGS="--gpu-memory-utilization=0") is None
+    assert demand(VLLM_EXTRA_ARGS="--cpu-offload-gb=-1") is None
     assert demand(VLLM_EXTRA_ARGS="--tensor-parallel-size=x") is None
     assert plan.make({"MODEL_NAME": "a/b"}, None).demand is None
