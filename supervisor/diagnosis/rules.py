@@ -109,7 +109,8 @@ _HARDWARE = (
 )
 
 _PACKAGE = (
-    r"(?:pip install [`'\"]?|Please install (?!\S{1,80} (?:via|with|by))|No module named ')"
+    r"(?:pip install [`'\"]?|Please install (?!\S{1,80} (?:via|with|by)|(?:the|an?|it|them) )"
+    r"|No module named ')"
     r"(?P<what>[A-Za-z][\w.\[\]-]{0,80}(?:[=><~!]{1,2}\d[\w.]{0,20})?)"
 )
 #: Behind the line of an error: none follows but those that repeat it.

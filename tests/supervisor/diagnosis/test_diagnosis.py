@@ -214,6 +214,26 @@ def test_auto_is_offered_where_this_version_has_it(
     assert remedy in diagnose(1, last_lines(name), version=version).remedy
 
 
+@pytest.mark.parametrize(
+    ("said", "package"),
+    [
+        ("ImportError: Please install b>=0.4 via `pip install b>=0.4` to use b.", "b>=0.4"),
+        ("ImportError: Please install timm", "timm"),
+        ("ValueError: Please install Ray with `pip install ray`.", "ray"),
+        ("ImportError: Please install vllm[audio] for audio support", "vllm[audio]"),
+        ("ModuleNotFoundError: No module named 'my.plugin'", "my.plugin"),
+        # not a package that is missing
+        ("ValueError: Please install the plugin at https://example.com", None),
+        ("ValueError: too old, run `uv pip install --upgrade transformers`", None),
+    ],
+)  # fmt: skip
+def test_the_package_that_is_missing(said: str, package: str | None) -> None:
+    """Sentences of vLLM 0.32.0."""
+    found = diagnose(1, [said])
+    assert (found.kind == "package-missing") is (package is not None)
+    assert package is None or f"no package {package}," in found.cause
+
+
 def test_a_package_that_another_error_followed_is_no_cause() -> None:
     missing = "ModuleNotFoundError: No module named 'timm'"
     again = "RuntimeError: Engine core initialization failed. See root cause above."

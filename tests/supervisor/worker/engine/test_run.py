@@ -119,6 +119,27 @@ async def test_a_start_that_fails_says_why_and_what_it_was_doing(
     one.launcher.close()
 
 
+async def test_a_remedy_is_one_that_this_version_and_this_command_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = (
+        "ValueError: To serve at least one request with the model's max seq len (9000), (1 GiB KV"
+        " cache is needed, which is larger than the available KV cache memory (0 GiB). Based on the"
+        " available memory, the estimated maximum model length is 5000."
+    )
+    one = Run(monkeypatch, FAKE_VLLM="exit=1", FAKE_VLLM_LINES=small)
+    await (await one.start()).run()
+    assert isinstance(one.events[-1], Exited)
+    assert "set MAX_MODEL_LEN to 5000 or less, to auto, or" in one.events[-1].cause
+    one.launcher.close()
+    missing = "Invalid repository ID or local directory specified: '/models/none'."
+    one = Run(monkeypatch, TOKENIZER="/models/none", FAKE_VLLM="exit=1", FAKE_VLLM_LINES=missing)
+    await (await one.start()).run()
+    assert isinstance(one.events[-1], Exited)
+    assert "check TOKENIZER_NAME: " in one.events[-1].cause
+    one.launcher.close()
+
+
 async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     one = Run(monkeypatch, FAKE_VLLM="hang-start ignore-term")
     run = await one.start()
