@@ -25,6 +25,8 @@ _PREFIX = re.compile(
     r"(?:[\(\[][A-Za-z][^)\]\n]{0,60}[)\]]:? ?){0,4}"
     r"(?:(?:ERROR|CRITICAL)[ :]{1,6}[\d-]{5,10} [\d:.,]{8,15} (?:\[?[\w./-]{1,80}:\d{1,6}\] ?)?)?"
 )
+#: vLLM 0.10.2 colours the name of a process, also where no terminal reads it.
+_COLOUR = re.compile(r"\x1b\[[\d;]{0,20}m")
 #: Lines that are no error, whatever words they hold: some repeat what a user asked.
 _HARMLESS = re.compile(
     r"(?:INFO|WARNING|DEBUG)\b|[^\n]{0,300}?\b\w{0,40}Warning: |Route: |\[?[IW]\d{4} "
@@ -164,7 +166,7 @@ def _errors(lines: Sequence[str]) -> tuple[str, bool]:
     kept: list[str] = []
     ready = False
     for whole in lines:
-        line = whole[:_LINE_MOST]
+        line = _COLOUR.sub("", whole[:_LINE_MOST])
         found = _PREFIX.match(line)
         line = line[found.end() :] if found else line
         if _WAS_READY.match(line):

@@ -54,7 +54,7 @@ class Rule:
 
 def _filled(sentence: str, said: Mapping[str, str]) -> str:
     # Not str.format: what the engine said may hold braces.
-    return re.sub(r"\{(\w+)\}", lambda name: said.get(name[1], ""), sentence)
+    return re.sub(r"\{(\w+)\}", lambda name: said.get(name[1], ""), sentence).rstrip()
 
 
 def _rule(

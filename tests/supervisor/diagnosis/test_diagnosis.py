@@ -102,6 +102,7 @@ CASES = [
     # what does not fit together
     ("block_size", "block-size", "blocks of 20 tokens (CPU_ATTN: [MultipleOf(32)])", "BLOCK_SIZE",
      FINAL),
+    ("block_size_0_28", "block-size", "takes blocks of 20 tokens", "BLOCK_SIZE", FINAL),
     ("heads", "heads-not-divisible", "4 attention heads", "TENSOR_PARALLEL_SIZE", FINAL),
     ("not_divisible", "not-divisible", "152064 is not divisible by 7", "TENSOR_PARALLEL", FINAL),
     ("too_few_gpus", "too-few-gpus", "4 GPUs, and this machine has 2", "2 or less", FINAL),
@@ -240,6 +241,27 @@ def test_a_package_that_another_error_followed_is_no_cause() -> None:
     assert diagnose(1, [missing, again]).kind == "package-missing"
     assert diagnose(1, [missing, "ValueError: odd"]).kind == "unknown"
     assert diagnose(1, [f"WARNING 01-01 01:01:01 [x.py:1] {missing}"]).kind == "unknown"
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_colours_change_nothing(case: tuple[str, str, str, str, bool]) -> None:
+    """As vLLM 0.10.2 writes the name of a process, into a file too."""
+    lines = last_lines(case[0])
+    coloured = [re.sub(r"^\(\w+ pid=\d+\)", "\x1b[1;36m\\g<0>\x1b[0;0m", line) for line in lines]
+    assert diagnose(1, coloured, "org/m", configured=CONFIGURED) == diagnose(
+        1, lines, "org/m", configured=CONFIGURED
+    )
+
+
+def test_a_coloured_start_holds_no_cause_either() -> None:
+    started = [
+        "\x1b[1;36m(APIServer pid=7)\x1b[0;0m INFO 11-26 11:45:01 [x.py:1] CUDA out of memory"
+    ]
+    ready = "\x1b[1;36m(APIServer pid=7)\x1b[0;0m INFO:     Application startup complete."
+    assert diagnose(1, started).kind == "unknown"
+    assert (
+        diagnose(1, ["ValueError: No available memory for the cache blocks", ready]).told is False
+    )
 
 
 def test_every_file_is_tested() -> None:
