@@ -193,6 +193,7 @@ def test_a_template_of_an_older_worker(real: Real) -> None:
     values = answer["values"]
     assert values["served_model_name"] == ["name", "org/m"]
     asked = {
+        "method": "ngram",
         "model": "draft",
         "num_speculative_tokens": 3,
         "draft_tensor_parallel_size": 1,

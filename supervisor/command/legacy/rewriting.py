@@ -104,8 +104,13 @@ def _carry_over(rewritten: Rewritten, name: str, text: str, catalog: Catalog) ->
     meaning = carrier(name, catalog)
     option = catalog.option(meaning.flag) if isinstance(meaning, Carrier) else None
     match meaning:
-        case Alias(flag=flag):
-            return _alias(rewritten, name, variable(flag), text, catalog.option(flag))
+        case Alias(flag=flag, suffix=suffix, left=left):
+            value = text.removesuffix(suffix)
+            if value.upper() in left:
+                message = f"{name}={text} has no effect: vLLM {catalog.version} has no {value}"
+                remedy = f"{UNSET}, or set {variable(flag)} to another"
+                return rewritten, Findings.of(Remark(name, message, remedy))
+            return _alias(rewritten, name, variable(flag), value, catalog.option(flag))
         case Inverse() if option:
             return _alias(rewritten, name, variable(option.off[0]), text, option, source="legacy")
         case WhenTrue(value=value) if option:

@@ -23,9 +23,15 @@ ZERO_IS_UNSET = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another name of an option."""
+    """Another name of an option.
+
+    Its values had `suffix` at their ends, which the option's have not, and some of them, `left`,
+    are none of the option's.
+    """
 
     flag: str
+    suffix: str = ""
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,11 @@ SPECULATIVE = "--speculative-config"
 _HF = "--hf-overrides"
 UNSET = "unset it"
 
+_BACKENDS_LEFT = (
+    "XFORMERS", "ROCM_FLASH", "PALLAS", "IPEX", "HPU_ATTN", "DUAL_CHUNK_FLASH_ATTN",
+    "DIFFERENTIAL_FLASH_ATTN", "BLOCK_SPARSE_FLASH_ATTN",
+)  # fmt: skip
+
 #: Old name -> what carries its meaning, the first one that this version has. Read from the parsers
 #: and configuration classes of vLLM 0.6.2 to 0.33.0.
 MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
@@ -117,7 +128,7 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     ),
     "VLLM_ATTENTION_BACKEND": (
         Environment(until=(0, 14)),
-        Alias("--attention-backend"),
+        Alias("--attention-backend", suffix="_VLLM_V1", left=_BACKENDS_LEFT),
     ),
     "VLLM_USE_V1": (
         Environment(until=(0, 10), since=(0, 7)),

@@ -154,3 +154,16 @@ def test_what_will_listen() -> None:
     balanced, _ = read(BALANCED)
     assert balanced.listening[0] == ("PORT", EVERYWHERE, 80)
     assert Settings(engine_tls=True).engine_url == "https://127.0.0.1:8000"
+
+
+def test_an_old_name_of_a_setting_is_shown_as_such() -> None:
+    _, findings = read({"MIN_BATCH_SIZE": "4"})
+    (row,) = findings.applied
+    assert (row.env, row.value, row.note) == (
+        "MIN_BATCH_SIZE",
+        "4",
+        "an old name of DEFAULT_MIN_BATCH_SIZE",
+    )
+    _, findings = read({"MIN_BATCH_SIZE": "4", "DEFAULT_MIN_BATCH_SIZE": "5"})
+    assert [each.env for each in findings.applied] == ["DEFAULT_MIN_BATCH_SIZE"]
+    assert [each.env for each in findings.ignored] == ["MIN_BATCH_SIZE"]

@@ -49,3 +49,19 @@ def test_a_secret_is_shown_nowhere() -> None:
     values, _ = take({"SOME_TOKEN": "4711"}, [KEY])
     assert values[KEY] == 4711
     assert "4711" not in repr(values)
+
+
+def test_the_name_of_older_workers_counts_where_todays_is_not_set() -> None:
+    values, _ = take({"MIN_BATCH_SIZE": "4", "BATCH_SIZE_GROWTH_FACTOR": "2"}, table.TABLE)
+    assert values[table.DEFAULT_MIN_BATCH_SIZE] == 4
+    assert values[table.DEFAULT_BATCH_SIZE_GROWTH_FACTOR] == 2.0
+    both, _ = take({"MIN_BATCH_SIZE": "4", "DEFAULT_MIN_BATCH_SIZE": "5"}, table.TABLE)
+    assert both[table.DEFAULT_MIN_BATCH_SIZE] == 5
+    _, (fault,) = take({"MIN_BATCH_SIZE": "none", "BATCH_SIZE_GROWTH_FACTOR": "0"}, table.TABLE)
+    assert fault.message.startswith("BATCH_SIZE_GROWTH_FACTOR=0 is ")
+
+
+@pytest.mark.parametrize("text", ["None", "none", " NONE "])
+def test_none_is_not_set(text: str) -> None:
+    values, faults = take(dict.fromkeys((row.name for row in table.TABLE), text), table.TABLE)
+    assert (values, faults) == (Values(), ())

@@ -81,3 +81,39 @@ def test_zero_is_zero_elsewhere() -> None:
 def test_the_log_of_requests_where_the_old_option_is_without_effect(version: str) -> None:
     found = made(version, DISABLE_LOG_REQUESTS="false")
     assert "--enable-log-requests" in found.command
+
+
+def test_a_variable_of_the_engines_that_is_an_option_now() -> None:
+    name = "VLLM_ATTENTION_BACKEND"
+    assert flag(made("0.32.0", **{name: "FLASHINFER"}), "--attention-backend") == "FLASHINFER"
+    later = made("0.32.0", **{name: "TRITON_ATTN_VLLM_V1"})
+    assert flag(later, "--attention-backend") == "TRITON_ATTN"
+    gone = made("0.32.0", **{name: "XFORMERS"})
+    assert flag(gone, "--attention-backend") is None
+    (warning,) = gone.findings.warnings
+    assert "has no XFORMERS" in warning.message
+    early = made("0.10.2", **{name: "XFORMERS"})
+    assert "the engine reads it itself" in {row.note for row in early.findings.applied}
+    assert not early.findings.warnings
+
+
+@pytest.mark.parametrize(
+    ("version", "env", "warned"),
+    [
+        ("0.32.0", {"VLLM_USE_V1": "0"}, ["VLLM_USE_V1"]),
+        ("0.32.0", {"VLLM_USE_V1": "1"}, []),
+        ("0.10.2", {"VLLM_USE_V1": "0"}, []),
+        ("0.32.0", {"ENABLE_REASONING": "true"}, ["ENABLE_REASONING"]),
+        ("0.32.0", {"ENABLE_REASONING": "true", "REASONING_PARSER": "qwen3"}, []),
+        ("0.32.0", {"ENABLE_REASONING": "false"}, []),
+    ],
+)
+def test_what_left_vllm_is_named_where_something_was_asked_of_it(
+    version: str, env: dict[str, str], warned: list[str]
+) -> None:
+    assert [each.env for each in made(version, **env).findings.warnings] == warned
+
+
+def test_what_agrees_in_meaning_does_not_differ() -> None:
+    found = made("0.32.0", MODEL_REVISION="main", REVISION=" main ", SEED="0")
+    assert not found.findings.warnings
