@@ -22,6 +22,7 @@ from . import fitting
 from .checks import Line, Verdict, judge
 
 _PROBE = Path(__file__).parents[1] / "foreign" / "probe.py"
+_AT_MOST = 3  # lines of a warning
 _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does not answer
 
 
@@ -106,8 +107,11 @@ def _configuration(made: Plan, said: Collection[str]) -> list[Line]:
 
 
 def _setting(verdict: Verdict, found: Fault | Remark, said: Collection[str]) -> Line:
-    sentences = [line for line in found.message.splitlines() if line not in said]
-    return Line("settings", verdict, masked("", ". ".join(sentences)), found.suggestion or "")
+    lines = [line.strip() for line in found.message.splitlines() if line not in said]
+    if len(lines) > _AT_MOST:  # an interpreter's traceback is among them: its last line says why
+        lines = [lines[0], *lines[1 - _AT_MOST :]]
+    text = ". ".join(lines).replace(":. ", ": ")
+    return Line("settings", verdict, masked("", text), found.suggestion or "")
 
 
 def _port(name: str, host: str, number: int) -> Line:

@@ -84,6 +84,15 @@ def test_a_guarded_name_is_said_not_to_be_passed_on() -> None:
     assert "all of them are valid" not in squeezed
 
 
+def test_of_a_traceback_the_last_line_is_shown() -> None:
+    """Here the engine's command is a Python that has no vLLM."""
+    done = doctor(VLLM_COMMAND=f"{sys.executable} /nowhere/vllm")
+    (line,) = (each for each in done.stdout.splitlines() if "Only options that" in each)
+    assert "could not read its options: RuntimeError: no way to the parser works" in line
+    assert "  File " not in line
+    assert "^^^" not in line
+
+
 def test_what_the_engine_s_line_says_is_not_said_again() -> None:
     done = doctor(VLLM_COMMAND="/nowhere/vllm")
     assert done.stdout.count("'/nowhere/vllm' was not found") == 1
