@@ -114,6 +114,16 @@ class ProxyExited:
     jobs: int = 0
 
     @property
+    def unfit(self) -> bool:
+        """The SDK's fitness checks ended it, which say why; else 1 is a fault of the proxy's."""
+        return self.code == ExitCode.UNEXPECTED and self.cause is not None
+
+    @property
+    def told(self) -> bool:
+        """It told the platform why the worker ends, or was asked to end without a word."""
+        return self.unfit or self.code in {ExitCode.OK, ExitCode.CONFIGURATION}
+
+    @property
     def words(self) -> str:
         """Its end as a sentence."""
         if self.code is None:

@@ -19,9 +19,6 @@ from .parts import (
 from .policy import Policy
 from .state import State
 
-#: Exit codes of a proxy that has told the platform why the worker ends, or was told to say nothing.
-_HAS_TOLD = (ExitCode.OK, ExitCode.CONFIGURATION)
-
 Step = tuple[State, tuple[Action, ...]]
 
 
@@ -97,14 +94,13 @@ def _jobs_seen(state: State, end: Answering, event: JobsSeen, policy: Policy, no
 def while_giving_up(state: State, end: GivingUp, event: Event, policy: Policy, now: float) -> Step:
     """What `event` makes of a worker that has given up and waits for the proxy alone."""
     match event:
-        case ProxyExited(code=code, jobs=jobs):
+        case ProxyExited(jobs=jobs):
             if jobs and not end.aborted and end.proxies < policy.last_proxies:
                 until = now + policy.tell_grace
                 another = replace(end, proxies=end.proxies + 1, until=until)
                 spawned = replace(state, proxy=ProxyRunning(now), end=another)
                 return spawned, (Action.SPAWN_PROXY,)
-            # One that ends by itself has told the platform.
-            tell = () if code in _HAS_TOLD else (Action.TELL_PLATFORM,)
+            tell = () if event.told else (Action.TELL_PLATFORM,)
             return _over(state, end.code, *tell)
         case Exited():
             return replace(state, engine=NoEngine()), ()

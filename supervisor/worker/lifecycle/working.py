@@ -173,8 +173,7 @@ def _proxy_exited(
     history = state.history
     gone = ProxyWaiting(now, jobs_left=event.jobs > 0)
     failed = replace(state, proxy=gone, history=replace(history, last_failure=event.words))
-    # The SDK's fitness checks end it with 1 and a cause; without one it is a fault of the proxy's.
-    if event.code == ExitCode.UNEXPECTED and event.cause is not None:
+    if event.unfit:
         return give_up(failed, ExitCode.UNEXPECTED, policy, now, told=True)
     if event.code == ExitCode.CONFIGURATION:
         return give_up(failed, ExitCode.CONFIGURATION, policy, now, told=True)

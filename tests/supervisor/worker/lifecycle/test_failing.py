@@ -58,6 +58,7 @@ def test_the_platform_is_told_without_a_proxy_that_did() -> None:
     assert after(ProxyExited(-9), WRONG, proxy=True)[1] == TOLD
     for told in (ProxyExited(1, "this machine is not fit"), ProxyExited(78)):
         assert after(told, proxy=True)[1] == [Action.EXIT]
+        assert after(WRONG, told, proxy=True)[1] == [Action.EXIT]
 
 
 def answering(*events: Event) -> tuple[State, list[Action]]:
