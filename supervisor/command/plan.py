@@ -24,6 +24,7 @@ from . import (
     chat_template,
     checks,
     extra_arguments,
+    families,
     legacy,
     listening,
     served,
@@ -114,6 +115,7 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
     options = arguments.parse((*where, *drain, *quiet, *divided), catalog) + behind
     speakers = Speakers((*of_options.applied, *of_file.applied), extra)
     of_values = checks.found(options, speakers, catalog)
+    of_family = families.tools(options, catalog, model, disk.config)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
@@ -128,7 +130,9 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
         gpus=disk.gpus,
         demand=demand.read(options, catalog, disk.configured),
         files=files,
-        findings=sum((*found, of_gpus, of_drain, of_quiet, of_file, of_values), Findings()),
+        findings=sum(
+            (*found, of_gpus, of_drain, of_quiet, of_file, of_values, of_family), Findings()
+        ),
         speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
     )

@@ -25,8 +25,8 @@ CONSOLE = json.loads((CHECKOUT / "worker-config.json").read_text())
 HUB = json.loads((CHECKOUT / ".runpod" / "hub.json").read_text())
 TESTS = json.loads((CHECKOUT / ".runpod" / "tests.json").read_text())
 
-#: What makes a part of speculative decoding take effect.
-_BESIDE = {"SPECULATIVE_MODEL": "draft"}
+#: What a part of speculative decoding and tools need to take effect.
+_BESIDE = {"SPECULATIVE_MODEL": "draft", "TOOL_CALL_PARSER": "hermes"}
 _TEXT = {
     "MAX_MODEL_LEN": "4096", "MAX_NUM_BATCHED_TOKENS": "2048", "KV_CACHE_MEMORY_BYTES": "1G",
     "BATCH_MAX_LATENCY_MS": "50", "VLLM_EXTRA_ARGS": "--seed 1", "LORA_MODULES": "a=/b",
