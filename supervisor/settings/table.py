@@ -152,6 +152,7 @@ BASE_PATH = Setting(
     " vLLM, Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
     " found.",
     Reader.SUPERVISOR,
+    form="text",
     listed=False,
 )
 WORKER_MODE = Setting(

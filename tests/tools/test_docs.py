@@ -27,6 +27,8 @@ TESTS = json.loads((CHECKOUT / ".runpod" / "tests.json").read_text())
 
 #: What a part of speculative decoding and tools need to take effect.
 _BESIDE = {"SPECULATIVE_MODEL": "draft", "TOOL_CALL_PARSER": "hermes"}
+#: Not on the command line: one stays in the environment, one depends on this machine's disk.
+_ELSEWHERE = {"HF_TOKEN", "BASE_PATH"}
 _TEXT = {
     "MAX_MODEL_LEN": "4096", "MAX_NUM_BATCHED_TOKENS": "2048", "KV_CACHE_MEMORY_BYTES": "1G",
     "BATCH_MAX_LATENCY_MS": "50", "VLLM_EXTRA_ARGS": "--seed 1", "LORA_MODULES": "a=/b",
@@ -128,6 +130,8 @@ def test_no_setting_of_a_form_is_dead() -> None:
     dead = []
     for version, entry in _offered():
         name = entry["env_var_name"]
+        if name in _ELSEWHERE:
+            continue
         env = {**_sent(version), "MODEL_NAME": "org/m", **_BESIDE}
         if name == "SPECULATIVE_CONFIG":
             del env["SPECULATIVE_MODEL"]
@@ -150,6 +154,60 @@ def test_a_form_left_alone_says_nothing_to_the_engine(version: str) -> None:
     assert not made.findings.warnings
     assert made.command == bare.command
     assert made.settings == bare.settings
+
+
+def test_what_the_hub_requires_beside_its_files_is_there() -> None:
+    """Each in .runpod or in the root, as its publishing guide says."""
+    for name in ("handler.py", "Dockerfile", "README.md"):
+        assert any((folder / name).is_file() for folder in (CHECKOUT / ".runpod", CHECKOUT)), name
+
+
+def test_a_preset_has_its_values_as_the_fields_have_them() -> None:
+    kinds = {entry["key"]: entry["input"] for entry in HUB["config"]["env"]}
+    assert len(HUB["config"]["presets"]) >= 5
+    for preset in HUB["config"]["presets"]:
+        for name, value in preset["defaults"].items():
+            wanted = {"number": int | float, "boolean": bool}.get(kinds[name]["type"], str)
+            assert isinstance(value, wanted), (preset["name"], name)
+            if "options" in kinds[name]:
+                assert value in [option["value"] for option in kinds[name]["options"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("gpuIds",), "ADA_80"),
+        (("gpuIds",), "ADA_24, AMPERE_24"),
+        (("gpuIds",), "-NVIDIA GeForce RTX 4090"),
+        (("gpuIds",), None),
+        (("gpuCount",), None),
+        (("runsOn",), "CPU"),
+        (("endpointType",), "QUEUE"),
+        (("env", 0, "input", "type"), "select"),
+        (("env", 0, "value"), "both"),
+        (("env", 0, "input", "options"), [{"label": "a", "value": "a"}]),
+    ],
+)
+def test_the_hubs_rules_refuse_what_breaks_them(path: tuple[str | int, ...], value: Any) -> None:
+    broken = json.loads(json.dumps(HUB))
+    part = broken["config"]
+    for step in path[:-1]:
+        part = part[step]
+    if value is None:
+        del part[path[-1]]
+    else:
+        part[path[-1]] = value
+    schema = Draft202012Validator(json.loads((SCHEMAS / "hub.json").read_text()))
+    assert schema.is_valid(HUB)
+    assert not schema.is_valid(broken)
+
+
+@pytest.mark.parametrize("version", CONSOLE["versions"])
+def test_parsers_and_methods_are_chosen_from_what_the_version_has(version: str) -> None:
+    fields = {entry["env_var_name"]: entry for of, entry in _offered() if of == version}
+    wanted = {"TOOL_CALL_PARSER", "REASONING_PARSER", "QUANTIZATION", "KV_CACHE_DTYPE"}
+    for name in wanted & fields.keys():
+        assert fields[name]["type"] == "select", name
 
 
 def test_the_hub_asks_for_what_this_version_has() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.docs import bake, common, console, hub, migrate, page
+from tools.docs import bake, common, console, hub, migrate, page, recipes
 from tools.worker import CHECKOUT
 
 
@@ -18,6 +18,7 @@ def rendered() -> dict[str, str]:
         "docker-bake.hcl": bake.text(),
         "docs/configuration.md": page.text(),
         "docs/migrate.md": migrate.text(),
+        "docs/recipes.md": recipes.text(page.memory_share()),
     }
 
 

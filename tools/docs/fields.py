@@ -41,9 +41,14 @@ class Field:
         return " ".join([first, *(w.lower() if w.lower() in _SMALL else w for w in rest)])
 
 
+#: No option: it stays in the environment, where no command line shows it.
+TOKEN = Field("HF_TOKEN", "text", "", "Token for private and gated repositories of the hub.")
+
+
 def form(catalog: Catalog) -> dict[str, list[Field]]:
     """Category -> its fields, without those that do nothing in this version."""
     own = {row.name: _own(row, row.form) for row in table.TABLE if row.form}
+    own[TOKEN.name] = TOKEN
     found: dict[str, list[Field]] = {}
     taken: set[str] = set()
     for title, names in settings.form().items():
@@ -66,9 +71,9 @@ def _flag(name: str, catalog: Catalog) -> str:
 
 
 def _own(row: table.Setting[Any], kind: table.Form) -> Field:
-    default: Default = row.default_text
-    if default and kind in {"number", "toggle"}:
-        default = json.loads(row.default_text)
+    if kind == "text":  # a form sends what it shows, and a text that is sent is the user's word
+        return Field(row.name, kind, "", _with_default(row.sentence, row.default_text))
+    default: Default = json.loads(row.default_text) if row.default_text else ""
     return Field(row.name, kind, default, row.sentence)
 
 
@@ -108,8 +113,8 @@ def _of(name: str, sentence: str, option: Option, *, inverse: bool) -> Field:
         return Field(name, "text", "", sentence)
     plain = isinstance(default, str | int | float) and not re.match(r"\w+\(", str(default))
     sentence = _with_default(sentence, str(default) if plain and default != "None" else "")
-    if option.choices:
-        choices = tuple(str(choice) for choice in option.choices)
+    if option.choices or option.names:
+        choices = tuple(str(choice) for choice in option.choices or option.names)
         return Field(name, "select", "", sentence, ("", *choices))
     number = not option.human_int and option.type in _NUMBERS
     return Field(name, "number" if number else "text", "", sentence)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tools.docs import fields, known
+from tools.docs import fields, known, pools, recipes
 from tools.docs.fields import Field
+from tools.docs.recipes import Recipe
 
 #: In the open; everything else is behind "advanced".
 _FIRST = {"MODEL_NAME", "HF_TOKEN", "MAX_MODEL_LEN", "QUANTIZATION", "TENSOR_PARALLEL_SIZE"}
-_PRESETS = ["Qwen/Qwen3-0.6B", "Qwen/Qwen3-8B", "meta-llama/Llama-3.1-8B-Instruct"]
-_DISK = 200  # GB; a model of 70 billion parameters has 140
 _TYPES = {"text": "string", "select": "string", "number": "number", "toggle": "boolean"}
 _TEST_MODEL = "Qwen/Qwen3-0.6B"
 _TEST_TIMEOUT = 600_000  # ms: the image's start, the model's download, the answer
@@ -20,9 +19,8 @@ _TEST_TIMEOUT = 600_000  # ms: the image's start, the model's download, the answ
 def listing() -> str:
     """The listing, for the version that the image is built with by default."""
     found = fields.form(known.catalogs()[known.DEFAULT])
-    token = Field("HF_TOKEN", "text", "", "Token for private and gated repositories.")
     every = [field for category in found.values() for field in category]
-    every.insert(1, token)
+    kinds = {field.name: field.kind for field in every}
     return _json(
         {
             "title": "vLLM Supervisor",
@@ -32,11 +30,14 @@ def listing() -> str:
             "category": "language",
             "config": {
                 "runsOn": "GPU",
-                "containerDiskInGb": _DISK,
+                "containerDiskInGb": pools.disk(),
                 "gpuCount": 1,
+                "gpuIds": ",".join(pools.OFFERED),
                 "allowedCudaVersions": _cuda(),
                 "presets": [
-                    {"name": model, "defaults": {"MODEL_NAME": model}} for model in _PRESETS
+                    {"name": recipe.title, "defaults": _defaults(recipe, kinds)}
+                    for recipe in recipes.every()
+                    if recipe.preset
                 ],
                 "env": [_env(field) for field in every],
             },
@@ -79,6 +80,14 @@ def _cuda() -> list[str]:
     return [known.CUDA[known.DEFAULT]]
 
 
+def _defaults(recipe: Recipe, kinds: dict[str, fields.Shape]) -> dict[str, Any]:
+    """A preset's values, each as its field has it."""
+    return {
+        name: json.loads(text) if kinds[name] in {"number", "toggle"} else text
+        for name, text in recipe.env.items()
+    }
+
+
 def _env(field: Field) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "name": field.title,
@@ -92,8 +101,10 @@ def _env(field: Field) -> dict[str, Any]:
             {"label": option or "(the engine's default)", "value": option}
             for option in field.options
         ]
+    if field.kind == "toggle":  # as every part of the worker reads and writes them
+        shown |= {"trueValue": "true", "falseValue": "false"}
     if field.name == "MODEL_NAME":
-        shown["required"] = True
+        shown |= {"type": "huggingface", "required": True}
     if field.name not in _FIRST:
         shown["advanced"] = True
     return {"key": field.name, "input": shown}

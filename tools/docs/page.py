@@ -34,6 +34,12 @@ def text() -> str:
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
+def memory_share() -> float:
+    """What the newest vLLM takes of a GPU's memory by default, of 1."""
+    share = _default(known.catalogs()[known.DEFAULT], "--gpu-memory-utilization")
+    return float(str(share))
+
+
 def _part(name: str) -> str:
     """A part that is written by hand."""
     return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from supervisor.settings.table import TABLE
 _PLACES: dict[str, dict[str, str]] = {
     "Model": {
         "MODEL_NAME": "",
+        "HF_TOKEN": "",
         "MODEL_REVISION": "Branch, tag or commit of the model's repository.",
         "TOKENIZER": "Repository or path of a tokenizer other than the model's own.",
         "TOKENIZER_REVISION": "Branch, tag or commit of the tokenizer's repository.",
@@ -22,6 +23,8 @@ _PLACES: dict[str, dict[str, str]] = {
         "DTYPE": "Data type of weights and activations.",
         "QUANTIZATION": "How the weights are quantised; by default as the model's files say.",
         "LOAD_FORMAT": "Format of the weights.",
+        "CONFIG_FORMAT": "Format of the model's configuration: Hugging Face's or Mistral's.",
+        "BASE_PATH": "",
         "DOWNLOAD_DIR": "Folder for downloaded weights.",
         "MODEL_LOADER_EXTRA_CONFIG": "More settings of the loader, as JSON.",
         "HF_OVERRIDES": "Overrides of the model's configuration, as JSON.",
@@ -94,6 +97,7 @@ _PLACES: dict[str, dict[str, str]] = {
     "Chat": {
         "OPENAI_SERVED_MODEL_NAME_OVERRIDE": "A name for the model; its own works beside it.",
         "CUSTOM_CHAT_TEMPLATE": "A Jinja chat template, or the path of one.",
+        "DEFAULT_CHAT_TEMPLATE_KWARGS": "What every chat template is given, as JSON.",
         "OPENAI_RESPONSE_ROLE": "Role of the answers.",
         "ENABLE_AUTO_TOOL_CHOICE": "Let the model choose tools; needs TOOL_CALL_PARSER.",
         "TOOL_CALL_PARSER": "How this model writes tool calls.",
