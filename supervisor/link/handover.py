@@ -12,7 +12,7 @@ JOBS_FD = "JOBS_FD"
 #: The variable with the checks that come before the first job, parted by commas, or NO_CHECKS; and
 #: the one with the folder for weights, which one of them looks at.
 FITNESS_CHECKS = "FITNESS_CHECKS"
-NO_CHECKS = "none"
+NO_CHECKS = "nothing"  # not "none", which means "not set"
 MODELS_FOLDER = "MODELS_FOLDER"
 #: The variable that makes a proxy tell the platform that the worker is unhealthy, with this reason,
 #: and do nothing else.

@@ -10,6 +10,7 @@ import pytest
 
 from proxy import settings
 from proxy.__main__ import for_the_sdk
+from supervisor.link.handover import NO_CHECKS
 from tests.client import PATIENCE
 from tests.processes import ROOT
 
@@ -32,7 +33,11 @@ def test_what_the_user_has_set_stands(name: str) -> None:
 
 def test_a_machine_that_was_fit_is_not_checked_again() -> None:
     """Also where the user wants the SDK's own checks."""
-    env = {"RUNPOD_SKIP_GPU_CHECK": "false", "FITNESS_CHECKS": "none", "RUNPOD_LOG_LEVEL": "INFO"}
+    env = {
+        "RUNPOD_SKIP_GPU_CHECK": "false",
+        "FITNESS_CHECKS": NO_CHECKS,
+        "RUNPOD_LOG_LEVEL": "INFO",
+    }
     expected = {**DEFAULTS, "RUNPOD_LOG_LEVEL": "INFO"}
     assert for_the_sdk(env, settings.read(env)) == expected
 

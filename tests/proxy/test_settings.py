@@ -8,6 +8,7 @@ import pytest
 
 from proxy import settings
 from proxy.settings import API_KEY, FITNESS_CHECKS, JOBS_FD, REPORT_FD, ProxyConfigurationError
+from supervisor.link.handover import NO_CHECKS
 from supervisor.settings import read as supervisor_settings
 from supervisor.settings import table
 from supervisor.settings.table import Reader
@@ -108,8 +109,8 @@ def test_what_the_supervisor_hands_over() -> None:
     alone = settings.read({})
     assert (alone[REPORT_FD], alone[JOBS_FD]) == (None, None)
     assert alone[FITNESS_CHECKS] == "memory,disk,gpu,engine"
-    read = settings.read({"REPORT_FD": "3", "JOBS_FD": "4", "FITNESS_CHECKS": "none"})
-    assert (read[REPORT_FD], read[JOBS_FD], read[FITNESS_CHECKS]) == (3, 4, "none")
+    read = settings.read({"REPORT_FD": "3", "JOBS_FD": "4", "FITNESS_CHECKS": NO_CHECKS})
+    assert (read[REPORT_FD], read[JOBS_FD], read[FITNESS_CHECKS]) == (3, 4, NO_CHECKS)
 
 
 def test_the_engines_key_is_not_shown() -> None:

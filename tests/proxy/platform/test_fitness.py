@@ -11,6 +11,7 @@ from runpod.serverless.modules import rp_fitness
 
 from proxy import settings
 from proxy.platform import fitness
+from supervisor.link.handover import NO_CHECKS
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (None, ["memory", "disk", "gpu", "engine"]),
         ("memory,gpu,engine", ["memory", "gpu", "engine"]),
         ("engine", ["engine"]),
-        ("none", []),
+        (NO_CHECKS, []),
     ],
 )
 def test_only_what_is_wanted_is_checked(said: str | None, expected: list[str]) -> None:
@@ -53,7 +54,7 @@ def test_a_check_that_fails_says_why_to_the_supervisor_and_to_the_sdk() -> None:
 
 def test_what_a_check_of_the_sdks_own_says_reaches_the_supervisor() -> None:
     told: list[str] = []
-    fitness.register(settings.read({"FITNESS_CHECKS": "none"}), {}, told.append)
+    fitness.register(settings.read({"FITNESS_CHECKS": NO_CHECKS}), {}, told.append)
     rp_fitness._report_unhealthy("_cuda_init_check", "no CUDA")
     rp_fitness._report_unhealthy("engine", "told before")
     assert told == ["_cuda_init_check: no CUDA"]
