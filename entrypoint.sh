@@ -1,5 +1,6 @@
 #!/bin/sh
 # PID 1 of the image: tini reaps what the engine orphans and passes signals on to the supervisor.
+# Its arguments are a command of the supervisor's, or what vLLM's own image takes: --model X --flag.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${WORKER_PYTHON:-$here/.venv/bin/python}

@@ -18,12 +18,18 @@ from pathlib import Path
 
 from . import __version__, began, planning  # noqa: F401 - began: it counts from here
 from .catalog import versions
+from .command import command_line
 from .errors import ConfigurationError, NoWorker, SupervisorError
 from .settings import table
 
+_COMMANDS = ("run", "explain", "status", "catalog", "bake", "doctor")  # the first is the default
 _DESCRIPTION = (
     "Turns environment variables into a command line of the stock vLLM OpenAI server: shows it,"
     " checks this machine for it and, in the worker's image or a checkout, runs and supervises it."
+)
+_ARGUMENTS = (
+    "Arguments of vLLM's own win over variables: `serve MODEL --max-model-len 4096`, or behind"
+    " `--` after run, explain and doctor: `explain -- serve MODEL --max-model-len 4096`."
 )
 
 
@@ -34,7 +40,13 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
         The exit code, as `docs/operations.md` lists them.
     """
     _let_any_text_out()
-    asked = _parser(program).parse_args(arguments)
+    parser = _parser(program)
+    given = sys.argv[1:] if arguments is None else arguments
+    own, engine = command_line.parted(given, _COMMANDS)
+    asked = parser.parse_args(own)
+    asked.engine = engine
+    if engine and asked.command not in {_run, _explain, _doctor}:
+        parser.error("arguments for the engine go with run, explain and doctor alone")
     command: Callable[[argparse.Namespace], int] = asked.command
     try:
         return command(asked)
@@ -54,7 +66,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
 # --- commands: each takes the parsed arguments and returns an exit code ---
 
 
-def _run(_asked: argparse.Namespace) -> int:
+def _run(asked: argparse.Namespace) -> int:
     try:
         from .worker import start
     except ModuleNotFoundError as missing:
@@ -64,7 +76,7 @@ def _run(_asked: argparse.Namespace) -> int:
             "this package holds the command line alone: run the worker from its image, or by"
             " `make run` in a checkout"
         ) from None
-    return start.run(dict(os.environ))
+    return start.run(dict(os.environ), asked.engine)
 
 
 def _explain(asked: argparse.Namespace) -> int:
@@ -75,13 +87,15 @@ def _explain(asked: argparse.Namespace) -> int:
 
     env = env_file.read(asked.env_file) if asked.env_file else dict(os.environ)
     if asked.vllm is not None:
-        made = planning.by_catalog(env, versions.load(asked.vllm))
+        made = planning.by_catalog(env, versions.load(asked.vllm), asked.engine)
     elif asked.catalog is not None:
-        made = planning.by_catalog(env, options.load(asked.catalog))
+        made = planning.by_catalog(env, options.load(asked.catalog), asked.engine)
     else:
-        made = planning.by_engine(env, _say, or_else="name a version of vLLM with --vllm")
+        made = planning.by_engine(
+            env, _say, asked.engine, or_else="name a version of vLLM with --vllm"
+        )
     set_by = dict(asked.set_by)
-    made = fitting.checked(made, env)
+    made = fitting.checked(made, made.environment)
     if asked.json:
         print(json.dumps(explain.as_json(made, set_by), indent=2))
     else:
@@ -118,11 +132,11 @@ def _bake(_asked: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_asked: argparse.Namespace) -> int:
+def _doctor(asked: argparse.Namespace) -> int:
     from .doctor import Verdict, examine, report
 
-    env = dict(os.environ)
-    lines = examine(planning.by_engine(env, _say), env)
+    made = planning.by_engine(dict(os.environ), _say, asked.engine)
+    lines = examine(made, made.environment)
     print(report(lines, colour=_in_colour()), end="")
     return 1 if any(line.verdict is Verdict.BAD for line in lines) else 0
 
@@ -151,7 +165,7 @@ def _in_colour() -> bool:
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description=_DESCRIPTION)
+    parser = argparse.ArgumentParser(prog=program, description=_DESCRIPTION, epilog=_ARGUMENTS)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.set_defaults(command=_run)
     commands = parser.add_subparsers(metavar="COMMAND")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import ConfigurationError
 
+_REFUSES = ", and Docker refuses the file"
 _EXPORT = re.compile(r"export\s+[A-Za-z_]\w*")
 
 
@@ -15,7 +16,7 @@ def read(path: Path) -> dict[str, str]:
     """The variables in `path`: lines of NAME=VALUE without quoting; others are skipped.
 
     Raises:
-        ConfigurationError: the file cannot be read, or a line of it cannot be understood.
+        ConfigurationError: the file cannot be read, or Docker would refuse lines of it; with each.
     """
     file = f"--env-file {path}"
     try:
@@ -24,15 +25,24 @@ def read(path: Path) -> dict[str, str]:
         raise ConfigurationError(f"{file} cannot be read: {reason.strerror}") from None
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
         raise ConfigurationError(f"{file} is not UTF-8 but probably UTF-16; save it as UTF-8")
-    env = {}
+    env: dict[str, str] = {}
+    refused: dict[str, list[str]] = {}
     # A mark that editors on Windows put first.
     for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
         try:
             variable = _variable(line)
         except ValueError as reason:
-            raise ConfigurationError(f"{file}, line {number}: {reason}") from None
+            refused.setdefault(str(reason), []).append(str(number))
+            continue
         if variable is not None:
             env[variable[0]] = variable[1]
+    if refused:
+        raise ConfigurationError(
+            "\n".join(
+                f"{file}, line{'s' if len(lines) > 1 else ''} {', '.join(lines)}: {reason}"
+                for reason, lines in refused.items()
+            )
+        )
     return env
 
 
@@ -50,9 +60,9 @@ def _variable(line: bytes) -> tuple[str, str] | None:
     if not equals or name.startswith("#"):
         return None
     if _EXPORT.fullmatch(name):
-        raise ValueError("`export` is for a shell; leave it out and write NAME=VALUE")
+        raise ValueError(f"`export` is for a shell{_REFUSES}; leave it out and write NAME=VALUE")
     if not name:
-        raise ValueError("no name stands before the =; write NAME=VALUE")
+        raise ValueError(f"no name stands before the ={_REFUSES}; write NAME=VALUE")
     if any(character.isspace() for character in name):
-        raise ValueError("white space stands before the =; write NAME=VALUE without any")
+        raise ValueError(f"white space stands before the ={_REFUSES}; write NAME=VALUE without any")
     return name, value.removesuffix("\r")

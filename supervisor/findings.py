@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Source = Literal["option", "alias", "legacy", "config-file", "extra-args", "worker"]
+Source = Literal["option", "alias", "legacy", "config-file", "extra-args", "arguments", "worker"]
 
 
 @dataclass(frozen=True, slots=True)

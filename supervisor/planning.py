@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from .catalog import Catalog, options, store
-from .command import plan
+from .command import command_line, plan, spelling
 from .command.checks import paths
 from .command.legacy import without_none
 from .command.plan import Plan
@@ -16,7 +16,7 @@ from .errors import SupervisorError
 from .findings import Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
-from .settings import read, table
+from .settings import quotes, read, table
 from .settings.read import Settings
 
 
@@ -25,11 +25,15 @@ def settings(env: Mapping[str, str]) -> Settings:
 
     What VLLM_EXTRA_ARGS says of the engine's address is followed by the plan alone.
     """
-    return read.read(env)[0]
+    return read.read(quotes.take_off(env, table.WORKER_VARIABLES)[0])[0]
 
 
 def by_engine(
-    env: Mapping[str, str], announce: Callable[[str], None], *, or_else: str = ""
+    env: Mapping[str, str],
+    announce: Callable[[str], None],
+    arguments: Sequence[str] = (),
+    *,
+    or_else: str = "",
 ) -> Plan:
     """The plan for `env`, by the options of the installed engine.
 
@@ -39,15 +43,15 @@ def by_engine(
     Args:
         env: the worker's environment.
         announce: is told before the engine is asked for its options, which takes long.
+        arguments: what is written for the engine on the worker's own command line.
         or_else: what else the caller offers to the user where it cannot be asked.
     """
     own = settings(env)
     try:
         catalog = store.with_elsewhere(_catalog(own, env, announce))
-        disk = _for(catalog, own, look(without_none(env, catalog)[0]))
-        return _looked_over(plan.make(env, catalog, disk), here=True)
+        return _made(env, catalog, arguments, own=own)
     except SupervisorError as reason:
-        made = _made(env, store.common())
+        made = _made(env, store.common(), arguments)
         message = f"{reason}\nOnly options that every known vLLM has are taken from variables"
         remedy = "set the others in VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE"
         remedy += f", or {or_else}" if or_else else ""
@@ -56,16 +60,31 @@ def by_engine(
         return replace(made, findings=first + made.findings)
 
 
-def by_catalog(env: Mapping[str, str], catalog: Catalog, *, here: bool = False) -> Plan:
-    """The plan for `env`, by the options in `catalog`.
+def by_catalog(
+    env: Mapping[str, str], catalog: Catalog, arguments: Sequence[str] = (), *, here: bool = False
+) -> Plan:
+    """The plan for `env` and `arguments`, by the options in `catalog`.
 
     `here` says whether the engine would run on this machine, on whose disk its files have to be.
     """
-    return _made(env, store.with_elsewhere(catalog), here=here)
+    return _made(env, store.with_elsewhere(catalog), arguments, here=here)
 
 
-def _made(env: Mapping[str, str], catalog: Catalog, *, here: bool = True) -> Plan:
-    made = plan.make(env, catalog, look(without_none(env, catalog)[0]))
+def _made(
+    env: Mapping[str, str],
+    catalog: Catalog,
+    arguments: Sequence[str],
+    *,
+    own: Settings | None = None,
+    here: bool = True,
+) -> Plan:
+    """`own` are the worker's settings where the catalogue is that of the installed engine."""
+    sound, of_quotes = quotes.take_off(env, spelling.everything(catalog))
+    written = command_line.read(arguments, sound, catalog)
+    disk = look(without_none(written.env, catalog)[0])
+    disk = disk if own is None else _for(catalog, own, disk)
+    made = plan.make(written.env, catalog, disk, written)
+    made = replace(made, findings=of_quotes + made.findings, environment=written.env)
     return _looked_over(made, here=here)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.client import PATIENCE
 from tests.processes import CATALOG, FAKE, ROOT, free_port, until
@@ -27,21 +31,43 @@ def test_arguments_go_to_the_supervisor(tmp_path: Path) -> None:
     assert "vllm serve org/m \\\n  --host=0.0.0.0 \\\n  --port=8000" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--model", "tiny", "--max-model-len", "64"), ("serve", "tiny", "--seed=1")]
+)
+def test_arguments_of_vllms_own_image_start_a_worker(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    with served(tmp_path, *arguments, MODEL_NAME="other", MAX_CONCURRENCY='"7"') as log:
+        assert "serve tiny --host=0.0.0.0" in log
+        assert " ".join(arguments[2:]) in log
+        assert "MAX_CONCURRENCY has quotes around its value" in log
+
+
 def test_a_stop_reaches_the_supervisor(tmp_path: Path) -> None:
+    with served(tmp_path, MODEL_NAME="tiny"):
+        pass
+
+
+@contextlib.contextmanager
+def served(tmp_path: Path, *arguments: str, **more: str) -> Iterator[str]:
+    """A worker with the stand-in engine, once it is ready: its log. At the end it is stopped."""
     engine, control = free_port(), free_port()
     env = {
         "PATH": os.environ["PATH"],
         "WORKER_PYTHON": sys.executable,
         "VLLM_COMMAND": FAKE,
         "ENGINE_CATALOG": str(CATALOG),
-        "MODEL_NAME": "tiny",
         "VLLM_PORT": str(engine),
         "PORT_HEALTH": str(control),
+        **more,
     }
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen([ENTRYPOINT], env=env, cwd=tmp_path, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [ENTRYPOINT, *arguments], env=env, cwd=tmp_path, stdout=log, stderr=log
+        )
     try:
         until(lambda: "ready after" in (tmp_path / "log").read_text(), what="readiness")
+        yield (tmp_path / "log").read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         assert "stopped" in (tmp_path / "log").read_text()

@@ -123,6 +123,7 @@ _SOURCES = {
     "legacy": "an old name",
     "config-file": "read by the engine",
     "extra-args": "put at the end",
+    "arguments": "they win over variables",
     "worker": "",
 }
 

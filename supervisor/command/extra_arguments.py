@@ -48,14 +48,18 @@ def read(
     if catalog is not None and catalog.complete:
         refused = list(unknown.check(given, catalog, has_model=has_model))
         wrong += (_fault(each, refusal.value, refusal) for each, refusal in refused)
-        read_here = [_checked(each, catalog) for each in others]
+        read_here = [checked(each, catalog) for each in others]
+        wrong += (
+            _fault(each, " ".join(each.values), refusal)
+            for each, refusal in read_here
+            if refusal is not None
+        )
         others = [each for each, _ in read_here]
-        wrong += (fault for _, fault in read_here if fault is not None)
     kept = Arguments(tuple(others))
     return kept, moved, Findings.of(*_moved(secrets), *_shown(kept), *wrong)
 
 
-def _checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Fault | None]:
+def checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Refused | None]:
     """`argument` by the rule for variables, and what is wrong with its values."""
     option = catalog.option(argument.flag)
     if option is None or not argument.values or option.on:
@@ -68,7 +72,7 @@ def _checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Fault | No
         (text,) = argument.values
         written = values.written(option, text)
     except Refused as refusal:
-        return argument, _fault(argument, " ".join(argument.values), refusal)
+        return argument, refusal
     if written == text.strip():
         return argument, None
     tokens = (f"{argument.spelt}={written}",)

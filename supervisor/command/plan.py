@@ -23,6 +23,7 @@ from . import (
     arguments,
     chat_template,
     checks,
+    command_line,
     extra_arguments,
     families,
     legacy,
@@ -34,6 +35,7 @@ from . import (
 from .arguments import Arguments
 from .checks import paths
 from .checks.speakers import Speakers
+from .command_line import CommandLine
 from .gpus import demand, parallel
 
 NOTHING_ON_DISK = OnDisk()
@@ -51,7 +53,7 @@ class Plan:
     worker's own environment. `volume` is the folder for models and caches, made before the start.
     `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
     cannot be told. `speakers` know who said what of the command. `files` are to be written before
-    the start: path -> text.
+    the start: path -> text. `environment` is the worker's as it was read.
     """
 
     settings: Settings
@@ -70,6 +72,7 @@ class Plan:
     findings: Findings = field(default_factory=Findings)
     speakers: Speakers = NOBODY
     engine_drains_itself: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, flag: str) -> str | None:
         """What the command says for an option; None where it says nothing."""
@@ -81,39 +84,52 @@ class Plan:
         return paths.named(self.options, self.files)
 
 
-def make(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk = NOTHING_ON_DISK) -> Plan:
+def make(
+    given: Mapping[str, str],
+    catalog: Catalog | None,
+    disk: OnDisk = NOTHING_ON_DISK,
+    written: CommandLine | None = None,
+) -> Plan:
     """Read the environment by a catalogue, and by what of the model is on this machine.
 
     Args:
         given: the worker's environment.
         catalog: what the engine accepts; with None only what is the worker's own is read.
         disk: where the model is, and where caches and temporary files go.
+        written: the options that are written behind the image's name; they win.
     """
     names = _names(catalog) - translate.GUARDED.keys() | _SECRETS
     sound, found = leftovers.take(given, names)
-    made = _made(sound, catalog, disk)
+    made = _made(sound, catalog, disk, written or CommandLine(given))
     return replace(made, findings=found + made.findings.beside(found)) if found.errors else made
 
 
-def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Plan:
+def _made(
+    given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk, written: CommandLine
+) -> Plan:
     given, of_none = legacy.without_none(given, catalog)
     settings, of_settings = read.read(given)
     version = catalog.version if catalog and catalog.complete else None
     effect = placement.effect(given, disk, version)
     has_model = bool(effect.path or table.MODEL_NAME.written(given))
-    extra, secrets, of_extra = extra_arguments.read(given, catalog, has_model=has_model)
+    of_user, secrets, of_extra = extra_arguments.read(given, catalog, has_model=has_model)
+    extra = of_user + written.options
     settings, of_listening = listening.follow(settings, extra)
-    model, of_model = (effect.name, Findings()) if effect.path else served.model(given, catalog)
+    model, of_model = effect.name, Findings()
+    if effect.path is None:
+        model, of_model = served.model(given, catalog, settings.mode, extra)
     env, said = served.under(effect.name, given, effect.env, extra)
     tokens, files, of_options = _passed_on(env, settings, catalog, disk)
     config_file, of_file = served.config_file(given)
-    behind = arguments.parse((*tokens, *config_file), catalog) + said
+    of_variables = arguments.parse((*tokens, *config_file), catalog)
+    behind = command_line.overruled(of_variables, written.options, catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
     quiet, of_quiet = listening.quiet(given, catalog, behind)
     divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain, *quiet, *divided), catalog) + behind
-    speakers = Speakers((*of_options.applied, *of_file.applied), extra)
+    of_options = command_line.losing(of_options, written.options, catalog)
+    speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
     of_values = checks.found(options, speakers, catalog)
     of_family = families.tools(options, catalog, model, disk.config)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
@@ -125,13 +141,19 @@ def _made(given: Mapping[str, str], catalog: Catalog | None, disk: OnDisk) -> Pl
         model,
         effect.path,
         disk.download,
-        engine_env={**_seed(given, catalog), **effect.engine_env, **secrets},
+        engine_env={
+            **_seed(given, catalog),
+            **effect.engine_env,
+            **secrets,
+            **written.secrets,
+        },
         volume=disk.volume,
         gpus=disk.gpus,
         demand=demand.read(options, catalog, disk.configured),
         files=files,
         findings=sum(
-            (*found, of_gpus, of_drain, of_quiet, of_file, of_values, of_family), Findings()
+            (*found, of_gpus, of_drain, of_quiet, of_file, written.findings, of_values, of_family),
+            Findings(),
         ),
         speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
@@ -142,7 +164,7 @@ def _names(catalog: Catalog | None) -> frozenset[str]:
     """The variables that mean something, to the worker or to an engine."""
     if catalog is None:
         return frozenset(WORKER_VARIABLES)
-    return frozenset({*catalog.by_variable, *catalog.elsewhere, *legacy.names(), *WORKER_VARIABLES})
+    return spelling.known(catalog)
 
 
 def _seed(given: Mapping[str, str], catalog: Catalog | None) -> Mapping[str, str]:
@@ -162,7 +184,7 @@ def _passed_on(
     if catalog is None:
         return (), {}, Findings()
     strict = settings[table.STRICT_ENV]
-    of_spelling = spelling.misspelt(env, _names(catalog), catalog.version, strict=strict)
+    of_spelling = spelling.misspelt(env, catalog, strict=strict)
     rewritten, of_rewriting = legacy.rewrite(env, catalog, disk.config)
     rewritten, files = chat_template.as_file(rewritten, catalog, disk.temporary)
     tokens, of_translation = translate.translate(

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ..catalog import Catalog
 from ..findings import Applied, Fault, Findings, Remark
+from ..secrets import masked
 from ..settings import table
+from ..settings.mode import Mode
 from .arguments import Arguments
+from .spelling import strangers
 
 _MODEL = table.MODEL_NAME.name
 _VARIABLE = "SERVED_MODEL_NAME"
 _FLAG = "--served-model-name"
+_NAMING = ("--model", "--model-tag", "--config")  # what names a model among the user's options
+#: As people copy it; other addresses (s3://...) are for vLLM's loaders.
+_PAGE = re.compile(
+    r"https?://(?:huggingface\.co|hf\.co)/(?P<repository>[\w.-]+/[\w.-]+)(?:[/?#].*)?"
+)
 
 
-def model(env: Mapping[str, str], catalog: Catalog | None) -> tuple[str | None, Findings]:
-    """MODEL_NAME as the first argument; None where it is not set or cannot work."""
+def model(
+    env: Mapping[str, str], catalog: Catalog | None, mode: Mode, extra: Arguments
+) -> tuple[str | None, Findings]:
+    """MODEL_NAME as the first argument; None where it is not set or cannot work.
+
+    Args:
+        env: the worker's.
+        catalog: what the engine accepts.
+        mode: where a paid GPU would serve vLLM's default, no model is an error.
+        extra: the options that the user writes himself, which may name it.
+    """
     name = table.MODEL_NAME.written(env)
     if not name:
-        return None, _no_model(env, catalog)
+        named = table.VLLM_CONFIG_FILE.written(env) or any(extra.last(flag) for flag in _NAMING)
+        return None, Findings() if named else Findings.of(_no_model(env, catalog, mode))
     if (fault := _unusable(name)) is not None:
         return None, Findings.of(fault)
     note = "the model, as the first argument"
@@ -27,29 +46,41 @@ def model(env: Mapping[str, str], catalog: Catalog | None) -> tuple[str | None, 
 
 
 def _unusable(name: str) -> Fault | None:
+    shown = masked(_MODEL, name)
     if name.startswith(("./", "../", "~")) or name in {".", ".."}:
-        message = f"MODEL_NAME={name} is a relative path, and the engine runs in another folder"
-        return Fault(_MODEL, name, message, "give the absolute path")
+        message = f"MODEL_NAME={shown} is a relative path, and the engine runs in another folder"
+        return Fault(_MODEL, shown, message, "give the absolute path")
     if name.startswith("-"):
-        message = f"MODEL_NAME={name} looks like an option, not like a model"
+        message = f"MODEL_NAME={shown} looks like an option, not like a model"
         remedy = "give a repository name or a path; options go into VLLM_EXTRA_ARGS"
-        return Fault(_MODEL, name, message, remedy)
+        return Fault(_MODEL, shown, message, remedy)
+    if page := _PAGE.fullmatch(name):
+        message = f"MODEL_NAME={shown} is the address of a page, not the name of a repository"
+        return Fault(_MODEL, shown, message, f"set MODEL_NAME={page['repository']}")
+    if not name.startswith("/") and (wrong := re.search(r"[\s\"'`]", name)):
+        what = "a blank" if wrong[0].isspace() else f"the quote {wrong[0]}"
+        message = f"MODEL_NAME={shown} has {what} in it, which no repository's name has"
+        return Fault(_MODEL, shown, message, "set MODEL_NAME to a name such as org/model")
     return None
 
 
-def _no_model(env: Mapping[str, str], catalog: Catalog | None) -> Findings:
-    if table.VLLM_CONFIG_FILE.written(env):
-        return Findings()
+def _no_model(env: Mapping[str, str], catalog: Catalog | None, mode: Mode) -> Remark | Fault:
+    other = strangers.model(env)
     remedy = "set MODEL_NAME"
+    if other is not None:
+        name, why = other
+        remedy += f"={masked(name, env[name].strip())}: {name}, which is set, has no effect ({why})"
     if catalog is not None and catalog.model_required:
         message = (
             f"MODEL_NAME is not set, and vLLM {catalog.version} does not start without a model"
         )
-        return Findings.of(Fault(_MODEL, "", message, remedy))
+        return Fault(_MODEL, "", message, remedy)
     option = catalog.option("--model") if catalog else None
     default = option.default if option else None
-    serves = f"vLLM serves its default, {default}" if default else "vLLM picks its default"
-    return Findings.of(Remark(_MODEL, f"MODEL_NAME is not set: {serves}", remedy))
+    serves = f"its default, {default}" if default else "its default model"
+    if mode is Mode.PLAIN:
+        return Remark(_MODEL, f"MODEL_NAME is not set: vLLM serves {serves}", remedy)
+    return Fault(_MODEL, "", f"MODEL_NAME is not set: vLLM would serve {serves}", remedy)
 
 
 def config_file(env: Mapping[str, str]) -> tuple[tuple[str, ...], Findings]:

@@ -16,6 +16,7 @@ from ..secrets import is_secret, masked
 from ..settings.parsers import boolean
 from . import values
 from .legacy import Origin, Rewritten
+from .successors import successor
 
 _BY_THE_SHELL = "a shell, container or cluster sets this name for its own reasons"
 _SECRET = "a secret stays in the environment, where the engine reads it"
@@ -124,7 +125,8 @@ def _not_here(name: str, text: str, catalog: Catalog, *, strict: bool) -> Findin
     if "_" not in name:
         return None
     message = f"{name} has no effect: vLLM {catalog.version} has no such option"
-    remedy = "unset it, or use a version that has it"
+    today = successor(name, text, catalog)
+    remedy = f"set {today}" if today else "unset it, or use a version that has it"
     if strict:
         return Fault(name, masked(name, text), message, remedy)
     return Remark(name, message, remedy)

@@ -95,6 +95,14 @@ def _model(facts: Mapping[str, Any], model: str) -> Line:
             why = f"{model} was not found"
             remedy = "check the name and the revision; a private repository needs HF_TOKEN"
             return Line("model", Verdict.BAD, why, remedy)
+        case "no name":
+            why = f"{model} is not the name of a repository"
+            remedy = "set MODEL_NAME to its name, as in org/model, or to the path of a folder"
+            return Line("model", Verdict.BAD, why, remedy)
+        case "not asked":
+            why = f"{model} was not looked for: {access.get('fault')}"
+            remedy = "see whether the engine's own huggingface_hub works"
+            return Line("model", Verdict.UNKNOWN, why, remedy)
         case "offline":
             why = f"{model} is not on this disk, and its host cannot be reached"
             return Line("model", Verdict.UNKNOWN, why, "check the network, or HF_HUB_OFFLINE")

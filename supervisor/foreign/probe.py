@@ -58,16 +58,20 @@ def _model() -> dict[str, Any]:
             return {"model": {"state": "missing"}}
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         return {"model": {"state": "on disk", "bytes": size}}
-    return {"model": _repository(name, os.environ.get("MODEL_REVISION") or None)}
+    try:
+        return {"model": _repository(name, os.environ.get("MODEL_REVISION") or None)}
+    except Exception as fault:  # noqa: BLE001 - no name of a model makes an engine unusable
+        said = str(fault).splitlines() or [type(fault).__name__]
+        return {"model": {"state": "not asked", "fault": said[0]}}
 
 
 def _repository(name: str, revision: str | None) -> dict[str, Any]:
     import huggingface_hub as hub
     from huggingface_hub import errors
 
-    if isinstance(hub.try_to_load_from_cache(name, "config.json", revision=revision), str):
-        return {"state": "on disk"}
     try:
+        if isinstance(hub.try_to_load_from_cache(name, "config.json", revision=revision), str):
+            return {"state": "on disk"}
         found = hub.HfApi().model_info(
             name, revision=revision, timeout=_PATIENCE, files_metadata=True
         )
@@ -79,7 +83,7 @@ def _repository(name: str, revision: str | None) -> dict[str, Any]:
         refused = getattr(fault.response, "status_code", 0) in {401, 403}
         return {"state": "refused" if refused else "offline"}
     except errors.HFValidationError:
-        return {"state": "missing"}
+        return {"state": "no name"}
     except Exception:  # noqa: BLE001 - the hub's client changes its HTTP library now and then
         return {"state": "offline"}
     files = found.siblings or []

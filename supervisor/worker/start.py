@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +29,12 @@ from .process.launcher import Launcher
 log = logging.getLogger("supervisor")
 
 
-def run(env: Mapping[str, str]) -> int:
+def run(env: Mapping[str, str], arguments: Sequence[str] = ()) -> int:
     """Serve until told to stop; from here on signals and the log are ours.
+
+    Args:
+        env: the worker's environment.
+        arguments: what is written for the engine on the worker's own command line.
 
     Returns:
         The exit code, as `docs/operations.md` lists them.
@@ -41,7 +45,7 @@ def run(env: Mapping[str, str]) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[SinkHandler(sink)])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
     try:
-        return _run(env, sink)
+        return _run(env, arguments, sink)
     except SupervisorError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
         if planning.settings(env).mode is Mode.QUEUE:
@@ -53,8 +57,9 @@ def run(env: Mapping[str, str]) -> int:
         sink.flush(timeout=2.0)
 
 
-def _run(env: Mapping[str, str], sink: LogSink) -> int:
-    made = planning.by_engine(env, log.info)
+def _run(given: Mapping[str, str], arguments: Sequence[str], sink: LogSink) -> int:
+    made = planning.by_engine(given, log.info, arguments)
+    env = made.environment
     try:
         made = _checked(made, env)
     except SupervisorError as reason:

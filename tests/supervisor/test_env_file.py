@@ -27,10 +27,16 @@ def test_the_mark_of_windows_editors_is_no_part_of_a_name(tmp_path: Path) -> Non
     ("data", "sentence"),
     [
         (b"A=b\nI=\xff\n", "line 2: these bytes are not UTF-8; save the file as UTF-8"),
-        (b"A=b\n\nexport MAX_MODEL_LEN=8k\n", "line 3: `export` is for a shell; leave it out"),
-        (b"HF TOKEN=hf_secret123\n", "line 1: white space stands before the =; write NAME=VALUE"),
-        (b"=b\n", "line 1: no name stands before the =; write NAME=VALUE"),
-        (b"A =b\n", "line 1: white space stands before the =; write NAME=VALUE"),
+        (
+            b"A=b\n\nexport MAX_MODEL_LEN=8k\n",
+            "line 3: `export` is for a shell, and Docker refuses the file; leave",
+        ),
+        (
+            b"HF TOKEN=hf_secret123\n",
+            "line 1: white space stands before the =, and Docker refuses the file; write",
+        ),
+        (b"=b\n", "line 1: no name stands before the =, and Docker refuses the file; write"),
+        (b"A =b\n", "line 1: white space stands before the =, and Docker refuses the file; write"),
         ("A=b\n".encode("utf-16"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),
         ("A=b\n".encode("utf-16-le"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),
     ],
@@ -44,6 +50,16 @@ def test_what_cannot_be_understood_is_named(tmp_path: Path, data: bytes, sentenc
     assert str(caught.value).startswith(f"--env-file {file}")
     assert sentence in str(caught.value)
     assert "hf_secret123" not in str(caught.value)
+
+
+def test_every_line_that_docker_refuses_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("export A=b\nC = d\nexport E=f\nG= h\n")
+    with pytest.raises(ConfigurationError) as caught:
+        env_file.read(file)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith(f"--env-file {file}, lines 1, 3: `export` is for a shell, and Docker")
+    assert second.startswith(f"--env-file {file}, line 2: white space stands before the =, and")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

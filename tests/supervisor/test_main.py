@@ -155,8 +155,8 @@ def test_a_line_that_is_not_understood_is_one_sentence(tmp_path: Path) -> None:
     done = supervisor("explain", "--vllm", "0.33.0", "--env-file", str(wrong))
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr == (
-        f"error: --env-file {wrong}, line 2: `export` is for a shell; leave it out and write"
-        " NAME=VALUE\n"
+        f"error: --env-file {wrong}, line 2: `export` is for a shell, and Docker refuses the file;"
+        " leave it out and write NAME=VALUE\n"
     )
 
 
@@ -166,6 +166,39 @@ def test_errors_are_the_exit_code_of_explain(tmp_path: Path) -> None:
     done = supervisor("explain", "--vllm", "0.33.0", "--env-file", str(wrong))
     assert done.returncode == 78
     assert "error: MAX_MODEL_LEN=long" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--model org/x --max-model-len 4k",
+        "serve org/x --max-model-len=4k",
+        "vllm serve org/x --max_model_len=4k",
+    ],
+)
+def test_what_is_written_as_for_vllms_own_image_is_in_the_plan(words: str) -> None:
+    own = ("explain", "--json", "--vllm", "0.33.0", "--")
+    done = supervisor(*own, *words.split(), MODEL_NAME="org/m", MAX_MODEL_LEN="8192")
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = json.loads(done.stdout)
+    assert shown["command"][:3] == ["vllm", "serve", "org/x"]
+    assert not [token for token in shown["command"] if "8192" in token or "org/m" in token]
+    assert {row["env"] for row in shown["ignored"]} == {"MODEL_NAME", "MAX_MODEL_LEN"}
+    assert [row["source"] for row in shown["settings"] if row["env"] == "arguments"] == [
+        "arguments"
+    ]
+
+
+def test_a_command_that_takes_none_says_so() -> None:
+    done = supervisor("status", "--", "--model", "org/x")
+    assert done.returncode == 2
+    assert "arguments for the engine go with run, explain and doctor alone" in done.stderr
+
+
+def test_a_misspelt_command_is_no_model() -> None:
+    done = supervisor("explian")
+    assert done.returncode == 2
+    assert "invalid choice: 'explian'" in done.stderr
 
 
 def test_nothing_of_the_environment_counts_beside_an_env_file(env_file: str) -> None:

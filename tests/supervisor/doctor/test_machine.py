@@ -120,6 +120,17 @@ def test_the_real_engine_is_asked() -> None:
     assert "is on this disk" in done.stdout
 
 
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+def test_a_model_that_is_no_repositorys_name_is_no_fault_of_the_engine() -> None:
+    done = doctor(VLLM_COMMAND=engine_environment()["VLLM_COMMAND"], MODEL_NAME="org/m x")
+    assert done.returncode == 1
+    squeezed = " ".join(done.stdout.split())
+    assert "bad settings MODEL_NAME=org/m x has a blank in it" in squeezed
+    assert "bad model org/m x is not the name of a repository; set MODEL_NAME to" in squeezed
+    assert "install the engine again" not in done.stdout
+
+
 def test_the_disk_is_that_of_the_start_and_wrong_settings_are_bad(tmp_path: Path) -> None:
     folder = str(tmp_path / "models" / "here")
     done = doctor(

@@ -39,3 +39,9 @@ def test_a_folder_is_on_disk_with_its_size(tmp_path: Path) -> None:
     (tmp_path / "sub" / "b").write_bytes(b"4567")
     assert facts(MODEL_NAME=str(tmp_path))["model"] == {"state": "on disk", "bytes": 7}
     assert facts(MODEL_NAME=str(tmp_path / "no"))["model"] == {"state": "missing"}
+
+
+def test_without_the_hubs_client_the_rest_is_still_told(tmp_path: Path) -> None:
+    (tmp_path / "huggingface_hub.py").write_text("raise ImportError('broken')")
+    found = facts(MODEL_NAME="org/m", PYTHONPATH=str(tmp_path))
+    assert found["model"] == {"state": "not asked", "fault": "broken"}

@@ -1,0 +1,78 @@
+"""Takes off the quotes that `docker --env-file` keeps as a part of a value. Pure.
+
+A shell and Compose take them off, Docker and podman do not: SERVED_MODEL_NAME="my-model" would be
+served with them. JSON has quotes of its own, and so have shell words; there they stay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Collection, Mapping
+
+from ..findings import Findings, Remark
+from ..secrets import is_secret, masked
+from . import table
+
+_SHELL_WORDS = frozenset({table.VLLM_EXTRA_ARGS.name, table.VLLM_COMMAND.name})
+
+
+def take_off(env: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[str, str], Findings]:
+    """`env` without such quotes, and a warning for each.
+
+    Args:
+        env: the variables that are set.
+        names: those that mean something here; others are nobody's business.
+    """
+    within = {
+        name: rest
+        for name in sorted(env)
+        if name in names and (rest := _within(name, env[name].strip())) is not None
+    }
+    if not within:
+        return env, Findings()
+    return {**env, **within}, Findings.of(*(_remark(*each) for each in within.items()))
+
+
+def _remark(name: str, rest: str) -> Remark:
+    message = f"{name} has quotes around its value, as `docker --env-file` keeps them: taken off"
+    shown = "its value" if is_secret(name) else f"{name}={masked(name, rest)}"
+    return Remark(name, message, f"write {shown} without them")
+
+
+def _within(name: str, text: str) -> str | None:
+    """What stands in the quotes; None where they are none, or belong to the value."""
+    if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
+        return None
+    rest = text[1:-1]
+    if re.match(r"\s*[{\[]", rest):  # JSON, in one more pair of quotes
+        return rest if _is_json(rest) else _unescaped(text)
+    if text[0] in rest:
+        return None
+    if name in _SHELL_WORDS:
+        return rest if _is_one_option_too_long(text) else None
+    return rest
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unescaped(text: str) -> str | None:
+    r"""The JSON in a string of JSON: "{\"a\": 1}"."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, str) and _is_json(found) else None
+
+
+def _is_one_option_too_long(text: str) -> bool:
+    """Whether a shell would read all of the options as one word."""
+    words = shlex.split(text)
+    return len(words) == 1 and words[0].startswith("-") and bool(re.search(r"\s", words[0]))
