@@ -131,7 +131,7 @@ def _made(
     of_options = command_line.losing(of_options, written.options, catalog)
     speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
     of_values = checks.found(options, speakers, catalog)
-    of_family = families.tools(options, catalog, model, disk.config)
+    of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     return Plan(
         settings,
