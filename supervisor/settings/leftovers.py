@@ -29,6 +29,8 @@ _BARE = (
     (r"\$[A-Z_][A-Z0-9_]*(/.*)?", "a reference that only a shell replaces", _WRITE),
     (r"~/.*", "a path from ~, which only a shell replaces", "give the absolute path"),
 )
+#: What templates of other languages write where they have nothing. `None` means not set.
+_NOTHING = re.compile(r"null|nil|undefined|<nil>|<none>|<null>|<no value>", re.IGNORECASE)
 _COMMENT = re.compile(r"([^{}\n]*[^{}\s]|[{\[].*[}\]])\s+#(\s[^{}\n]*)?")
 #: Typographic quotes around a text, and what nobody sees: a space without width, a joiner, a mark.
 _ODD = re.compile(
@@ -70,6 +72,8 @@ def _what(name: str, text: str) -> tuple[str, str] | None:
     if not text.isascii() and "{" not in text and (odd := _ODD.search(text)):
         return f"has the character U+{ord(odd[0]):04X} in it, as text that is copied has", _ANEW
     bare = text.strip("\"'")  # Docker keeps them, and they are taken off after this
+    if _NOTHING.fullmatch(bare):
+        return "is a word for no value, which vLLM would take for the value", "unset it"
     if bare[:1] not in {"$", "~", "{"}:
         return None
     # A key may begin with a dollar sign; braces around a name it has not.

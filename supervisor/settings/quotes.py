@@ -36,6 +36,9 @@ def take_off(env: Mapping[str, str], names: Collection[str]) -> tuple[Mapping[st
 
 
 def _remark(name: str, rest: str) -> Remark:
+    if not rest:
+        message = f"{name} is a pair of quotes, as `docker --env-file` keeps them: it is not set"
+        return Remark(name, message, "unset it")
     message = f"{name} has quotes around its value, as `docker --env-file` keeps them: taken off"
     shown = "its value" if is_secret(name) else f"{name}={masked(name, rest)}"
     return Remark(name, message, f"write {shown} without them")
@@ -45,7 +48,9 @@ def _within(name: str, text: str) -> str | None:
     """What stands in the quotes; None where they are none, or belong to the value."""
     if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
         return None
-    rest = text[1:-1]
+    rest = text[1:-1].strip()
+    if not rest:
+        return ""
     if re.match(r"\s*[{\[]", rest):  # JSON, in one more pair of quotes
         return rest if _is_json(rest) else _unescaped(text)
     if text[0] in rest:

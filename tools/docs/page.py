@@ -30,6 +30,7 @@ def text() -> str:
         _old_names(),
         _guarded(newest),
         _options(newest),
+        _names(newest),
     ]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
@@ -150,6 +151,20 @@ def _options(catalog: Catalog) -> str:
     return "\n".join(parts)
 
 
+def _names(catalog: Catalog) -> str:
+    """What is too long for the table."""
+    rows = [
+        (f"`{option.env}`", ", ".join(f"`{name}`" for name in option.choices or option.names))
+        for option in sorted(catalog.options, key=lambda option: option.env)
+        if len(option.choices or option.names) > _LONG
+    ]
+    return (
+        "## Names\n\n"
+        f"Those of vLLM {catalog.version}; other versions have others.\n\n"
+        + table(("setting", "values"), rows)
+    )
+
+
 def _group(name: str) -> str:
     if name == "options":
         return "Others"
@@ -170,11 +185,12 @@ _KINDS = {
 
 
 def _values(option: Option) -> str:
-    if option.choices and len(option.choices) <= _LONG:
-        listed = ", ".join(f"`{choice}`" for choice in option.choices)
+    names = option.choices or option.names
+    if len(names) > _LONG:
+        return f"one of {len(names)} [names](#names)"
+    if names:
+        listed = ", ".join(f"`{name}`" for name in names)
         return f"list of {listed}" if option.kind is Kind.LIST else listed
-    if option.choices:
-        return f"one of {len(option.choices)}, see `vllm serve --help={option.flag.strip('-')}`"
     if option.kind in _KINDS:
         return _KINDS[option.kind]
     if option.human_int:

@@ -9,7 +9,7 @@ from ...catalog import Kind, Option
 from ...catalog.bounds import ANY
 from .. import values
 from ..arguments import Argument, Arguments
-from ..values.remedies import remedy
+from ..values.remedies import FEW, one_of, remedy
 from .refusal import Refusal
 
 _BACKENDS = {"--structured-outputs-config": "backend"}
@@ -35,8 +35,11 @@ def _unknown(option: Option, fields: Mapping[str, Any]) -> Iterator[Refusal]:
         return
     for name in fields:
         if name not in option.keys:
-            reason = f"is not a field of it; its fields are {', '.join(option.keys)}"
-            yield Refusal(name, reason, remedy(option.flag, name, option.keys))
+            meant = remedy(option.flag, name, option.keys)
+            reason = "is not a field of it"
+            if not meant or len(option.keys) <= FEW:
+                reason += f"; its fields are {', '.join(option.keys)}"
+            yield Refusal(name, reason, meant)
 
 
 def _wrong(option: Option, name: str, value: Any) -> Iterator[Refusal]:
@@ -45,8 +48,8 @@ def _wrong(option: Option, name: str, value: Any) -> Iterator[Refusal]:
     if field is None:
         yield from _with_options(place, name, value)
     elif isinstance(value, str) and field.choices and value not in field.choices:
-        reason = f"is not one of {', '.join(field.choices)}"
-        yield Refusal(value, reason, remedy(place, value, field.choices))
+        meant = remedy(place, value, field.choices)
+        yield Refusal(value, one_of(field.choices, meant=meant), meant)
     elif _is_number(value) and field.bounds != ANY and not field.bounds.admit(value):
         yield Refusal(str(value), f"is out of range: {name} has to be {field.bounds}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...catalog import Option
 from ..arguments import Argument, Arguments
-from ..values.remedies import GONE, remedy
+from ..values.remedies import GONE, one_of, remedy
 from .refusal import Refusal
 
 
@@ -15,10 +15,11 @@ from .refusal import Refusal
 class _Registry:
     """How an option's value is looked up.
 
-    `any_case` says that it is made lower case before, `paths` that an import path is taken too,
+    `whole` says that what the parser shows is all there is in any version, `any_case` says that it is made lower case before, `paths` that an import path is taken too,
     `plugin` names the option that adds names, `when` the switch without which nobody looks.
     """
 
+    whole: bool = False
     any_case: bool = False
     paths: bool = False
     plugin: str = ""
@@ -33,8 +34,10 @@ _REGISTRIES: Mapping[str, _Registry] = {
     "--tokenizer-mode": _Registry(any_case=True),
     "--quantization": _Registry(any_case=True),
     "--load-format": _Registry(any_case=True),
-    "--config-format": _Registry(any_case=True),
-    "--distributed-executor-backend": _Registry(paths=True),
+    "--config-format": _Registry(whole=True),
+    "--kv-cache-dtype": _Registry(whole=True),
+    "--distributed-executor-backend": _Registry(whole=True, paths=True),
+    "--model-impl": _Registry(),  # whatever is unknown counts as vllm, without a word
 }
 _CONFIG = "--config"  # a file that may name a plugin
 
@@ -50,9 +53,9 @@ def check(option: Option, argument: Argument, options: Arguments) -> Iterator[Re
     gone = any(each.value.fullmatch(text) for each in GONE.get(option.flag, ()) if each.everywhere)
     if option.names:
         looked_up = not registry.when or is_on(options, registry.when)
-        certain = looked_up and (gone or option.registered)
-        reason = f"is not one of {', '.join(option.names)}"
-        yield Refusal(text, reason, remedy(option.flag, text, option.names), certain=certain)
+        certain = looked_up and (gone or option.registered or registry.whole)
+        meant = remedy(option.flag, text, option.names)
+        yield Refusal(text, one_of(option.names, meant=meant), meant, certain=certain)
     elif gone:
         reason = "is what this version no longer has"
         yield Refusal(text, reason, remedy(option.flag, text, ()))

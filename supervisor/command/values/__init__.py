@@ -12,7 +12,7 @@ from typing import Any
 from ...catalog import Kind, Option
 from . import words
 from .examples import example
-from .remedies import Refused, remedy
+from .remedies import Refused, one_of, remedy
 
 # vLLM's human_readable_int: 1k = 1000, 1K = 1024; a fraction only with the decimal suffixes.
 _HUMAN_INT = re.compile(r"\d+[KMGT]|\d+(\.\d+)?[kmgt]")
@@ -138,8 +138,8 @@ def _check_type(option: Option, text: str) -> None:
 def _check_choice(option: Option, text: str) -> None:
     accepted = [str(choice) for choice in option.choices]
     if accepted and text not in accepted:
-        reason = f"is not one of {', '.join(accepted)}"
-        raise Refused(reason, remedy(option.flag, text, accepted))
+        meant = remedy(option.flag, text, accepted)
+        raise Refused(one_of(accepted, meant=meant), meant)
 
 
 def _is(type_: type[int] | type[float], text: str) -> bool:

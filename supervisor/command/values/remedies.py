@@ -62,11 +62,39 @@ GONE: Mapping[str, tuple[Gone, ...]] = {
 }
 
 
+#: What other programs call a value -> what vLLM does.
+_SYNONYMS: Mapping[str, str] = {
+    **dict.fromkeys(("fp16", "f16", "torch.float16"), "float16"),
+    **dict.fromkeys(("bf16", "torch.bfloat16"), "bfloat16"),
+    **dict.fromkeys(("fp32", "f32", "torch.float32"), "float32"),
+    "bnb": "bitsandbytes",
+}
+FEW = 10  # names that are read at a glance
+
+
+def one_of(accepted: Collection[str], *, meant: str = "") -> str:
+    """What is accepted, as the end of a sentence: of many names a few.
+
+    Args:
+        accepted: these.
+        meant: the remedy, where there is one. Beside that nobody reads a long list.
+    """
+    names = list(accepted)
+    if len(names) <= FEW:
+        return f"is not one of {', '.join(names)}"
+    if meant:
+        return f"is not one of the {len(names)} that this version has"
+    few = ", ".join(names[: FEW // 2])
+    return f"is not one of {few} and {len(names) - FEW // 2} more; docs/configuration.md lists them"
+
+
 def remedy(place: str, text: str, accepted: Collection[str]) -> str:
     """What to do about the value `text` of an option, or of a field of one (`--option.field`)."""
     for gone in GONE.get(place, ()):
         if gone.value.fullmatch(text) and (not gone.other or gone.other in accepted):
             return gone.remedy
+    if (synonym := _SYNONYMS.get(text.lower())) in accepted:
+        return f"did you mean {synonym}?"
     import difflib  # only now: most starts have nothing to compare, and need not wait for it
 
     alike = difflib.get_close_matches(text.lower(), list(accepted), n=1, cutoff=0.6)

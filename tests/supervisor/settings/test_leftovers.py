@@ -47,6 +47,13 @@ LEFT = re.compile(r"only a shell|did not replace|ends with a comment|has the cha
         ("VLLM_EXTRA_ARGS", "--seed 3 # why", "VLLM_EXTRA_ARGS=--seed 3 # why ends with a comm"),
         ("HF_OVERRIDES", '{"a": 1} # why', 'HF_OVERRIDES={"a": 1} # why ends with a comment'),
         ("HF_TOKEN", "hf_abcdefghij # mine", "HF_TOKEN=*** ends with a comment"),
+        ("QUANTIZATION", "null", "QUANTIZATION=null is a word for no value, which vLLM would take"),
+        ("TOKENIZER_NAME", "undefined", "TOKENIZER_NAME=undefined is a word for no value"),
+        ("MAX_MODEL_LEN", " NIL ", "MAX_MODEL_LEN=NIL is a word for no value"),
+        ("HF_OVERRIDES", "null", "HF_OVERRIDES=null is a word for no value"),
+        ("MODEL_NAME", '"null"', 'MODEL_NAME="null" is a word for no value'),
+        ("DRAIN_TIMEOUT", "<no value>", "DRAIN_TIMEOUT=<no value> is a word for no value"),
+        ("HF_TOKEN", "undefined", "HF_TOKEN=*** is a word for no value"),
         ("VLLM_API_KEY", "$(KEY)", "VLLM_API_KEY=*** is a reference that Kubernetes did not"),
     ],
 )

@@ -41,6 +41,15 @@ def test_what_stands_in_them(name: str, text: str, rest: str | None) -> None:
     assert [warning.env for warning in found.warnings] == ([] if rest is None else [name])
 
 
+@pytest.mark.parametrize("name", ["A", "HF_TOKEN", "VLLM_EXTRA_ARGS"])
+def test_quotes_alone_are_no_value(name: str) -> None:
+    env, found = quotes.take_off({name: "''"}, NAMES)
+    assert env == {name: ""}
+    (warning,) = found.warnings
+    assert warning.message.startswith(f"{name} is a pair of quotes")
+    assert warning.suggestion == "unset it"
+
+
 def test_a_secret_is_not_shown() -> None:
     _, found = quotes.take_off({"HF_TOKEN": '"a-secret-word"'}, NAMES)
     assert "a-secret-word" not in str(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.supervisor.command.checks.refusals import errors, remedies, warnings
@@ -45,6 +47,9 @@ def test_a_plugin_may_add_any_name(more: dict[str, str]) -> None:
         ("LOAD_FORMAT", "zzz", ["auto", "SAFETENSORS", "dummy"]),
         ("TOKENIZER_MODE", "slow", ["auto", "hf", "mistral", "Mistral"]),
         ("CONFIG_FORMAT", "zzz", ["auto", "hf", "mistral"]),
+        ("CONFIG_FORMAT", "HF", ["hf"]),
+        ("REASONING_PARSER", "Qwen3", ["qwen3"]),
+        ("DISTRIBUTED_EXECUTOR_BACKEND", "Ray", ["ray", "mp", "my.module.Executor"]),
     ],
 )
 def test_what_is_registered_is_all_there_is(name: str, wrong: str, right: list[str]) -> None:
@@ -92,3 +97,55 @@ def test_a_type_that_adapters_no_longer_have(version: str) -> None:
     (message,) = errors(version, LORA_DTYPE="float32")
     assert message == "LORA_DTYPE=float32 is not one of auto, bfloat16, float16"
     assert remedies(version, LORA_DTYPE="float32") == ["set it to auto, the model's own type"]
+
+
+@pytest.mark.parametrize("version", SINCE_METAVAR)
+@pytest.mark.parametrize(
+    ("name", "text", "right"),
+    [
+        ("TOOL_CALL_PARSER", "Hermes", "hermes"),
+        ("DISTRIBUTED_EXECUTOR_BACKEND", "Ray", "ray"),
+        ("KV_CACHE_DTYPE", "FP8", "fp8"),
+        ("CONFIG_FORMAT", "Mistral", "mistral"),
+        ("DTYPE", "Float16", "float16"),
+        ("DTYPE", "fp16", "float16"),
+        ("DTYPE", "BF16", "bfloat16"),
+    ],
+)
+def test_the_case_counts_where_vllm_does_not_lower_it(
+    version: str, name: str, text: str, right: str
+) -> None:
+    """Read in vllm/config of each version: it lowers load format, tokenizer mode, quantisation."""
+    assert remedies(version, **{name: text}, **TOOLS)[:1] == [f"did you mean {right}?"]
+
+
+@pytest.mark.parametrize("version", SINCE_METAVAR)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("QUANTIZATION", "AWQ"), ("TOKENIZER_MODE", "Auto"), ("LOAD_FORMAT", "Safetensors")],
+)
+def test_the_case_does_not_count_where_vllm_lowers_it(version: str, name: str, text: str) -> None:
+    refused = errors(version, **{name: text})
+    assert bool(refused) is (version == "0.10.2" and name == "TOKENIZER_MODE")  # its parser's
+
+
+@pytest.mark.parametrize("version", ["0.6.2", *SINCE_METAVAR])
+def test_a_method_that_is_misspelt(version: str) -> None:
+    assert remedies(version, QUANTIZATION="awqq") == ["did you mean awq?"]
+
+
+def test_an_implementation_that_vllm_does_not_know_is_its_own_without_a_word() -> None:
+    assert errors(MODEL_IMPL="Transformers") == []
+    (message,) = warnings(MODEL_IMPL="Transformers")
+    assert message == "MODEL_IMPL=Transformers is not one of auto, terratorch, transformers, vllm"
+
+
+def test_of_many_names_a_few_are_shown() -> None:
+    (message,) = errors(QUANTIZATION="zzz")
+    assert re.fullmatch(
+        r"QUANTIZATION=zzz is not one of (\S+, ){4}\S+ and \d\d more;"
+        r" docs/configuration\.md lists them",
+        message,
+    )
+    (message,) = errors(QUANTIZATION="awqq")
+    assert re.fullmatch(r"QUANTIZATION=awqq is not one of the \d\d that this version has", message)

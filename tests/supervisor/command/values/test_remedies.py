@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.command.values.remedies import remedy
+from supervisor.command.values.remedies import one_of, remedy
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,10 @@ from supervisor.command.values.remedies import remedy
             "this version has fast tokenizers alone: set it to auto",
         ),
         ("--tokenizer-mode", "slow", ["hf"], ""),
+        ("--dtype", "FP16", ["float16", "float32"], "did you mean float16?"),
+        ("--kv-cache-dtype", "bf16", ["auto", "bfloat16"], "did you mean bfloat16?"),
+        ("--quantization", "bnb", ["awq", "bitsandbytes"], "did you mean bitsandbytes?"),
+        ("--quantization", "bnb", ["awq", "fp8"], ""),
         ("--lora-dtype", "float32", ["auto"], "set it to auto, the model's own type"),
         (
             "--quantization", "squeezellm", [],
@@ -26,3 +30,11 @@ from supervisor.command.values.remedies import remedy
 )  # fmt: skip
 def test_remedies(place: str, text: str, accepted: list[str], expected: str) -> None:
     assert remedy(place, text, accepted) == expected
+
+
+def test_of_many_names_a_few_are_said() -> None:
+    names = [f"n{number}" for number in range(30)]
+    assert one_of(names[:3], meant="did you mean n1?") == "is not one of n0, n1, n2"
+    assert one_of(names, meant="did you mean n1?") == "is not one of the 30 that this version has"
+    few = "is not one of n0, n1, n2, n3, n4 and 25 more; docs/configuration.md lists them"
+    assert one_of(names) == few
