@@ -51,12 +51,12 @@ def _within(name: str, text: str) -> str | None:
     rest = text[1:-1].strip()
     if not rest:
         return ""
+    if name in _SHELL_WORDS:
+        return _options_within(text, rest)
     if re.match(r"\s*[{\[]", rest):  # JSON, in one more pair of quotes
         return rest if _is_json(rest) else _unescaped(text)
     if text[0] in rest:
         return None
-    if name in _SHELL_WORDS:
-        return rest if _is_one_option_too_long(text) else None
     return rest
 
 
@@ -77,7 +77,18 @@ def _unescaped(text: str) -> str | None:
     return found if isinstance(found, str) and _is_json(found) else None
 
 
-def _is_one_option_too_long(text: str) -> bool:
-    """Whether a shell would read all of the options as one word."""
-    words = shlex.split(text)
-    return len(words) == 1 and words[0].startswith("-") and bool(re.search(r"\s", words[0]))
+def _options_within(text: str, rest: str) -> str | None:
+    r"""The options of which a shell would make one word: "--a b", "--a '{\"c\": 1}'"."""
+    words = _split(text)
+    if len(words) != 1 or not words[0].startswith("-") or not re.search(r"\s", words[0]):
+        return None
+    meant = words[0] if f"\\{text[0]}" in rest else rest
+    return meant if _split(meant) else None
+
+
+def _split(text: str) -> list[str]:
+    """The words of a shell; none where a quote is open."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []
