@@ -19,6 +19,7 @@ from ..settings import table
 from .arguments import SECRETS, Argument, Arguments, parse
 from .checks import unknown
 from .extra_arguments import checked
+from .values.words import is_torn
 
 NAME = "arguments"
 
@@ -135,7 +136,13 @@ def _parted(
     given: Sequence[Argument],
 ) -> tuple[list[str], tuple[Argument, ...], dict[str, str]]:
     """Words that belong to no option, options, secrets by their variable."""
-    words = [each.values[0] for each in given if not each.flag]
+    words: list[str] = []
+    torn = False  # whether what follows is the rest of a value that is told of as a whole
+    for each in given:
+        if each.flag:
+            torn = any(is_torn(value) for value in each.values)
+        elif not torn:
+            words.append(each.values[0])
     options = tuple(each for each in given if each.flag and each.flag not in SECRETS)
     secrets = {
         SECRETS[each.flag]: each.values[0]

@@ -14,6 +14,7 @@ from . import arguments, values
 from .arguments import SECRETS, Argument, Arguments
 from .checks import speakers, unknown
 from .checks.refusal import Refusal
+from .values import words
 from .values.remedies import Refused
 
 NAME = table.VLLM_EXTRA_ARGS.name
@@ -72,7 +73,8 @@ def checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Refused | N
         (text,) = argument.values
         written = values.written(option, text)
     except Refused as refusal:
-        return argument, refusal
+        torn = words.is_torn(argument.values[0])
+        return argument, Refused(words.TORN, words.IN_QUOTES) if torn else refusal
     if written == text.strip():
         return argument, None
     tokens = (f"{argument.spelt}={written}",)

@@ -158,10 +158,8 @@ def _names(catalog: Catalog) -> str:
         for option in sorted(catalog.options, key=lambda option: option.env)
         if len(option.choices or option.names) > _LONG
     ]
-    return (
-        "## Names\n\n"
-        f"Those of vLLM {catalog.version}; other versions have others.\n\n"
-        + table(("setting", "values"), rows)
+    return f"## Names\n\nThose of vLLM {catalog.version}; other versions have others.\n\n" + table(
+        ("setting", "values"), rows
     )
 
 

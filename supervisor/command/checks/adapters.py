@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ...catalog import Option
 from ..arguments import Argument, Arguments
+from ..values import words
 from .refusal import Refusal
 
 _LORA, _PROMPT = FLAGS = ("--lora-modules", "--prompt-adapters")
@@ -19,6 +20,8 @@ def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[R
         for item in argument.values:
             if item.count("=") != 1:
                 yield Refusal(item, "is not name=path", "write name=/adapters/prompt")
+    elif option.flag == _LORA and any(words.is_torn(item) for item in argument.values):
+        yield Refusal(" ".join(argument.values), words.TORN, words.IN_QUOTES)
     elif option.flag == _LORA:
         for item in argument.values:
             if item not in {"", "None"} and (reason := _wrong(item)):

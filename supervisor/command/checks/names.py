@@ -15,8 +15,9 @@ from .refusal import Refusal
 class _Registry:
     """How an option's value is looked up.
 
-    `whole` says that what the parser shows is all there is in any version, `any_case` says that it is made lower case before, `paths` that an import path is taken too,
-    `plugin` names the option that adds names, `when` the switch without which nobody looks.
+    `whole` says that what the parser shows is all there is in any version, `any_case` that a value
+    is made lower case before, `paths` that an import path is taken too, `plugin` names the option
+    that adds names, `when` the switch without which nobody looks.
     """
 
     whole: bool = False

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ...catalog import Catalog, Kind
 from ...catalog.options import variable
 from ..arguments import SECRETS, Argument
+from ..values.words import is_torn
 from .refusal import Refusal
 
 _LEVEL = "-O"  # of --optimization-level: no alias in the parser, but read by its class
@@ -30,21 +31,27 @@ def check(
         has_model: whether the model stands on the command line already; else one word may be it.
     """
     words = 0 if has_model else 1
-    before = ""
+    before: Argument | None = None
     for argument in given:
         if not argument.spelt:
+            if before is not None and any(is_torn(value) for value in before.values):
+                continue  # the rest of a value, which is told of as a whole
             words -= 1
             if words < 0:
                 yield argument, _left_over(argument, before)
-        elif argument.flag not in SECRETS:
+            continue
+        if argument.flag not in SECRETS:
             reasons = list(_wrong(argument, catalog))
             yield from ((argument, reason) for reason in reasons)
-        before = argument.spelt
+        before = argument
 
 
-def _left_over(argument: Argument, before: str) -> Refusal:
+def _left_over(argument: Argument, before: Argument | None) -> Refusal:
     (word,) = argument.tokens
-    remedy = f"{before} takes no value: take the word out" if before else "take it out"
+    if before is None:
+        return Refusal(word, "belongs to no option", "take it out")
+    most = "one value" if before.values else "no value"
+    remedy = f"{before.spelt} takes {most}: take the word out"
     return Refusal(word, "belongs to no option", remedy)
 
 

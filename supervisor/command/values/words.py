@@ -6,6 +6,10 @@ import json
 import re
 from typing import Any
 
+#: What to say of JSON that `is_torn`.
+TORN = "is not JSON: a shell takes its quotes away, and parts it at blanks"
+IN_QUOTES = "put the JSON in single quotes"
+
 _ITEM = re.compile(r"(?P<key>[A-Za-z_][\w-]*)\s*=\s*(?P<value>[^\s,=]+)")
 _APART = re.compile(r"\s*,\s*|\s+")
 _PYTHON = {"True": True, "False": False, "None": None}
@@ -42,3 +46,15 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def is_torn(text: str) -> bool:
+    """Whether it is JSON of which a shell has taken the quotes, or what stands behind a blank."""
+    if not text.startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        closed = text.endswith("}" if text[0] == "{" else "]")
+        return '"' not in text or not closed
+    return False

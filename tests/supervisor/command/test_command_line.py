@@ -110,6 +110,10 @@ def test_a_secret_goes_into_the_engines_environment() -> None:
     ("text", "sentence"),
     [
         ("org/x other", "other among the arguments belongs to no option"),
+        (
+            'org/x --hf-overrides {"max": 5} --seed 1',
+            "--hf-overrides={max: among the arguments is not JSON",
+        ),
         ("vllm bench serve", "`vllm bench` is nothing that this worker runs"),
         ("org/x --seed=one", "--seed=one among the arguments is not a whole number"),
         ("org/x --max-model-lenn 8", "--max-model-lenn among the arguments is no option of vLLM"),

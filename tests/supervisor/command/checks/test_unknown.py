@@ -33,6 +33,9 @@ REFUSED = [
         "--enforce-eager=true", "--enforce-eager=true", "is a value, and the option takes none",
         "take it out",
     ),
+    (
+        "--seed 1 2", "2", "belongs to no option", "--seed takes one value: take the word out",
+    ),
     ("org/other --seed 1", "org/other", "belongs to no option", "take it out"),
     (
         "--seed --enforce-eager", "--seed", "has no value", "give it one, or take the option out",
@@ -102,3 +105,19 @@ def test_without_the_whole_catalogue_nothing_is_unknown() -> None:
 def test_no_secret_is_shown() -> None:
     (message,) = errors(VLLM_EXTRA_ARGS="--enforce-eager hf_abcdefghijkl")
     assert message.startswith("*** in VLLM_EXTRA_ARGS belongs to no option")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        '--override-generation-config {"max_new_tokens": 512} --seed 1',
+        '--override-generation-config={"max_new_tokens": 512, "top_k": 2}',
+        '--speculative-config {"method":"ngram"}',
+        '--hf-overrides {\\"a\\": 5}',
+        '--lora-modules {"name": "a", "path": "/a"} --enable-lora',
+    ],
+)
+def test_json_without_quotes_is_one_error_with_what_to_do(extra: str) -> None:
+    (message,) = errors("0.32.0", VLLM_EXTRA_ARGS=extra)
+    assert "is not JSON: a shell takes its quotes away" in message
+    assert remedies("0.32.0", VLLM_EXTRA_ARGS=extra) == ["put the JSON in single quotes"]

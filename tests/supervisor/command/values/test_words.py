@@ -27,3 +27,22 @@ def test_an_object(text: str, expected: dict[str, object]) -> None:
 )
 def test_other_words(text: str) -> None:
     assert words.an_object(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "torn"),
+    [
+        ("{a:", True),
+        ("{a:b}", True),
+        ('{"a":', True),
+        ("[a,", True),
+        ("{}", False),
+        ("[1,2]", False),
+        ('{"a":1}', False),
+        ('{"a":b}', False),
+        ("a", False),
+        ("5}", False),
+    ],
+)
+def test_json_that_a_shell_has_torn(text: str, *, torn: bool) -> None:
+    assert words.is_torn(text) is torn
