@@ -23,6 +23,14 @@ _PAGE = re.compile(
     r"https?://(?:huggingface\.co|hf\.co)/(?P<repository>[\w.-]+/[\w.-]+)(?:[/?#].*)?"
 )
 
+#: `:Q4_K_M` behind a repository picks one file of it, where vLLM reads GGUF.
+_QUANTISATION = r"(UD-)?(I?Q|TQ)\d\w*|B?F(16|32)|I\d+|MXFP4\w*|.+\.gguf"
+_REVISION = re.compile(
+    rf"(?P<repository>[\w./-]+)[:@](?!({_QUANTISATION})$)(?P<revision>[\w./-]+)", re.IGNORECASE
+)
+_ODD = re.compile(r"[^A-Za-z0-9._/:-]")
+_ADDRESS = "://"
+
 
 def model(
     env: Mapping[str, str], catalog: Catalog | None, mode: Mode, extra: Arguments
@@ -57,10 +65,28 @@ def _unusable(name: str) -> Fault | None:
     if page := _PAGE.fullmatch(name):
         message = f"MODEL_NAME={shown} is the address of a page, not the name of a repository"
         return Fault(_MODEL, shown, message, f"set MODEL_NAME={page['repository']}")
-    if not name.startswith("/") and (wrong := re.search(r"[\s\"'`]", name)):
-        what = "a blank" if wrong[0].isspace() else f"the quote {wrong[0]}"
-        message = f"MODEL_NAME={shown} has {what} in it, which no repository's name has"
-        return Fault(_MODEL, shown, message, "set MODEL_NAME to a name such as org/model")
+    if name.startswith("/") or _ADDRESS in name or (wrong := _no_repository(name)) is None:
+        return None
+    what, remedy = wrong
+    message = f"MODEL_NAME={shown} {what}, which no repository's name has"
+    return Fault(_MODEL, shown, message, remedy)
+
+
+def _no_repository(name: str) -> tuple[str, str] | None:
+    """What the hub's client refuses in a name, as the middle of a sentence, and the remedy."""
+    if found := _REVISION.fullmatch(name):
+        repository, revision = found["repository"], found["revision"]
+        remedy = f"set MODEL_NAME={repository} and MODEL_REVISION={revision}"
+        return f"has {name[len(repository) :]} behind it", remedy
+    if odd := _ODD.search(name):
+        what = f"the character {odd[0]}"
+        if odd[0].isspace() or odd[0] in "\"'`":
+            what = "a blank" if odd[0].isspace() else f"the quote {odd[0]}"
+        return f"has {what} in it", "set MODEL_NAME to a name such as org/model"
+    for end, what in (("/", "a slash"), (".git", ".git"), (":", "a colon")):
+        if name.endswith(end) and name != end:
+            remedy = f"set MODEL_NAME={name.removesuffix(end)}"
+            return f"has {what} at its end", remedy + (" or an absolute path" if end == "/" else "")
     return None
 
 

@@ -117,6 +117,9 @@ def _words_of_json(option: Option, text: str) -> str:
 def _check_json(option: Option, text: str) -> None:
     if option.kind is Kind.JSON or text.lstrip().startswith(_OBJECT):
         found = _json(option, text)
+        if isinstance(found, str) and found.lstrip().startswith(("{", "[")):
+            remedy = "take the outer quotes and the backslashes out"
+            raise Refused("is a JSON string with JSON in it", remedy)
         if "json_dataclass" in option.type and not isinstance(found, dict):
             raise Refused("is not a JSON object", _instead(option))
 

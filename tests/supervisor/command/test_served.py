@@ -71,6 +71,14 @@ def test_the_name_that_another_product_has_for_it_is_told(
         ("https://huggingface.co/org/m/tree/main", "set MODEL_NAME=org/m"),
         ("org/m extra", "set MODEL_NAME to a name such as org/model"),
         ('"org/m', "set MODEL_NAME to a name such as org/model"),
+        ("org/m;", "set MODEL_NAME to a name such as org/model"),
+        ("org/m,", "set MODEL_NAME to a name such as org/model"),
+        ("C:\\\\models\\\\m", "set MODEL_NAME to a name such as org/model"),
+        ("org/m/", "set MODEL_NAME=org/m or an absolute path"),
+        ("org/m.git", "set MODEL_NAME=org/m"),
+        ("org/m:main", "set MODEL_NAME=org/m and MODEL_REVISION=main"),
+        ("org/m@refs/pr/1", "set MODEL_NAME=org/m and MODEL_REVISION=refs/pr/1"),
+        ("llama3:8b", "set MODEL_NAME=llama3 and MODEL_REVISION=8b"),
     ],
 )
 def test_what_is_no_repository_is_refused_before_a_start(name: str, remedy: str) -> None:
@@ -79,7 +87,23 @@ def test_what_is_no_repository_is_refused_before_a_start(name: str, remedy: str)
     assert error.suggestion == remedy
 
 
-@pytest.mark.parametrize("name", ["/a folder/m", "s3://bucket/m", "org/m.gguf", "gpt2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/a folder/m",
+        "/m/",
+        "s3://bucket/m/",
+        "org/m.gguf",
+        "gpt2",
+        "org/m-GGUF:Q4_K_M",
+        "org/m:IQ2_XXS",
+        "org/m:UD-Q4_K_XL",
+        "org/m:BF16",
+        "org/m:q8_0",
+        "org/m:m-Q4_0.gguf",
+        "org/_m.1",
+    ],
+)
 def test_what_vllm_may_load_is_left_to_it(name: str) -> None:
     assert not made({"MODEL_NAME": name}).findings.errors
 

@@ -105,6 +105,14 @@ def test_what_is_no_json_is_answered_with_the_form_that_works(text: str) -> None
     assert refusal.value.remedy == 'write it as LIMIT_MM_PER_PROMPT={"image":4}'
 
 
+@pytest.mark.parametrize("kind", [Kind.JSON, Kind.JSON_OR_STR])
+def test_json_in_a_string_of_json_is_refused(kind: Kind) -> None:
+    with pytest.raises(Refused, match="is a JSON string with JSON in it") as refusal:
+        values.written(Option("--o", kind), r'"{\"model\": \"x\"}"')
+    assert refusal.value.remedy == "take the outer quotes and the backslashes out"
+    assert values.written(Option("--o", kind), '"x"') == '"x"'
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("4k", 4000), ("4K", 4096), ("1.5m", 1.5e6), ("2G", 2 * 1024**3), ("0.5", 0.5), ("-1", -1)],
