@@ -14,12 +14,14 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from . import __version__, began, planning  # noqa: F401 - began: it counts from here
 from .catalog import versions
 from .command import command_line
 from .errors import ConfigurationError, NoWorker, SupervisorError
+from .findings import Findings
 from .settings import table
 
 _COMMANDS = ("run", "explain", "status", "catalog", "bake", "doctor")  # the first is the default
@@ -85,7 +87,9 @@ def _explain(asked: argparse.Namespace) -> int:
     from .command import explain
     from .doctor import fitting
 
-    env = env_file.read(asked.env_file) if asked.env_file else dict(os.environ)
+    env, of_file = dict(os.environ), Findings()
+    if asked.env_file is not None:
+        env, of_file = env_file.read(asked.env_file)
     if asked.vllm is not None:
         made = planning.by_catalog(env, versions.load(asked.vllm), asked.engine)
     elif asked.catalog is not None:
@@ -96,6 +100,7 @@ def _explain(asked: argparse.Namespace) -> int:
         )
     set_by = dict(asked.set_by)
     made = fitting.checked(made, made.environment)
+    made = replace(made, findings=of_file + made.findings)
     if asked.json:
         print(json.dumps(explain.as_json(made, set_by), indent=2))
     else:

@@ -160,13 +160,16 @@ def _for_variables(words: Sequence[str], options: Sequence[Argument]) -> list[tu
 
 
 def overruled(said: Arguments, by: Arguments, catalog: Catalog | None) -> Arguments:
-    """`said` without the options that the arguments `by` set too."""
+    """`said` without the options that `by` sets too."""
     flags = {each.flag for each in by.given} - _repeatable(catalog)
     return Arguments(tuple(each for each in said.given if each.flag not in flags))
 
 
-def losing(found: Findings, by: Arguments, catalog: Catalog | None) -> Findings:
-    """`found`, in which a variable that became an option of `by` has no effect."""
+def losing(found: Findings, by: Arguments, catalog: Catalog | None, where: str) -> Findings:
+    """`found`, in which a variable that became an option of `by` has no effect.
+
+    `where` is how the place of these is called: `among the arguments`.
+    """
     if catalog is None or not by.given:
         return found
     flags = {each.flag for each in by.given} - _repeatable(catalog)
@@ -174,7 +177,7 @@ def losing(found: Findings, by: Arguments, catalog: Catalog | None) -> Findings:
     for row in found.applied:
         option = catalog.option((row.flag or "").partition("=")[0])
         if option is not None and option.flag in flags and row.env != NAME:
-            lost.append(Ignored(row.env, f"{option.flag} among the arguments wins"))
+            lost.append(Ignored(row.env, f"{option.flag} {where} wins"))
         else:
             kept.append(row)
     return Findings(tuple(kept), (*found.ignored, *lost), found.warnings, found.errors)

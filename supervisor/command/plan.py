@@ -40,6 +40,7 @@ from .gpus import demand, parallel
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
+_IN_EXTRA = f"in {extra_arguments.NAME}"
 NOBODY = Speakers((), Arguments())
 
 
@@ -122,13 +123,14 @@ def _made(
     tokens, files, of_options = _passed_on(env, settings, catalog, disk)
     config_file, of_file = served.config_file(given)
     of_variables = arguments.parse((*tokens, *config_file), catalog)
-    behind = command_line.overruled(of_variables, written.options, catalog) + said
+    behind = command_line.overruled(of_variables, extra, catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
     quiet, of_quiet = listening.quiet(given, catalog, behind)
     divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     options = arguments.parse((*where, *drain, *quiet, *divided), catalog) + behind
-    of_options = command_line.losing(of_options, written.options, catalog)
+    for by, place in ((written.options, "among the arguments"), (of_user, _IN_EXTRA)):
+        of_options = command_line.losing(of_options, by, catalog, place)
     speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
     of_values = checks.found(options, speakers, catalog)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)

@@ -8,19 +8,39 @@ import pytest
 
 from supervisor import env_file
 from supervisor.errors import ConfigurationError
+from supervisor.findings import Findings
 
 
 def test_it_is_read_as_docker_reads_it(tmp_path: Path) -> None:
     """Lines end at line feeds and nowhere else."""
     file = tmp_path / "env"
-    file.write_bytes("A=b\u2028C=d \n# no = no\n  E=f=g\r\nH=\nI=ü\nno\n".encode())
-    assert env_file.read(file) == {"A": "b\u2028C=d ", "E": "f=g", "H": "", "I": "ü"}
+    file.write_bytes("A=b\u2028C=d \n# no = no\n  E=f=g\r\nH=\n \nI=ü\n".encode())
+    assert env_file.read(file) == ({"A": "b\u2028C=d ", "E": "f=g", "H": "", "I": "ü"}, Findings())
 
 
 def test_the_mark_of_windows_editors_is_no_part_of_a_name(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text("A=b\n", encoding="utf-8-sig")
-    assert env_file.read(file) == {"A": "b"}
+    assert env_file.read(file) == ({"A": "b"}, Findings())
+
+
+def test_a_name_alone_is_taken_from_dockers_caller_and_said(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("A=b\nHF_TOKEN\r\n")
+    env, found = env_file.read(file)
+    assert env == {"A": "b"}
+    (warning,) = found.warnings
+    assert warning.message.startswith(f"--env-file {file}, line 2: no = stands behind HF_TOKEN;")
+    assert warning.suggestion == "write HF_TOKEN=VALUE"
+
+
+def test_of_a_name_that_comes_twice_the_last_counts_and_that_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("SEED=hf_secret123\nA=b\nSEED=2\n")
+    env, found = env_file.read(file)
+    assert env == {"A": "b", "SEED": "2"}
+    (warning,) = found.warnings
+    assert warning.message == f"--env-file {file} sets SEED 2 times, in lines 1, 3; the last counts"
 
 
 @pytest.mark.parametrize(
@@ -35,6 +55,9 @@ def test_the_mark_of_windows_editors_is_no_part_of_a_name(tmp_path: Path) -> Non
             b"HF TOKEN=hf_secret123\n",
             "line 1: white space stands before the =, and Docker refuses the file; write",
         ),
+        (b"A: hf_secret123\n", "line 1: `NAME: VALUE` is YAML, and Docker refuses the file; write"),
+        (b"  - A: b=c\n", "line 1: `NAME: VALUE` is YAML, and Docker refuses the file; write"),
+        (b"A hf_secret123\n", "line 1: no = stands between these words, and Docker refuses"),
         (b"=b\n", "line 1: no name stands before the =, and Docker refuses the file; write"),
         (b"A =b\n", "line 1: white space stands before the =, and Docker refuses the file; write"),
         ("A=b\n".encode("utf-16"), "is not UTF-8 but probably UTF-16; save it as UTF-8"),

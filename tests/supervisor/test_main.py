@@ -275,3 +275,12 @@ def test_bare_means_that_no_package_is_there() -> None:
     """Guards the two tests above."""
     command = [sys.executable, BARE, "-c", "import httpx"]
     assert subprocess.run(command, capture_output=True, env={}).returncode == 1
+
+
+def test_what_docker_makes_of_other_lines_is_said_with_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("MODEL_NAME=m\nSEED=1\nSEED=2\nHF_TOKEN\n")
+    done = supervisor("explain", "--json", "--vllm", "0.33.0", "--env-file", str(file))
+    assert done.returncode == 0
+    warnings = json.loads(done.stdout)["warnings"]
+    assert [warning["env"] for warning in warnings] == ["HF_TOKEN", "SEED"]

@@ -87,7 +87,7 @@ def read(path: Path) -> Recipe:
         said["needs"],
         said.get("preset") == "yes",
         said.get("vllm"),
-        env_file.read(path),
+        env_file.read(path)[0],
         body.strip("\n"),
     )
 

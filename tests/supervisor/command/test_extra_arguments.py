@@ -55,3 +55,32 @@ def test_a_secret_leaves_the_command_line_however_its_option_is_cut_short(option
 def test_an_open_quote_shows_nothing_of_the_text() -> None:
     found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--api-key topsecret 'x"})
     assert "topsecret" not in json.dumps(explain.as_json(found))
+
+
+@pytest.mark.parametrize(
+    ("env", "extra", "loser"),
+    [
+        ({"MAX_MODEL_LEN": "8k"}, "--max-model-len 4096", "--max-model-len"),
+        ({"TOKENIZER_NAME": "org/t"}, "--tokenizer=org/u", "--tokenizer"),
+        ({"ENFORCE_EAGER": "true"}, "--no-enforce-eager", "--enforce-eager"),
+        ({"LIMIT_MM_PER_PROMPT": "image=4"}, "--limit-mm-per-prompt {}", "--limit-mm-per-prompt"),
+    ],
+)
+def test_a_variable_that_loses_is_shown_as_such(
+    env: dict[str, str], extra: str, loser: str
+) -> None:
+    found = made({"MODEL_NAME": "m", **env, "VLLM_EXTRA_ARGS": extra})
+    (name,) = env
+    assert [row.reason for row in found.findings.ignored if row.env == name] == [
+        f"{loser} in VLLM_EXTRA_ARGS wins"
+    ]
+    assert name not in {row.env for row in found.findings.applied}
+    assert sum(argument.flag == loser for argument in found.options.given) == 1
+    assert " ".join(found.command).endswith(extra)
+
+
+def test_what_vllm_merges_loses_nothing() -> None:
+    """`--option.field` is laid over the object."""
+    env = {"MODEL_NAME": "m", "LIMIT_MM_PER_PROMPT": "image=4"}
+    found = made({**env, "VLLM_EXTRA_ARGS": "--limit-mm-per-prompt.video 1"})
+    assert '--limit-mm-per-prompt={"image":4}' in found.command

@@ -24,6 +24,10 @@ def warned(env: dict[str, str], version: str = "0.32.0") -> dict[str, str | None
     [
         ("VLLM_STARTUP_TIMEOUT", "STARTUP_TIMEOUT"),
         ("REQUEST_TIMEOUT", "REQUEST_IDLE_TIMEOUT"),
+        ("ENGINE_START_TIMEOUT", "STARTUP_TIMEOUT"),
+        ("MODEL_LOAD_TIMEOUT", "STARTUP_TIMEOUT"),
+        ("SHUTDOWN_GRACE_PERIOD", "DRAIN_TIMEOUT"),
+        ("STALL_TIMEOUT", "ENGINE_STALL_TIMEOUT"),
         ("VLLM_CMD", "VLLM_COMMAND"),
         ("HF_MODEL_REVISION", "MODEL_REVISION"),
         ("QUANTIZE", "QUANTIZATION"),
