@@ -90,6 +90,7 @@ async def _by_a_child(raw: bytes) -> tuple[int, bytes]:
         finally:
             if child.returncode is None:
                 child.kill()
+                await child.wait()  # else nobody has waited for it when the event loop closes
         os.lseek(made, 0, os.SEEK_SET)
         with open(made, "rb", closefd=False) as file:  # noqa: ASYNC230 - of memory
             return code, file.read()
