@@ -51,7 +51,7 @@ def check(option: Option, argument: Argument, options: Arguments) -> Iterator[Re
         return
     if _is_registered(text, option.names, registry, options):
         return
-    gone = any(each.value.fullmatch(text) for each in GONE.get(option.flag, ()) if each.everywhere)
+    gone = any(each.is_of(text) for each in GONE.get(option.flag, ()) if each.everywhere)
     if option.names:
         looked_up = not registry.when or is_on(options, registry.when)
         certain = looked_up and (gone or option.registered or registry.whole)

@@ -17,8 +17,9 @@ from .speakers import Speakers
 
 #: Options whose value is a file.
 _FILES = ("--config", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs")
+_CHAT_TEMPLATE = "--chat-template"
 #: Options whose value may be the path of a file or a folder.
-_PLACES = ("--chat-template", "--tokenizer", "--hf-config-path")
+_PLACES = (_CHAT_TEMPLATE, "--tokenizer", "--hf-config-path")
 #: The same, but without what they name vLLM starts and says little or nothing of it.
 _LENIENT = (
     "--tool-parser-plugin", "--reasoning-parser-plugin", "--generation-config",
@@ -46,8 +47,7 @@ def named(options: Arguments, written: Collection[str]) -> tuple[Place, ...]:
         Place(path, argument)
         for argument in last.values()
         for path in _paths(argument)
-        if (path.startswith(_BEGINNINGS) or (path and argument.flag in _FILES))
-        and path not in written
+        if _is_a_path(path, argument.flag) and path not in written
     )
 
 
@@ -73,6 +73,12 @@ def _told(place: Place, speakers: Speakers, *, here: bool) -> Finding:
     if here and place.argument.flag not in _LENIENT:
         return Fault(name, shown, sentence, remedy)
     return Remark(name, sentence, remedy)
+
+
+def _is_a_path(text: str, flag: str) -> bool:
+    """Whether it can be nothing but a path: vLLM has templates by name, but none in a folder."""
+    of_template = flag == _CHAT_TEMPLATE and "/" in text
+    return text.startswith(_BEGINNINGS) or of_template or bool(text and flag in _FILES)
 
 
 def _paths(argument: Argument) -> Iterator[str]:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from ...catalog import Catalog, Kind
 from ...catalog.options import variable
+from .. import legacy
 from ..arguments import SECRETS, Argument
+from ..successors import successor
 from ..values.words import is_torn
 from .refusal import Refusal
 
@@ -58,7 +60,7 @@ def _left_over(argument: Argument, before: Argument | None) -> Refusal:
 def _wrong(argument: Argument, catalog: Catalog) -> Iterator[Refusal]:
     option = catalog.option(argument.flag)
     if option is None:
-        if (refusal := _unknown(argument.spelt, catalog)) is not None:
+        if (refusal := _unknown(argument, catalog)) is not None:
             yield refusal
     elif option.kind in _SWITCHES and argument.values:
         yield Refusal(argument.values[0], "is a value, and the option takes none", "take it out")
@@ -66,20 +68,20 @@ def _wrong(argument: Argument, catalog: Catalog) -> Iterator[Refusal]:
         yield Refusal("", "has no value", "give it one, or take the option out")
 
 
-def _unknown(spelt: str, catalog: Catalog) -> Refusal | None:
-    name, dot, _ = spelt.partition(".")
+def _unknown(argument: Argument, catalog: Catalog) -> Refusal | None:
+    name, dot, _ = argument.spelt.partition(".")
     if dot and not catalog.features.get("dotted_json", True):
-        return Refusal("", f"is no option of vLLM {catalog.version}", _remedy(spelt, catalog))
+        return _no_option(argument, catalog)
     name = name.replace("_", "-") if name.startswith("--") else name
     if name in catalog.by_flag:
         return None
     if not name.startswith("--"):
-        return None if _short(name, catalog) else _no_option(spelt, catalog)
+        return None if _short(name, catalog) else _no_option(argument, catalog)
     meant = {
         option.flag for spelling, option in catalog.by_flag.items() if spelling.startswith(name)
     }
     if not meant or not catalog.features.get("abbrev", True):
-        return _no_option(spelt, catalog)
+        return _no_option(argument, catalog)
     if len(meant) == 1:
         return None
     which = ", ".join(sorted(meant)[:5]) + (", ..." if len(meant) > 5 else "")
@@ -97,12 +99,14 @@ def _short(name: str, catalog: Catalog) -> bool:
     )
 
 
-def _no_option(spelt: str, catalog: Catalog) -> Refusal:
-    return Refusal("", f"is no option of vLLM {catalog.version}", _remedy(spelt, catalog))
+def _no_option(argument: Argument, catalog: Catalog) -> Refusal:
+    return Refusal("", f"is no option of vLLM {catalog.version}", _remedy(argument, catalog))
 
 
-def _remedy(spelt: str, catalog: Catalog) -> str:
-    name = spelt.partition(".")[0].replace("_", "-")
+def _remedy(argument: Argument, catalog: Catalog) -> str:
+    name = argument.spelt.partition(".")[0].replace("_", "-")
+    if today := _today(variable(name), argument.values, catalog):
+        return f"take it out, and set {today}"
     if variable(name) in catalog.elsewhere:
         return "take it out, or use a version that has it"
     import difflib  # only now: most starts have nothing to compare, and need not wait for it
@@ -110,3 +114,10 @@ def _remedy(spelt: str, catalog: Catalog) -> str:
     known = [spelling for spelling in catalog.by_flag if spelling.startswith("--")]
     alike = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return f"did you mean {alike[0]}?" if alike else "take it out"
+
+
+def _today(name: str, values: Sequence[str], catalog: Catalog) -> str | None:
+    """The variable that means in this version what the option meant in others."""
+    if legacy.carries(name, catalog):
+        return name
+    return successor(name, " ".join(values) or "true", catalog)

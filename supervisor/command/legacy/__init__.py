@@ -10,7 +10,7 @@ that are parts of one JSON object; `rope`, `request_log` and `task` are names th
 that. `unset` takes out what says `None`.
 """
 
-from .rewriting import rewrite
+from .rewriting import carries, rewrite
 from .rewritten import Origin, Rewritten
 from .table import (
     SERVED_NAME,
@@ -41,6 +41,7 @@ __all__ = [
     "Rewritten",
     "WhenTrue",
     "carrier",
+    "carries",
     "is_number",
     "names",
     "rewrite",

@@ -63,6 +63,13 @@ def rewrite(
     return served, sum(found, Findings())
 
 
+def carries(name: str, catalog: Catalog) -> bool:
+    """Whether an old name is carried over to an option of another name in this version."""
+    if name == task.NAME:
+        return task.has_parts(catalog)
+    return isinstance(carrier(name, catalog), Alias | Field | Inverse | WhenTrue)
+
+
 def _without_zeros(env: Mapping[str, str]) -> _Step:
     zeros = [name for name, text in env.items() if name in ZERO_IS_UNSET and _ZERO.fullmatch(text)]
     reason = "0 means not set here, as it did for old workers"

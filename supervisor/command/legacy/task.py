@@ -51,3 +51,8 @@ def carried_over(before: Rewritten, catalog: Catalog) -> tuple[Rewritten, Findin
         return done, Findings.of(Remark(NAME, message, f"set only {convert.env}"))
     both = Origin((convert.env, NAME) if own else (NAME,), "legacy")
     return done.saying(convert.env, wanted_convert, both), Findings()
+
+
+def has_parts(catalog: Catalog) -> bool:
+    """Whether this version has a runner and a conversion, which stand for a task."""
+    return catalog.option(_RUNNER) is not None and catalog.option(_CONVERT) is not None

@@ -19,45 +19,50 @@ class Refused(ValueError):
 class Gone:
     """Values that some versions have and others not, and what to set.
 
-    `other` is what the remedy says to set. `everywhere` says that no version takes such a value
-    whose catalogue does not show it.
+    `value` is a pattern, `other` what the remedy says to set. `everywhere` says that no version
+    takes such a value whose catalogue does not show it.
     """
 
-    value: re.Pattern[str]
+    value: str
     remedy: str
     other: str = ""
     everywhere: bool = False
 
-
-def _gone(value: str, remedy: str, other: str = "", *, everywhere: bool = False) -> Gone:
-    return Gone(re.compile(value, re.IGNORECASE), remedy, other, everywhere)
+    def is_of(self, text: str) -> bool:
+        """Whether `text` is such a value, in any case of its letters."""
+        return re.fullmatch(self.value, text, re.IGNORECASE) is not None
 
 
 #: Option, or option.field -> values that versions had and others have not.
 GONE: Mapping[str, tuple[Gone, ...]] = {
     "--tokenizer-mode": (
-        _gone(
+        Gone(
             "slow",
             "this version has fast tokenizers alone: set it to auto",
             "auto",
             everywhere=True,
         ),
-        _gone("custom", "set it to auto", "auto"),
+        Gone("custom", "set it to auto", "auto"),
     ),
     "--quantization": (
-        _gone(
+        Gone(
             "squeezellm",
             "vLLM dropped it: serve a model in AWQ or GPTQ form, and unset this",
             everywhere=True,
         ),
-        _gone("gguf|bitsandbytes", "this version has dropped it: serve the model in another form"),
+        Gone("gguf|bitsandbytes", "this version has dropped it: serve the model in another form"),
     ),
-    "--lora-dtype": (_gone("float32|float|fp32", "set it to auto, the model's own type", "auto"),),
+    "--dtype": (
+        Gone(
+            "(fp|float|int)_?[48].*", "a quantised model runs with auto; see QUANTIZATION", "auto"
+        ),
+    ),
+    "--lora-dtype": (Gone("float32|float|fp32", "set it to auto, the model's own type", "auto"),),
     "--structured-outputs-config.backend": (
-        _gone("[a-z-]+:.*", "this version takes no options behind a colon: set the name alone"),
+        Gone("[a-z-]+:.*", "this version takes no options behind a colon: set the name alone"),
     ),
     "--guided-decoding-backend": (
-        _gone("[a-z-]+:.*", "this version takes no options behind a colon: set the name alone"),
+        Gone("[a-z-]+:.*", "this version takes no options behind a colon: set the name alone"),
     ),
 }
 
@@ -91,10 +96,13 @@ def one_of(accepted: Collection[str], *, meant: str = "") -> str:
 def remedy(place: str, text: str, accepted: Collection[str]) -> str:
     """What to do about the value `text` of an option, or of a field of one (`--option.field`)."""
     for gone in GONE.get(place, ()):
-        if gone.value.fullmatch(text) and (not gone.other or gone.other in accepted):
+        if gone.is_of(text) and (not gone.other or gone.other in accepted):
             return gone.remedy
     if (synonym := _SYNONYMS.get(text.lower())) in accepted:
         return f"did you mean {synonym}?"
+    if text.isdecimal():
+        larger = [int(each) for each in accepted if each.isdecimal() and int(each) > int(text)]
+        return f"set it to {min(larger)}, the next larger one" if larger else ""
     import difflib  # only now: most starts have nothing to compare, and need not wait for it
 
     alike = difflib.get_close_matches(text.lower(), list(accepted), n=1, cutoff=0.6)

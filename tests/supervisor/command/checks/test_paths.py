@@ -20,6 +20,7 @@ def named(**env: str) -> list[str]:
         ({"CHAT_TEMPLATE": "/t.jinja"}, ["/t.jinja"]),
         ({"CUSTOM_CHAT_TEMPLATE": "/t.jinja"}, ["/t.jinja"]),
         ({"CHAT_TEMPLATE": "template_chatml.jinja"}, []),
+        ({"CHAT_TEMPLATE": "examples/tool.jinja"}, ["examples/tool.jinja"]),
         ({"CHAT_TEMPLATE": "/{{ messages }}"}, []),
         ({"CHAT_TEMPLATE": "{{ 'ü' }}"}, []),
         ({"VLLM_CONFIG_FILE": "c.yaml"}, ["c.yaml"]),

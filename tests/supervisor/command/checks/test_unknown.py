@@ -83,6 +83,27 @@ def test_an_option_of_other_versions() -> None:
     assert message == "--hf-overrides.a in VLLM_EXTRA_ARGS is no option of vLLM 0.6.2"
 
 
+@pytest.mark.parametrize(
+    ("extra", "today"),
+    [
+        ("--rope-scaling {}", "ROPE_SCALING"),
+        ("--task embed", "TASK"),
+        ("--disable-log-requests", "DISABLE_LOG_REQUESTS"),
+        ("--guided-decoding-backend xgrammar", "GUIDED_DECODING_BACKEND"),
+        ("--cuda-graph-sizes 1 2", "CUDAGRAPH_CAPTURE_SIZES"),
+        ("--eplb_window_size=5", 'EPLB_CONFIG={"window_size": 5}'),
+    ],
+)
+def test_an_option_for_which_a_variable_stands(extra: str, today: str) -> None:
+    name = extra.replace("=", " ").split()[0]
+    (message,) = errors("0.32.0", VLLM_EXTRA_ARGS=extra)
+    assert message.startswith(f"{name} in VLLM_EXTRA_ARGS is no option of vLLM 0.32.0")
+    assert remedies("0.32.0", VLLM_EXTRA_ARGS=extra) == [f"take it out, and set {today}"]
+    assert remedies("0.6.2", VLLM_EXTRA_ARGS="--task embed") == [
+        "take it out, or use a version that has it"
+    ]
+
+
 def test_one_word_may_be_the_model_where_there_is_none() -> None:
     known = store.common()
     for extra in ("org/m --seed 1", "--seed 1 --enforce-eager org/m"):

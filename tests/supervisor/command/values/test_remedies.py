@@ -21,6 +21,12 @@ from supervisor.command.values.remedies import one_of, remedy
         ("--kv-cache-dtype", "bf16", ["auto", "bfloat16"], "did you mean bfloat16?"),
         ("--quantization", "bnb", ["awq", "bitsandbytes"], "did you mean bitsandbytes?"),
         ("--quantization", "bnb", ["awq", "fp8"], ""),
+        (
+            "--dtype", "fp8", ["auto", "float", "float16"],
+            "a quantised model runs with auto; see QUANTIZATION",
+        ),
+        ("--max-lora-rank", "17", ["8", "16", "32", "64"], "set it to 32, the next larger one"),
+        ("--block-size", "64", ["8", "16", "32"], ""),
         ("--lora-dtype", "float32", ["auto"], "set it to auto, the model's own type"),
         (
             "--quantization", "squeezellm", [],
