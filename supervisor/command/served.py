@@ -20,7 +20,7 @@ _FLAG = "--served-model-name"
 _NAMING = ("--model", "--model-tag", "--config")  # what names a model among the user's options
 #: As people copy it; other addresses (s3://...) are for vLLM's loaders.
 _PAGE = re.compile(
-    r"https?://(?:huggingface\.co|hf\.co)/(?P<repository>[\w.-]+/[\w.-]+)(?:[/?#].*)?"
+    r"(?:https?://)?(?:www\.)?(?:huggingface|hf)\.co/(?P<repository>[\w.-]+/[\w.-]+)(?:[/?#].*)?"
 )
 
 #: `:Q4_K_M` behind a repository picks one file of it, where vLLM reads GGUF.

@@ -25,6 +25,7 @@ _OTHERS = (
 )  # fmt: skip
 _PART = r"[A-Za-z0-9][\w.-]*"
 _REPOSITORY = re.compile(
+    r"(?!(?:www\.)?(?:huggingface|hf)\.co/)"  # a page's address
     rf"(?P<repository>{_PART}(?:/{_PART})?)(?:/(?P<sub>{_PART}(?:/{_PART})*))?"
 )
 

@@ -69,6 +69,8 @@ def test_the_name_that_another_product_has_for_it_is_told(
     ("name", "remedy"),
     [
         ("https://huggingface.co/org/m/tree/main", "set MODEL_NAME=org/m"),
+        ("hf.co/org/m", "set MODEL_NAME=org/m"),
+        ("huggingface.co/org/m?a=b", "set MODEL_NAME=org/m"),
         ("org/m extra", "set MODEL_NAME to a name such as org/model"),
         ('"org/m', "set MODEL_NAME to a name such as org/model"),
         ("org/m;", "set MODEL_NAME to a name such as org/model"),

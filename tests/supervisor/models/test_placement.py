@@ -20,6 +20,7 @@ from tests.supervisor.models.baking import baked
         ("gpt2", Name("gpt2")),
         ("Qwen/Qwen3-0.6B", Name("Qwen/Qwen3-0.6B")),
         ("org/name/fp8/v1", Name("org/name", "fp8/v1")),
+        ("hf.co/org/m", None), ("www.huggingface.co/org/m", None), ("hf.com/m", Name("hf.com/m")),
         ("/models/x", None), ("./x", None), ("s3://bucket/x", None), ("org/../x", None), ("", None),
     ],
 )  # fmt: skip
