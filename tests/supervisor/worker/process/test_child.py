@@ -18,11 +18,12 @@ from supervisor.worker.process.child import Child
 from supervisor.worker.process.guardian import Guardian
 from tests.client import PATIENCE
 
-#: Prints the number of a child in the same group that ignores SIGTERM, then waits.
+#: Prints the number of a child in the same group that ignores SIGTERM, then waits. One text: with
+#: PYTHONUNBUFFERED each argument of `print` is a write of its own, between which somebody may look.
 PARENT = """
 import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
-print("child", subprocess.Popen([sys.executable, "-c", code]).pid, flush=True)
+print(f"child {subprocess.Popen([sys.executable, '-c', code]).pid}", flush=True)
 time.sleep(300)
 """
 
