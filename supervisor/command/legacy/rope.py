@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from ...catalog import Catalog
-from ...findings import Fault, Findings
+from ...findings import Fault, Findings, Remark
 from .fields import deep
 from .rewritten import Origin, Rewritten
 from .rotary import KEY, SCALING, TEXT, THETA, overrides
+from .table import is_an_option
 
 _OVERRIDES, _LENGTH = "HF_OVERRIDES", "MAX_MODEL_LEN"
 
@@ -30,7 +31,7 @@ def completed(
     origin = merged.origins.get(_OVERRIDES)
     given = {name: before.text(name) for name in (SCALING, THETA) if before.text(name)}
     if origin is None or not given.keys() & {*origin.variables}:
-        return merged, Findings()
+        return merged, _of_the_user(merged.text(_OVERRIDES), catalog)
     said, rest = _said_in(json.loads(merged.text(_OVERRIDES)))
     made = overrides(said, given, config, catalog.version)
     if made.findings.errors:
@@ -40,6 +41,25 @@ def completed(
     done = merged.saying(_OVERRIDES, text, replace(origin, note=note))
     done, of_length = _within(made.longest, done, next(iter(given)))
     return done, made.findings + of_length
+
+
+def _of_the_user(text: str, catalog: Catalog) -> Findings:
+    """What is said of rope parameters in the user's own HF_OVERRIDES, which get no theta here."""
+    if not catalog.complete or is_an_option(SCALING, catalog):
+        return Findings()
+    try:
+        own = json.loads(text or "null")
+    except ValueError:  # said already, by who gave it
+        return Findings()
+    said = own.get(KEY) or own.get("rope_scaling") if isinstance(own, dict) else None
+    by_layer = isinstance(said, dict) and any(isinstance(each, dict) for each in said.values())
+    if not isinstance(said, dict) or not said or by_layer or "rope_theta" in {*said, *own}:
+        return Findings()
+    message = (
+        f"the rope parameters in {_OVERRIDES} have no rope_theta, and vLLM {catalog.version} puts"
+        " them in the place of the model's: its own is lost, and 10000 taken"
+    )
+    return Findings.of(Remark(_OVERRIDES, message, f"set {SCALING} to them instead, or add it"))
 
 
 def _within(longest: int | None, rewritten: Rewritten, name: str) -> tuple[Rewritten, Findings]:

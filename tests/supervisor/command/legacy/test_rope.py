@@ -82,3 +82,25 @@ def test_a_dynamic_scaling_reaches_its_length_and_no_more(version: str) -> None:
 def test_a_wrong_json_is_named_alone() -> None:
     (error,) = made("0.32.0", ROPE_SCALING="many").findings.errors
     assert error.message.startswith("ROPE_SCALING=many is not ")
+
+
+@pytest.mark.parametrize("version", LATER)
+@pytest.mark.parametrize("key", ["rope_parameters", "rope_scaling"])
+def test_rope_parameters_of_the_user_that_lose_the_models_theta(version: str, key: str) -> None:
+    (warning,) = unseen(version, HF_OVERRIDES=f'{{"{key}": {YARN}}}').findings.warnings
+    assert warning.env == "HF_OVERRIDES"
+    assert "have no rope_theta" in warning.message
+    assert (warning.suggestion or "").startswith("set ROPE_SCALING to them")
+    assert not unseen("0.10.2", HF_OVERRIDES=f'{{"{key}": {YARN}}}').findings.warnings
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        '{"rope_parameters": {"rope_type": "linear", "factor": 2, "rope_theta": 5}}',
+        '{"rope_parameters": {"full_attention": {"rope_type": "default"}}}',
+        '{"num_hidden_layers": 1}',
+    ],
+)
+def test_nothing_is_said_of_other_overrides(own: str) -> None:
+    assert not unseen("0.32.0", HF_OVERRIDES=own).findings.warnings
