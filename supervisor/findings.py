@@ -27,14 +27,16 @@ class Ignored:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class Kept(Ignored):
     """One variable that becomes no option, because the engine reads it from its environment."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class Guarded(Ignored):
     """One variable with the name of an option that it does not become: others set that name."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

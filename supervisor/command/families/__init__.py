@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...catalog import Catalog
 from ...findings import Fault, Findings
 from ..arguments import Arguments
-from .table import FAMILIES, Family
+
+if TYPE_CHECKING:
+    from .table import Family
 
 _TOOLS = "--enable-auto-tool-choice"
 _PARSER = "--tool-call-parser"
@@ -42,6 +44,8 @@ def tools(
 
 def family(model: str | None, config: Mapping[str, Any]) -> Family | None:
     """The family of a model, by its name, and where that says nothing by its architecture."""
+    from .table import FAMILIES  # only now: most starts ask for no parser, and need not wait
+
     name = (model or "").lower().replace("_", "-")
     for each in FAMILIES:
         if each.name and re.search(each.name, name):
