@@ -13,6 +13,10 @@ from ..values.remedies import FEW, one_of, remedy
 from .refusal import Refusal
 
 _BACKENDS = {"--structured-outputs-config": "backend"}
+_SPECULATIVE = "--speculative-config"
+_COUNTS = ("num_speculative_tokens", "num_speculative_tokens_per_batch_size")
+#: Methods without a model of their own, whose configuration could say how many tokens.
+_BY_THE_PROMPT = ("ngram", "ngram_gpu")
 
 
 def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[Refusal]:
@@ -28,6 +32,8 @@ def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[R
     yield from _unknown(option, fields)
     for name, value in fields.items():
         yield from _wrong(option, name, value)
+    if option.flag == _SPECULATIVE:
+        yield from _without_a_number(fields)
 
 
 def _unknown(option: Option, fields: Mapping[str, Any]) -> Iterator[Refusal]:
@@ -52,6 +58,13 @@ def _wrong(option: Option, name: str, value: Any) -> Iterator[Refusal]:
         yield Refusal(value, one_of(field.choices, meant=meant), meant)
     elif _is_number(value) and field.bounds != ANY and not field.bounds.admit(value):
         yield Refusal(str(value), f"is out of range: {name} has to be {field.bounds}")
+
+
+def _without_a_number(fields: Mapping[str, Any]) -> Iterator[Refusal]:
+    method = fields.get("method") or fields.get("model")
+    if method in _BY_THE_PROMPT and not any(name in fields for name in _COUNTS):
+        reason = "needs the number of tokens that are guessed at once"
+        yield Refusal(method, reason, "set NUM_SPECULATIVE_TOKENS, to 3 for example")
 
 
 def _with_options(place: str, name: str, value: Any) -> Iterator[Refusal]:

@@ -42,3 +42,19 @@ def test_words_are_looked_at_as_what_they_become() -> None:
 @pytest.mark.parametrize("version", ["0.10.2", "0.14.1"])
 def test_of_a_catalogue_that_does_not_know_its_fields_nothing_is_said(version: str) -> None:
     assert errors(version, EPLB_CONFIG='{"zzz":0}') == []
+
+
+@pytest.mark.parametrize("version", ["0.10.2", "0.14.1", "0.27.1", "0.32.0", "0.33.0"])
+def test_guessing_from_the_prompt_needs_a_number_of_tokens(version: str) -> None:
+    for env in (
+        {"SPECULATIVE_METHOD": "ngram"},
+        {"SPECULATIVE_MODEL": "[ngram]", "NGRAM_PROMPT_LOOKUP_MAX": "4"},
+        {"SPECULATIVE_CONFIG": '{"method": "ngram", "prompt_lookup_max": 4}'},
+    ):
+        (message,) = errors(version, **env)
+        assert "ngram" in message
+        assert message.endswith(" needs the number of tokens that are guessed at once")
+        assert remedies(version, **env) == ["set NUM_SPECULATIVE_TOKENS, to 3 for example"]
+        assert errors(version, **env, NUM_SPECULATIVE_TOKENS="3") == []
+    for method in ("mtp", "eagle3", "suffix"):
+        assert errors(version, SPECULATIVE_METHOD=method) == []
