@@ -202,8 +202,8 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
     [
         (
             "a value that the engine refuses",
-            {"VLLM_EXTRA_ARGS": "--max-model-len=x"},
-            ("the engine refused its command line: argument --max-model-len", "VLLM_EXTRA_ARGS"),
+            {"VLLM_CONFIG_FILE": "max-model-len: x"},  # what stands there is its own to read
+            ("the engine refused its command line: argument --max-model-len", "VLLM_CONFIG_FILE"),
         ),
         (
             "an unknown architecture",
@@ -220,6 +220,10 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
 def test_a_start_that_cannot_succeed_ends_at_once_with_cause_and_remedy(
     tmp_path: Path, cause: str, settings: dict[str, str], said: tuple[str, str]
 ) -> None:
+    if text := settings.get("VLLM_CONFIG_FILE"):
+        file = tmp_path / "engine.yaml"
+        file.write_text(text)
+        settings = {"VLLM_CONFIG_FILE": str(file)}
     worker = Worker(tmp_path / "log", engine_environment(**settings))
     try:
         assert worker.wait(_ENDS_WITHIN) == 78, cause
