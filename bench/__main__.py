@@ -6,9 +6,10 @@ import asyncio
 import signal
 import sys
 
-from bench import arguments, capacity, goals, many, plot, ready, real, report, short, start
+from bench import arguments, capacity, goals, many, plot, real, report, short
 from bench.arguments import Asked
 from bench.around.processes import ProcessEndedError
+from bench.cold import measure as cold
 from bench.measure import Run, measure
 
 
@@ -22,8 +23,7 @@ def main(given: list[str]) -> int:
     asked = arguments.parse(given)
     try:
         if asked.question == "start":
-            print(start.measure().line(), flush=True)
-            print(ready.measure().line())
+            cold.run(asked.setups, asked.rounds)
             return 0
         if asked.question == "real":
             print(real.measure(asked.rounds).line())

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import contenders
+from bench.cold import setups
+from bench.cold.measure import PROCESS
 from bench.contenders import Contender
 from bench.load import Load, named
 
@@ -19,6 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 _LOADS = "burst-300,300,30,1,tls-300,steady-300,cancelled-300"
 _QUICK = "burst-30,30,1"
 _SIZE, _QUICK_SIZE = (5, 200), (1, 50)  # rounds, and tokens of a stream
+SETUPS = (PROCESS, *setups.SETUPS)
 _QUESTIONS = ("capacity", "short", "start", "jobs", "real")
 
 
@@ -34,6 +37,7 @@ class Asked:
     plot: Path
     question: str = "loads"  # or capacity, short, start, jobs, real
     jobs: int = 0
+    setups: Sequence[str] = ()  # of starts
 
     @property
     def baseline(self) -> str:
@@ -60,7 +64,8 @@ def parse(arguments: Sequence[str]) -> Asked:
     rounds = given.rounds or usual_rounds
     asked = [each for each in _QUESTIONS if getattr(given, each)]
     question = asked[0] if asked else "loads"
-    return Asked(measured, loads, model, rounds, given.json, given.plot, question, given.jobs or 0)
+    more = {"jobs": given.jobs or 0, "setups": given.setups}
+    return Asked(measured, loads, model, rounds, given.json, given.plot, question, **more)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,6 +108,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help=f"one round of {_QUICK}, 50 tokens a stream",
     )
+    add(
+        "--setups",
+        type=_setups,
+        default=SETUPS,
+        metavar="SETUP,...",
+        help=f"of --start, whose rounds take ten minutes with all of them: {','.join(SETUPS)}",
+    )
     _instead(parser.add_mutually_exclusive_group())
     return parser
 
@@ -116,7 +128,7 @@ def _instead(group: argparse._MutuallyExclusiveGroup) -> None:
         help="instead: the most tokens/s of each contender; some minutes",
     )
     add("--short", action="store_true", help="instead: 2,000 jobs of one token, 300 at once")
-    add("--start", action="store_true", help="instead: a start, and how soon jobs are asked for")
+    add("--start", action="store_true", help="instead: cold starts, beside bare ones; see --setups")
     add(
         "--jobs",
         type=_count,
@@ -124,6 +136,14 @@ def _instead(group: argparse._MutuallyExclusiveGroup) -> None:
         help="instead: N jobs for the proxy alone, its memory and files",
     )
     add("--real", action="store_true", help="instead: through the real vLLM, 8 streams")
+
+
+def _setups(text: str) -> list[str]:
+    found = [each.strip() for each in text.split(",")]
+    if unknown := [each for each in found if each not in SETUPS]:
+        known = ", ".join(SETUPS)
+        raise argparse.ArgumentTypeError(f"{unknown[0][:40]!r} is no set-up; there are {known}")
+    return found
 
 
 def _count(text: str) -> int:

@@ -110,10 +110,10 @@ def _explain(asked: argparse.Namespace) -> int:
 
 
 def _status(asked: argparse.Namespace) -> int:
-    from . import status_query
+    from .status import query
 
     url = planning.settings(dict(os.environ)).control_url
-    answer = status_query.ask(url, asked.wait, asked.timeout)
+    answer = query.ask(url, asked.wait, asked.timeout)
     print(json.dumps(answer.body, indent=2) if asked.json else answer.text)
     if asked.wait:
         return 0 if answer.reached else 4

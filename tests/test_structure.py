@@ -30,6 +30,7 @@ PURE = (
     "supervisor.command",
     "supervisor.settings",
     "supervisor.diagnosis",
+    "supervisor.status.parts",
     "supervisor.worker.lifecycle",
     "supervisor.worker.announce",
     "supervisor.models.placement",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ class Standing:
         exit_code: what the worker ends with, once that is decided.
         answering: it has given up, and answers jobs with the cause before it ends.
         phases: seconds of each phase of the last start, and of all of it.
+        start: `name`, `begin` and `seconds` of each part of that start, those that ran beside each
+            other too; one that was interrupted comes several times.
         first_job: seconds that the first engine, ready, waited for its first job; None until then.
         jobs: the proxy's figures; None in the other modes.
         versions: of the worker and of vLLM.
@@ -42,6 +44,7 @@ class Standing:
     exit_code: int | None = None
     answering: bool = False
     phases: Mapping[str, float] = field(default_factory=dict)
+    start: Sequence[Mapping[str, Any]] = ()
     first_job: float | None = None
     jobs: Mapping[str, int] | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)

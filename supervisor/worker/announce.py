@@ -6,6 +6,9 @@ import json
 import logging
 from dataclasses import replace
 
+from ..command.plan import Plan
+from ..diagnosis import slowest
+from ..status.parts import Times
 from .lifecycle import (
     Answering,
     BackingOff,
@@ -49,6 +52,11 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
     return end + _engine(before, event, after, policy, now) + _proxy(event, after, now)
+
+
+def start(times: Times, plan: Plan) -> list[str]:
+    """How long the parts of a start took, and what to do about the longest of them."""
+    return [f"start: {line}" for line in (*times.chart(), slowest.advice(times, plan))]
 
 
 def how_to_use(port: int, model: str | None) -> str:

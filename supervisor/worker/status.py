@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from ..link.figures import Figures
 from ..link.standing import Standing
+from ..status.parts import Times
 from .lifecycle import Answering, Event, JobTaken, Phase, Ready, State
 
 #: What may follow where nothing goes back to work.
@@ -32,8 +33,8 @@ class Engine(Protocol):
         """What its start is doing; None where none is under way."""
 
     @property
-    def phases(self) -> Mapping[str, float]:
-        """Seconds of each phase of its start, once that is over."""
+    def times(self) -> Times:
+        """Of its start, once that is over."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Status:
     engine: Callable[[], Engine | None] = lambda: None  # that runs now
     figures: Callable[[], Figures | None] = lambda: None  # of the proxy, in queue mode
     since: float = field(default_factory=time.time)
-    phases: dict[str, float] = field(default_factory=dict)
+    times: Times = field(default_factory=Times)  # of the last start
     first_job: float | None = None  # seconds that the first engine waited for its first job
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -63,7 +64,7 @@ class Status:
         """Keep what an event tells of the start: of the first one also when the first job came."""
         engine = self.engine()
         if isinstance(event, Ready) and engine is not None:
-            self.phases = dict(engine.phases)
+            self.times = engine.times
         first = isinstance(event, JobTaken) and not self.state.history.restarts
         if first and self.first_job is None:
             self.first_job = max(0.0, time.time() - self.since)
@@ -98,6 +99,7 @@ class Status:
     def standing(self) -> Standing:
         """The body of `/status`."""
         figures, engine, history = self.figures(), self.engine(), self.state.history
+        times = self.times.rounded()
         starts = self.state.phase in {Phase.STARTING, Phase.RESTARTING}
         return Standing(
             state=str(self.state.phase),
@@ -110,7 +112,8 @@ class Status:
             last_failure=history.last_failure,
             exit_code=self.state.exit_code,
             answering=isinstance(self.state.end, Answering),
-            phases={name: round(seconds, 3) for name, seconds in self.phases.items()},
+            phases=times.phases,
+            start=[asdict(part) for part in times.parts],
             first_job=None if self.first_job is None else round(self.first_job, 3),
             jobs=None if figures is None else asdict(figures),
             versions=self.versions,
@@ -131,7 +134,7 @@ class Status:
         ]
         lines += [
             f'vllm_supervisor_phase_seconds{{phase="{name}"}} {seconds:.3f}'
-            for name, seconds in self.phases.items()
+            for name, seconds in self.times.phases.items()
         ]
         if self.first_job is not None:
             lines += _metric(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.arguments import OURS, PASS_THROUGH, parse
+from bench.arguments import OURS, PASS_THROUGH, SETUPS, parse
 
 
 def test_without_anything_all_loads_run_five_times() -> None:
@@ -43,6 +43,11 @@ def test_one_other_question(question: str) -> None:
     assert parse([f"--{question}"]).question == question
 
 
+def test_the_set_ups_of_a_start() -> None:
+    assert parse(["--start"]).setups == SETUPS
+    assert parse(["--start", "--setups", "hub, local"]).setups == ["hub", "local"]
+
+
 def test_many_jobs() -> None:
     asked = parse(["--jobs", "20"])
     assert (asked.question, asked.jobs) == ("jobs", 20)
@@ -54,6 +59,7 @@ def test_many_jobs() -> None:
         (["--loads", "many"], "'many' is no load"),
         (["--rounds", "0"], "'0' is no number from 1 on"),
         (["--rate", "0"], "'0' is not over 0"),
+        (["--setups", "local,moon"], "'moon' is no set-up; there are process, local"),
         (["--against", "/nowhere.py"], "there is no file '/nowhere.py'"),
         (["--also", "a"], "'a' is no contender"),
         (["--also", f"{OURS}=b"], "each contender needs a name of its own"),

@@ -2,21 +2,29 @@
 
 A phase begins with its first line, and phases never go back, because an engine with several
 processes prints the same line several times. Only a download may interrupt another phase; vLLM's
-own prints nothing, so `download` looks for it on the disk. All of this is for people: nothing else
-depends on it.
+own prints nothing, so `download` looks for it on the disk. What runs beside the engine says itself
+when it begins and ends. All of this is for people: nothing else depends on it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ...status.parts import Part, Times
+
+log = logging.getLogger("supervisor")
+
+_TELL_EVERY = 5.0  # seconds between two lines
 
 #: In their order, with what begins them in vLLM's log (0.6 to 0.33).
 _BEGINS = (
-    ("imports", r"$^"),  # with the spawn
+    ("imports", r"(?!)"),  # with the spawn
     ("download", r"^downloading \S+$|Fetching \d+ files|\.(?:safetensors|bin): +\d"),
     ("weights", r"Starting to load model|Loading model weights|Loading safetensors checkpoint"),
     (
@@ -32,6 +40,7 @@ _BEGINS = (
         "server",
         r"init engine \(|Starting vLLM (?:API )?server|Started server process",
     ),
+    ("warmup", r"(?!)"),  # when `begin` says so
 )
 #: What ends a download, which interrupts the imports (ours) or the weights (vLLM's own).
 _DOWNLOADED = re.compile(
@@ -47,8 +56,7 @@ _BAR = re.compile(r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]")
 _OURS = re.compile(r"^\S+: (\d{1,3}) % of [\d.]+ GB, ([\d.]+ MB/s)$")
 _LONGEST = 4096  # characters of a line that are looked at
 
-_WIDTH = 30  # characters of the longest bar
-
+PREFETCH = "prefetch"  # a download beside the imports
 _WORDS = {
     "imports": "importing",
     "download": "downloading the model",
@@ -57,6 +65,9 @@ _WORDS = {
     "memory": "measuring the memory",
     "graphs": "capturing graphs",
     "server": "starting the server",
+    "warmup": "warming up",
+    PREFETCH: "downloading the model",
+    "read": "reading the weights ahead",
 }
 
 
@@ -64,15 +75,18 @@ _WORDS = {
 class Start:
     """One start of the engine. Fed by the thread that reads its log, read by the worker's loop.
 
-    `seconds` are of phases that are over, in their order.
+    `seconds` are of phases that are over, in their order; `parts` also has when each began, and
+    what ran beside them.
     """
 
     clock: Callable[[], float] = time.monotonic
     phase: str = "imports"
     seconds: dict[str, float] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
     progress: str | None = None
     over: bool = False  # the engine is ready
     _interrupted: str = ""  # by a download
+    _beside: dict[str, float] = field(default_factory=dict)  # what runs, and since when
     _rest: str = ""
     began: float = field(init=False)
     _phase_began: float = field(init=False)
@@ -89,11 +103,33 @@ class Start:
             for line in lines:
                 self._line(line[:_LONGEST])
 
+    def begin(self, name: str) -> None:
+        """Something begins that prints nothing: "warmup", a phase, or what runs beside the phases.
+
+        Called from any thread. What has begun already, or begins after the start, changes nothing.
+        """
+        with self._lock:
+            if self.over:
+                return
+            if name in _NAMES:
+                self._enter(name)
+            else:
+                self._beside.setdefault(name, self.clock())
+
+    def end(self, name: str) -> None:
+        """What ran beside the phases is over; a phase ends with the next one, or with the start."""
+        with self._lock:
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        if (begin := self._beside.pop(name, None)) is not None:
+            self.parts = [*self.parts, Part(name, begin - self.began, self.clock() - begin)]
+
     def downloading(self, progress: str) -> None:
         """A download is seen that nobody prints, this far."""
         with self._lock:
             self._interrupt()
-            if self.phase == "download":
+            if self.phase == "download" or PREFETCH in self._beside:
                 self.progress = progress
 
     def downloaded(self) -> None:
@@ -114,7 +150,9 @@ class Start:
             self.progress = f"{bar[1]} %, {bar[2].strip()}"
 
     def _interrupt(self) -> None:
-        if self.phase in {"imports", "weights"} and not self.over:
+        # Beside a prefetch the engine goes on importing, and waits when it wants the weights.
+        waits = {"weights"} if PREFETCH in self._beside else {"imports", "weights"}
+        if self.phase in waits and not self.over:
             self._interrupted = self.phase
             self._change("download")
 
@@ -134,31 +172,47 @@ class Start:
     def _count(self) -> None:
         now = self.clock()
         counted = {**self.seconds}
-        counted[self.phase] = counted.get(self.phase, 0.0) + now - self._phase_began
+        part = Part(self.phase, self._phase_began - self.began, now - self._phase_began)
+        counted[self.phase] = counted.get(self.phase, 0.0) + part.seconds
+        self.parts = [*self.parts, part]
         self.seconds = {name: counted[name] for name in _NAMES if name in counted}
         self._phase_began = now
 
     def ended(self) -> None:
-        """The engine is ready: the last phase is over."""
+        """The engine is ready, the last phase over; what still runs beside it counts until now."""
         with self._lock:
             self._count()
+            for name in list(self._beside):
+                self._end(name)
             self.over = True
+
+    def times(self, spawned_after: float | None) -> Times:
+        """How long all of it took, which is over.
+
+        Args:
+            spawned_after: seconds that the worker needed for the spawn; None where this is not its
+                first start.
+        """
+        phases, parts = self.seconds, self.parts
+        engine = {"engine_start": sum(phases.values())}
+        if spawned_after is None:
+            return Times({**phases, **engine}, parts)
+        later = [replace(part, begin=part.begin + spawned_after) for part in parts]
+        spawn = Part("spawn", 0.0, spawned_after)
+        return Times({spawn.name: spawned_after, **phases, **engine}, [spawn, *later])
 
     @property
     def words(self) -> str:
-        """What it is doing, with how far it is where that is known."""
-        return _WORDS[self.phase] + (f" ({self.progress})" if self.progress else "")
+        """What it is doing and what runs beside it, with how far it is where that is known."""
+        with self._lock:
+            doing = [self.phase, *self._beside]
+            progress = f" ({self.progress})" if self.progress else ""
+        told = dict.fromkeys(_WORDS.get(name, name) for name in doing)
+        return " and ".join(told) + progress
 
 
-def table(phases: Mapping[str, float]) -> list[str]:
-    """The phases of a start with their seconds, a bar for each, and their sum; in lines."""
-    total = sum(phases.values())
-    lines = [
-        f"{name:<10} {seconds:7.1f} s  {_bar(seconds / total if total else 0.0)}".rstrip()
-        for name, seconds in phases.items()
-    ]
-    return [*lines, f"{'in all':<10} {total:7.1f} s"]
-
-
-def _bar(share: float) -> str:
-    return "#" * round(share * _WIDTH)
+async def tell(start: Start) -> None:
+    """Log every few seconds what the engine is doing."""
+    while True:
+        await asyncio.sleep(_TELL_EVERY)
+        log.info("engine is %s, %.0f s so far", start.words, start.clock() - start.began)

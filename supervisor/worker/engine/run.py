@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from ...link.journal import Journal
 from ...secrets import secret_values
 from ...settings import table
 from ...settings.mode import Mode
+from ...status.parts import Times
 from .. import announce, lifecycle
 from ..process.child import Child
 from ..process.launcher import Launcher
@@ -35,7 +35,6 @@ if TYPE_CHECKING:  # imported while the engine starts
 
 log = logging.getLogger("supervisor")
 
-_PROGRESS_EVERY = 5.0  # seconds between two lines while the engine starts
 _LOOK_EVERY = 5.0  # seconds between two looks at what was killed for memory
 
 
@@ -80,8 +79,7 @@ class EngineRun:
         self._killed = spawned.killed
         self._child: Child | None = spawned.child
         self._spawned_after = spawned.own_seconds
-        #: Seconds of the start's phases, once it is over, and of all of it as `engine_start`.
-        self.phases: dict[str, float] = {}
+        self.times = Times()  # of the start, once it is over
 
     @property
     def pid(self) -> int | None:
@@ -195,19 +193,16 @@ class EngineRun:
         from . import health
 
         async with asyncio.TaskGroup() as group:
-            progress = group.create_task(self._show_progress())
+            progress = group.create_task(phases.tell(self._start))
             await health.until_ready(engine)
             progress.cancel()
 
     def _is_ready(self) -> None:
         self._start.ended()
-        spawn = {"spawn": self._spawned_after} if self._first else {}
-        shown = {**spawn, **self._start.seconds}
-        for line in phases.table(shown):
-            log.info("start: %s", line)
-        took = time.monotonic() - self._start.began
-        self.phases = {**shown, "engine_start": took}
-        self._put(lifecycle.Ready(took))
+        self.times = self._start.times(self._spawned_after if self._first else None)
+        for line in announce.start(self.times, self._plan):
+            log.info("%s", line)
+        self._put(lifecycle.Ready(self.times.phases["engine_start"]))
 
     async def _probed(self, answer: Health) -> None:
         from .health import Health
@@ -239,12 +234,6 @@ class EngineRun:
             download.watch_plan(self._start, self._plan, self._env),
             fit.watch_plan(self._plan, self._env, self._put),
         )
-
-    async def _show_progress(self) -> None:
-        while True:
-            await asyncio.sleep(_PROGRESS_EVERY)
-            took = time.monotonic() - self._start.began
-            log.info("engine is %s, %.0f s so far", self._start.words, took)
 
     def _key(self) -> str:
         return self._env.get("VLLM_API_KEY", "")

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.command.plan import make
+from supervisor.status.parts import Part, Times
 from supervisor.worker import announce, lifecycle
 from supervisor.worker.lifecycle import (
     CannotFit,
@@ -175,3 +177,12 @@ def test_a_stop_tells_the_time_that_there_is() -> None:
     assert log(Ready(1.0), Stop())[1:] == ["stopping: jobs in hand have 60 s"]
     own = replace(POLICY, engine_drains_itself=True)
     assert log(Ready(1.0), Stop(), policy=own)[1:] == ["stopping: requests in hand have 60 s"]
+
+
+def test_a_start_is_told_with_a_remedy_for_its_longest_part() -> None:
+    plan = make({"MODEL_NAME": "org/m"}, None)
+    times = Times({"imports": 3.0}, [Part("imports", 0.0, 3.0), Part("weights", 3.0, 1.0)])
+    *lines, remedy = announce.start(times, plan)
+    assert lines[0].startswith("start: imports        3.0 s  ####")
+    assert lines[-1] == "start: in all         4.0 s"
+    assert remedy.startswith("start: longest: imports, 3.0 of 4.0 s; ")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from supervisor.link.figures import Figures
+from supervisor.status.parts import Part, Times
 from supervisor.worker.lifecycle import (
     DrainingJobs,
     ExitCode,
@@ -35,11 +36,14 @@ def finished(code: ExitCode) -> State:
     return State(NoEngine(), NONE, Finished(code))
 
 
+TIMES = Times({"imports": 2.0001}, [Part("imports", 0.12345, 2.0)])
+
+
 @dataclass
 class Engine:
     pid: int | None = 7
     doing: str | None = "importing"
-    phases: dict[str, float] = field(default_factory=lambda: {"imports": 2.0})
+    times: Times = field(default_factory=lambda: TIMES)
 
 
 def status(state: State, figures: Figures | None = None) -> Status:
@@ -75,6 +79,7 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
         "exit_code": None,
         "answering": False,
         "phases": {},
+        "start": [],
         "first_job": None,
         "jobs": None,
         "versions": {"worker": "1", "vllm": None},
@@ -96,6 +101,7 @@ def test_the_wait_for_the_first_job_is_no_phase_of_the_start() -> None:
     one.note(JobTaken())
     assert one.standing.first_job == waited >= 0.0
     assert one.standing.phases == {"imports": 2.0}
+    assert one.standing.as_json()["start"] == [{"name": "imports", "begin": 0.123, "seconds": 2.0}]
     assert f"vllm_supervisor_first_job_seconds {one.first_job}" in one.as_prometheus()
     assert "first_job" not in status(READY).as_prometheus()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.worker.engine import phases
+from supervisor.status.parts import Part, Times
 from supervisor.worker.engine.phases import Start
 
 LINES = """\
@@ -96,15 +96,81 @@ def test_whatever_is_printed_is_taken() -> None:
     assert start.phase == "imports"
 
 
-def test_the_table_shows_where_the_time_went() -> None:
-    lines = phases.table({"imports": 9.0, "weights": 3.0, "server": 0.01})
-    assert lines == [
-        "imports        9.0 s  " + "#" * 22,
-        "weights        3.0 s  #######",
-        "server         0.0 s",
-        "in all        12.0 s",
+def test_what_runs_beside_the_phases_has_its_own_times() -> None:
+    """The phases add up to the start all the same."""
+    now = 0.0
+    start = Start(lambda: now)
+    start.begin("prefetch")
+    start.begin("read")
+    start.begin("read")  # as it runs already
+    now = 4.0
+    start.end("read")
+    start.end("read")
+    start.end("never begun")
+    now = 10.0
+    start.feed(LINES[2].encode() + b"\n")
+    now = 12.0
+    start.ended()
+    start.begin("late")
+    start.end("late")
+    assert start.seconds == {"imports": 10.0, "weights": 2.0}
+    assert sorted(start.parts, key=lambda part: part.name) == [
+        Part("imports", 0.0, 10.0),
+        Part("prefetch", 0.0, 12.0),
+        Part("read", 0.0, 4.0),
+        Part("weights", 10.0, 2.0),
     ]
-    assert phases.table({}) == ["in all         0.0 s"]
+
+
+def test_a_download_beside_the_imports_interrupts_only_those_who_wait_for_it() -> None:
+    now = 0.0
+    start = Start(lambda: now)
+    start.begin("prefetch")
+    start.downloading("10 %, 1.0 MB/s")
+    assert start.phase == "imports"
+    assert start.words == "importing and downloading the model (10 %, 1.0 MB/s)"
+    now = 10.0
+    start.feed(LINES[2].encode() + b"\n")
+    now = 11.0
+    start.downloading("60 %, 1.0 MB/s")
+    assert start.words == "downloading the model (60 %, 1.0 MB/s)"
+    now = 15.0
+    start.end("prefetch")
+    start.downloaded()
+    assert start.phase == "weights"
+    start.ended()
+    assert start.seconds == {"imports": 10.0, "download": 4.0, "weights": 1.0}
+
+
+def test_the_warm_up_is_a_phase() -> None:
+    now = 0.0
+    start = Start(lambda: now)
+    start.feed(LINES[-1].encode() + b"\n")
+    now = 3.0
+    start.begin("warmup")
+    assert start.words == "warming up"
+    now = 5.0
+    start.end("warmup")
+    start.ended()
+    assert start.seconds == {"imports": 0.0, "server": 3.0, "warmup": 2.0}
+
+
+def test_an_empty_line_begins_nothing() -> None:
+    start = Start()
+    start.feed(b"\n\n")
+    assert start.phase == "imports"
+
+
+def test_the_first_start_begins_with_the_worker() -> None:
+    now = 0.0
+    start = Start(lambda: now)
+    now = 3.0
+    start.ended()
+    imports = {"imports": 3.0, "engine_start": 3.0}
+    assert start.times(None) == Times(imports, [Part("imports", 0.0, 3.0)])
+    assert start.times(0.2) == Times(
+        {"spawn": 0.2, **imports}, [Part("spawn", 0.0, 0.2), Part("imports", 0.2, 3.0)]
+    )
 
 
 def test_the_cpu_build_compiles_too() -> None:

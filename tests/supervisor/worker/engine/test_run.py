@@ -70,8 +70,8 @@ async def test_ready_then_ended_then_gone(monkeypatch: pytest.MonkeyPatch) -> No
     running = asyncio.create_task(run.run())
     await one.until(lambda: bool(one.events))
     assert isinstance(one.events[0], Ready)
-    assert one.events[0].seconds == run.phases["engine_start"] > 0.1
-    assert {"spawn", "imports"} <= set(run.phases)
+    assert one.events[0].seconds == run.times.phases["engine_start"] > 0.1
+    assert {"spawn", "imports"} <= set(run.times.phases)
     assert run.doing is None
     assert run.pid is not None
     psutil.Process(run.pid).kill()

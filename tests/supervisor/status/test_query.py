@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from supervisor import status_query
 from supervisor.errors import BadArgument, SupervisorError
 from supervisor.link.standing import Standing
+from supervisor.status import query
 
 BODY: dict[str, Any] = {
     "state": "READY", "since": 100.0, "doing": None, "mode": "queue", "model": "org/m",
     "versions": {"worker": "0.1.0", "vllm": None}, "engine_pid": 42, "restarts": 0,
     "last_failure": None, "phases": {"imports": 1.25}, "first_job": 12.5,
+    "start": [
+        {"name": "imports", "begin": 0.0, "seconds": 1.25},
+        {"name": "prefetch", "begin": 0.0, "seconds": 0.5},
+    ],
     "jobs": {"jobs": 2, "engine_errors": 0},
 }  # fmt: skip
 
@@ -58,12 +62,13 @@ def port() -> Iterator[Port]:
 
 
 def test_the_wait_for_the_first_job_is_told_apart_from_the_start() -> None:
-    older = {name: value for name, value in BODY.items() if name != "first_job"}
-    assert "first job" not in status_query.as_text(older, 100.0)
+    older = {name: value for name, value in BODY.items() if name not in {"first_job", "start"}}
+    assert "first job" not in query.as_text(older, 100.0)
+    assert "in all" not in query.as_text(older, 100.0)
 
 
 def test_the_answer_as_it_is_and_for_a_person(port: Port) -> None:
-    answer = status_query.ask(port.url, None, 5)
+    answer = query.ask(port.url, None, 5)
     assert answer.body == BODY
     assert answer.text.startswith("state         READY for ")
     assert answer.reached
@@ -71,10 +76,10 @@ def test_the_answer_as_it_is_and_for_a_person(port: Port) -> None:
 
 
 def test_a_state_that_is_waited_for(port: Port) -> None:
-    assert status_query.ask(port.url, "ready", 5).reached
+    assert query.ask(port.url, "ready", 5).reached
     assert port.asked == ["/status?wait=ready&timeout=5"]
     port.status = 408
-    assert not status_query.ask(port.url, "a&b", 5).reached
+    assert not query.ask(port.url, "a&b", 5).reached
     assert port.asked[-1] == "/status?wait=a%26b&timeout=5"
 
 
@@ -82,7 +87,7 @@ def test_a_state_that_is_waited_for(port: Port) -> None:
 def test_what_the_worker_refuses_is_a_bad_argument(port: Port, timeout: float) -> None:
     port.status, port.body = 400, '{"error": "wait takes one of ready"}'
     with pytest.raises(BadArgument, match="wait takes one of ready"):
-        status_query.ask(port.url, "ready", timeout)
+        query.ask(port.url, "ready", timeout)
 
 
 @pytest.mark.parametrize(
@@ -91,13 +96,13 @@ def test_what_the_worker_refuses_is_a_bad_argument(port: Port, timeout: float) -
 def test_another_program(port: Port, body: str) -> None:
     port.body = body
     with pytest.raises(SupervisorError, match=f"no worker answers at {port.url};"):
-        status_query.ask(port.url, None, 5)
+        query.ask(port.url, None, 5)
 
 
 def test_nobody() -> None:
     for url in ("http://127.0.0.1:1", "http://[::1]:1"):
         with pytest.raises(SupervisorError, match="no worker answers"):
-            status_query.ask(url, None, 5)
+            query.ask(url, None, 5)
 
 
 def test_neither_a_proxy_nor_a_redirection_leads_away(
@@ -105,28 +110,37 @@ def test_neither_a_proxy_nor_a_redirection_leads_away(
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    assert status_query.ask(port.url, None, 5).reached
+    assert query.ask(port.url, None, 5).reached
     port.status, port.headers, port.body = 302, {"Location": "/elsewhere"}, ""
     with pytest.raises(SupervisorError, match="no worker answers"):
-        status_query.ask(port.url, None, 5)
+        query.ask(port.url, None, 5)
     assert port.asked == ["/status", "/status"]
 
 
 def test_the_text_has_what_there_is() -> None:
-    assert status_query.as_text(BODY, 160.0).splitlines() == [
+    assert query.as_text(BODY, 160.0).splitlines() == [
         "state         READY for 60 s",
         "mode          queue",
         "model         org/m",
         "versions      worker 0.1.0, vllm None",
         "engine        process 42",
         "restarts      0",
-        "start         imports 1.2 s",
+        "start         imports        1.2 s  #########################",
+        "              prefetch       0.5 s  ==========",
+        "              in all         1.2 s",
         "first job     12.5 s after it was ready",
         "jobs          2 in hand",
         "              0 engine errors",
     ]
-    plain = {**BODY, "jobs": None, "engine_pid": None, "phases": {}, "doing": "loading"}
-    text = status_query.as_text(plain, 0.0)
+    plain = {
+        **BODY,
+        "jobs": None,
+        "engine_pid": None,
+        "phases": {},
+        "start": [],
+        "doing": "loading",
+    }
+    text = query.as_text(plain, 0.0)
     assert "READY for 0 s\ndoing         loading\n" in text
     assert "jobs" not in text
     assert "engine" not in text
@@ -134,6 +148,6 @@ def test_the_text_has_what_there_is() -> None:
 
 def test_the_keys_are_those_that_a_worker_writes() -> None:
     assert set(BODY) <= set(Standing().as_json())
-    assert status_query.as_text(Standing("READY", 100.0, "plain").as_json(), 160.0).startswith(
+    assert query.as_text(Standing("READY", 100.0, "plain").as_json(), 160.0).startswith(
         "state         READY for 60 s"
     )

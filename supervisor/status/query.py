@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import BadArgument, SupervisorError
+from ..errors import BadArgument, SupervisorError
+from .parts import Times
 
 _LONGEST_WAIT = 3600.0  # seconds that a worker waits for a state
 _GRACE = 5.0  # seconds for an answer that comes when the wait is over
@@ -50,7 +51,7 @@ def ask(control_url: str, wait: str | None, timeout: float) -> Answer:
             raise BadArgument(body["error"])
         text = as_text(body, time.time())
     # The last three: the answer of another program, such as an engine.
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException, AttributeError, ValueError, KeyError, TypeError):
         raise SupervisorError(
             f"no worker answers at {control_url}; start one or set PORT_HEALTH to its port"
         ) from None
@@ -68,6 +69,7 @@ def _get(url: str, timeout: float) -> tuple[int, Any]:
 def as_text(found: Mapping[str, Any], now: float) -> str:
     """The body of `/status` for a person; `now` in Unix time."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    start = Times.read(found).chart() if found.get("start") else []
     rows = [
         ("state", f"{found['state']} for {max(0.0, now - found['since']):.0f} s"),
         ("doing", found["doing"]),
@@ -77,7 +79,7 @@ def as_text(found: Mapping[str, Any], now: float) -> str:
         ("engine", found["engine_pid"] and f"process {found['engine_pid']}"),
         ("restarts", str(found["restarts"])),
         ("last failure", found["last_failure"]),
-        ("start", ", ".join(f"{name} {took:.1f} s" for name, took in found["phases"].items())),
+        *(("" if number else "start", line) for number, line in enumerate(start)),
         ("first job", (first := found.get("first_job")) and f"{first:.1f} s after it was ready"),
     ]
     if found["jobs"] is not None:

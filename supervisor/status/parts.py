@@ -1,0 +1,99 @@
+"""The parts of a start, and how they are shown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_WIDTH = 25  # columns from the beginning of a start to its end; a line of the log then has 80
+_NAME = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a start.
+
+    Attributes:
+        name: such as "imports"; one that was interrupted comes several times.
+        begin: seconds from the beginning of the start.
+        seconds: for how long.
+    """
+
+    name: str
+    begin: float
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        """Seconds from the beginning of the start."""
+        return self.begin + self.seconds
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Part:
+        """One of `start` in the body of `/status`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        return cls(str(body["name"]), float(body["begin"]), float(body["seconds"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a start took that is over.
+
+    Attributes:
+        phases: seconds of each of the parts that follow each other, and of all as `engine_start`.
+        parts: when each began; also those that ran beside them.
+    """
+
+    phases: Mapping[str, float] = field(default_factory=dict)
+    parts: Sequence[Part] = ()
+
+    def chart(self) -> list[str]:
+        """The parts in lines of at most 47 columns, by when they began, and how long all took.
+
+        The bars of those that ran beside the phases look different.
+        """
+        found = sorted(self.parts, key=lambda part: part.begin)
+        whole = max((part.end for part in found), default=0.0)
+        lines = []
+        for name in dict.fromkeys(part.name for part in found):
+            own = [part for part in found if part.name == name]
+            bar = _bar(own, whole, "#" if name in self.phases else "=")
+            lines.append(_line(name, sum(part.seconds for part in own), bar))
+        return [*lines, _line("in all", whole, "")]
+
+    def rounded(self) -> Times:
+        """To milliseconds."""
+        parts = [Part(one.name, round(one.begin, 3), round(one.seconds, 3)) for one in self.parts]
+        return Times({name: round(seconds, 3) for name, seconds in self.phases.items()}, parts)
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Times:
+        """Of the body of `/status`; a worker of an older version says nothing of the parts.
+
+        Raises:
+            AttributeError, KeyError, TypeError, ValueError: it is no such body.
+        """
+        phases = {str(name): float(seconds) for name, seconds in body["phases"].items()}
+        return cls(phases, [Part.read(part) for part in body.get("start") or ()])
+
+
+def _line(name: str, seconds: float, bar: str) -> str:
+    return f"{name[:_NAME]:<{_NAME}} {seconds:7.1f} s  {bar}".rstrip()
+
+
+def _bar(parts: Iterable[Part], whole: float, mark: str) -> str:
+    """Where in the start it ran; what is too short for a column is a dot."""
+    columns = [" "] * _WIDTH
+    for part in parts:
+        if whole <= 0:
+            continue
+        begin, end = (round(at / whole * _WIDTH) for at in (part.begin, part.end))
+        if begin < end:
+            columns[begin:end] = mark * (end - begin)
+        elif columns[min(begin, _WIDTH - 1)] == " ":
+            columns[min(begin, _WIDTH - 1)] = "."
+    return "".join(columns)

@@ -1,0 +1,1 @@
+"""Tests of the bench of starts, with the stand-in engine."""
