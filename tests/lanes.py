@@ -18,6 +18,7 @@ _LANES = {
     "tests/e2e/test_faults.py": "engine",
     "tests/e2e/test_models.py": "images",
     "tests/e2e/test_names.py": "engine",
+    "tests/e2e/test_prefetch.py": "images",
     "tests/image": "images",
 }
 #: The longest first, so that the end is not a wait for one of them. Others follow in their order.

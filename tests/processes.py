@@ -91,6 +91,7 @@ class Worker:
             "VLLM_COMMAND": FAKE,
             "ENGINE_CATALOG": str(CATALOG),
             "MODEL_NAME": "tiny",
+            "PREFETCH": "0",
             "VLLM_PORT": str(self.engine_port),
             "PORT_HEALTH": str(self.control_port),
             "WORKER_MARK": self.mark,

@@ -87,10 +87,20 @@ def installed(command: str, env: Mapping[str, str]) -> Engine:
         CatalogError: the command is no Python script.
         CommandNotFound, CommandNotExecutable: there is no such command.
     """
+    found = interpreter(command, env)
+    return Engine(found, _version(found, env))
+
+
+def interpreter(command: str, env: Mapping[str, str]) -> tuple[str, ...]:
+    """The interpreter that runs the engine behind `command`.
+
+    Raises:
+        CatalogError: the command is no Python script.
+        CommandNotFound, CommandNotExecutable: there is no such command.
+    """
     words = shlex.split(command)
     file = executable(words, env.get("PATH"))
-    interpreter = (file,) if Path(file).name.startswith("python") else _interpreter(Path(file))
-    return Engine(interpreter, _version(interpreter, env))
+    return (file,) if Path(file).name.startswith("python") else _interpreter(Path(file))
 
 
 def make(engine: Engine, env: Mapping[str, str]) -> str:
@@ -113,7 +123,7 @@ def make(engine: Engine, env: Mapping[str, str]) -> str:
 
 
 def ask(
-    interpreter: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], timeout: float
+    python: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
     """Run the engine's interpreter, without what would lead it to our modules, to one answer.
 
@@ -122,7 +132,7 @@ def ask(
         subprocess.TimeoutExpired: it took more than `timeout` seconds, and was killed.
     """
     return subprocess.run(
-        [*interpreter, *arguments],
+        [*python, *arguments],
         env={
             **{name: value for name, value in env.items() if not name.startswith("PYTHON")},
             "PYTHONHASHSEED": options.HASH_SEED,
@@ -147,9 +157,9 @@ def _interpreter(script: Path) -> tuple[str, ...]:
     raise CatalogError(f"{script} is no Python script, so its options cannot be read")
 
 
-def _version(interpreter: Sequence[str], env: Mapping[str, str]) -> str | None:
+def _version(python: Sequence[str], env: Mapping[str, str]) -> str | None:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = ask(interpreter, ["-I", "-c", _ASK_VERSION], env, _ASKING)
+        done = ask(python, ["-I", "-c", _ASK_VERSION], env, _ASKING)
         done.check_returncode()
         return done.stdout.strip() or None
     return None

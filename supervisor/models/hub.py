@@ -52,11 +52,17 @@ def cached(hub: Path, name: Name, revision: str) -> Path | None:
         revision: a branch, a tag or a commit; empty: refs/main, else the only snapshot.
     """
     for repository in _repositories(hub, name.repository):
-        snapshot = _snapshot(repository, revision)
-        place = None if snapshot is None else snapshot / name.subfolder
+        found = _snapshot(repository, revision)
+        place = None if found is None else found / name.subfolder
         if place is not None and whole(place) and not _under_way(repository):
             return place
     return None
+
+
+def snapshot(hub: Path, name: Name, revision: str) -> Path | None:
+    """As `cached`, of whatever is there of a repository."""
+    found = (_snapshot(each, revision) for each in _repositories(hub, name.repository))
+    return next((place for place in found if place is not None), None)
 
 
 def _repositories(hub: Path, repository: str) -> list[Path]:

@@ -224,6 +224,14 @@ STARTUP_TIMEOUT = Setting(
     unit="s",
     form="number",
 )
+PREFETCH = Setting(
+    "PREFETCH",
+    boolean,
+    True,
+    "Download what vLLM would fetch from the hub while it still imports, into its own cache.",
+    Reader.SUPERVISOR,
+    form="toggle",
+)
 DRAIN_TIMEOUT = Setting(
     "DRAIN_TIMEOUT",
     seconds,

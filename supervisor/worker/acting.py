@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ..command.plan import Plan
 from ..errors import SupervisorError
@@ -11,6 +12,7 @@ from ..link import handover
 from ..link.journal import Journal
 from ..settings.mode import Mode
 from . import lifecycle
+from .early.prefetch import Prefetch
 from .engine.end import not_spawned
 from .engine.run import EngineRun
 from .engine.spawn import Spawned, try_spawn
@@ -31,6 +33,7 @@ class Acting:
         tasks: in which they are watched.
         pulse: sees that this process has stood still.
         put: takes the events.
+        prefetch: what downloads for the engine; None where nothing does.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Acting:
         tasks: Tasks,
         pulse: Pulse,
         put: Callable[[Event], None],
+        prefetch: Prefetch | None = None,
     ) -> None:
         self._plan = plan
         self._env = env
@@ -48,6 +52,7 @@ class Acting:
         self._tasks = tasks
         self._pulse = pulse
         self._put = put
+        self._prefetch = prefetch
         self._engines = 0
         self._nothing_to_check = False
         self.journal = Journal()
@@ -83,17 +88,34 @@ class Acting:
             self._nothing_to_check = ended.shared
             self._put(ended)
             return
+        if self._prefetch is not None:
+            self._prefetch.beside(spawned.start)
+            if self._engines == 1:
+                self._tasks.create(self._prefetch.run())
         self.engine = EngineRun(
             self._plan,
             spawned,
             self._launcher,
             self.journal,
             self._pulse,
-            self._put,
+            self._put_with_cause,
             first=self._engines == 1,
             catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
         )
         self._tasks.create(self.engine.run())
+
+    def stop_prefetch(self) -> None:
+        """The worker stops, and needs no download any more."""
+        if self._prefetch is not None:
+            self._prefetch.stop()
+
+    def _put_with_cause(self, event: Event) -> None:
+        """With the cause that kept the download from the engine, where it ended without one."""
+        why = None if self._prefetch is None else self._prefetch.cause
+        ended_starting = isinstance(event, lifecycle.Exited) and event.doing is not None
+        if why and isinstance(event, lifecycle.Exited) and ended_starting:
+            event = replace(event, cause=f"{event.cause}. Beside it: {why}")
+        self._put(event)
 
     def _spawn_proxy(self, state: State) -> None:
         # One that only tells jobs the cause needs no machine that is fit.

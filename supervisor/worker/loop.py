@@ -21,6 +21,7 @@ from ..settings import table
 from ..settings.mode import Mode
 from . import announce, lifecycle
 from .acting import Acting
+from .early.prefetch import Prefetch
 from .engine.spawn import Spawned
 from .lifecycle import Action, Event, ExitCode, Policy
 from .process import orphans
@@ -42,6 +43,7 @@ class Worker:
         env: the worker's environment.
         launcher: starts its children.
         first: its first engine, or why that could not be spawned.
+        prefetch: what downloads for it; None where nothing does.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Worker:
         env: Mapping[str, str],
         launcher: Launcher,
         first: Spawned | SupervisorError,
+        prefetch: Prefetch | None = None,
     ) -> None:
         self._plan = plan
         self._settings = plan.settings
@@ -71,7 +74,7 @@ class Worker:
         self._pulse = Pulse()
         self._frozen = 0.0  # of which the lifecycle knows
         self._acting = Acting(
-            plan, env, launcher, self._tasks, self._pulse, self._events.put_nowait
+            plan, env, launcher, self._tasks, self._pulse, self._events.put_nowait, prefetch
         )
         self._finished = False
         self._broken = False  # by a fault of our own
@@ -165,6 +168,7 @@ class Worker:
 
     def _asked_to_stop(self, number: signal.Signals) -> None:
         log.info("%s received", signal.Signals(number).name)
+        self._acting.stop_prefetch()
         self._events.put_nowait(lifecycle.Stop())
 
     def _is_broken(self) -> None:

@@ -117,9 +117,14 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
     launcher = Launcher(sink)
     first = refused or await try_spawn(made, env, launcher)
+    prefetch = None
+    if not isinstance(first, SupervisorError):
+        from .early.prefetch import begin
+
+        prefetch = await begin(made, first.env, launcher)
     from .loop import Worker
 
-    return await Worker(made, env, launcher, first).run(stops)
+    return await Worker(made, env, launcher, first, prefetch).run(stops)
 
 
 def _tell_findings(made: Plan) -> None:

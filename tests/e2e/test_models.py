@@ -27,6 +27,7 @@ def test_how_far_a_download_is_can_be_seen_while_it_lasts(
     many = tmp_path / "many"
     shutil.copytree(repository, many / "small" / "v1")
     env = {**engine_environment(), "HF_HUB_OFFLINE": "", "BASE_PATH": str(tmp_path)}
+    env["PREFETCH"] = "0"
     for name in ("SERVED_MODEL_NAME", "TOKENIZER"):
         env.pop(name, None)
     size = (repository / "model.safetensors").stat().st_size

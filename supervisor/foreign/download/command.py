@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import ahead
 from .faults import DownloadError, of_the_disk
 from .progress import line, say
 from .record import Record
@@ -20,12 +21,15 @@ def main(arguments: Sequence[str]) -> int:
 
     Args:
         arguments: repository, revision (may be empty), folder, sub-folder (may be empty), kind;
-            then, for a download that becomes the engine, `--` and the engine's command.
+            then, for a download that becomes the engine, `--` and the engine's command. Or
+            `--ahead`, and what `ahead` takes.
 
     Returns:
         0, or 1. Alone it prints JSON as its last line: `{"commit", "files", "bytes"}` or
         `{"error", "again"}`.
     """
+    if arguments[0] == "--ahead":
+        return ahead.main(arguments[1:])
     repository, revision, folder, subfolder, kind, *rest = arguments
     asked = Asked(repository, revision or None, Path(folder), subfolder, kind)
     return _then_run(asked, rest[1:]) if rest else _alone(asked)

@@ -23,11 +23,17 @@ def say(found: Mapping[str, Any]) -> None:
     print(json.dumps(found), flush=True)
 
 
-class Progress:
-    """Says how far the folder is, in lines."""
+def amount(size: int) -> str:
+    """Bytes, as people say it."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
-    def __init__(self, repository: str, folder: Path, total: int) -> None:
+
+class Progress:
+    """Says how far the folder is, in lines. `anew`: what is in it already is not of the total."""
+
+    def __init__(self, repository: str, folder: Path, total: int, *, anew: bool = False) -> None:
         self._repository, self._folder, self._total = repository, folder, total
+        self._first = size_of(folder) if anew else 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -42,7 +48,7 @@ class Progress:
         before, then = size_of(self._folder), time.monotonic()
         while not self._over.wait(_EVERY):
             size, now = size_of(self._folder), time.monotonic()
-            share = min(100.0, 100.0 * size / self._total) if self._total else 100.0
+            share = min(100.0, 100.0 * (size - self._first) / self._total) if self._total else 100.0
             rate = (size - before) / (now - then) / 1e6
             line(
                 f"{self._repository}: {share:.0f} % of {self._total / 1e9:.2f} GB, {rate:.1f} MB/s"

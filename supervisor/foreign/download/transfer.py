@@ -17,7 +17,7 @@ from .progress import Progress, line, size_of
 
 TRIES = 5
 _PAUSE = 2.0  # seconds before the second try; doubled before each other
-_ROOM = 50_000_000  # bytes that stay free
+ROOM = 50_000_000  # bytes that stay free
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,10 @@ def _chosen(asked: Asked, files: list[str]) -> list[str]:
     else:
         load_format = os.environ.get("LOAD_FORMAT", "").strip() or "auto"
         chosen = wanted(
-            files, asked.subfolder, load_format=load_format, mistral_first=prefers_mistral(_vllm())
+            files,
+            asked.subfolder,
+            load_format=load_format,
+            mistral_first=prefers_mistral(vllm_version()),
         )
     if not chosen:
         where = f" in its folder {asked.subfolder}" if asked.subfolder else ""
@@ -100,7 +103,7 @@ def _chosen(asked: Asked, files: list[str]) -> list[str]:
     return chosen
 
 
-def _vllm() -> str:
+def vllm_version() -> str:
     """The version of vLLM beside which this runs."""
     try:
         return metadata.version("vllm")
@@ -112,7 +115,7 @@ def _see_that_it_fits(folder: Path, total: int, repository: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     missing = total - size_of(folder)
-    if missing + _ROOM > free:
+    if missing + ROOM > free:
         raise DownloadError(
             f"{repository} needs {missing / 1e9:.2f} GB more in {folder}, and only"
             f" {free / 1e9:.2f} GB is free there; give it more disk"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.models import hub as hub_module
 from supervisor.models.hub import cached, hub_cache, weights_folder
 from supervisor.models.placement import Download, Name
 
@@ -41,6 +42,15 @@ def test_without_a_ref_only_the_only_snapshot_counts(tmp_path: Path) -> None:
     assert cached(tmp_path, Name("a/b"), "") == place
     snapshot(tmp_path, "models--a--b", "bbb")
     assert cached(tmp_path, Name("a/b"), "") is None
+
+
+def test_a_snapshot_need_not_be_a_model(tmp_path: Path) -> None:
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    (place / "config.json").unlink()
+    assert cached(tmp_path, Name("a/b"), "") is None
+    assert hub_module.snapshot(tmp_path, Name("A/b"), "") == place
+    assert hub_module.snapshot(tmp_path, Name("a/b"), "v2") is None
+    assert hub_module.snapshot(tmp_path / "none", Name("a/b"), "") is None
 
 
 def test_a_download_that_broke_off_does_not_count(tmp_path: Path) -> None:

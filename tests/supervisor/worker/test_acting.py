@@ -94,3 +94,44 @@ async def test_without_a_proxy_no_job_is_in_hand(monkeypatch: pytest.MonkeyPatch
     for action in (Action.TERMINATE_ENGINE, Action.KILL_PROXY, Action.ABORT_JOBS, Action.EXIT):
         await run.act(action, STARTS)  # there is nothing to act on
     run.launcher.close()
+
+
+class Prefetch:
+    """A download that has ended, and why."""
+
+    def __init__(self, cause: str | None) -> None:
+        self.cause = cause
+        self.stopped = 0
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+@pytest.mark.parametrize(
+    ("why", "doing", "cause"),
+    [
+        ("no space", "importing", "it ended. Beside it: no space"),
+        ("no space", None, "it ended"),  # of an engine that had been ready
+        (None, "importing", "it ended"),
+    ],
+)
+async def test_why_nothing_was_downloaded_stands_beside_the_cause_of_a_failed_start(
+    monkeypatch: pytest.MonkeyPatch, why: str | None, doing: str | None, cause: str
+) -> None:
+    run = Run(monkeypatch)
+    run.acting._prefetch = Prefetch(why)  # type: ignore[assignment]
+    run.acting._put_with_cause(Exited("it ended", doing=doing))
+    run.launcher.close()
+    [put] = run.events
+    assert isinstance(put, Exited)
+    assert put.cause == cause
+
+
+async def test_a_stop_ends_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch)
+    run.acting.stop_prefetch()  # where there is none
+    prefetch = Prefetch(None)
+    run.acting._prefetch = prefetch  # type: ignore[assignment]
+    run.acting.stop_prefetch()
+    run.launcher.close()
+    assert prefetch.stopped == 1

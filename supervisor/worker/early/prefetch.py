@@ -1,0 +1,96 @@
+"""Fetches from the hub what the engine will want, from its spawn on, by a process of its own.
+
+It survives the engine, and ends by itself or with the worker. What goes wrong in it costs nothing
+but the time that it would have won: the engine fetches what is missing, and tells what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...catalog import store
+from ...command.plan import Plan
+from ...errors import SupervisorError
+from ...settings import table
+from ..engine.phases import PREFETCH, Start
+from ..process.child import Child
+from ..process.launcher import Launcher
+from .wanted import repositories
+
+log = logging.getLogger("supervisor")
+
+_DOWNLOAD = Path(__file__).parents[2] / "foreign" / "download"
+#: How a line begins that says why something was not fetched; see `foreign.download`.
+_WHY = "download ahead"
+
+
+class Prefetch:
+    """One process that downloads.
+
+    Attributes:
+        cause: why something could not be fetched, in one sentence; None where nothing is known.
+    """
+
+    def __init__(self, child: Child, launcher: Launcher) -> None:
+        self._child: Child | None = child
+        self._launcher = launcher
+        self._start: Start | None = None
+        self.cause: str | None = None
+
+    def beside(self, start: Start) -> None:
+        """It runs beside this start of an engine."""
+        self._start = start
+        if self._child is not None:
+            start.begin(PREFETCH)
+
+    async def run(self) -> None:
+        """Until it has ended, and nothing of its group is left."""
+        child = self._child
+        if child is None:
+            return
+        code = await child.wait()
+        self._child = None
+        self._launcher.release(child)
+        if self._start is not None:
+            self._start.end(PREFETCH)
+        if code:
+            said = [line for line in child.last_lines() if line.startswith(_WHY)]
+            self.cause = said[-1] if said else None
+
+    def stop(self) -> None:
+        """The worker stops: end it, and let it remove what it has half-written."""
+        if self._child is not None:
+            self._child.terminate()
+
+
+async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | None:
+    """Start it, where vLLM would fetch anything; None where it would not.
+
+    Args:
+        plan: what is run.
+        env: the engine's environment.
+        launcher: starts it.
+    """
+    if not plan.settings[table.PREFETCH]:
+        return None
+    asked = repositories(plan, env)
+    if not asked:
+        return None
+    try:
+        interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
+        child = await launcher.spawn(
+            (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)), environment(env), "/"
+        )
+    except SupervisorError as reason:
+        log.info("no download ahead of the engine: %s", reason)
+        return None
+    return Prefetch(child, launcher)
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """The engine's, in which the hub's client may use all of the network, as in vLLM itself."""
+    kept = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
+    return {"HF_XET_HIGH_PERFORMANCE": "1", **kept}

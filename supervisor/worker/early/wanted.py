@@ -1,0 +1,132 @@
+"""Which repositories an engine will fetch, by its plan. A few looks at the disk."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...command.checks import adapters
+from ...command.plan import Plan
+from ...models.hub import cached, hub_cache, snapshot, weights_folder
+from ...models.placement import Name
+
+#: With these vLLM fetches nothing from the hub.
+_NOT_THE_HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VLLM_USE_MODELSCOPE")
+_SET = {"1", "ON", "YES", "TRUE"}
+_QUANTIZED = re.compile(r"(?P<name>[^:]+):(?P<quantization>\w+)")  # org/name:Q4_K_M
+
+
+def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What vLLM will fetch, in the order in which it asks; each is a `foreign.download` `Wanted`.
+
+    What is in the cache already is left out, as far as that can be seen.
+
+    Args:
+        plan: what is run.
+        env: the engine's.
+    """
+    if any(env.get(name, "").strip().upper() in _SET for name in _NOT_THE_HUB):
+        return []
+    if plan.value("--config") is not None:  # its keys would have to be read as vLLM reads them
+        return []
+    caches = {
+        "hub": str(hub_cache(env)),
+        "weights": str(weights_folder(plan.value("--download-dir"), env)),
+    }
+    given = [*_model(plan), *_tokenizer(plan), *_draft(plan), *_adapters(plan)]
+    asked = [{**caches, **each} for each in given]
+    for each in asked:
+        if each["kind"] != "model":
+            each["weights"] = each["hub"]
+    known: dict[str, dict[str, Any]] = {}
+    for each in asked:
+        known.setdefault(each["repository"], each)
+    return [each for each in known.values() if not _is_there(each)]
+
+
+def _model(plan: Plan) -> Iterator[dict[str, Any]]:
+    text = plan.model or ""
+    if plan.model_path is not None:
+        return
+    quantized = _QUANTIZED.fullmatch(text)
+    name = _repository(quantized["name"] if quantized else text)
+    if name is not None:
+        yield {
+            **_of_model(name, plan),
+            "revision": plan.value("--revision") or "",
+            "quantization": quantized["quantization"] if quantized else "",
+        }
+
+
+def _draft(plan: Plan) -> Iterator[dict[str, Any]]:
+    """The small model that speculates for it, by either option."""
+    config = _object(plan.value("--speculative-config"))
+    name = config.get("model") or plan.value("--speculative-model")
+    revision = config.get("revision") or plan.value("--speculative-model-revision") or ""
+    if (found := _in_an_organization(name)) is not None:
+        yield {**_of_model(found, plan), "revision": str(revision)}
+
+
+def _of_model(name: str, plan: Plan) -> dict[str, Any]:
+    ignored = plan.options.last("--ignore-patterns")
+    return {
+        "repository": name,
+        "kind": "model",
+        "load_format": plan.value("--load-format") or "auto",
+        "ignore": () if ignored is None else ignored.values,
+    }
+
+
+def _tokenizer(plan: Plan) -> Iterator[dict[str, Any]]:
+    if (name := _in_an_organization(plan.value("--tokenizer"))) is not None and name != plan.model:
+        revision = plan.value("--tokenizer-revision") or ""
+        yield {"repository": name, "kind": "tokenizer", "revision": revision}
+
+
+def _adapters(plan: Plan) -> Iterator[dict[str, Any]]:
+    argument = plan.options.last("--lora-modules")
+    named = [] if argument is None else [adapters.paths(item) for item in argument.values]
+    named += _object(plan.value("--default-mm-loras")).values()
+    for text in named:
+        if (name := _in_an_organization(text)) is not None:
+            yield {"repository": name, "kind": "adapter"}
+
+
+def _in_an_organization(text: object) -> str | None:
+    """`org/name`; a word alone may be a method or a folder, and means a repository for models."""
+    return _repository(text) if isinstance(text, str) and "/" in text else None
+
+
+def _repository(text: str) -> str | None:
+    name = Name.parse(text)
+    # The engine runs in `/`, and takes a folder that is there before it asks the hub.
+    if name is None or name.subfolder or Path("/", text).exists():
+        return None
+    return name.repository
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "")
+    except ValueError:  # it has been told of, or the engine tells
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_there(asked: Mapping[str, Any]) -> bool:
+    name, revision = Name(asked["repository"]), asked.get("revision", "")
+    hub, weights = Path(asked["hub"]), Path(asked["weights"])
+    match asked["kind"]:
+        case "model":
+            return not asked.get("quantization") and cached(weights, name, revision) is not None
+        case "adapter":
+            return _has(snapshot(hub, name, revision), "adapter_model.*")
+        case _:
+            return _has(snapshot(hub, name, revision), "tokenizer*")
+
+
+def _has(folder: Path | None, pattern: str) -> bool:
+    return folder is not None and any(path.is_file() for path in folder.glob(pattern))

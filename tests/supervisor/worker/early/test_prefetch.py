@@ -1,0 +1,125 @@
+"""The process that downloads while an engine starts; see tests/e2e/test_prefetch.py too."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.command import plan
+from supervisor.worker.early import prefetch
+from supervisor.worker.engine.phases import PREFETCH, Start
+from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
+from tests.client import PATIENCE
+from tests.processes import Worker
+
+_WHY = "download ahead of org/m: no space is left. The engine goes on by itself"
+
+
+@pytest.fixture
+async def launcher() -> AsyncIterator[Launcher]:
+    made = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    yield made
+    made.close()
+
+
+def engine(folder: Path, body: str) -> str:
+    """A command whose interpreter does `body` in the place of a download."""
+    interpreter = folder / "python3"
+    interpreter.write_text(f"#!/bin/sh\n{body}\n")
+    interpreter.chmod(interpreter.stat().st_mode | stat.S_IXUSR)
+    script = folder / "vllm"
+    script.write_text(f"#!{interpreter}\n")
+    script.chmod(0o755)
+    return str(script)
+
+
+async def begun(
+    launcher: Launcher, folder: Path, body: str, **more: str
+) -> prefetch.Prefetch | None:
+    env = {"HOME": str(folder), "BASE_PATH": "/nowhere", "MODEL_NAME": "org/m", **more}
+    env["VLLM_COMMAND"] = engine(folder, body)
+    return await prefetch.begin(plan.make(env, None), env, launcher)
+
+
+async def test_it_is_told_what_to_fetch(launcher: Launcher, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    body = f'echo "$2 $3 $HF_XET_HIGH_PERFORMANCE $HF_TOKEN" > {seen}'
+    found = await begun(launcher, tmp_path, body, HF_TOKEN="hf_secret")
+    assert found is not None
+    start = Start()
+    found.beside(start)
+    assert start.phase == "imports"
+    async with asyncio.timeout(PATIENCE):
+        await found.run()
+    said = seen.read_text()
+    assert said.startswith('--ahead [{"hub": ')
+    assert said.endswith(" 1 hf_secret\n")
+    assert "hf_secret" not in said.split("] ")[0]
+    assert launcher.children == ()
+    assert found.cause is None
+
+
+async def test_why_it_failed_is_known(launcher: Launcher, tmp_path: Path) -> None:
+    found = await begun(launcher, tmp_path, f'echo one; echo "{_WHY}"; echo two; exit 1')
+    assert found is not None
+    async with asyncio.timeout(PATIENCE):
+        await found.run()
+    assert found.cause == _WHY
+
+
+async def test_a_stop_ends_it(launcher: Launcher, tmp_path: Path) -> None:
+    found = await begun(launcher, tmp_path, "exec sleep 3600")
+    assert found is not None
+    running = asyncio.create_task(found.run())
+    found.stop()
+    async with asyncio.timeout(PATIENCE):
+        await running
+    found.stop()  # one that is over
+
+
+@pytest.mark.parametrize("more", [{"PREFETCH": "0"}, {"HF_HUB_OFFLINE": "1"}])
+async def test_none_where_nothing_is_fetched(
+    launcher: Launcher, tmp_path: Path, more: dict[str, str]
+) -> None:
+    assert await begun(launcher, tmp_path, "exit 1", **more) is None
+
+
+async def test_without_an_interpreter_there_is_none(launcher: Launcher, tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path), "MODEL_NAME": "org/m", "VLLM_COMMAND": "/nowhere/vllm"}
+    assert await prefetch.begin(plan.make(env, None), env, launcher) is None
+
+
+def test_a_user_may_spare_the_network() -> None:
+    env = {"HF_XET_HIGH_PERFORMANCE": "0", "PYTHONHASHSEED": "0", "HF_TOKEN": "t"}
+    assert prefetch.environment(env) == {"HF_XET_HIGH_PERFORMANCE": "0", "HF_TOKEN": "t"}
+
+
+def test_a_phase_that_waits_for_it() -> None:
+    """While the engine imports it does not wait; when it loads weights, it does."""
+    start = Start()
+    start.begin(PREFETCH)
+    start.downloading("5 %")
+    assert start.phase == "imports"
+    start.feed(b"Starting to load model org/m\n")
+    start.downloading("9 %")
+    assert start.phase == "download"
+    start.end(PREFETCH)
+    start.downloaded()
+    assert start.phase == "weights"
+
+
+def test_an_engine_without_the_hubs_client_starts_as_ever(tmp_path: Path) -> None:
+    worker = Worker(tmp_path / "log", {"PREFETCH": "1", "MODEL_NAME": "org/tiny"})
+    try:
+        worker.until_ready()
+        assert "download ahead" not in worker.text()
+        assert worker.stop() == 0
+        assert worker.left() == []
+    finally:
+        worker.end()
