@@ -1,8 +1,9 @@
-"""Writes files whole or not at all, and finds where a folder will be."""
+"""Writes files whole or not at all, reads small ones, and finds where a folder will be."""
 
 from __future__ import annotations
 
 import contextlib
+import stat
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,26 @@ def mount(path: Path) -> Path:
     """Where the disk is mounted on which `path` is, or will be."""
     here = existing(path).resolve()
     return next(place for place in (here, *here.parents) if place.is_mount() or place == Path("/"))
+
+
+def read_text(path: Path, most: int) -> str:
+    """The text of a file of at most `most` bytes; never of a pipe or a device, which may not end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file; the end of a sentence.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("is no file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"is larger than {most >> 20} MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as reason:
+        line = content.count(b"\n", 0, reason.start) + 1
+        raise ValueError(f"is not used: line {line} is no text in UTF-8") from None
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -13,11 +13,14 @@ from .command.checks import paths
 from .command.legacy import without_none
 from .command.plan import Plan
 from .errors import SupervisorError
-from .findings import Findings, Remark
+from .files import read_text
+from .findings import Fault, Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
-from .settings import quotes, read, table
+from .settings import quotes, read, table, warmup
 from .settings.read import Settings
+
+_WARMUP_MOST = 16 << 20  # bytes of its file
 
 
 def settings(env: Mapping[str, str]) -> Settings:
@@ -92,7 +95,25 @@ def _looked_over(made: Plan, *, here: bool) -> Plan:
     """`made`, with what is said of files that are not there."""
     gone = [place for place in made.places if not _exists(place.path)]
     found = paths.missing(gone, made.speakers, here=here)
-    return replace(made, findings=made.findings + found)
+    return _warmed(replace(made, findings=made.findings + found), here=here)
+
+
+def _warmed(made: Plan, *, here: bool) -> Plan:
+    """`made` with the requests in its WARMUP file, or what is wrong with that."""
+    path, name = made.settings.warmup_file, table.WARMUP.name
+    if path is None:
+        return made
+    also = frozenset(made.settings[table.ALLOWED_ROUTES].replace(",", " ").split())
+    try:
+        return replace(made, warmup=warmup.requests(read_text(Path(path), _WARMUP_MOST), also))
+    except OSError as reason:
+        message = f"{name}={path} cannot be read: {reason.strerror}"
+        remedy = "give the absolute path of a file that this worker can read"
+        found = Fault(name, path, message, remedy) if here else Remark(name, message, remedy)
+    except ValueError as reason:
+        remedy = f"give a file with one request on each line, such as {warmup.EXAMPLE}"
+        found = Fault(name, path, f"{name}={path} {reason}", remedy)
+    return replace(made, findings=made.findings + Findings.of(found))
 
 
 def _exists(path: str) -> bool:

@@ -95,6 +95,7 @@ class Worker:
             "VLLM_PORT": str(self.engine_port),
             "PORT_HEALTH": str(self.control_port),
             "WORKER_MARK": self.mark,
+            "WARMUP": "0",  # what a test counts is its own; "" is the mode's default
             **(environment or {}),
         }
         self.env = {name: value for name, value in env.items() if value}

@@ -31,8 +31,6 @@ T = TypeVar("T")
 _HEALTH_WITHIN = 3.0  # seconds
 _PAUSE_FIRST, _PAUSE_MOST = 0.05, 0.5  # seconds before an engine that is away is asked again
 _OK = 200
-#: States of the supervisor in which there is no engine, whatever still answers in its place.
-_AWAY = frozenset({"STARTING", "RESTARTING"})
 
 
 class Health:
@@ -61,6 +59,7 @@ class Health:
         self._supervision = supervision
         self._clock = clock
         self._gone = False  # since the last time that it was well
+        self._open = False  # the supervisor let jobs in, and the engine has been there since then
         self._asking = asyncio.Lock()
         self._asked_at = 0.0
         self._well = False
@@ -100,7 +99,7 @@ class Health:
         after = await self._supervision.after_a_loss()
         if before is None or after is None:
             return False
-        return after.state in _AWAY or after.restarts != before.restarts
+        return after.away or after.restarts != before.restarts
 
     async def why_ended(self) -> str | None:
         """Why the last engine ended; None where nobody says."""
@@ -140,6 +139,9 @@ class Health:
     async def once_there(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` brings; asked again while there is no engine, unless none will come.
 
+        An engine that answers already is none before the supervisor says that it is ready: it may
+        be warmed up.
+
         By hand: tenacity keeps each error in a circle with its frames, and so with the whole
         request, until a garbage collection.
 
@@ -152,7 +154,9 @@ class Health:
         pause = _PAUSE_FIRST
         while True:
             with contextlib.suppress(EngineUnavailable):
-                return await ask()
+                if self._open or await self._opens():
+                    return await ask()
+            self._open = False
             late = self._clock() >= end
             standing = await self._supervision.standing()
             if late:
@@ -161,16 +165,23 @@ class Health:
             if standing is not None and standing.over:
                 raise EngineUnavailable(standing.words)
             jitter = _PAUSE_FIRST * random.random()  # noqa: S311
-            await asyncio.sleep(min(_PAUSE_MOST, pause + jitter))
+            if standing is not None and standing.away:
+                await self._supervision.until_ready(_PAUSE_MOST)
+            else:
+                await asyncio.sleep(min(_PAUSE_MOST, pause + jitter))
             pause = min(_PAUSE_MOST, 2 * pause)
 
     async def _see_that_it_is_well(self) -> None:
         if not await self.is_well():
             raise EngineUnavailable("the engine is not ready")
 
+    async def _opens(self) -> bool:
+        self._open = not await self._is_away()
+        return self._open
+
     async def _is_away(self) -> bool:
         standing = await self._supervision.standing()
-        return standing is not None and standing.state in _AWAY
+        return standing is not None and standing.away
 
     async def _ask(self) -> bool:
         well = False
@@ -181,4 +192,5 @@ class Health:
             self._client.end(answer)
         self.life += well and self._gone
         self._gone = not well
+        self._open = self._open and well
         return well

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 
@@ -29,9 +30,12 @@ class Supervision:
         self._known_at = -_FRESH
         self._asking = asyncio.Lock()
         self._cause: asyncio.Task[Standing | None] | None = None
+        self._ready: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._ready is not None:
+            self._ready.cancel()
         await self._http.aclose()
 
     async def standing(self) -> Standing | None:
@@ -43,6 +47,24 @@ class Supervision:
                 self._known = await self._ask({}, _TIMEOUT)
                 self._known_at = time.monotonic()
         return self._known
+
+    async def until_ready(self, within: float) -> None:
+        """Wait until the worker is ready, `within` seconds at most; callers share one question.
+
+        The supervisor holds it, so that nobody waits longer than the worker takes.
+        """
+        if self._ready is None or self._ready.done():
+            self._ready = asyncio.create_task(self._see_it_ready())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._ready)
+
+    async def _see_it_ready(self) -> None:
+        query = {"wait": "ready", "timeout": f"{_HELD:.0f}"}
+        self._known = await self._ask(query, _HELD + 10)
+        self._known_at = time.monotonic()
+        if self._known is None or self._known.away:
+            await asyncio.sleep(_POLL)  # it does not hold questions
 
     async def after_a_loss(self) -> Standing | None:
         """How the worker stands once it has seen that the engine is gone, and why.

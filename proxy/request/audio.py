@@ -14,9 +14,10 @@ from typing import Any
 
 from proxy import excerpt
 from proxy.errors import InvalidInput
+from supervisor.settings.routes import FORMS
 
 #: The routes that take a form.
-ROUTES = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
+ROUTES = FORMS
 
 #: Bytes of a recording: what vLLM takes by default, and OpenAI. The platform takes jobs of 10 MB
 #: (/run) and 20 MB (/runsync), base64 and all.

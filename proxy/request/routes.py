@@ -12,23 +12,15 @@ from typing import Literal
 
 from proxy import excerpt
 from proxy.errors import InvalidInput, RouteRefused
+from supervisor.settings.routes import INFERENCE
 
 Method = Literal["GET", "POST"]
 
-#: Inference, which is asked for by POST. Administration (sleep, LoRA loading, scaling, aborting,
-#: profiling) is missing on purpose; ALLOWED_ROUTES can add it.
-_POST = frozenset(
-    """
-    /v1/chat/completions /v1/completions /v1/responses /v1/messages /v1/messages/count_tokens
-    /v1/embeddings /v1/audio/transcriptions /v1/audio/translations
-    /v1/score /score /v1/rerank /v2/rerank /rerank /pooling /classify /tokenize /detokenize
-    """.split()
-)
-
-#: What a client reads beside it.
+#: What a client reads beside inference.
 _GET = frozenset("/v1/models /version /health /ping".split())
 
-DEFAULT_ROUTES = _POST | _GET
+#: What is missing there ALLOWED_ROUTES can add.
+DEFAULT_ROUTES = INFERENCE | _GET
 
 #: Routes with a part that varies, all of them for reading. An answer's id begins with `resp_`:
 #: what else stands under /v1/responses, `render` for one, is no answer.
@@ -76,7 +68,7 @@ def check(route: str, also: AbstractSet[str] = frozenset()) -> str:
 
 def methods(route: str) -> Sequence[Method] | None:
     """The methods that a route takes, the usual one first; None where only its engine knows."""
-    if route in _POST:
+    if route in INFERENCE:
         return ("POST",)
     if route == "/ping":
         return ("GET", "POST")

@@ -19,6 +19,7 @@ from ..models.placement import Download, OnDisk
 from ..settings import leftovers, read, table
 from ..settings.read import Settings
 from ..settings.table import WORKER_VARIABLES
+from ..settings.warmup import Request
 from . import (
     arguments,
     chat_template,
@@ -54,7 +55,8 @@ class Plan:
     worker's own environment. `volume` is the folder for models and caches, made before the start.
     `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
     cannot be told. `speakers` know who said what of the command. `files` are to be written before
-    the start: path -> text. `environment` is the worker's as it was read.
+    the start: path -> text. `environment` is the worker's as it was read. `warmup` are the requests
+    of a WARMUP file.
     """
 
     settings: Settings
@@ -70,6 +72,7 @@ class Plan:
     gpus: int = 0
     demand: Demand | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    warmup: tuple[Request, ...] = ()
     findings: Findings = field(default_factory=Findings)
     speakers: Speakers = NOBODY
     engine_drains_itself: bool = False

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+#: States in which there is no engine for jobs, whatever answers in its place.
+AWAY = frozenset({"STARTING", "RESTARTING"})
 #: States from which no engine comes back.
 OVER = frozenset({"DRAINING", "STOPPED", "FAILED"})
 
@@ -69,6 +71,11 @@ class Standing:
             last_failure=body.get("last_failure"),
             answering=bool(body.get("answering")),
         )
+
+    @property
+    def away(self) -> bool:
+        """Whether there is no engine for jobs yet, or none any more."""
+        return self.state in AWAY
 
     @property
     def over(self) -> bool:

@@ -54,6 +54,18 @@ def boolean(written: str) -> bool:
     raise ValueError("is neither true nor false (true, 1, yes, on / false, 0, no, off)")
 
 
+def warmup(written: str) -> bool | str:
+    """On, off, or the absolute path of a file."""
+    if written.startswith("/"):
+        return written
+    try:
+        return boolean(written)
+    except ValueError:
+        raise ValueError(
+            "is neither 1 nor 0, nor the absolute path of a file of requests, such as /warmup.jsonl"
+        ) from None
+
+
 def port(written: str) -> int:
     """A TCP port."""
     number = _integer(written)

@@ -60,6 +60,18 @@ class Settings:
         return _BALANCED_DELAY if told is None and self.mode is Mode.LOAD_BALANCER else told or 0.0
 
     @property
+    def warms(self) -> bool:
+        """Whether requests are sent to an engine that is healthy before the worker is ready."""
+        told = self[table.WARMUP]
+        return self.mode is not Mode.PLAIN if told is None else bool(told)
+
+    @property
+    def warmup_file(self) -> str | None:
+        """The file with these requests; None where it is ours to choose them."""
+        told = self[table.WARMUP]
+        return told if isinstance(told, str) else None
+
+    @property
     def health_path(self) -> str:
         """Where the control port answers the platform's question, beside or instead of /ping."""
         told = self[table.HEALTH_CHECK_PATH]

@@ -26,6 +26,7 @@ from .parsers import (
     seconds,
     some_seconds,
     text,
+    warmup,
 )
 
 T = TypeVar("T")
@@ -231,6 +232,24 @@ PREFETCH = Setting(
     "Download what vLLM would fetch from the hub while it still imports, into its own cache.",
     Reader.SUPERVISOR,
     form="toggle",
+)
+WARMUP = Setting(
+    "WARMUP",
+    warmup,
+    None,
+    "Whether each start sends the engine a few short requests before the worker is ready, so that"
+    " the first caller does not wait for what vLLM loads only then; or the absolute path of a file"
+    ' with one {"route": ..., "body": {...}} on each line, to be sent instead. 1 in queue and'
+    " load-balancer mode, 0 in plain mode.",
+    Reader.SUPERVISOR,
+)
+WARMUP_TIMEOUT = Setting(
+    "WARMUP_TIMEOUT",
+    some_seconds,
+    60.0,
+    "Seconds that those requests may take; then the worker is ready without them.",
+    Reader.SUPERVISOR,
+    unit="s",
 )
 DRAIN_TIMEOUT = Setting(
     "DRAIN_TIMEOUT",

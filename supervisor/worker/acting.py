@@ -55,6 +55,7 @@ class Acting:
         self._prefetch = prefetch
         self._engines = 0
         self._nothing_to_check = False
+        self._warms = True
         self.journal = Journal()
         self.engine: EngineRun | None = None
         self.proxy: ProxyRun | None = None
@@ -92,6 +93,8 @@ class Acting:
             self._prefetch.beside(spawned.start)
             if self._engines == 1:
                 self._tasks.create(self._prefetch.run())
+        # What may have ended one engine, or made it hang, is not to keep this worker from serving.
+        self._warms = self._warms and (self.engine is None or self.engine.warmed)
         self.engine = EngineRun(
             self._plan,
             spawned,
@@ -100,6 +103,7 @@ class Acting:
             self._pulse,
             self._put_with_cause,
             first=self._engines == 1,
+            warm=self._warms,
             catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
         )
         self._tasks.create(self.engine.run())

@@ -126,14 +126,18 @@ def test_a_lora_adapter(models: Models, tmp_path: Path) -> None:
 
 
 def test_embeddings(models: Models, tmp_path: Path) -> None:
-    with served("qwen3-embedding", models("qwen3"), tmp_path / "log") as worker:
+    """Also those that warm it up."""
+    with served("qwen3-embedding", models("qwen3"), tmp_path / "log", WARMUP="1") as worker:
+        assert "warmed up: 4 requests to /v1/embeddings, the first one" in worker.text()
         found = asked(worker, "/v1/embeddings", input=["one", "two"])["data"]
         assert [len(each["embedding"]) for each in found] == [128, 128]
         assert found[0]["embedding"] != found[1]["embedding"]
 
 
 def test_reranking(models: Models, tmp_path: Path) -> None:
-    with served("bge-reranker", models("reranker"), tmp_path / "log") as worker:
+    """Also that which warms it up."""
+    with served("bge-reranker", models("reranker"), tmp_path / "log", WARMUP="1") as worker:
+        assert "warmed up: 4 requests to /score, the first one" in worker.text()
         documents = ["one two", "three four"]
         found = asked(worker, "/v1/rerank", query="one", documents=documents)["results"]
         assert sorted(each["index"] for each in found) == [0, 1]

@@ -102,3 +102,34 @@ def test_an_engine_that_is_built_for_cpus_is_divided_among_no_gpus(
     assert (installed.gpus, installed.value("--tensor-parallel-size")) == (0, None)
     named = planning.by_engine({**env, "ENGINE_CATALOG": str(file)}, lambda _line: None)
     assert (named.gpus, named.value("--tensor-parallel-size")) == (2, "2")
+
+
+def test_the_requests_of_a_warmup_file_are_in_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "warmup.jsonl"
+    file.write_text('{"route": "/v1/own", "body": {"x": 1}}\n')
+    env = {**ENV, "WARMUP": str(file), "ALLOWED_ROUTES": "/other, /v1/own"}
+    made = planning.by_catalog(env, versions.load("0.32.0"), here=True)
+    assert made.findings.errors == ()
+    assert [(each.route, each.body) for each in made.warmup] == [("/v1/own", {"x": 1})]
+
+
+def test_a_warmup_file_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "warmup.jsonl"
+    file.write_text('{"route": "/v1/completions", "body": {}}\nhello\n')
+    made = planning.by_catalog({**ENV, "WARMUP": str(file)}, versions.load("0.32.0"))
+    (fault,) = made.findings.errors
+    assert fault.env == "WARMUP"
+    assert fault.message.startswith(f"WARMUP={file} is not used: line 2 is no JSON")
+    assert fault.suggestion is not None
+    assert "one request on each line" in fault.suggestion
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_warmup_file_that_is_not_there(tmp_path: Path, here: bool) -> None:
+    """An error where the engine would run; elsewhere it may well be on another machine."""
+    file = tmp_path / "none.jsonl"
+    made = planning.by_catalog({**ENV, "WARMUP": str(file)}, versions.load("0.32.0"), here=here)
+    told = [*made.findings.errors] if here else [*made.findings.warnings]
+    assert [each.message for each in told] == [
+        f"WARMUP={file} cannot be read: No such file or directory"
+    ]

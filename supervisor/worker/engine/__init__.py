@@ -10,4 +10,5 @@
     memory     whether the kernel killed a process for memory
     phases     what a start is doing, read from its log
     download   how far vLLM's own download is
+    warmup     what a healthy engine is asked before the worker is ready
 """

@@ -6,6 +6,7 @@ of its own.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 _MOUNT = Path("/sys/fs/cgroup")
 #: Looks; an API server ends within seconds of its EngineCore.
 LATELY = 5
+_LOOK_EVERY = 5.0  # seconds
 _COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
@@ -46,6 +48,12 @@ class MemoryWatch:
     def look(self) -> None:
         """Take in the count; to be called every few seconds."""
         self._counts.append(kills())
+
+    async def look_for_ever(self) -> None:
+        """Look every few seconds."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self.look()
 
     def killed_lately(self) -> bool:
         """Whether the count is higher than at the oldest look that still counts."""

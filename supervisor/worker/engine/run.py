@@ -35,8 +35,6 @@ if TYPE_CHECKING:  # imported while the engine starts
 
 log = logging.getLogger("supervisor")
 
-_LOOK_EVERY = 5.0  # seconds between two looks at what was killed for memory
-
 
 class EngineRun:
     """One engine that was spawned.
@@ -47,8 +45,9 @@ class EngineRun:
         launcher: started it.
         journal: the jobs that the proxy has in hand, in queue mode.
         pulse: sees that this process has stood still.
-        put: takes the events: CannotFit, Ready, Probed, Stalled, Ended, Exited.
+        put: takes the events: CannotFit, Warming, Ready, Probed, Stalled, Ended, Exited.
         first: whether it is the worker's first engine, of which more is said.
+        warm: whether it is warmed up, where WARMUP says so.
         catch_up: lets the journal read what the proxy has said.
     """
 
@@ -62,6 +61,7 @@ class EngineRun:
         put: Callable[[lifecycle.Event], None],
         *,
         first: bool,
+        warm: bool = True,
         catch_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
@@ -72,6 +72,7 @@ class EngineRun:
         self._pulse = pulse
         self._put = put
         self._first = first
+        self._warm = warm
         self._suspicion = Suspicion(journal, catch_up)
         self._alarm = asyncio.Event()
         self._we_killed = False
@@ -80,6 +81,8 @@ class EngineRun:
         self._child: Child | None = spawned.child
         self._spawned_after = spawned.own_seconds
         self.times = Times()  # of the start, once it is over
+        #: Whether another may be warmed up: not after one that ended in that, or did not answer.
+        self.warmed = True
 
     @property
     def pid(self) -> int | None:
@@ -147,7 +150,7 @@ class EngineRun:
             watches = [
                 group.create_task(watch)
                 for watch in (
-                    self._watch_memory(),
+                    self._killed.look_for_ever(),
                     self._watch_health(child),
                     self._watch_model(),
                 )
@@ -162,28 +165,24 @@ class EngineRun:
 
     # --- what is watched ---
 
-    async def _watch_memory(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_EVERY)
-            self._killed.look()
-
     async def _watch_health(self, child: Child) -> None:
-        from . import health
+        from . import health, stall
 
-        async with health.client(self._settings.engine_url, self._key()) as engine:
+        key, frozen = self._env.get("VLLM_API_KEY", ""), lambda: self._pulse.frozen
+        async with health.client(self._settings.engine_url, key) as engine:
             await self._until_ready(engine)
             child.unobserved()
             child.tell_of_deaths(self._process_died)
             self._is_ready()
             async with asyncio.TaskGroup() as beside:
                 if self._settings[table.ENGINE_STALL_TIMEOUT]:
-                    beside.create_task(self._watch_stall())
+                    beside.create_task(
+                        stall.watch_plan(self._settings, key, self._journal, self._stalled, frozen)
+                    )
                 if self._settings.mode is Mode.PLAIN and self._first:
                     model = await health.served_model(engine)
                     log.info("%s", announce.how_to_use(self._settings.engine_port, model))
-                await health.watch(
-                    engine, self._probed, self._alarm, frozen=lambda: self._pulse.frozen
-                )
+                await health.watch(engine, self._probed, self._alarm, frozen)
 
     def _process_died(self) -> None:
         self._suspicion.look()
@@ -195,7 +194,17 @@ class EngineRun:
         async with asyncio.TaskGroup() as group:
             progress = group.create_task(phases.tell(self._start))
             await health.until_ready(engine)
+            if self._warm and self._settings.warms:
+                await self._warm_up(engine)
             progress.cancel()
+
+    async def _warm_up(self, engine: httpx.AsyncClient) -> None:
+        from . import health, warmup
+
+        self.warmed = False
+        answered = await warmup.warm_plan(engine, self._plan, self._start, self._put)
+        await health.until_ready(engine)  # one that died of it was never ready
+        self.warmed = answered
 
     def _is_ready(self) -> None:
         self._start.ended()
@@ -216,16 +225,9 @@ class EngineRun:
             self._suspicion.look()
         self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.SICK))
 
-    async def _watch_stall(self) -> None:
-        from . import stall
-
-        async def report(seconds: float) -> None:
-            self._suspicion.look()
-            self._put(lifecycle.Stalled(seconds))
-
-        await stall.watch_plan(
-            self._settings, self._key(), self._journal, report, frozen=lambda: self._pulse.frozen
-        )
+    async def _stalled(self, seconds: float) -> None:
+        self._suspicion.look()
+        self._put(lifecycle.Stalled(seconds))
 
     async def _watch_model(self) -> None:
         from . import download, fit
@@ -234,6 +236,3 @@ class EngineRun:
             download.watch_plan(self._start, self._plan, self._env),
             fit.watch_plan(self._plan, self._env, self._put),
         )
-
-    def _key(self) -> str:
-        return self._env.get("VLLM_API_KEY", "")

@@ -44,6 +44,7 @@ from .events import (
     Stalled,
     Stop,
     Thawed,
+    Warming,
 )
 from .parts import (
     Answering,
@@ -106,6 +107,7 @@ __all__ = [
     "StillServing",
     "Stop",
     "Thawed",
+    "Warming",
     "backoff",
     "begin",
     "step",

@@ -34,8 +34,15 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Warming:
+    """The engine answered 200 on /health, and may take so many seconds more to be warmed up."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """The engine answered 200 on /health, so many seconds after its spawn."""
+    """The engine answered 200 on /health and is warm, so many seconds after its spawn."""
 
     seconds: float = 0.0
 
@@ -167,7 +174,8 @@ class Due:
 
 
 Event = (
-    Ready
+    Warming
+    | Ready
     | CannotFit
     | Ended
     | Exited

@@ -29,7 +29,7 @@ class BackingOff:
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """Spawned, and not ready yet; killed at `until`."""
+    """Spawned, and not ready yet, which includes its warm-up; killed at `until`."""
 
     until: float
 

@@ -19,6 +19,7 @@ from .events import (
     Ready,
     Stalled,
     Stop,
+    Warming,
 )
 from .failing import Step, answer_then_give_up, give_up
 from .parts import (
@@ -60,6 +61,9 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
         case Starting(), Ready():
             history = replace(state.history, was_ready=True)
             return replace(state, engine=Serving(now), history=history), ()
+        case Starting(until), Warming(seconds):
+            # A start that came to life in time is not late for what is done to it then.
+            return replace(state, engine=Starting(max(until, now + seconds))), ()
         case Starting(), CannotFit(cause) if not state.history.was_ready:
             return _kill(state, Reason(cause, final=True), policy, now)
         case ((Starting() | Serving() | Leaving()), Ended()):

@@ -201,3 +201,39 @@ async def test_an_answer_that_broke_off_although_the_engine_is_well() -> None:
     fault = StreamBroken("cut")
     async with health() as (_, one):
         assert await one.why_broken(fault, 12) is fault
+
+
+@pytest.mark.parametrize("state", ["STARTING", "RESTARTING"])
+async def test_an_engine_that_answers_before_the_worker_is_ready_is_not_asked(state: str) -> None:
+    """It may be warmed up."""
+    asked: list[str] = []
+
+    async def ask() -> str:
+        asked.append(machine.status["state"])
+        return "answer"
+
+    async with health() as (machine, one):
+        ready = machine.status
+        machine.status = {**ready, "state": state}
+        waiting = asyncio.create_task(one.once_there(ask))
+        while machine.asked.count("/status") < 3:
+            await asyncio.sleep(0.01)
+        assert asked == []
+        machine.status = ready
+        assert await waiting == "answer"
+    assert asked == ["READY"]
+
+
+async def test_the_supervisor_is_asked_once_while_the_engine_is_there() -> None:
+    async def ask() -> str:
+        return "answer"
+
+    async with health() as (machine, one):
+        for _ in range(5):
+            assert await one.once_there(ask) == "answer"
+            one._supervision._known_at = -1e9  # its answer is old by now
+        assert machine.asked.count("/status") == 1
+        machine.sick = 1
+        assert not await one.is_well()
+        assert await one.once_there(ask) == "answer"
+        assert machine.asked.count("/status") == 2

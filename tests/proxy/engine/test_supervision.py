@@ -76,6 +76,26 @@ async def test_an_engine_that_is_back_already_was_lost() -> None:
     assert found == Standing("READY", engine_pid=8, restarts=1, last_failure="killed")
 
 
+async def test_a_worker_that_is_ready_is_known_at_once() -> None:
+    """By one question, which the supervisor holds, however many wait; the next look costs none."""
+    supervisor = Supervisor(GONE, READY)
+    async with asking(supervisor) as supervision:
+        assert (await supervision.standing() or READY) != READY
+        await asyncio.gather(*(supervision.until_ready(PATIENCE) for _ in range(50)))
+        found = await supervision.standing()
+    assert found == Standing("READY", engine_pid=7)
+    assert [query.get("wait") for query in supervisor.asked] == [None, "ready"]
+
+
+async def test_nobody_waits_for_a_ready_worker_longer_than_told() -> None:
+    """And who asks again and again is answered no more often than that."""
+    supervisor = Supervisor(GONE)
+    async with asking(supervisor) as supervision:
+        for _ in range(20):
+            await supervision.until_ready(0.01)
+    assert len(supervisor.asked) <= 5
+
+
 async def test_the_end_is_waited_for() -> None:
     supervisor = Supervisor(GONE, FAILED)
     async with asking(supervisor) as supervision:

@@ -28,6 +28,9 @@ from supervisor.settings.mode import Mode
         (parsers.latency, "auto", None),
         (parsers.latency, "0", 0.0),
         (parsers.growth, "1", 1.0),
+        (parsers.warmup, "yes", True),
+        (parsers.warmup, "0", False),
+        (parsers.warmup, "/data/requests.jsonl", "/data/requests.jsonl"),
     ],
 )
 def test_what_is_accepted(parse: Callable[[str], object], written: str, value: object) -> None:
@@ -68,6 +71,7 @@ def test_false_in_the_spellings_that_users_write(written: str) -> None:
         (parsers.latency, "never", "is neither auto nor a number of milliseconds, 0 or more"),
         (parsers.growth, "0.9", "is not a factor of 1 or more"),
         (parsers.growth, "fast", "is not a factor of 1 or more"),
+        (parsers.warmup, "requests.jsonl", "is neither 1 nor 0, nor the absolute path of a file"),
     ],
 )
 def test_the_reason_says_what_is_accepted(

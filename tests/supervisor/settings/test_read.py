@@ -52,6 +52,24 @@ def test_a_balancer_has_time_to_look(env: dict[str, str], delay: float) -> None:
     assert read(env)[0].drain_delay == delay
 
 
+@pytest.mark.parametrize(
+    ("env", "warms", "file"),
+    [
+        ({}, False, None),
+        ({"WARMUP": "1"}, True, None),
+        ({"WARMUP": "/w.jsonl"}, True, "/w.jsonl"),
+        (BALANCED, True, None),
+        ({"WORKER_MODE": "queue"}, True, None),
+        ({"WORKER_MODE": "queue", "WARMUP": "0"}, False, None),
+    ],
+)
+def test_whoever_pays_for_each_start_has_its_engine_warmed_up(
+    env: dict[str, str], warms: bool, file: str | None
+) -> None:
+    settings, _ = read(env)
+    assert (settings.warms, settings.warmup_file) == (warms, file)
+
+
 @pytest.mark.parametrize("path", ["/", "/ping", "/healthz", "/v1/health-check/", "/status/x"])
 def test_the_platforms_own_path_is_taken_as_it_is(path: str) -> None:
     settings, findings = read({"HEALTH_CHECK_PATH": path})

@@ -15,7 +15,7 @@ from supervisor.link.journal import Journal
 from supervisor.worker.engine import health
 from supervisor.worker.engine.run import EngineRun
 from supervisor.worker.engine.spawn import spawn
-from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready
+from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready, Warming
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
 from supervisor.worker.pulse import Pulse
@@ -41,7 +41,7 @@ class Run:
         self.journal = Journal()
         self.plan = plan.make(self.env, options.load(CATALOG))
 
-    async def start(self) -> EngineRun:
+    async def start(self, *, warm: bool = True) -> EngineRun:
         spawned = await spawn(self.plan, self.env, self.launcher)
         return EngineRun(
             self.plan,
@@ -51,6 +51,7 @@ class Run:
             Pulse(),
             self.events.append,
             first=True,
+            warm=warm,
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -151,6 +152,41 @@ async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         await running
     assert isinstance(one.events[-1], Exited)
     assert not one.events[-1].left
+    one.launcher.close()
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_it_is_warmed_up_before_it_is_ready(
+    monkeypatch: pytest.MonkeyPatch, warm: bool
+) -> None:
+    one = Run(monkeypatch, WARMUP="1")
+    run = await one.start(warm=warm)
+    running = asyncio.create_task(run.run())
+    await one.until(lambda: any(isinstance(event, Ready) for event in one.events))
+    kinds = [type(event) for event in one.events[: 1 + warm]]
+    assert kinds == ([Warming, Ready] if warm else [Ready])
+    assert run.warmed
+    assert ("warmup" in run.times.phases) == warm
+    run.kill()
+    await running
+    one.launcher.close()
+
+
+async def test_one_that_ends_while_it_is_warmed_up_has_never_been_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = Run(monkeypatch, WARMUP="1", FAKE_VLLM="stall")
+    run = await one.start()
+    running = asyncio.create_task(run.run())
+    await one.until(lambda: bool(one.events))
+    assert run.doing == "warming up"
+    assert run.pid is not None
+    psutil.Process(run.pid).kill()
+    await running
+    assert [type(event) for event in one.events] == [Warming, Ended, Exited]
+    assert isinstance(one.events[-1], Exited)
+    assert one.events[-1].doing == "warming up"
+    assert not run.warmed
     one.launcher.close()
 
 

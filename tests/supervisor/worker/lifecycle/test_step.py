@@ -36,6 +36,7 @@ from supervisor.worker.lifecycle import (
     State,
     Stop,
     Thawed,
+    Warming,
 )
 from supervisor.worker.lifecycle.parts import Process
 from tests.supervisor.worker.lifecycle.story import (
@@ -78,6 +79,7 @@ EVENTS: list[Event] = [
     ProxyExited(-9), ProxyExited(1, "unfit"), ProxyExited(-9, jobs=1), Ended(),
     Probed(healthy=True), Probed(healthy=False), DEAD, Stalled(300.0), JobsSeen(0, 0),
     JobsSeen(1, 1), Thawed(30.0), SHARED, CannotFit("too large"),
+    Warming(70.0),
 ]  # fmt: skip
 
 

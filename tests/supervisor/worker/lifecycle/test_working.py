@@ -26,6 +26,8 @@ from supervisor.worker.lifecycle import (
     Serving,
     Stalled,
     Starting,
+    Stop,
+    Warming,
 )
 from tests.supervisor.worker.lifecycle.story import (
     CRASH,
@@ -40,6 +42,22 @@ from tests.supervisor.worker.lifecycle.story import (
 def test_ready() -> None:
     state, actions = after(Ready())
     assert (state.phase, state.due, actions) == (Phase.READY, None, [])
+
+
+def test_a_start_is_not_late_for_its_warm_up() -> None:
+    """What was healthy in time has the time of its warm-up beyond STARTUP_TIMEOUT, and no more."""
+    state, actions = after(Warming(30.0))
+    assert (state.phase, state.due, actions) == (Phase.STARTING, 100.0, [])
+    state, actions = after(*[Probed(healthy=True)] * 90, Warming(30.0))
+    assert (state.phase, state.due, actions) == (Phase.STARTING, 91.0 + 30.0, [])
+    assert after(*[Probed(healthy=True)] * 90, Warming(30.0), Due())[1] == [Action.KILL_ENGINE]
+    assert after(Warming(30.0), Ready())[0].phase is Phase.READY
+
+
+def test_an_engine_that_ends_while_it_is_warmed_up_has_failed_to_start() -> None:
+    state, _ = after(Warming(30.0), WRONG)
+    assert (state.phase, state.exit_code) == (Phase.FAILED, ExitCode.CONFIGURATION)
+    assert after(Warming(30.0), Stop())[1] == [Action.KILL_ENGINE]
 
 
 def test_a_crash_is_followed_by_a_start_after_the_back_off() -> None:

@@ -1,0 +1,222 @@
+"""Sends a healthy engine a few short requests before the worker is ready.
+
+vLLM loads some things only with a request that needs them: the chat template, the tokenizer of its
+API server, the sampler, kernels for a size that comes first, what keeps an answer to a grammar. The
+requests of a caller would wait for these. A failure costs no start: it is told, and that is all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import re
+import time
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from ...command.plan import Plan
+from ...secrets import masked
+from ...settings import table
+from ...settings.routes import FORMS
+from ...settings.warmup import FIRST, Request, like
+from .. import lifecycle
+from . import health
+from .phases import Start
+
+log = logging.getLogger("supervisor")
+
+_GRACE = 10.0  # seconds that a start has beyond WARMUP_TIMEOUT, which ends the warm-up before
+_AT_ONCE = 8  # requests of a file, behind its first one
+_SHOWN = 200  # characters of what the engine says
+
+#: The first of the versions that were read which fails one request alone, not all that run or
+#: itself, where a tokenizer is none that its grammar backend knows.
+_GRAMMAR_SINCE = (0, 28)
+_KEY = {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+
+class ColdError(Exception):
+    """The engine was not warmed up; the text says why."""
+
+
+class RefusedError(ColdError):
+    """It answered one request with an error."""
+
+    def __init__(self, route: str, status: int, said: str) -> None:
+        super().__init__(f"the engine answered {status} on {route}: {said}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A request that was answered, and the seconds to the first part of its answer."""
+
+    request: Request
+    seconds: float
+
+
+async def warm_plan(
+    engine: httpx.AsyncClient, plan: Plan, start: Start, put: Callable[[lifecycle.Event], None]
+) -> bool:
+    """Warm up the engine of `plan`, for WARMUP_TIMEOUT at most, and tell how that went.
+
+    Args:
+        engine: a client for it that sends the key it asks for.
+        plan: WARMUP, and the requests in its file.
+        start: is told that a phase begins.
+        put: takes `Warming`.
+
+    Returns:
+        Whether it may be done again: False where no answer came.
+    """
+    limit = plan.settings[table.WARMUP_TIMEOUT]
+    put(lifecycle.Warming(limit + _GRACE))
+    start.begin("warmup")
+    try:
+        async with asyncio.timeout(limit):
+            log.info("warmed up: %s", await _warm(engine, plan))
+    except TimeoutError:
+        log.warning("not warmed up: no answer within %g s (%s)", limit, table.WARMUP_TIMEOUT.name)
+        return False
+    except ColdError as reason:
+        log.warning("not warmed up: %s", reason)
+        return isinstance(reason, RefusedError)
+    finally:
+        start.end("warmup")
+    return True
+
+
+async def _warm(engine: httpx.AsyncClient, plan: Plan) -> str:
+    """What was done, in words."""
+    model = await health.served_model(engine)
+    if plan.warmup:
+        one, more = await ask(engine, plan.warmup[0], model), plan.warmup[1:]
+        where = f"of {plan.settings.warmup_file}"
+    else:
+        one = await first(engine, model)
+        more = like(one.request, grammar=_fails_alone(plan.vllm_version))
+        where = f"to {one.request.route}"
+    count = 1 + await several(engine, more, model, optional=not plan.warmup)
+    return f"{count} requests {where}, the first one answered after {one.seconds:.2f} s"
+
+
+async def first(engine: httpx.AsyncClient, model: str | None) -> Served:
+    """Ask for a token or a vector, by the first route that this model serves.
+
+    Args:
+        engine: a client for it.
+        model: by which name it is served; None where that is not known.
+
+    Raises:
+        ColdError: none came.
+    """
+    refusals: list[RefusedError] = []
+    for request in FIRST:
+        try:
+            return await ask(engine, request, model)
+        except RefusedError as refusal:
+            if refusal.status in _KEY:
+                raise ColdError(
+                    f"{refusal}; set VLLM_API_KEY to the key that it asks for"
+                ) from None
+            refusals.append(refusal)
+    broken = (each for each in refusals if each.status >= httpx.codes.INTERNAL_SERVER_ERROR)
+    told = next((each for each in broken if each.status != httpx.codes.NOT_IMPLEMENTED), None)
+    raise told or ColdError(f"no route that was tried takes a request; {refusals[0]}")
+
+
+async def several(
+    engine: httpx.AsyncClient, requests: Sequence[Request], model: str | None, *, optional: bool
+) -> int:
+    """Send `requests` beside each other; returns how many were answered.
+
+    `optional`: one may be refused, as by a context that is too short for it.
+
+    Raises:
+        ColdError: one was not answered; the others were all the same.
+    """
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(request: Request) -> bool:
+        async with turn:
+            try:
+                await ask(engine, request, model)
+            except RefusedError as refusal:
+                if optional and refusal.status < httpx.codes.INTERNAL_SERVER_ERROR:
+                    return False
+                raise
+            return True
+
+    ended = await asyncio.gather(*map(one, requests), return_exceptions=True)
+    if faults := [each for each in ended if isinstance(each, BaseException)]:
+        raise faults[0]
+    return ended.count(True)
+
+
+async def ask(engine: httpx.AsyncClient, request: Request, model: str | None) -> Served:
+    """Send `request`, with the served model in it unless it names one, and read all of the answer.
+
+    Raises:
+        RefusedError: it was answered with an error.
+        ColdError: it was not answered.
+    """
+    named = request.body if model is None else {"model": model, **request.body}
+    began, seconds = time.monotonic(), None
+    try:
+        async with engine.stream(
+            "POST", request.route, timeout=None, **_content(named, request)
+        ) as (answer):
+            if answer.status_code != httpx.codes.OK:
+                raise RefusedError(request.route, answer.status_code, _told(await answer.aread()))
+            async for line in answer.aiter_lines():
+                seconds = time.monotonic() - began if seconds is None else seconds
+                if line.startswith(('data: {"error"', 'data: {"object":"error"')):
+                    text = line.removeprefix("data: ").encode()
+                    raise RefusedError(request.route, answer.status_code, _told(text))
+    except httpx.HTTPError as fault:
+        raise ColdError(
+            f"{request.route} was not answered: {str(fault) or type(fault).__name__}"
+        ) from None
+    if seconds is None:
+        raise ColdError(f"the answer on {request.route} was empty")
+    return Served(request, seconds)
+
+
+def _content(body: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+    """The body as httpx takes it: JSON in ASCII, or a form with a second of silence."""
+    if request.route in FORMS:
+        return {"data": dict(body), "files": {"file": ("silence.wav", _silence(), "audio/wav")}}
+    headers = {"Content-Type": "application/json"}
+    return {"content": json.dumps(body).encode(), "headers": headers}
+
+
+def _silence() -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 16_000))
+    return file.getvalue()
+
+
+def _fails_alone(version: str | None) -> bool:
+    """Whether a request that its grammar backend cannot serve costs this vLLM nothing else."""
+    return tuple(map(int, re.findall(r"\d+", version or "")[:2])) >= _GRAMMAR_SINCE
+
+
+def _told(body: bytes) -> str:
+    """The message in an error of the engine's, in one short line."""
+    text = body.decode(errors="replace")
+    try:
+        said = json.loads(text)
+        said = said.get("error", said)
+        text = str(said.get("message") or said["detail"]) if isinstance(said, dict) else str(said)
+    except (ValueError, LookupError, AttributeError):
+        pass
+    line = masked("", " ".join(text.split()))
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
