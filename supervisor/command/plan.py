@@ -29,6 +29,7 @@ from . import (
     families,
     legacy,
     listening,
+    loading,
     served,
     spelling,
     translate,
@@ -38,6 +39,7 @@ from .checks import paths
 from .checks.speakers import Speakers
 from .command_line import CommandLine
 from .gpus import demand, parallel
+from .loading import ReadAhead
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
@@ -54,9 +56,9 @@ class Plan:
     does before it becomes the command, by `before`. `engine_env` holds only what differs from the
     worker's own environment. `volume` is the folder for models and caches, made before the start.
     `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
-    cannot be told. `speakers` know who said what of the command. `files` are to be written before
-    the start: path -> text. `environment` is the worker's as it was read. `warmup` are the requests
-    of a WARMUP file.
+    cannot be told. `reading` is what the worker reads ahead. `speakers` know who said what of the
+    command. `files` are to be written before the start: path -> text. `environment` is the worker's
+    as it was read. `warmup` are the requests of a WARMUP file.
     """
 
     settings: Settings
@@ -71,6 +73,7 @@ class Plan:
     volume: Path | None = None
     gpus: int = 0
     demand: Demand | None = None
+    reading: ReadAhead | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     warmup: tuple[Request, ...] = ()
     findings: Findings = field(default_factory=Findings)
@@ -131,13 +134,16 @@ def _made(
     quiet, of_quiet = listening.quiet(given, catalog, behind)
     divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
-    options = arguments.parse((*where, *drain, *quiet, *divided), catalog) + behind
+    read_ahead, reading, of_reading = loading.ahead(behind, extra, catalog, disk, settings)
+    ours = (*where, *drain, *quiet, *divided, *read_ahead)
+    options = arguments.parse(ours, catalog) + behind
     for by, place in ((written.options, "among the arguments"), (of_user, _IN_EXTRA)):
         of_options = command_line.losing(of_options, by, catalog, place)
     speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
     of_values = checks.found(options, speakers, catalog)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
+    of_ours = (of_gpus, of_drain, of_quiet, of_reading)
     return Plan(
         settings,
         version,
@@ -155,10 +161,10 @@ def _made(
         volume=disk.volume,
         gpus=disk.gpus,
         demand=demand.read(options, catalog, disk.configured),
+        reading=reading,
         files=files,
         findings=sum(
-            (*found, of_gpus, of_drain, of_quiet, of_file, written.findings, of_values, of_family),
-            Findings(),
+            (*found, *of_ours, of_file, written.findings, of_values, of_family), Findings()
         ),
         speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,

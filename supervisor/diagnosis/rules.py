@@ -147,7 +147,8 @@ _COMMAND_LINE = (
         "bad-option",
         (" validation error for ", " validation errors for "),
         "the engine refused {option}: {field}: {why}",
-        "correct {variable}, or VLLM_EXTRA_ARGS if it stands there; " + _EXPLAIN,
+        "correct {variable}, or VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE if it stands there; "
+        + _EXPLAIN,
         details=r"error: argument (?:-\w+/)?(?P<option>--[\w-]+)[^\n]{0,80}: \d+ validation errors?"
         r" for \w+\n(?P<field>[\w.]{1,100})\n  " + _SAID,
         shared=True,
@@ -156,7 +157,8 @@ _COMMAND_LINE = (
         "bad-option",
         ("error: argument --",),
         "the engine refused its command line: {why}",
-        "correct {variable}, or VLLM_EXTRA_ARGS if it stands there; " + _EXPLAIN,
+        "correct {variable}, or VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE if it stands there; "
+        + _EXPLAIN,
         details=r"error: (?P<why>argument (?:-\w+/)?(?P<option>--[\w-]+)[^\n]{0,900})",
         shared=True,
     ),

@@ -5,8 +5,11 @@ What cannot be found out in a few seconds is not known, and then nothing is said
 
 from __future__ import annotations
 
+import json
+import pickle
+import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ..command import plan as planned
@@ -27,6 +30,16 @@ def at_start(made: Plan, env: Mapping[str, str]) -> Fit | None:
     """As `look`, for a start on this machine: its GPUs know their size best."""
     size = _of_this_machine(made) or _said(made)
     return look(made, env, size) if size else None
+
+
+def answer() -> None:
+    """Read a pickled plan and environment from standard input, and print as JSON what fits.
+
+    Run as a process of its own by `worker.engine.fit`.
+    """
+    made, env = pickle.load(sys.stdin.buffer)  # noqa: S301 - of our parent
+    found = at_start(made, env)
+    sys.stdout.write(json.dumps(None if found is None else asdict(found)))
 
 
 def ahead(made: Plan, env: Mapping[str, str], seen: int = 0) -> Fit | None:

@@ -5,6 +5,7 @@
     bake.py       `python -m supervisor bake`: downloads a model into a folder, with a manifest
     hub.py        the cache of the hub's client: where it is, and what in it is whole
     disk.py       what of MODEL_NAME is on this machine already
+    stored.py     on which kind of file system it is
     weights.py    how many bytes of weights it has, here or at the hub
     shape.py      what its config.json says of its size. Pure
     fit.py        whether its weights fit into the memory of GPUs. Pure

@@ -13,6 +13,7 @@ from typing import Any
 from ..files import existing
 from ..machine.gpus import visible
 from ..settings import table
+from . import stored
 from .hub import cached, weights_folder
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
@@ -40,6 +41,7 @@ def look(env: Mapping[str, str], gpus: Path | None = None, devices: Path | None 
         gpus=seen.count,
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
+        stored=None if place is None or model.download else stored.look(Path(place)),
         configured=_keys(table.VLLM_CONFIG_FILE.written(env)),
     )
 

@@ -57,6 +57,21 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Where the files of a model are that is on this machine.
+
+    Attributes:
+        path: their folder, or the file.
+        filesystem: its type as the kernel names it (`ext4`, `fuse.juicefs`); empty if not known.
+        fits_cache: on FUSE, the weights are safetensors and fit into the memory that is free.
+    """
+
+    path: str
+    filesystem: str = ""
+    fits_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OnDisk:
     """What is on this machine already, or will be by `download`. Paths are whole ones.
 
@@ -66,6 +81,7 @@ class OnDisk:
     together. `volume` may still have to
     be made. `temporary` is the folder for temporary files. `config`
     is what the model says of itself in its config.json; empty where that is not on this machine.
+    `stored` is where its files are already, whoever finds them; None where they are not.
     """
 
     name: str | None = None
@@ -80,6 +96,7 @@ class OnDisk:
     gpus: int = 0
     temporary: str = TEMPORARY
     config: Mapping[str, Any] = field(default_factory=dict)
+    stored: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,15 @@ WARMUP_TIMEOUT = Setting(
     Reader.SUPERVISOR,
     unit="s",
 )
+READ_AHEAD = Setting(
+    "READ_AHEAD",
+    boolean,
+    True,
+    "Read weights that are on this machine into the page cache while vLLM imports, as far as memory"
+    " is free; on FUSE let vLLM do that (SAFETENSORS_LOAD_STRATEGY=prefetch), where it can.",
+    Reader.SUPERVISOR,
+    form="toggle",
+)
 DRAIN_TIMEOUT = Setting(
     "DRAIN_TIMEOUT",
     seconds,

@@ -7,6 +7,7 @@
     loop         takes events, lets the lifecycle decide
     acting       carries out what it decides
     lifecycle/   what an event makes of the worker's state. Pure
+    early/       what is done beside the engine's imports
     engine/      one run of the engine, and what of it is watched
     proxy_run    one run of the proxy
     process/     child processes in groups of their own

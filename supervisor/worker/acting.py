@@ -12,6 +12,7 @@ from ..link import handover
 from ..link.journal import Journal
 from ..settings.mode import Mode
 from . import lifecycle
+from .early import reading
 from .early.prefetch import Prefetch
 from .engine.end import not_spawned
 from .engine.run import EngineRun
@@ -104,6 +105,7 @@ class Acting:
             self._put_with_cause,
             first=self._engines == 1,
             warm=self._warms,
+            beside=lambda start: reading.watch_plan(start, self._plan, self._launcher),
             catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
         )
         self._tasks.create(self.engine.run())

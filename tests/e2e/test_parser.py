@@ -31,6 +31,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 #: Where the parser looks closer than the catalogue can say.
 _SAMPLES = {"--lora-modules": ["a=/b", '{"name": "a", "path": "/b"}']}
+#: What vLLM refuses without another one.
+_NEEDS = {"ENABLE_AUTO_TOOL_CHOICE": {"TOOL_CALL_PARSER": "hermes"}}
 _BASE = {"MODEL_NAME": "org/model"}
 _OURS = ("VLLM_COMMAND", "OLDER_VLLM_COMMAND")
 _THEIRS = os.environ.get("PARSED_VLLM_COMMANDS", "").split()
@@ -105,7 +107,7 @@ def samples(option: Option) -> list[str]:
     if option.flag in _SAMPLES:
         return _SAMPLES[option.flag]
     none = ["None"] if option.none_ok else []
-    if accepted := option.choices or (option.names if option.registered else ()):
+    if accepted := option.choices or option.names:
         words = [str(choice) for choice in accepted]
         return sorted(words, key=lambda word: word == str(option.default)) + none
     if option.kind in {Kind.JSON, Kind.JSON_OR_STR}:
@@ -162,7 +164,9 @@ def test_the_versions_are_the_pinned_ones() -> None:
 def test_each_option_alone_with_each_of_its_values(real: Real) -> None:
     """Accepted, and in the parsed arguments as it was written."""
     asked = [(option, text) for option in real.settable for text in samples(option)]
-    answers = real.parse([real.explained({option.env: text}) for option, text in asked])
+    answers = real.parse(
+        [real.explained({**_NEEDS.get(option.env, {}), option.env: text}) for option, text in asked]
+    )
     assert len(asked) > len(real.catalog.options)
     wrong = []
     for (option, text), answer in zip(asked, answers, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...catalog import Catalog
 from ...findings import Fault, Findings
 from ..arguments import Arguments
+from ..values.remedies import some
 
 if TYPE_CHECKING:
     from .table import Family
@@ -59,5 +60,5 @@ def _remedy(found: Family | None, names: tuple[str, ...]) -> str:
     for parser in found.parsers if found else ():
         if parser in names or not names:
             return f"set {_VARIABLE}={parser}, as models of this family write tool calls"
-    listed = f": one of {', '.join(names)}" if names else ""
+    listed = f": one of {some(names)}" if names else ""
     return f"set {_VARIABLE} to the form in which this model writes tool calls{listed}"

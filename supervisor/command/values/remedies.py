@@ -86,11 +86,18 @@ def one_of(accepted: Collection[str], *, meant: str = "") -> str:
     """
     names = list(accepted)
     if len(names) <= FEW:
-        return f"is not one of {', '.join(names)}"
+        return f"is not one of {some(names)}"
     if meant:
         return f"is not one of the {len(names)} that this version has"
-    few = ", ".join(names[: FEW // 2])
-    return f"is not one of {few} and {len(names) - FEW // 2} more; docs/configuration.md lists them"
+    return f"is not one of {some(names)}"
+
+
+def some(names: Collection[str]) -> str:
+    """All of few names; of many a few, and where the others stand."""
+    if len(names) <= FEW:
+        return ", ".join(names)
+    few = ", ".join(list(names)[: FEW // 2])
+    return f"{few} and {len(names) - FEW // 2} more; docs/configuration.md lists them"
 
 
 def remedy(place: str, text: str, accepted: Collection[str]) -> str:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import json
 import logging
-import threading
+import pickle
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from ...command.plan import Plan
-from ...doctor import fitting
 from ...models.fit import Fit
 from .. import lifecycle
+from ..process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
 
+#: What we are called, and where we are found: installed, the package has another name.
+_PACKAGE = __name__.partition(".")[0]
+_TREE = Path(__file__).parents[3]
+
 
 async def watch_plan(
-    plan: Plan, env: Mapping[str, str], put: Callable[[lifecycle.Event], None]
+    plan: Plan,
+    env: Mapping[str, str],
+    launcher: Launcher,
+    put: Callable[[lifecycle.Event], None],
 ) -> None:
     """Put `CannotFit` where no start of this plan can succeed; warn where that is likely.
 
     Args:
         plan: what is being started.
         env: the engine's environment.
+        launcher: starts the process that looks.
         put: takes the event.
     """
-    found = await _aside(lambda: fitting.at_start(plan, env))
+    found = await _asked(plan, env, launcher)
     if found is None or found.fits:
         return
     if found.cannot:
@@ -35,26 +44,14 @@ async def watch_plan(
         log.warning("%s", found)
 
 
-async def _aside(work: Callable[[], Fit | None]) -> Fit | None:
-    """What `work` returns, from a thread for which no end of this process waits; None if it fails.
-
-    A driver that wakes, or a name that is looked up, cannot be interrupted.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Fit | None] = loop.create_future()
-
-    def finish(found: Fit | None) -> None:
-        if not done.done():
-            done.set_result(found)
-
-    def run() -> None:
-        found = None
-        try:
-            found = work()
-        except Exception as fault:  # noqa: BLE001 - a look that fails is to fail no start
-            log.debug("whether the weights fit could not be found out: %r", fault)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(finish, found)
-
-    threading.Thread(target=run, name="fit", daemon=True).start()
-    return await done
+async def _asked(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Fit | None:
+    """What a process of its own finds: a volume may hang, and then no thread of ours could end."""
+    program = f"from {_PACKAGE}.doctor import fitting; fitting.answer()"
+    command = [sys.executable, "-c", program]
+    answer = await launcher.ask(command, env, str(_TREE), pickle.dumps((plan, dict(env))))
+    try:
+        found = json.loads(answer)
+        return None if found is None else Fit(**found)
+    except (ValueError, TypeError):  # a look that fails is to fail no start
+        log.debug("whether the weights fit could not be found out: %r", answer)
+        return None

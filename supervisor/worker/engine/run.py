@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ... import diagnosis
@@ -48,6 +48,7 @@ class EngineRun:
         put: takes the events: CannotFit, Warming, Ready, Probed, Stalled, Ended, Exited.
         first: whether it is the worker's first engine, of which more is said.
         warm: whether it is warmed up, where WARMUP says so.
+        beside: what runs beside it, given its start; cancelled where it ends.
         catch_up: lets the journal read what the proxy has said.
     """
 
@@ -62,6 +63,7 @@ class EngineRun:
         *,
         first: bool,
         warm: bool = True,
+        beside: Callable[[phases.Start], Awaitable[None]] | None = None,
         catch_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
@@ -73,6 +75,7 @@ class EngineRun:
         self._put = put
         self._first = first
         self._warm = warm
+        self._beside = beside
         self._suspicion = Suspicion(journal, catch_up)
         self._alarm = asyncio.Event()
         self._we_killed = False
@@ -232,7 +235,9 @@ class EngineRun:
     async def _watch_model(self) -> None:
         from . import download, fit
 
+        beside = [] if self._beside is None else [self._beside(self._start)]
         await asyncio.gather(
+            *beside,
             download.watch_plan(self._start, self._plan, self._env),
-            fit.watch_plan(self._plan, self._env, self._put),
+            fit.watch_plan(self._plan, self._env, self._launcher, self._put),
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import contextlib
+import subprocess
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from ..logs import LogSink
 from .child import Child
@@ -18,6 +22,7 @@ class Launcher:
         self._sink = sink
         self._guardian = Guardian()
         self._children: list[Child] = []
+        self._asides: set[asyncio.Task[None]] = set()
         self.orphans.claim(self._guardian.pid)
 
     async def spawn(
@@ -34,6 +39,74 @@ class Launcher:
         Raises:
             SupervisorError: the system could not start it.
         """
+        child = await self._spawn(command, env, cwd, observe=observe, pass_fds=pass_fds)
+        self._children.append(child)
+        return child
+
+    async def spawn_aside(self, command: Sequence[str], env: Mapping[str, str], cwd: str) -> Child:
+        """As `spawn`, for one that no stop waits for, and whose end nobody has to see.
+
+        A process that hangs in a read of a volume may outlive SIGKILL.
+
+        Raises:
+            SupervisorError: the system could not.
+        """
+        child = await self._spawn(command, env, cwd)
+        self._see_off(self._until_gone(child))
+        return child
+
+    async def ask(
+        self, command: Sequence[str], env: Mapping[str, str], cwd: str, given: bytes
+    ) -> bytes:
+        """What `command` prints, `given` on its standard input; nothing if it cannot be started.
+
+        No stop waits for it either: it is killed when nobody waits for the answer any more.
+        """
+        with self.orphans.birth():
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=dict(env),
+                    cwd=cwd,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    process_group=0,
+                )
+            except OSError:
+                return b""
+            self.orphans.claim(process.pid)
+        self._guardian.add(process.pid)
+        try:
+            return (await process.communicate(given))[0]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            self._see_off(self._until_reaped(process))
+
+    async def _until_reaped(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        self._guardian.remove(process.pid)
+        self.orphans.release(process.pid)
+
+    def _see_off(self, work: Coroutine[Any, Any, None]) -> None:
+        self._asides.add(task := asyncio.create_task(work))
+        task.add_done_callback(self._asides.discard)
+
+    async def _until_gone(self, child: Child) -> None:
+        await child.wait()
+        if child.gone:  # else it stays ours, so that nobody waits for it as for an orphan
+            self.orphans.release(child.pid)
+
+    async def _spawn(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        *,
+        observe: Callable[[bytes], None] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> Child:
         with self.orphans.birth():
             child = await Child.spawn(
                 command,
@@ -45,7 +118,6 @@ class Launcher:
                 pass_fds=pass_fds,
             )
             self.orphans.claim(child.pid)
-        self._children.append(child)
         return child
 
     def release(self, child: Child) -> None:

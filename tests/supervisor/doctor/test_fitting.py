@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,18 @@ def test_explain_says_it(tmp_path: Path) -> None:
     assert "may not fit" in json.loads(done.stdout)["warnings"][-1]["message"]
     done = explain(MODEL_NAME=name, GPU_MEMORY_GB="80")
     assert (done.returncode, json.loads(done.stdout)["errors"]) == (0, [])
+
+
+def test_a_process_of_its_own_answers(tmp_path: Path) -> None:
+    given = {**NOWHERE, "HOME": "/nowhere", "GPU_MEMORY_GB": "24"}
+    for size in (30, 3):
+        env = {**given, "MODEL_NAME": str(model(tmp_path, {"model.safetensors": size * GIB}))}
+        done = subprocess.run(
+            [sys.executable, "-c", "from supervisor.doctor import fitting; fitting.answer()"],
+            cwd=ROOT,
+            input=pickle.dumps((made(env), env)),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        assert Fit(**json.loads(done.stdout)) == fitting.at_start(made(env), env)

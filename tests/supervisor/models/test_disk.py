@@ -23,6 +23,26 @@ def test_without_a_volume_nothing_changes(tmp_path: Path) -> None:
     assert [row.env for row in one.findings.ignored] == ["BASE_PATH"]
 
 
+def test_where_the_model_is_whoever_finds_it(tmp_path: Path) -> None:
+    none = {"BASE_PATH": "/nowhere", "BAKED_MODELS": "/nowhere", "HOME": str(tmp_path)}
+    place = tmp_path / ".cache/huggingface/hub/models--org--name/snapshots/c1"
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    assert disk.look({**none, "MODEL_NAME": "org/name"}).stored is None  # not whole
+    (place / "model.safetensors").write_text("x")
+    for name in ("org/name", str(place), str(place / "model.safetensors")):
+        found = disk.look({**none, "MODEL_NAME": name}).stored
+        assert found is not None
+        assert found.filesystem
+        assert found.path == (str(place) if name == "org/name" else name)
+    folder = baked(tmp_path / "baked")
+    found = disk.look({**none, "BAKED_MODELS": str(tmp_path / "baked")}).stored
+    assert found is not None
+    assert found.path == str(folder)
+    assert disk.look({**none, "MODEL_NAME": "/not/there"}).stored is None
+    assert disk.look({**none, "MODEL_NAME": "org/name/sub"}).stored is None  # is downloaded first
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"model": {}}', "{", '{"model": {"folder": 1}}'])
 def test_a_damaged_manifest_counts_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "baked.json").write_text(text)

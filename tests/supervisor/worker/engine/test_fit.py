@@ -2,51 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
-import threading
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from supervisor.catalog import versions
 from supervisor.command import plan
-from supervisor.doctor import fitting
-from supervisor.models.fit import Fit
+from supervisor.models import disk
 from supervisor.worker.engine import fit
 from supervisor.worker.lifecycle import CannotFit, Event
+from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
+from tests.supervisor.models.sized import model
 
 PLAN = plan.make({"MODEL_NAME": "m"}, None)
 
 
-async def watched(monkeypatch: pytest.MonkeyPatch, found: Fit | Exception | None) -> list[Event]:
-    def look(*_given: object) -> Fit | None:
-        assert threading.current_thread().daemon
-        if isinstance(found, Exception):
-            raise found
-        return found
+class Answering(Launcher):
+    """A launcher whose processes answer this."""
 
-    monkeypatch.setattr(fitting, "at_start", look)
+    def __init__(self, answer: object) -> None:
+        self.answer = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+        self.given: Any = None
+
+    async def ask(self, _command: Sequence[str], _env: object, _cwd: str, given: bytes) -> bytes:
+        self.given = pickle.loads(given)  # noqa: S301
+        return self.answer
+
+
+async def watched(answer: object) -> list[Event]:
     events: list[Event] = []
-    await fit.watch_plan(PLAN, {}, events.append)
+    launcher = Answering(answer)
+    await fit.watch_plan(PLAN, {"A": "a"}, launcher, events.append)
+    assert launcher.given == (PLAN, {"A": "a"})
     return events
 
 
-async def test_what_cannot_fit_is_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await watched(monkeypatch, Fit("it cannot", "use more", cannot=True)) == [
-        CannotFit("it cannot; use more")
-    ]
+async def test_what_cannot_fit_is_an_event() -> None:
+    said = {"message": "it cannot", "remedy": "use more", "cannot": True}
+    assert await watched(said) == [CannotFit("it cannot; use more")]
 
 
-async def test_what_may_not_fit_is_a_warning(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert await watched(monkeypatch, Fit("it may not", "use more")) == []
+async def test_what_may_not_fit_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert await watched({"message": "it may not", "remedy": "use more"}) == []
     assert [(record.levelno, record.message) for record in caplog.records] == [
         (logging.WARNING, "it may not; use more")
     ]
 
 
-@pytest.mark.parametrize("found", [None, Fit("it fits"), RuntimeError("a fault of ours")])
-async def test_nothing_else_is_said(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, found: Fit | Exception | None
-) -> None:
-    assert await watched(monkeypatch, found) == []
+@pytest.mark.parametrize("answer", [None, {"message": "it fits"}, "", "half", {"what": 1}])
+async def test_nothing_else_is_said(caplog: pytest.LogCaptureFixture, answer: object) -> None:
+    """Not where the process fails either."""
+    assert await watched(answer) == []
     assert caplog.text == ""
+
+
+async def test_a_real_process_finds_it(tmp_path: Path) -> None:
+    env = {
+        "MODEL_NAME": str(model(tmp_path / "model", {"model.safetensors": 30 << 30})),
+        "GPU_MEMORY_GB": "24",
+        "BASE_PATH": "/nowhere",
+    }
+    made = plan.make(env, versions.load("0.32.0"), disk.look(env))
+    events: list[Event] = []
+    launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    await fit.watch_plan(made, env, launcher, events.append)
+    await asyncio.gather(*launcher._asides)
+    await asyncio.sleep(0)  # its pipes are closed in the next turn
+    launcher.close()
+    (event,) = events
+    assert isinstance(event, CannotFit)
+    assert "30.0 GiB, cannot fit" in event.cause

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 
 import pytest
 
 from supervisor.errors import CommandNotFound
 from supervisor.worker.logs import LogSink
+from supervisor.worker.process import orphans
 from supervisor.worker.process.launcher import Launcher
+from tests.client import PATIENCE
 
 
 async def test_children_are_known_until_they_are_released() -> None:
@@ -25,4 +29,50 @@ async def test_children_are_known_until_they_are_released() -> None:
     with pytest.raises(CommandNotFound):
         await launcher.spawn(["/nowhere"], {}, "/")
     assert not launcher.children
+    launcher.close()
+
+
+async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
+    launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    child = await launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
+    assert launcher.children == ()
+    launcher.orphans.reap(kill=True)
+    assert child.alive()
+    child.signal(signal.SIGKILL)
+    async with asyncio.timeout(PATIENCE):
+        while not child.gone:
+            await asyncio.sleep(0.01)
+    with pytest.raises(CommandNotFound):
+        await launcher.spawn_aside(["/nowhere"], {}, "/")
+    launcher.close()
+
+
+async def test_one_aside_ends_with_us() -> None:
+    launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    child = await launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
+    launcher.close()
+    async with asyncio.timeout(PATIENCE):
+        assert await child.ended() == -signal.SIGKILL
+
+
+async def test_a_question_to_a_process() -> None:
+    launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    path = {"PATH": os.environ["PATH"]}
+    assert await launcher.ask(["sh", "-c", "cat; pwd"], path, "/", b"given ") == b"given /\n"
+    assert await launcher.ask(["/nowhere"], path, "/", b"") == b""
+    launcher.close()
+
+
+async def test_who_asks_no_more_leaves_nothing_behind() -> None:
+    launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    path = {"PATH": os.environ["PATH"]}
+    task = asyncio.create_task(launcher.ask(["sleep", "60"], path, "/", b""))
+    known = set(orphans.children(os.getpid()))
+    async with asyncio.timeout(PATIENCE):
+        while not (pids := set(orphans.children(os.getpid())) - known):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        while set(orphans.children(os.getpid())) & pids:
+            await asyncio.sleep(0.01)
+    assert task.cancelled()
     launcher.close()

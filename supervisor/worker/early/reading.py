@@ -1,0 +1,80 @@
+"""Reads a model's weights into the page cache while its engine imports, by a process of its own.
+
+A volume may hang: neither a start nor a stop waits for that process, which may outlive SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ... import foreign
+from ...command.plan import Plan
+from ...errors import SupervisorError
+from ..process.launcher import Launcher
+
+log = logging.getLogger("supervisor")
+
+PART = "read"  # of a start
+_PROGRAM = Path(str(foreign.__file__)).parent / "reading"
+_LOOK_EVERY = 0.25  # seconds
+#: Phases of a start in which weights may still be wanted; see `engine.phases`.
+_BEFORE_THE_END = {"imports", "download", "weights"}
+
+
+class Start(Protocol):
+    """What is known of a start; see `engine.phases.Start`."""
+
+    phase: str
+    over: bool
+
+    def begin(self, name: str) -> None:
+        """A part begins that runs beside the others."""
+
+    def end(self, name: str) -> None:
+        """It is over."""
+
+
+async def watch_plan(start: Start, plan: Plan, launcher: Launcher) -> None:
+    """Read what `plan` says, until that is done, or the engine has its weights.
+
+    Args:
+        start: of the engine, which was spawned.
+        plan: with what is read.
+        launcher: starts the process.
+    """
+    if plan.reading is None:
+        return
+    version = plan.vllm_version or ""
+    what = (plan.reading.path, plan.reading.load_format, version)
+    # By the worker's interpreter, with the standard library alone.
+    await watch(start, [sys.executable, "-I", "-S", str(_PROGRAM), *what], launcher)
+
+
+async def watch(start: Start, command: Sequence[str], launcher: Launcher) -> None:
+    """Run `command` while the engine of `start` may want what it reads; then it is killed."""
+    try:
+        child = await launcher.spawn_aside(command, {}, "/")
+    except SupervisorError as reason:
+        log.warning("the weights are not read ahead: %s", reason)
+        return
+    start.begin(PART)
+    ended = asyncio.ensure_future(child.ended())
+    try:
+        while not ended.done() and _may_want(start):
+            await asyncio.wait({ended}, timeout=_LOOK_EVERY)
+        if not ended.done():
+            log.info("read ahead: stopped, for vLLM has loaded the weights")
+    finally:
+        ended.cancel()
+        child.signal(signal.SIGKILL)
+        start.end(PART)
+
+
+def _may_want(start: Start) -> bool:
+    return not start.over and start.phase in _BEFORE_THE_END
