@@ -70,7 +70,7 @@ def measure(contender: str, vllm: Path, model: str, env: Mapping[str, str], log:
     with _Others() as others:
         began = time.perf_counter()
         run = _bare if contender == BARE else _supervised
-        more = {"WARMUP": "1" if contender == WARM else "0"}
+        more = {"PREFETCH": "1", "WARMUP": "1" if contender == WARM else "0"}
         with run(vllm, model, {**_ENGINE, **env}, more, log) as (alive, engine, control):
             health = _until(lambda: answers_200(engine, "/health"), alive, log) - began
             ready = health
