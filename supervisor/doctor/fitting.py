@@ -18,7 +18,7 @@ from ..findings import Fault, Findings, Remark
 from ..machine import memory
 from ..models import fit, weights
 from ..models.fit import GIB, Fit, Weights
-from ..models.hub import cached, weights_folder, whole
+from ..models.hub import cached, is_set, weights_folder, whole
 from ..models.placement import Name
 from ..models.weights import Format
 from ..settings import table
@@ -110,11 +110,6 @@ def _weights(made: Plan, env: Mapping[str, str]) -> Weights | None:
             place = cached(cache, name, revision)
     if place is not None:
         return weights.in_folder(place, of)
-    if name is None or _is_offline(env):
+    if name is None or is_set(env, "HF_HUB_OFFLINE"):
         return None
     return weights.at_hub(name, revision, env, of, _WITHIN)
-
-
-def _is_offline(env: Mapping[str, str]) -> bool:
-    """As the hub's client reads it."""
-    return env.get("HF_HUB_OFFLINE", "").strip().upper() in {"1", "ON", "YES", "TRUE"}

@@ -15,6 +15,11 @@ _SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
 _STILL_WRITTEN = 600.0  # seconds since the last byte of a download that goes on
 
 
+def is_set(env: Mapping[str, str], name: str) -> bool:
+    """Whether a switch such as HF_HUB_OFFLINE is on, as the hub's client reads it."""
+    return env.get(name, "").strip().upper() in {"1", "ON", "YES", "TRUE"}
+
+
 def hub_cache(env: Mapping[str, str]) -> Path:
     """Where the hub's client keeps what it fetches, by the variables that it reads."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,14 @@ def bake(url: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]
     assert "Traceback" not in done.stderr
     assert TOKEN not in done.stdout + done.stderr
     return done
+
+
+def on_a_full_disk(command: Sequence[str]) -> list[str]:
+    """`command` with a limit on each file, beyond which the kernel refuses as a full disk does."""
+    code = (
+        "import resource, os, sys;"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, {resource.RLIM_INFINITY}));"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-c", code, *command]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from supervisor.models import bake as bake_module
 from supervisor.models.disk import look
 from tests import client
 from tests.client import PATIENCE
-from tests.e2e.repository import COMMIT, TOKEN, bake, repository
+from tests.e2e.repository import COMMIT, TOKEN, bake, on_a_full_disk, repository
 from tests.hub.serving import hub
 from tests.processes import CATALOG, ROOT, until
 
@@ -91,16 +90,9 @@ def test_progress_is_said_in_lines(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_with_its_folder(repository: Path, tmp_path: Path) -> None:
-    """The kernel refuses what goes beyond a limit, as a full disk does."""
-    code = (
-        "import resource, os, sys;"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, {resource.RLIM_INFINITY}));"
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "os.execv(sys.argv[1], sys.argv[1:])"
-    )
     with hub(demo=repository) as url:
         done = subprocess.run(
-            [sys.executable, "-c", code, sys.executable, "-m", "supervisor", "bake"],
+            on_a_full_disk([sys.executable, "-m", "supervisor", "bake"]),
             cwd=ROOT,
             env={
                 "PATH": os.environ["PATH"],

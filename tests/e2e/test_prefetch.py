@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +18,7 @@ import pytest
 from tests import client
 from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment
-from tests.e2e.repository import COMMIT, TOKEN, repository
+from tests.e2e.repository import COMMIT, TOKEN, on_a_full_disk, repository
 from tests.hub.files import etag
 from tests.hub.serving import hub
 from tests.processes import FAKE_VLLM, ROOT, Worker, until
@@ -164,16 +162,9 @@ def test_one_that_breaks_off_goes_on(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(repository: Path, tmp_path: Path) -> None:
-    """The kernel refuses what goes beyond a limit, as a full disk does."""
-    code = (
-        "import resource, os, sys;"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, {resource.RLIM_INFINITY}));"
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "os.execv(sys.argv[1], sys.argv[1:])"
-    )
     with hub(demo=repository) as url:
         done = subprocess.run(
-            [sys.executable, "-c", code, *command(asked(tmp_path))],
+            on_a_full_disk(command(asked(tmp_path))),
             env=environment(url, tmp_path),
             capture_output=True,
             text=True,

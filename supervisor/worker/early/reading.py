@@ -11,33 +11,19 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from ... import foreign
 from ...command.plan import Plan
 from ...errors import SupervisorError
+from ..engine.phases import READ, Start
 from ..process.launcher import Launcher
 
 log = logging.getLogger("supervisor")
 
-PART = "read"  # of a start
 _PROGRAM = Path(str(foreign.__file__)).parent / "reading"
 _LOOK_EVERY = 0.25  # seconds
-#: Phases of a start in which weights may still be wanted; see `engine.phases`.
+#: Phases of a start in which weights may still be wanted.
 _BEFORE_THE_END = {"imports", "download", "weights"}
-
-
-class Start(Protocol):
-    """What is known of a start; see `engine.phases.Start`."""
-
-    phase: str
-    over: bool
-
-    def begin(self, name: str) -> None:
-        """A part begins that runs beside the others."""
-
-    def end(self, name: str) -> None:
-        """It is over."""
 
 
 async def watch_plan(start: Start, plan: Plan, launcher: Launcher) -> None:
@@ -63,7 +49,7 @@ async def watch(start: Start, command: Sequence[str], launcher: Launcher) -> Non
     except SupervisorError as reason:
         log.warning("the weights are not read ahead: %s", reason)
         return
-    start.begin(PART)
+    start.begin(READ)
     ended = asyncio.ensure_future(child.ended())
     try:
         while not ended.done() and _may_want(start):
@@ -73,7 +59,7 @@ async def watch(start: Start, command: Sequence[str], launcher: Launcher) -> Non
     finally:
         ended.cancel()
         child.signal(signal.SIGKILL)
-        start.end(PART)
+        start.end(READ)
 
 
 def _may_want(start: Start) -> bool:

@@ -10,12 +10,11 @@ from typing import Any
 
 from ...command.checks import adapters
 from ...command.plan import Plan
-from ...models.hub import cached, hub_cache, snapshot, weights_folder
+from ...models.hub import cached, hub_cache, is_set, snapshot, weights_folder
 from ...models.placement import Name
 
 #: With these vLLM fetches nothing from the hub.
 _NOT_THE_HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VLLM_USE_MODELSCOPE")
-_SET = {"1", "ON", "YES", "TRUE"}
 _QUANTIZED = re.compile(r"(?P<name>[^:]+):(?P<quantization>\w+)")  # org/name:Q4_K_M
 
 
@@ -28,7 +27,7 @@ def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
         plan: what is run.
         env: the engine's.
     """
-    if any(env.get(name, "").strip().upper() in _SET for name in _NOT_THE_HUB):
+    if any(is_set(env, name) for name in _NOT_THE_HUB):
         return []
     if plan.value("--config") is not None:  # its keys would have to be read as vLLM reads them
         return []

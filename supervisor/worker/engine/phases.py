@@ -57,6 +57,7 @@ _OURS = re.compile(r"^\S+: (\d{1,3}) % of [\d.]+ GB, ([\d.]+ MB/s)$")
 _LONGEST = 4096  # characters of a line that are looked at
 
 PREFETCH = "prefetch"  # a download beside the imports
+READ = "read"  # weights into the page cache, beside the imports
 _WORDS = {
     "imports": "importing",
     "download": "downloading the model",
@@ -67,7 +68,7 @@ _WORDS = {
     "server": "starting the server",
     "warmup": "warming up",
     PREFETCH: "downloading the model",
-    "read": "reading the weights ahead",
+    READ: "reading the weights ahead",
 }
 
 

@@ -15,6 +15,7 @@ from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.models.placement import OnDisk, Stored
 from supervisor.worker.early import reading
+from supervisor.worker.engine import phases
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process import orphans
 from supervisor.worker.process.launcher import Launcher
@@ -24,18 +25,18 @@ from tests.supervisor.foreign.reading.cold import share, write_cold
 STUB = [sys.executable, "-c", "import time; time.sleep(300)"]  # one that reads for ever
 
 
-class Start:
-    """A start that is where it is told to be."""
+class Start(phases.Start):
+    """One that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.phase, self.over = "imports", False
-        self.parts: list[str] = []
+        super().__init__()
+        self.told: list[str] = []
 
     def begin(self, name: str) -> None:
-        self.parts.append(f"{name} begins")
+        self.told.append(f"{name} begins")
 
     def end(self, name: str) -> None:
-        self.parts.append(f"{name} ends")
+        self.told.append(f"{name} ends")
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ async def running(launcher: Launcher, start: Start) -> tuple[asyncio.Task[None],
     before = set(orphans.children(os.getpid()))  # other tests have processes too
     task = asyncio.create_task(reading.watch(start, STUB, launcher))
     async with asyncio.timeout(PATIENCE):
-        while not start.parts:
+        while not start.told:
             await asyncio.sleep(0.01)
     (pid,) = set(orphans.children(os.getpid())) - before
     return task, pid
@@ -76,7 +77,7 @@ async def test_it_ends_when_the_engine_is_past_the_weights(
         start.phase = phase
         await asyncio.wait_for(task, PATIENCE)
     await until_gone(pid)
-    assert start.parts == ["read begins", "read ends"]
+    assert start.told == ["read begins", "read ends"]
     assert [record.message for record in caplog.records] == [
         "read ahead: stopped, for vLLM has loaded the weights"
     ]
@@ -96,7 +97,7 @@ async def test_a_stop_kills_it_and_does_not_wait(launcher: Launcher) -> None:
     task.cancel()
     await asyncio.wait({task}, timeout=0.1)
     assert task.cancelled()
-    assert start.parts == ["read begins", "read ends"]
+    assert start.told == ["read begins", "read ends"]
     await until_gone(pid)
 
 
@@ -105,7 +106,7 @@ async def test_what_cannot_be_started_fails_no_start(
 ) -> None:
     start = Start()
     await reading.watch(start, ["/not/there"], launcher)
-    assert start.parts == []
+    assert start.told == []
     assert caplog.records[0].message.startswith("the weights are not read ahead: /not/there")
 
 
@@ -114,8 +115,8 @@ async def test_a_plan_says_what_is_read(launcher: Launcher, tmp_path: Path) -> N
     env, catalog = {"MODEL_NAME": str(tmp_path)}, versions.load("0.32.0")
     start = Start()
     await reading.watch_plan(start, plan.make(env, catalog), launcher)
-    assert start.parts == []
+    assert start.told == []
     made = plan.make(env, catalog, OnDisk(stored=Stored(str(tmp_path), "ext4")))
     await reading.watch_plan(start, made, launcher)
-    assert start.parts == ["read begins", "read ends"]
+    assert start.told == ["read begins", "read ends"]
     assert share(path) == 1
