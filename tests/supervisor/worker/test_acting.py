@@ -30,6 +30,7 @@ from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
 from supervisor.worker.pulse import Pulse
 from supervisor.worker.tasks import Tasks
+from tests.supervisor.worker.closing import closed
 
 STARTS = State(Starting(9.0), ProxyRunning(0.0))
 ANSWERS = State(NoEngine(), ProxyRunning(0.0), Answering(ExitCode.CONFIGURATION, 9.0))
@@ -84,7 +85,7 @@ async def test_a_proxy_that_only_tells_the_cause_needs_no_machine_that_is_fit(
         assert isinstance(run.events[0], Exited)
     await run.act(Action.SPAWN_PROXY, state)
     assert run.checked == [checked]
-    run.launcher.close()
+    await closed(run.launcher)
 
 
 async def test_without_a_proxy_no_job_is_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +94,7 @@ async def test_without_a_proxy_no_job_is_in_hand(monkeypatch: pytest.MonkeyPatch
     assert run.events == [JobsDone()]
     for action in (Action.TERMINATE_ENGINE, Action.KILL_PROXY, Action.ABORT_JOBS, Action.EXIT):
         await run.act(action, STARTS)  # there is nothing to act on
-    run.launcher.close()
+    await closed(run.launcher)
 
 
 class Prefetch:
@@ -121,7 +122,7 @@ async def test_why_nothing_was_downloaded_stands_beside_the_cause_of_a_failed_st
     run = Run(monkeypatch)
     run.acting._prefetch = Prefetch(why)  # type: ignore[assignment]
     run.acting._put_with_cause(Exited("it ended", doing=doing))
-    run.launcher.close()
+    await closed(run.launcher)
     [put] = run.events
     assert isinstance(put, Exited)
     assert put.cause == cause
@@ -133,5 +134,5 @@ async def test_a_stop_ends_the_download(monkeypatch: pytest.MonkeyPatch) -> None
     prefetch = Prefetch(None)
     run.acting._prefetch = prefetch  # type: ignore[assignment]
     run.acting.stop_prefetch()
-    run.launcher.close()
+    await closed(run.launcher)
     assert prefetch.stopped == 1

@@ -21,6 +21,7 @@ from supervisor.worker.process import orphans
 from supervisor.worker.process.launcher import Launcher
 from tests.client import PATIENCE
 from tests.supervisor.foreign.reading.cold import share, write_cold
+from tests.supervisor.worker.closing import closed
 
 STUB = [sys.executable, "-c", "import time; time.sleep(300)"]  # one that reads for ever
 
@@ -43,7 +44,7 @@ class Start(phases.Start):
 async def launcher() -> AsyncIterator[Launcher]:
     one = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
     yield one
-    one.close()
+    await closed(one)
 
 
 async def running(launcher: Launcher, start: Start) -> tuple[asyncio.Task[None], int]:

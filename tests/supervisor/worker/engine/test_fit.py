@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from supervisor.worker.lifecycle import CannotFit, Event
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
 from tests.supervisor.models.sized import model
+from tests.supervisor.worker.closing import closed
 
 PLAN = plan.make({"MODEL_NAME": "m"}, None)
 
@@ -74,9 +74,7 @@ async def test_a_real_process_finds_it(tmp_path: Path) -> None:
     events: list[Event] = []
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
     await fit.watch_plan(made, env, launcher, events.append)
-    await asyncio.gather(*launcher._asides)
-    await asyncio.sleep(0)  # its pipes are closed in the next turn
-    launcher.close()
+    await closed(launcher)
     (event,) = events
     assert isinstance(event, CannotFit)
     assert "30.0 GiB, cannot fit" in event.cause

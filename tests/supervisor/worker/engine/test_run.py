@@ -21,6 +21,7 @@ from supervisor.worker.process.launcher import Launcher
 from supervisor.worker.pulse import Pulse
 from tests.client import PATIENCE
 from tests.processes import CATALOG, FAKE, free_port
+from tests.supervisor.worker.closing import closed
 
 
 class Run:
@@ -82,7 +83,7 @@ async def test_ready_then_ended_then_gone(monkeypatch: pytest.MonkeyPatch) -> No
     assert kinds[1] == Ended()
     assert isinstance(kinds[2], Exited)
     assert (kinds[2].code, kinds[2].kind, kinds[2].doing) == (-9, "killed", None)
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ async def test_a_job_that_was_alone_in_it_answers_for_its_end(
     await running
     assert isinstance(one.events[-1], Exited)
     assert one.events[-1].excused is excused
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 async def test_a_start_that_fails_says_why_and_what_it_was_doing(
@@ -117,7 +118,7 @@ async def test_a_start_that_fails_says_why_and_what_it_was_doing(
     assert isinstance(exited, Exited)
     assert (exited.code, exited.final, exited.doing) == (2, True, "importing")
     assert exited.cause.startswith("the engine refused its command line")
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 async def test_a_remedy_is_one_that_this_version_and_this_command_have(
@@ -132,13 +133,13 @@ async def test_a_remedy_is_one_that_this_version_and_this_command_have(
     await (await one.start()).run()
     assert isinstance(one.events[-1], Exited)
     assert "set MAX_MODEL_LEN to 5000 or less, to auto, or" in one.events[-1].cause
-    one.launcher.close()
+    await closed(one.launcher)
     missing = "Invalid repository ID or local directory specified: '/models/none'."
     one = Run(monkeypatch, TOKENIZER="/models/none", FAKE_VLLM="exit=1", FAKE_VLLM_LINES=missing)
     await (await one.start()).run()
     assert isinstance(one.events[-1], Exited)
     assert "check TOKENIZER_NAME: " in one.events[-1].cause
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +153,7 @@ async def test_what_is_killed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
         await running
     assert isinstance(one.events[-1], Exited)
     assert not one.events[-1].left
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -169,7 +170,7 @@ async def test_it_is_warmed_up_before_it_is_ready(
     assert ("warmup" in run.times.phases) == warm
     run.kill()
     await running
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 async def test_one_that_ends_while_it_is_warmed_up_has_never_been_ready(
@@ -187,7 +188,7 @@ async def test_one_that_ends_while_it_is_warmed_up_has_never_been_ready(
     assert isinstance(one.events[-1], Exited)
     assert one.events[-1].doing == "warming up"
     assert not run.warmed
-    one.launcher.close()
+    await closed(one.launcher)
 
 
 async def test_a_fault_of_a_watch_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,4 +205,4 @@ async def test_a_fault_of_a_watch_ends_the_run(monkeypatch: pytest.MonkeyPatch) 
             await run.run()
     assert fault.group_contains(ZeroDivisionError)
     run.kill()
-    one.launcher.close()
+    await closed(one.launcher)

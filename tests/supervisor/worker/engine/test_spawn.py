@@ -11,6 +11,7 @@ from supervisor.errors import CommandNotFound
 from supervisor.worker.engine.spawn import spawn, try_spawn
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
+from tests.supervisor.worker.closing import closed
 
 
 async def test_it_runs_in_its_own_environment_and_its_log_is_read() -> None:
@@ -27,7 +28,7 @@ async def test_it_runs_in_its_own_environment_and_its_log_is_read() -> None:
     assert await spawned.child.wait() == 0
     assert spawned.child.last_lines()[0] == "b-"
     assert spawned.start.phase == "weights"
-    launcher.close()
+    await closed(launcher)
 
 
 async def test_a_command_that_is_missing_is_refused() -> None:
@@ -37,4 +38,4 @@ async def test_a_command_that_is_missing_is_refused() -> None:
         await spawn(missing, {}, launcher)
     assert isinstance(await try_spawn(missing, {}, launcher), CommandNotFound)
     assert not launcher.children
-    launcher.close()
+    await closed(launcher)

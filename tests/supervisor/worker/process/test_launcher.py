@@ -13,6 +13,7 @@ from supervisor.worker.logs import LogSink
 from supervisor.worker.process import orphans
 from supervisor.worker.process.launcher import Launcher
 from tests.client import PATIENCE
+from tests.supervisor.worker.closing import closed
 
 
 async def test_children_are_known_until_they_are_released() -> None:
@@ -29,7 +30,7 @@ async def test_children_are_known_until_they_are_released() -> None:
     with pytest.raises(CommandNotFound):
         await launcher.spawn(["/nowhere"], {}, "/")
     assert not launcher.children
-    launcher.close()
+    await closed(launcher)
 
 
 async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
@@ -44,7 +45,7 @@ async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
             await asyncio.sleep(0.01)
     with pytest.raises(CommandNotFound):
         await launcher.spawn_aside(["/nowhere"], {}, "/")
-    launcher.close()
+    await closed(launcher)
 
 
 async def test_one_aside_ends_with_us() -> None:
@@ -60,7 +61,7 @@ async def test_a_question_to_a_process() -> None:
     path = {"PATH": os.environ["PATH"]}
     assert await launcher.ask(["sh", "-c", "cat; pwd"], path, "/", b"given ") == b"given /\n"
     assert await launcher.ask(["/nowhere"], path, "/", b"") == b""
-    launcher.close()
+    await closed(launcher)
 
 
 async def test_who_asks_no_more_leaves_nothing_behind() -> None:
@@ -75,4 +76,4 @@ async def test_who_asks_no_more_leaves_nothing_behind() -> None:
         while set(orphans.children(os.getpid())) & pids:
             await asyncio.sleep(0.01)
     assert task.cancelled()
-    launcher.close()
+    await closed(launcher)
