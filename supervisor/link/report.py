@@ -43,7 +43,9 @@ class Report:
         if self._fd is None:
             return
         loop = asyncio.get_running_loop()
-        pipe = os.fdopen(self._fd, "wb", buffering=0)
+        # uvloop closes the descriptor, and then the file: by then the number may be another's.
+        asyncios = isinstance(loop, asyncio.BaseEventLoop)
+        pipe = os.fdopen(self._fd, "wb", buffering=0, closefd=asyncios)
         self._transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, pipe)
 
     def close(self) -> None:

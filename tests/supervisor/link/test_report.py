@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+import uvloop
 
 from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal, read_some
@@ -108,3 +115,40 @@ def test_without_a_supervisor_nothing_is_said() -> None:
     report.figures(Figures())
     report.close()
     assert list(inherited(None)) == []
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_its_end_closes_its_own_descriptor_alone(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    """Another thread may be given the number as soon as it is free: nobody may close it again."""
+    over = threading.Event()
+    lost: list[OSError] = []
+
+    def connect() -> None:
+        while not over.is_set():
+            one = socket.socket()
+            try:
+                one.close()
+            except OSError as reason:
+                lost.append(reason)
+
+    async def report() -> None:
+        for _ in range(1000):
+            with pipe() as (_, one):
+                await one.open()
+                one.close()
+                await asyncio.sleep(0.0003)
+
+    before = psutil.Process().num_fds()
+    threads = [threading.Thread(target=connect) for _ in range(3)]
+    for each in threads:
+        each.start()
+    try:
+        run(report())
+    finally:
+        over.set()
+        for each in threads:
+            each.join()
+    assert lost == []
+    assert psutil.Process().num_fds() < before + 10, "libuv keeps two of its own"
