@@ -5,9 +5,12 @@ ARG VLLM_VERSION=0.33.0
 # Older workers had 12.1.0 here: no image of vLLM has that, `make image` says which there are.
 ARG WORKER_CUDA_VERSION=
 ARG BASE_IMAGE=vllm/vllm-openai:v${VLLM_VERSION}${WORKER_CUDA_VERSION:+-cu${WORKER_CUDA_VERSION}}
+# sha256:... of that image; empty takes what its tag stands for now. `make image` and
+# docker-bake.hcl have it from image/bases.txt.
+ARG BASE_DIGEST=
 
 # hadolint ignore=DL3006
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE}${BASE_DIGEST:+@${BASE_DIGEST}}
 
 # 1. What depends on the base alone.
 WORKDIR /opt/vllm-supervisor
@@ -28,7 +31,8 @@ RUN image/engine-bytecode.sh
 # 2. The worker's environment. The secrets are for a builder behind a package index of its own.
 COPY --chmod=755 tools/find-python.sh tools/
 COPY --chmod=755 image/worker-env.sh image/
-COPY --chmod=644 requirements.txt constraints.txt ./
+COPY --chmod=644 image/uv.txt image/
+COPY --chmod=644 requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip.conf \
     --mount=type=secret,id=ca.crt \
@@ -39,8 +43,8 @@ COPY --chmod=755 supervisor/ supervisor/
 COPY --chmod=755 image/catalogue.sh image/
 RUN image/catalogue.sh
 
-# 4. The model, where one is to be in the image. The token is in no layer and in no history; the
-# linter takes a tokenizer for one.
+# 4. The model, where one is to be in the image. Secrets are in no layer and in no history, where
+# arguments are: an HF_ENDPOINT with a password has to be one. The linter takes a tokenizer for a token.
 ARG MODEL_NAME=
 ARG MODEL_REVISION=
 # hadolint ignore=DL3064
@@ -53,6 +57,7 @@ ARG BASE_PATH=/runpod-volume
 ARG HF_ENDPOINT=
 COPY --chmod=755 image/bake.sh image/
 RUN --mount=type=secret,id=HF_TOKEN \
+    --mount=type=secret,id=HF_ENDPOINT \
     --mount=type=secret,id=ca.crt \
     image/bake.sh
 # After the RUN: podman's cache knows the values of arguments in RUN alone.
@@ -72,8 +77,11 @@ COPY --chmod=644 LICENSE ./
 COPY --chmod=755 image/healthcheck.py image/
 ARG VLLM_VERSION
 ARG BASE_IMAGE
+ARG BASE_DIGEST
 ARG WORKER_VERSION=0.1.0
 ARG REVISION=
+ARG CREATED=
+ARG SOURCE=
 RUN .venv/bin/python -m compileall -q proxy
 
 # 8000 serves (VLLM_PORT; in load-balancer mode PORT), 8001 answers /ping (PORT_HEALTH).
@@ -90,4 +98,7 @@ LABEL org.opencontainers.image.title="vllm-supervisor" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${WORKER_VERSION}-vllm${VLLM_VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="${BASE_IMAGE}"
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}"

@@ -1,9 +1,9 @@
 # Every command makes the environments it needs; only Python 3.11 to 3.14 and make have to be there.
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
-#   ARGS=...     passed on by explain, test, bench and train
+#   ARGS=...     passed on by explain, test, pin, bench and train
 #   any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run explain doctor emulate setup test test-image image wheel check fmt docs bench soak train clean
+.PHONY: help run explain doctor emulate setup test test-image image wheel check fmt docs pin bench soak train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -65,6 +65,9 @@ fmt: ## format the code and mend what the linter can
 
 docs: ## write the forms for RunPod and docs/configuration.md
 	@$(python) && exec "$$python" -m tools.docs
+
+pin: ## pin packages by hash, bases by digest (ARGS=--upgrade)
+	@$(python) && "$$python" -m tools.environments dev && "$$python" -m tools.pin $(ARGS)
 
 bench: ## measure the worker's own cost and delay
 	@$(python) && exec "$$python" -m tools.environments dev

@@ -1,10 +1,11 @@
-# Written by `make docs` from tools/tags.py and tools/docs/known.py:
+# Written by `make docs` from tools/tags.py, tools/docs/known.py and image/bases.txt:
 #   docker buildx bake                  the default image
 #   docker buildx bake all --push       every one that is published
 
 variable "REPOSITORY" { default = "vllmsupervisor/worker" }
 variable "VERSION" { default = "0.1.0" }
 variable "REVISION" { default = "" }
+variable "SOURCE" { default = "" }
 variable "MODEL_NAME" { default = "" }
 variable "MODEL_REVISION" { default = "" }
 variable "TOKENIZER_NAME" { default = "" }
@@ -38,6 +39,8 @@ target "worker" {
   args = {
     WORKER_VERSION     = VERSION
     REVISION           = REVISION
+    CREATED            = timestamp()
+    SOURCE             = SOURCE
     MODEL_NAME         = MODEL_NAME
     MODEL_REVISION     = MODEL_REVISION
     TOKENIZER_NAME     = TOKENIZER_NAME
@@ -55,6 +58,7 @@ target "vllm-0-33-0" {
   args = {
     VLLM_VERSION        = "0.33.0"
     WORKER_CUDA_VERSION = ""
+    BASE_DIGEST         = ""
   }
 }
 
@@ -65,6 +69,7 @@ target "vllm-0-33-0-cu129" {
   args = {
     VLLM_VERSION        = "0.33.0"
     WORKER_CUDA_VERSION = "129"
+    BASE_DIGEST         = ""
   }
 }
 
@@ -75,6 +80,7 @@ target "vllm-0-32-0" {
   args = {
     VLLM_VERSION        = "0.32.0"
     WORKER_CUDA_VERSION = ""
+    BASE_DIGEST         = ""
   }
 }
 
@@ -85,6 +91,7 @@ target "vllm-0-32-0-cu129" {
   args = {
     VLLM_VERSION        = "0.32.0"
     WORKER_CUDA_VERSION = "129"
+    BASE_DIGEST         = ""
   }
 }
 
@@ -95,6 +102,7 @@ target "vllm-0-27-1" {
   args = {
     VLLM_VERSION        = "0.27.1"
     WORKER_CUDA_VERSION = ""
+    BASE_DIGEST         = ""
   }
 }
 
@@ -105,6 +113,7 @@ target "vllm-0-27-1-cu129" {
   args = {
     VLLM_VERSION        = "0.27.1"
     WORKER_CUDA_VERSION = "129"
+    BASE_DIGEST         = ""
   }
 }
 
@@ -115,6 +124,7 @@ target "vllm-0-14-1" {
   args = {
     VLLM_VERSION        = "0.14.1"
     WORKER_CUDA_VERSION = ""
+    BASE_DIGEST         = ""
   }
 }
 
@@ -125,6 +135,7 @@ target "vllm-0-10-2" {
   args = {
     VLLM_VERSION        = "0.10.2"
     WORKER_CUDA_VERSION = ""
+    BASE_DIGEST         = ""
   }
 }
 
@@ -135,5 +146,6 @@ target "vllm-0-6-2" {
   args = {
     VLLM_VERSION        = "0.6.2"
     WORKER_CUDA_VERSION = ""
+    BASE_DIGEST         = ""
   }
 }

@@ -13,13 +13,15 @@ if python=$(tools/find-python.sh) && "$python" -c 'import ensurepip, venv' 2>/de
 else
     echo "no Python of the base fits: taking one from uv"
     command -v uv >/dev/null 2>&1 || {
-        python3 -m pip install --target /tmp/uv uv
+        python3 -m pip install --target /tmp/uv --no-deps --require-hashes -r image/uv.txt
         PATH=/tmp/uv/bin:$PATH
     }
-    UV_PYTHON_INSTALL_DIR=$PWD/.python uv venv --seed --managed-python --python 3.12 .venv
+    UV_PYTHON_INSTALL_DIR=$PWD/.python uv venv --managed-python --python 3.12 .venv
+    .venv/bin/python -m ensurepip # the pip that comes with that Python, not one from an index
     rm -rf /tmp/uv
 fi
-.venv/bin/python -m pip install -r requirements.txt -c constraints.txt
+# The lock is complete, which pip's check sees. Nothing is built: what a build pulls in has no hashes.
+.venv/bin/python -m pip install --no-deps --require-hashes --only-binary=:all: -r requirements.lock
 .venv/bin/python -m pip check
 # pip itself is not needed at run time; without it nothing can be installed here by mistake.
 .venv/bin/python -m pip uninstall --yes pip

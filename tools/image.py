@@ -13,18 +13,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from supervisor import __version__
-from tools import commands, container, cuda, folder, system, tags
+from tools import commands, container, cuda, digests, folder, system, tags
 from tools.container import Tool
 from tools.errors import SetupError, reported
 from tools.progress import Progress
 from tools.worker import CHECKOUT
 
 RECIPE = "1"  # raise it when the way of making bases changes
-ARGUMENTS = """VLLM_VERSION WORKER_CUDA_VERSION BASE_IMAGE MODEL_NAME MODEL_REVISION TOKENIZER_NAME
-    TOKENIZER_REVISION QUANTIZATION LOAD_FORMAT BASE_PATH HF_ENDPOINT REVISION""".split()
+ARGUMENTS = """VLLM_VERSION WORKER_CUDA_VERSION BASE_IMAGE BASE_DIGEST MODEL_NAME MODEL_REVISION
+    TOKENIZER_NAME TOKENIZER_REVISION QUANTIZATION LOAD_FORMAT BASE_PATH HF_ENDPOINT REVISION
+    SOURCE""".split()
+#: What a build may know and an image may not: an address may hold a password as well.
+SECRETS = ("HF_TOKEN", "HF_ENDPOINT")
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 # What a small system lacks for the worker and for vLLM's CPU build.
@@ -238,15 +242,23 @@ def wanted(environ: Mapping[str, str], revision: str) -> tuple[str, dict[str, st
     Raises:
         SetupError: vLLM has no image with the CUDA that is asked for.
     """
-    given = {name: text for name in ARGUMENTS if (text := environ.get(name, "").strip())}
+    names = set(ARGUMENTS) - set(SECRETS)
+    given = {name: text for name in sorted(names) if (text := environ.get(name, "").strip())}
     # worker-vllm's builds name the tag, v0.33.0.
     vllm = given.get("VLLM_VERSION", tags.DEFAULT_VLLM).removeprefix("v")
     asked = given.pop("WORKER_CUDA_VERSION", "")
-    # A base that is named has its own CUDA.
+    # A base that is named has its own CUDA, and its own digest.
     mark = "" if "BASE_IMAGE" in given else cuda.marked(vllm, asked)
-    more = {"VLLM_VERSION": vllm, **({"WORKER_CUDA_VERSION": mark} if mark else {})}
+    digest = "" if "BASE_IMAGE" in given else digests.read().get(tags.base(vllm, mark), "")
+    more = {
+        "VLLM_VERSION": vllm,
+        **({"WORKER_CUDA_VERSION": mark} if mark else {}),
+        **({"BASE_DIGEST": digest} if digest else {}),
+    }
     name = environ.get("IMAGE") or tags.image(vllm, mark)
-    return name, {"WORKER_VERSION": __version__, "REVISION": revision, **given, **more}
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    about = {"WORKER_VERSION": __version__, "REVISION": revision, "CREATED": created}
+    return name, {**about, **more, **given, "VLLM_VERSION": vllm}
 
 
 def main() -> int:
@@ -265,8 +277,8 @@ def main() -> int:
         check=False,
     ).stdout.strip()
     name, given = wanted(os.environ, revision)
-    token = os.environ.get("HF_TOKEN", "").strip()
-    build(container.get(log), name, given, secrets={"HF_TOKEN": token} if token else None)
+    secrets = {name: text for name in SECRETS if (text := os.environ.get(name, "").strip())}
+    build(container.get(log), name, given, secrets=secrets)
     print(f"{name}, built in {time.monotonic() - started:.0f} s")
     return 0
 

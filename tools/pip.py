@@ -21,6 +21,8 @@ NO_NETWORK = re.compile(
     r"|Temporary failure in name resolution|Read timed out|Remote end closed connection"
 )
 MISSING = re.compile(r"No matching distribution found for ([^\s(]+)")
+TAMPERED = re.compile(r"DO NOT MATCH THE HASHES")
+DIFFERS = re.compile(r"^\s+(\S+?==[^\s;]+)\S*(?: ;.*)? from ")
 RAW_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 QUIETER = re.compile(r"^(WARNING: Location|Looking in |Requirement already satisfied)")
 
@@ -73,6 +75,12 @@ def explained(code: int, lines: list[str], log: Path) -> SetupError:
         return SetupError(
             "The package index cannot be reached: check the network, or pip's index and proxy "
             "settings, and run the same command again."
+        )
+    if TAMPERED.search(text):
+        named = next((match[1] for line in lines if (match := DIFFERS.match(line))), "a package")
+        return SetupError(
+            f"The package index has another file for {named} than the one that was pinned: take "
+            "another index, or find out who changed it; nothing of it was installed."
         )
     if missing := MISSING.search(text):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import container, image, system
+from tools import container, image, system, worker
 from tools.errors import SetupError
 from tools.worker import CHECKOUT
 
@@ -160,6 +160,8 @@ def test_a_base_without_a_python_that_fits_gets_one_from_uv(tmp_path: Path) -> N
     for name in ("dirname", "mkdir", "chmod", "rm", "sh"):
         (programs / name).symlink_to(f"/bin/{name}" if name != "dirname" else "/usr/bin/dirname")
     subprocess.run([checkout / "image/worker-env.sh"], env={"PATH": str(programs)}, check=True)
-    first, second, *_ = (checkout / "calls").read_text().splitlines()
-    assert first == f"uv {checkout}/.python venv --seed --managed-python --python 3.12 .venv"
-    assert second == "-m pip install -r requirements.txt -c constraints.txt"
+    first, second, third, *_ = (checkout / "calls").read_text().splitlines()
+    assert first == f"uv {checkout}/.python venv --managed-python --python 3.12 .venv"
+    assert second == "-m ensurepip"
+    by_hash = " ".join(worker.BY_HASH)
+    assert third == f"-m pip install {by_hash} -r {worker.LOCK}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from tools import image, tags
@@ -38,3 +40,15 @@ def test_a_base_of_ones_own_has_its_own_cuda() -> None:
     given = image.wanted({"WORKER_CUDA_VERSION": "12.1.0", "BASE_IMAGE": "mine:1"}, "")[1]
     assert "WORKER_CUDA_VERSION" not in given
     assert given["BASE_IMAGE"] == "mine:1"
+
+
+def test_what_an_image_may_not_know_is_no_argument() -> None:
+    """Arguments stand in the image's history."""
+    given = image.wanted({"HF_ENDPOINT": "https://me:secret@hub", "HF_TOKEN": "hf_x"}, "")[1]
+    assert not set(image.SECRETS) & set(given)
+
+
+def test_it_says_when_it_was_made() -> None:
+    given = image.wanted({"SOURCE": "https://example.test/me"}, "abc")[1]
+    assert datetime.fromisoformat(given["CREATED"]).tzinfo is not None
+    assert given["SOURCE"] == "https://example.test/me"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from supervisor import __version__
 from supervisor.settings import table
-from tools import tags
+from tools import digests, tags
 from tools.docs import known
 
 _HEAD = """\
-# Written by `make docs` from tools/tags.py and tools/docs/known.py:
+# Written by `make docs` from tools/tags.py, tools/docs/known.py and image/bases.txt:
 #   docker buildx bake                  the default image
 #   docker buildx bake all --push       every one that is published
 
 variable "REPOSITORY" { default = "%s" }
 variable "VERSION" { default = "%s" }
 variable "REVISION" { default = "" }
+variable "SOURCE" { default = "" }
 variable "MODEL_NAME" { default = "" }
 variable "MODEL_REVISION" { default = "" }
 variable "TOKENIZER_NAME" { default = "" }
@@ -40,6 +41,8 @@ target "worker" {
   args = {
     WORKER_VERSION     = VERSION
     REVISION           = REVISION
+    CREATED            = timestamp()
+    SOURCE             = SOURCE
     MODEL_NAME         = MODEL_NAME
     MODEL_REVISION     = MODEL_REVISION
     TOKENIZER_NAME     = TOKENIZER_NAME
@@ -59,6 +62,7 @@ target "%s" {
   args = {
     VLLM_VERSION        = "%s"
     WORKER_CUDA_VERSION = "%s"
+    BASE_DIGEST         = "%s"
   }
 }
 """
@@ -80,7 +84,8 @@ def text() -> str:
 def _target(version: str, cuda: str) -> str:
     suffix, digits = tags.suffix(cuda), cuda.replace(".", "")
     shown = cuda or known.CUDA[version]
-    return _TARGET % (shown, _name(version, cuda), version, suffix, version, digits)
+    digest = digests.read().get(tags.base(version, cuda), "")
+    return _TARGET % (shown, _name(version, cuda), version, suffix, version, digits, digest)
 
 
 def _name(version: str, cuda: str) -> str:
