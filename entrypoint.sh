@@ -13,7 +13,7 @@ if [ ! -d "${HOME:-}" ] || [ ! -w "${HOME:-}" ]; then
         export HF_HOME="$HOME/.cache/huggingface"
     fi
     export HOME="${TMPDIR:-/tmp}/home"
-    mkdir -p "$HOME"
+    mkdir -p -m 700 "$HOME"
 fi
 # torch asks for the user's name, and ends with an error where the system has none.
 if [ -z "${USER:-}" ] && ! id -un >/dev/null 2>&1; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from pathlib import Path
 
@@ -19,10 +20,28 @@ def is_free(host: str, port: int) -> bool:
             probe.bind((host, port))
             probe.listen(1)
         except PermissionError:
-            return True  # a low port without the right to it: the engine will say so itself
+            return True  # see `is_allowed`
         except OSError:
             return False
     return True
+
+
+def is_allowed(host: str, port: int) -> bool:
+    """Whether this user may listen on `port`: in most places those below 1024 need a right."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            return False
+        except OSError:
+            pass  # taken, or no address of this machine
+    return True
+
+
+def not_allowed(port: int) -> str:
+    """A sentence about a port to which this user has no right."""
+    return f"port {port} may not be listened on by this user (uid {os.getuid()})"
 
 
 def is_ours(host: str) -> bool:

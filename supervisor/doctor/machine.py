@@ -115,6 +115,9 @@ def _setting(verdict: Verdict, found: Fault | Remark, said: Collection[str]) -> 
 
 
 def _port(name: str, host: str, number: int) -> Line:
+    if not ports.is_allowed(host, number):
+        remedy = f"set {name} to one from 1024 on, such as 8080"
+        return Line("port", Verdict.BAD, ports.not_allowed(number).removeprefix("port "), remedy)
     if ports.is_free(host, number):
         return Line("port", Verdict.GOOD, f"{number} ({name}) is free")
     why = f"{number} ({name}) is taken by {ports.owner(number)}"

@@ -32,7 +32,8 @@ def check_ports(settings: Settings) -> None:
     """Refuse a port that somebody listens on already: vLLM would share it with them.
 
     Raises:
-        MachineRefused: one is taken, with its owner, or its address is not ours.
+        MachineRefused: one is taken, with its owner; its address is not ours; this user has no
+            right to it.
     """
     for name, host, number in settings.listening:
         if not ports.is_ours(host):
@@ -40,6 +41,10 @@ def check_ports(settings: Settings) -> None:
                 f"{host} is not an address of this machine, so that nothing can listen on its port"
                 f" {number}; correct {table.CONTROL_HOST.name}, or --host in"
                 f" {table.VLLM_EXTRA_ARGS.name}"
+            )
+        if not ports.is_allowed(host, number):
+            raise MachineRefused(
+                f"{ports.not_allowed(number)}; set {name} to one from 1024 on, such as 8080"
             )
         if not ports.is_free(host, number):
             raise MachineRefused(

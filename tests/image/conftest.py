@@ -19,6 +19,7 @@ from tools.errors import SetupError
 NEWER, OLDER = "0.32.0", "0.28.0"
 #: Handed to a build; it may be nowhere afterwards.
 TOKEN = "hf_never-in-an-image-7f3a"
+PASSWORD = "never-in-an-image-91c4"
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 

@@ -18,7 +18,22 @@ HOME = "/opt/vllm-supervisor"
 PYTHON = f"{HOME}/.venv/bin/python"
 #: The name under which a container finds this machine; podman gives it by itself.
 HOST = "host.containers.internal"
+#: As docs/deploy.md has it for who trusts the worker least: nothing can be written but /tmp, and
+#: nothing is left of root.
+HARDENED = (
+    "--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)  # fmt: skip
 READY_WITHIN = 600.0  # seconds: a real engine on a busy machine
+
+
+def as_docker(tool: Tool, options: Sequence[str]) -> list[str]:
+    """Options that mean in podman what they mean in docker.
+
+    With `--read-only` podman mounts /tmp, /var/tmp and /run by itself, which docker does not.
+    """
+    strict = ["--read-only-tmpfs=false"] if tool.is_podman and "--read-only" in options else []
+    return [*strict, *options]
 
 
 class Container:
@@ -43,7 +58,8 @@ class Container:
             command += ["-p", f"127.0.0.1:{self.ports[name]}:{number}"]
         for name, value in env.items():
             command += ["-e", f"{name}={value}"]
-        self.id = tool.run(*command, *options, image).stdout.strip().splitlines()[-1]
+        started = tool.run(*command, *as_docker(tool, options), image)
+        self.id = started.stdout.strip().splitlines()[-1]
 
     def url(self, port: str = "engine") -> str:
         """Where this machine reaches it."""
@@ -97,9 +113,10 @@ class Container:
         """Wait until the worker says that it is ready."""
         self.until_logged(r"ready after", seconds)
 
-    def stop(self, patience: int = 60) -> int:
-        """What `docker stop` does; the exit code."""
-        self.tool.run("stop", "-t", str(patience), self.id)
+    def stop(self, patience: int | None = 60) -> int:
+        """What `docker stop` does; the exit code. None: with the patience that `run` was told."""
+        given = [] if patience is None else ["-t", str(patience)]
+        self.tool.run("stop", *given, self.id)
         return self.wait()
 
     def wait(self, seconds: float = PATIENCE) -> int:

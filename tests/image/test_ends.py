@@ -13,7 +13,7 @@ from tests import client
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.image.conftest import Images, Start
-from tests.image.containers import HOST
+from tests.image.containers import HARDENED, HOST
 from tests.processes import until
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -40,7 +40,7 @@ def test_a_stop_finishes_the_jobs_in_hand(images: Images, start: Start) -> None:
 
 def test_a_stop_finishes_the_requests_in_hand(images: Images, start: Start) -> None:
     """Plain mode: the clients talk to the engine, so the engine drains itself."""
-    one = start(images.fake, "--read-only", "--user=1000:1000", engine=8000)
+    one = start(images.fake, *HARDENED, engine=8000)
     one.until_ready()
     body = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 60, "rate": 20}}
     code = []
@@ -53,6 +53,30 @@ def test_a_stop_finishes_the_requests_in_hand(images: Images, start: Start) -> N
     stop.join(client.PATIENCE)
     assert rest[-2:] == ["data: [DONE]", ""] or "data: [DONE]" in rest
     assert code == [0], one.log()
+
+
+@pytest.mark.parametrize(("options", "code"), [(["--stop-timeout=90"], 0), ([], 137)])
+def test_a_stop_has_the_time_that_the_container_was_given(
+    images: Images, start: Start, options: list[str], code: int
+) -> None:
+    """`docker stop` as it is: 10 s, which is too short for this request, or what `run` was told."""
+    one = start(images.fake, *HARDENED, *options, engine=8000)
+    one.until_ready()
+    body = {"model": "tiny", "prompt": "x", "stream": True, "fake": {"tokens": 100, "rate": 5}}
+    codes = []
+    stop = threading.Thread(target=lambda: codes.append(one.stop(patience=None)))
+    ended = ""
+    with (
+        contextlib.suppress(httpx.HTTPError),
+        client.stream("POST", f"{one.url()}/v1/completions", json=body) as answer,
+    ):
+        for line in answer.iter_lines():
+            if not ended:
+                stop.start()
+            ended = line or ended
+    stop.join(client.PATIENCE)
+    assert codes == [code], one.log()
+    assert (ended == "data: [DONE]") == (code == 0)
 
 
 def test_a_key_is_asked_for(images: Images, start: Start) -> None:
@@ -87,6 +111,16 @@ def test_the_load_balancers_ping(images: Images, start: Start) -> None:
         client.post(f"{one.url()}/fake", content="health=500")
     until(lambda: one.ping() == 503, what="/ping saying 503")
     assert one.stop() == 0, one.log()
+
+
+def test_a_port_below_1024_that_may_not_be_taken_is_named(images: Images, start: Start) -> None:
+    """Load-balancer mode has port 80 by default, and this user has no right to it here."""
+    env = {"WORKER_MODE": "load-balancer", "PORT_HEALTH": "8001"}
+    reserved = "--sysctl=net.ipv4.ip_unprivileged_port_start=1024"
+    one = start(images.fake, *HARDENED, reserved, env=env)
+    assert one.wait() == 78, one.log()
+    assert "port 80 may not be listened on by this user (uid 1000)" in one.log()
+    assert "engine spawned" not in one.log()
 
 
 def test_a_memory_limit_is_named(images: Images, start: Start) -> None:

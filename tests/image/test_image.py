@@ -13,17 +13,28 @@ from typing import Any
 
 import pytest
 
+from tests import client
 from tests.hub.serving import hub
-from tests.image.conftest import NEWER, OLDER, TOKEN, Images, Start
-from tests.image.containers import HOME, PYTHON
+from tests.image.conftest import NEWER, OLDER, PASSWORD, TOKEN, Images, Start
+from tests.image.containers import HARDENED, HOME, PYTHON, as_docker
 from tests.processes import ROOT
 from tools import image, run
+from tools.errors import SetupError
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 DISTRIBUTIONS = """
 import importlib.metadata
 print(sorted({f"{d.metadata['Name']} {d.version}" for d in importlib.metadata.distributions()}))
+"""
+
+
+# Of every process in the container: its user, its capabilities, whether it may gain any.
+RIGHTS = """
+import glob
+for status in glob.glob("/proc/[0-9]*/status"):
+    lines = dict(line.split(":", 1) for line in open(status))
+    print(*(lines[name].split()[0] for name in ("Uid", "CapPrm", "NoNewPrivs")))
 """
 
 
@@ -64,7 +75,7 @@ def config(images: Images, name: str) -> dict[str, Any]:
 def test_another_vllm_is_a_build_argument(images: Images, version: str) -> None:
     name = images.newer if version == NEWER else images.older
     env = ["-e", "MODEL_NAME=org/model", "-e", "MAX_MODEL_LEN=2048"]
-    hardened = ["--network=none", "--read-only", "--user=1000:1000", "--no-healthcheck"]
+    hardened = as_docker(images.tool, [*HARDENED, "--network=none", "--no-healthcheck"])
     done = images.tool.run("run", "--rm", *hardened, *env, name, "explain", "--json")
     explained = json.loads(done.stdout)
     assert explained["vllm_version"].startswith(version)
@@ -105,11 +116,14 @@ def test_what_the_image_says_of_itself(images: Images) -> None:
     assert found["StopSignal"] == "SIGTERM"
     assert found["Entrypoint"] == [f"{HOME}/entrypoint.sh"]
     assert not found.get("Cmd")
+    assert not found.get("User"), "volumes are often root's"
     assert "BASE_PATH=/runpod-volume" in found["Env"]
     assert not any(one.startswith(("PYTHONPATH=", "HF_TOKEN=")) for one in found["Env"])
     labels = found["Labels"]
     assert labels["org.opencontainers.image.title"] == "vllm-supervisor"
     assert labels["org.opencontainers.image.base.name"] == images.newer_base
+    given = "title description licenses version revision created source base.name base.digest"
+    assert {f"org.opencontainers.image.{name}" for name in given.split()} <= set(labels)
 
 
 def test_modules_are_compiled(images: Images) -> None:
@@ -161,8 +175,7 @@ def test_a_baked_model_is_served_without_a_network(
     manifest = '"repository": "org/demo"'  # which is in the layer that had the token
     assert in_any_layer(images, name, (TOKEN, manifest)) == {manifest}
     env = {**run.CPU_DEFAULTS, "OPENAI_SERVED_MODEL_NAME_OVERRIDE": "short"}
-    hardened = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--shm-size=1g"]
-    one = start(name, "--network=none", *hardened, env=env)
+    one = start(name, "--network=none", *HARDENED, "--shm-size=1g", env=env)
     one.until_ready()
     code = (
         "import httpx\n"
@@ -173,6 +186,36 @@ def test_a_baked_model_is_served_without_a_network(
     )
     assert one.python(code).split() == ["200", "200"]
     assert one.stop() == 0, one.log()
+
+
+def test_an_address_with_a_password_reaches_the_build_and_is_nowhere_afterwards(
+    images: Images, tmp_path: Path
+) -> None:
+    """It may be told as a secret, and not as an argument, which the image's history would have."""
+    name, log = "localhost/vllm-supervisor-test:address", tmp_path / "build.log"
+    arguments = {
+        "VLLM_VERSION": NEWER,
+        "BASE_IMAGE": images.newer_base,
+        "MODEL_NAME": "org/demo",
+    }
+    with hub(demo=ROOT / "demo" / "model") as url:
+        address = url.replace("://", f"://reader:{PASSWORD}@")
+
+        def build(more: dict[str, str], secrets: dict[str, str]) -> None:
+            image.build(
+                images.tool, name, {**arguments, **more}, secrets=secrets, local=True, log=log,
+                options=["--network=host"],
+            )  # fmt: skip
+
+        with pytest.raises(SetupError, match="take a build secret, --secret id=HF_ENDPOINT"):
+            build({"HF_ENDPOINT": address}, {})
+        assert not images.tool.has_image(name)
+        log.unlink()
+        build({}, {"HF_ENDPOINT": address})
+    history = images.tool.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", name).stdout
+    assert PASSWORD not in history + json.dumps(config(images, name)) + log.read_text()
+    manifest = '"repository": "org/demo"'
+    assert in_any_layer(images, name, (PASSWORD, manifest)) == {manifest}
 
 
 def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
@@ -197,6 +240,27 @@ def test_the_health_check_asks_where_the_worker_listens(
     assert one.healthcheck() == "/ping says 200"
 
 
+@pytest.mark.parametrize("user", ["1000:1000", "0:0"])
+def test_nothing_is_written_but_what_the_documentation_says(
+    images: Images, start: Start, user: str
+) -> None:
+    """Whoever it is, without a capability; docs/image.md says which folders have to be writable."""
+    options = [one for one in HARDENED if not one.startswith("--user")]
+    one = start(images.fake, *options, f"--user={user}", engine=8000)
+    one.until_ready()
+    asked = client.post(f"{one.url()}/v1/completions", json={"model": "tiny", "prompt": "x"})
+    assert asked.status_code == 200
+    processes = one.python(RIGHTS).splitlines()
+    assert len(processes) > 3
+    assert set(processes) == {f"{user.partition(':')[0]} 0000000000000000 1"}
+    writable = {line.split()[1] for line in one.inside("cat", "/proc/mounts").splitlines()
+                if line.split()[3].split(",")[0] == "rw"}  # fmt: skip
+    files = {path for path in writable if not path.startswith(("/proc", "/sys"))}
+    assert files - {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/run/.containerenv",
+                    "/dev", "/dev/pts", "/dev/mqueue", "/run/secrets"} == {"/tmp", "/dev/shm"}  # noqa: S108  # fmt: skip
+    assert one.stop() == 0, one.log()
+
+
 def test_another_user_keeps_models_on_a_volume_of_its_own(images: Images) -> None:
     """As docs/deploy.md has it: read-only, and a volume that is given to that user."""
     volume = f"vllm-supervisor-test-{uuid.uuid4().hex[:8]}"
@@ -206,7 +270,7 @@ def test_another_user_keeps_models_on_a_volume_of_its_own(images: Images) -> Non
             "run", "--rm", *mounted, "--entrypoint=chown", images.fake, "1000:1000",
             "/runpod-volume",
         )  # fmt: skip
-        hardened = ("--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL")
+        hardened = as_docker(images.tool, HARDENED)
         asked = ("-e", "MODEL_NAME=org/m", images.fake, "explain", "--json")
         explained = json.loads(images.tool.run("run", "--rm", *mounted, *hardened, *asked).stdout)
     finally:

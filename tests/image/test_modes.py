@@ -12,7 +12,7 @@ from tests import client
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.image.conftest import OLDER, Images, Start
-from tests.image.containers import HOST, READY_WITHIN, Container
+from tests.image.containers import HARDENED, HOST, READY_WITHIN, Container
 from tests.processes import ROOT, until
 from tools import run
 
@@ -26,7 +26,6 @@ pytestmark = [
 ASK: Any = [{"role": "user", "content": "Who are you?"}]
 # vLLM on a CPU exchanges tensors in shared memory, also with one worker; docker gives it 64 MB.
 MODEL = ["--shm-size=1g", "-v", f"{ROOT / 'demo' / 'model'}:/demo:ro"]
-HARDENED = ["--read-only", "--tmpfs=/tmp", "--user=1000:1000"]
 REAL = {**run.CPU_DEFAULTS, **run.DEMO_DEFAULTS, "MODEL_NAME": "/demo", "MAX_MODEL_LEN": "512"}
 
 # What is known of the engine's processes: their folder, and the names in their environment.

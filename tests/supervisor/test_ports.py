@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from supervisor import ports
-from tests.processes import free_port, until
+from tests.client import PATIENCE
+from tests.processes import ROOT, free_port, until
 
 
 @pytest.fixture
@@ -30,6 +33,43 @@ def test_an_address_that_this_machine_does_not_have_is_not_free() -> None:
     assert not ports.is_free("192.0.2.1", free_port())
     assert not ports.is_ours("192.0.2.1")
     assert ports.is_ours("127.0.0.1")
+
+
+#: As a user without a right; what is imported later may not be readable for that one.
+AS_NOBODY = """
+import os, sys
+from supervisor import ports
+from supervisor.doctor import machine
+from supervisor.errors import ConfigurationError
+from supervisor.planning import settings
+from supervisor.worker import preflight
+if os.getuid() == 0:
+    os.setuid(65534)
+env = {"WORKER_MODE": "load-balancer", "PORT": "1", "PORT_HEALTH": sys.argv[1]}
+print(ports.is_allowed("127.0.0.1", 1), ports.is_allowed("0.0.0.0", int(sys.argv[1])))
+print(machine._port(*settings(env).listening[0]))
+try:
+    preflight.check_ports(settings(env))
+except ConfigurationError as refused:
+    print(refused.exit_code, refused)
+"""
+
+
+def test_a_port_to_which_this_user_has_no_right_is_refused_before_an_engine_is_started() -> None:
+    """Load-balancer mode has port 80 by default. The engine would be started again and again."""
+    first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if first < 2:
+        pytest.skip("on this machine every user has every port")
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, str(free_port())],
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    allowed, line, refused = done.stdout.splitlines()
+    assert allowed == "False True"
+    assert "1 may not be listened on by this user (uid " in line
+    assert refused.startswith("78 port 1 may not be listened on by this user (uid ")
+    assert refused.endswith("; set PORT to one from 1024 on, such as 8080")
 
 
 def test_the_owner_has_a_name_and_a_number(taken: int) -> None:

@@ -1,4 +1,4 @@
-"""What README.md, CONTRIBUTING.md and docs/*.md name exists, and their commands run."""
+"""What the pages (docs/*.md and those at the top) name exists, and their commands run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from supervisor.catalog import versions
 from supervisor.command import explain, legacy, plan, translate
 from supervisor.diagnosis import rules
 from supervisor.link.standing import Standing
+from supervisor.settings.mode import Mode
 from supervisor.settings.table import TABLE, WORKER_VARIABLES
 from supervisor.worker import announce, status
 from supervisor.worker.lifecycle import ExitCode, Phase
@@ -30,7 +31,8 @@ from tests.supervisor.command.test_translate import catalog
 from tools import image, run
 from tools.docs import known, older
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+TOP = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+PAGES = sorted([*TOP, *(ROOT / "docs").glob("*.md")])
 BY_HAND = [page for page in PAGES if page.name not in {"configuration.md", "migrate.md"}]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 each_by_hand = pytest.mark.parametrize("page", BY_HAND, ids=lambda page: page.name)
@@ -102,6 +104,7 @@ AROUND = set(
     TRITON_CACHE_DIR FLASHINFER_WORKSPACE_BASE VLLM_API_KEY VLLM_CPU_KVCACHE_SPACE ARGS ENGINE
     PYTHON IMAGE CI SIGTERM SIGKILL SIGINT SIGCONT STARTING READY RESTARTING DRAINING STOPPED FAILED
     IN_QUEUE DOCUMENTED TABLE CASES DEFAULT_VLLM STOPSIGNAL PATH NAME NAME=VALUE
+    VLLM_SERVER_DEV_MODE VLLM_ALLOW_RUNTIME_LORA_UPDATING VLLM_ALLOW_INSECURE_SERIALIZATION
     """.split()
 )
 
@@ -185,6 +188,20 @@ def test_the_routes_are_those_that_are_offered() -> None:
         "/v1/responses/resp_...",
     }
     assert named == set(routes.DEFAULT_ROUTES)
+
+
+def test_what_is_open_is_what_each_mode_listens_on() -> None:
+    text = (ROOT / "docs" / "security.md").read_text().partition("## What is open")[2]
+    rows = re.findall(
+        r"^\| ([a-z-]+) \| ([\d.]+):(\d+) \|.*\| (vLLM|control): ", text, re.MULTILINE
+    )
+    told = {(mode, who): (host, int(port)) for mode, host, port, who in rows}
+    assert len(told) == len(rows) == 2 * len(Mode)
+    for mode in Mode:
+        values = plan.make({"WORKER_MODE": mode}, None).settings
+        assert told[mode, "vLLM"] == (values.engine_host, values.engine_port)
+        outside = "0.0.0.0" if mode is Mode.LOAD_BALANCER else values.control_host  # noqa: S104
+        assert told[mode, "control"] == (outside, values.control_port)
 
 
 def test_the_errors_are_those_of_jobs() -> None:
