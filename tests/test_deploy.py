@@ -17,7 +17,7 @@ from supervisor.command import plan
 from supervisor.settings import table
 from supervisor.settings.table import WORKER_VARIABLES
 from supervisor.worker.lifecycle import Policy
-from tests.image.containers import HARDENED
+from tests.image.containers import HARDENED, LIMITED
 from tests.processes import ROOT
 from tools import tags
 
@@ -274,6 +274,9 @@ def test_compose_gives_time_to_stop_and_serves_this_machine_alone() -> None:
     seconds = float(worker["stop_grace_period"].removesuffix("s"))
     assert seconds > until_its_end({}) + 10
     assert worker["ports"] == [f"127.0.0.1:8000:{DEFAULTS.engine_port}"]
+    limits = [f"--cap-drop={name}" for name in worker["cap_drop"]]
+    limits += [f"--security-opt={name.removesuffix(':true')}" for name in worker["security_opt"]]
+    assert tuple(limits) == LIMITED
 
 
 @pytest.mark.parametrize("name", ["deploy", "models", "image"])

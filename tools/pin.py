@@ -1,4 +1,4 @@
-"""Pin what is built from: `python3 -m tools.pin [wheels] [bases] [--upgrade]`, by default both.
+"""Pin what is built from: `python3 -m tools.pin [wheels|bases] [--upgrade]`, by default both.
 
 wheels   constraints.txt, the version of every package; requirements.lock, the same for the worker
          alone with the hash of each file; image/uv.txt, that of uv
@@ -7,6 +7,7 @@ bases    image/bases.txt, the digests of the images of vLLM that the published o
 
 import argparse
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,11 +53,13 @@ def wheels(checkout: Path, upgrade: bool) -> None:
 
 def look_for_wheels(checkout: Path) -> None:
     """See that each Python on each machine has a wheel of everything; raises SetupError."""
-    asked = ["pip", "install", "--dry-run", "--quiet", "--target=nowhere", *BY_HASH, "-r", LOCK]
-    for machine in MACHINES:
-        for version in PYTHONS:
-            on = ["--python-platform", machine, "--python-version", version, "--system-certs"]
-            _uv(checkout, [*asked, *on], f"{LOCK} cannot be installed on {machine} {version}")
+    asked = ["pip", "install", "--dry-run", "--quiet", "--system-certs", *BY_HASH, "-r", LOCK]
+    with tempfile.TemporaryDirectory() as nowhere:
+        for machine in MACHINES:
+            for version in PYTHONS:
+                on = ["--python-platform", machine, "--python-version", version]
+                failure = f"{LOCK} cannot be installed on {machine} {version}"
+                _uv(checkout, [*asked, f"--target={nowhere}", *on], failure)
 
 
 def _uv(checkout: Path, arguments: Sequence[str], failure: str, given: str = "") -> None:
@@ -75,14 +78,13 @@ def _uv(checkout: Path, arguments: Sequence[str], failure: str, given: str = "")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="tools.pin", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["wheels", "bases"], help="default: both")
+    parser.add_argument("what", nargs="?", choices=["wheels", "bases"], help="default: both")
     parser.add_argument("--upgrade", action="store_true", help="take newer packages")
     asked = parser.parse_args(arguments)
-    what = asked.what or ["wheels", "bases"]
-    if "wheels" in what:
+    if asked.what != "bases":
         wheels(CHECKOUT, asked.upgrade)
         look_for_wheels(CHECKOUT)
-    if "bases" in what:
+    if asked.what != "wheels":
         digests.write(digests.FILE, {name: digests.asked(name) for name in digests.published()})
     return 0
 

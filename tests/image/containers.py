@@ -18,12 +18,11 @@ HOME = "/opt/vllm-supervisor"
 PYTHON = f"{HOME}/.venv/bin/python"
 #: The name under which a container finds this machine; podman gives it by itself.
 HOST = "host.containers.internal"
+#: As docker-compose.yml has it, also for root.
+LIMITED = ("--cap-drop=ALL", "--security-opt=no-new-privileges")
 #: As docs/deploy.md has it for who trusts the worker least: nothing can be written but /tmp, and
 #: nothing is left of root.
-HARDENED = (
-    "--read-only", "--tmpfs=/tmp", "--user=1000:1000", "--cap-drop=ALL",
-    "--security-opt=no-new-privileges",
-)  # fmt: skip
+HARDENED = (*LIMITED, "--read-only", "--tmpfs=/tmp", "--user=1000:1000")
 READY_WITHIN = 600.0  # seconds: a real engine on a busy machine
 
 

@@ -12,7 +12,7 @@ from tests import client
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.image.conftest import OLDER, Images, Start
-from tests.image.containers import HARDENED, HOST, READY_WITHIN, Container
+from tests.image.containers import HARDENED, HOST, LIMITED, READY_WITHIN, Container
 from tests.processes import ROOT, until
 from tools import run
 
@@ -62,8 +62,8 @@ def asked(one: Container, **options: Any) -> str:
 
 
 def test_plain(images: Images, start: Start) -> None:
-    """`docker run -p 8000:8000`: as root, on a file system that can be written."""
-    one = start(images.newer, *MODEL, env=REAL, engine=8000)
+    """As compose has it: as root, on a file system that can be written, without a capability."""
+    one = start(images.newer, *MODEL, *LIMITED, env=REAL, engine=8000)
     one.until_ready()
     assert asked(one)
     assert one.healthcheck() == "/ping says 200"

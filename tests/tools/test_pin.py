@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import PATIENCE
-from tools import pin
+from tools import digests, pin
 from tools.errors import SetupError
 from tools.worker import CHECKOUT, LOCK
 
@@ -108,6 +108,30 @@ def test_a_machine_without_a_wheel_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("UV_NO_INDEX", "1")
     with pytest.raises(SetupError, match=r"cannot be installed on x86_64-manylinux_2_28 3\.11"):
         pin.look_for_wheels(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "done"),
+    [
+        ([], ["wheels", False, "bases"]),
+        (["--upgrade"], ["wheels", True, "bases"]),
+        (["wheels"], ["wheels", False]),
+        (["bases"], ["bases"]),
+    ],
+)
+def test_what_is_asked_for_is_pinned(
+    arguments: list[str], done: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(pin, "wheels", lambda _, upgrade: seen.extend(["wheels", upgrade]))
+    monkeypatch.setattr(pin, "look_for_wheels", lambda _: None)
+    monkeypatch.setattr(digests, "FILE", tmp_path / "bases.txt")
+    monkeypatch.setattr(digests, "asked", lambda name: f"sha256:{len(name):064x}")
+    assert pin.main(arguments) == 0
+    if (tmp_path / "bases.txt").exists():
+        seen.append("bases")
+        assert set(digests.read(tmp_path / "bases.txt")) == set(digests.published())
+    assert seen == done
 
 
 def test_the_pythons_are_those_that_are_checked() -> None:
