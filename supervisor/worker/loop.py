@@ -91,7 +91,7 @@ class Worker:
         """Until the lifecycle says so.
 
         Args:
-            stops: signals that came before.
+            stops: signals that came before; a handler may still add one while this begins.
 
         Returns:
             The exit code of the worker.
@@ -103,6 +103,7 @@ class Worker:
         loop.set_exception_handler(_say_fault)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop, number)
+        await asyncio.sleep(0)  # one may be on its way to `stops`, by the handler before this one
         for number in stops:
             self._asked_to_stop(number)
         control = None

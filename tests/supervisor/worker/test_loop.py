@@ -235,10 +235,18 @@ def test_a_stop_during_the_start_ends_at_once(start: Start) -> None:
     assert worker.left() == []
 
 
+@pytest.mark.parametrize("prefetch", ["0", "1"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_right_after_the_spawn_ends_in_order(start: Start, number: signal.Signals) -> None:
-    """What watches the engine is being imported just then."""
-    worker = start(FAKE_VLLM="hang-start")
+def test_a_stop_right_after_the_spawn_ends_in_order(
+    start: Start, number: signal.Signals, prefetch: str
+) -> None:
+    """What watches the engine is being imported just then, or a download begins."""
+    worker = start(
+        FAKE_VLLM="hang-start",
+        MODEL_NAME="org/model",
+        PREFETCH=prefetch,
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
     until(lambda: "engine spawned" in worker.text(), what="the spawn", pause=0.001)
     assert worker.stop(number) == 0
     assert "stopped" in no_traceback(worker)
