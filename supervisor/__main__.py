@@ -6,23 +6,24 @@ before the engine is spawned.
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from . import __version__, began, planning  # noqa: F401 - began: it counts from here
-from .catalog import versions
 from .command import command_line
 from .errors import ConfigurationError, NoWorker, SupervisorError
 from .findings import Findings
 from .settings import table
+
+if TYPE_CHECKING:
+    import argparse
 
 _COMMANDS = ("run", "explain", "status", "catalog", "bake", "doctor")  # the first is the default
 _DESCRIPTION = (
@@ -42,14 +43,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
         The exit code, as `docs/operations.md` lists them.
     """
     _let_any_text_out()
-    parser = _parser(program)
-    given = sys.argv[1:] if arguments is None else arguments
-    own, engine = command_line.parted(given, _COMMANDS)
-    asked = parser.parse_args(own)
-    asked.engine = engine
-    if engine and asked.command not in {_run, _explain, _doctor}:
-        parser.error("arguments for the engine go with run, explain and doctor alone")
-    command: Callable[[argparse.Namespace], int] = asked.command
+    asked = _asked(sys.argv[1:] if arguments is None else arguments, program)
+    command: Callable[[SimpleNamespace], int] = asked.command
     try:
         return command(asked)
     except SupervisorError as reason:
@@ -68,7 +63,9 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
 # --- commands: each takes the parsed arguments and returns an exit code ---
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(asked: SimpleNamespace) -> int:
+    env = dict(os.environ)
+    asking = planning.asked_ahead(env)  # the answer takes as long as the imports
     try:
         from .worker import start
     except ModuleNotFoundError as missing:
@@ -78,12 +75,14 @@ def _run(asked: argparse.Namespace) -> int:
             "this package holds the command line alone: run the worker from its image, or by"
             " `make run` in a checkout"
         ) from None
-    return start.run(dict(os.environ), asked.engine)
+    return start.run(env, asked.engine, asking)
 
 
-def _explain(asked: argparse.Namespace) -> int:
+def _explain(asked: SimpleNamespace) -> int:
+    import json
+
     from . import env_file
-    from .catalog import options
+    from .catalog import options, versions
     from .command import explain
     from .doctor import fitting
 
@@ -109,7 +108,9 @@ def _explain(asked: argparse.Namespace) -> int:
     return ConfigurationError.exit_code if made.findings.errors else 0
 
 
-def _status(asked: argparse.Namespace) -> int:
+def _status(asked: SimpleNamespace) -> int:
+    import json
+
     from .status import query
 
     url = planning.settings(dict(os.environ)).control_url
@@ -120,7 +121,7 @@ def _status(asked: argparse.Namespace) -> int:
     return 0 if answer.body["state"] == "READY" else 3
 
 
-def _catalog(asked: argparse.Namespace) -> int:
+def _catalog(asked: SimpleNamespace) -> int:
     from .catalog import store
 
     env = dict(os.environ)
@@ -129,7 +130,7 @@ def _catalog(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _bake(_asked: argparse.Namespace) -> int:
+def _bake(_: SimpleNamespace) -> int:
     from .models import bake
 
     env = dict(os.environ)
@@ -137,7 +138,7 @@ def _bake(_asked: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(asked: argparse.Namespace) -> int:
+def _doctor(asked: SimpleNamespace) -> int:
     from .doctor import Verdict, examine, report
 
     made = planning.by_engine(dict(os.environ), _say, asked.engine)
@@ -159,6 +160,8 @@ def _say(line: str) -> None:
 
 def _width() -> int:
     """Characters of a line: the terminal's, 80 where none reads it."""
+    import shutil
+
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
 
 
@@ -169,7 +172,21 @@ def _in_colour() -> bool:
 # --- the parser ---
 
 
+def _asked(arguments: Sequence[str], program: str) -> SimpleNamespace:
+    """What the command line asks for; a start is not to wait for argparse."""
+    own, engine = command_line.parted(arguments, _COMMANDS)
+    if own in ([], [_COMMANDS[0]]):
+        return SimpleNamespace(command=_run, engine=engine)
+    parser = _parser(program)
+    asked = parser.parse_args(own, SimpleNamespace(engine=engine))
+    if engine and asked.command not in {_run, _explain, _doctor}:
+        parser.error("arguments for the engine go with run, explain and doctor alone")
+    return asked
+
+
 def _parser(program: str) -> argparse.ArgumentParser:
+    import argparse
+
     parser = argparse.ArgumentParser(prog=program, description=_DESCRIPTION, epilog=_ARGUMENTS)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.set_defaults(command=_run)
@@ -188,6 +205,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
+    from .catalog import versions
+
     parser.add_argument("--json", action="store_true", help="for programs")
     source = parser.add_mutually_exclusive_group()
     source.add_argument(

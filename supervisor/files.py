@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import stat
-import tempfile
 from pathlib import Path
 
 
@@ -45,6 +44,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    import tempfile  # few starts write anything
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w",

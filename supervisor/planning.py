@@ -31,12 +31,24 @@ def settings(env: Mapping[str, str]) -> Settings:
     return read.read(quotes.take_off(env, table.WORKER_VARIABLES)[0])[0]
 
 
+def asked_ahead(env: Mapping[str, str]) -> store.Asking | None:
+    """Ask the engine for its version now, for `by_engine`; None where that will not be needed."""
+    own = settings(env)
+    if own[table.ENGINE_CATALOG]:
+        return None
+    try:
+        return store.Asking(own[table.VLLM_COMMAND], env)
+    except SupervisorError:  # it will be met again, and told
+        return None
+
+
 def by_engine(
     env: Mapping[str, str],
     announce: Callable[[str], None],
     arguments: Sequence[str] = (),
     *,
     or_else: str = "",
+    asking: store.Asking | None = None,
 ) -> Plan:
     """The plan for `env`, by the options of the installed engine.
 
@@ -48,10 +60,11 @@ def by_engine(
         announce: is told before the engine is asked for its options, which takes long.
         arguments: what is written for the engine on the worker's own command line.
         or_else: what else the caller offers to the user where it cannot be asked.
+        asking: what `asked_ahead` has begun.
     """
     own = settings(env)
     try:
-        catalog = store.with_elsewhere(_catalog(own, env, announce))
+        catalog = store.with_elsewhere(_catalog(own, env, announce, asking))
         return _made(env, catalog, arguments, own=own)
     except SupervisorError as reason:
         made = _made(env, store.common(), arguments)
@@ -127,7 +140,12 @@ def _for(catalog: Catalog, own: Settings, disk: OnDisk) -> OnDisk:
     return replace(disk, gpus=0) if is_its_own and catalog.version.endswith("+cpu") else disk
 
 
-def _catalog(own: Settings, env: Mapping[str, str], announce: Callable[[str], None]) -> Catalog:
+def _catalog(
+    own: Settings,
+    env: Mapping[str, str],
+    announce: Callable[[str], None],
+    asking: store.Asking | None,
+) -> Catalog:
     if file := own[table.ENGINE_CATALOG]:
         return options.load(Path(file))
-    return store.find(own[table.VLLM_COMMAND], env, announce)[0]
+    return store.find(own[table.VLLM_COMMAND], env, announce, asking=asking)[0]

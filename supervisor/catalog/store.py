@@ -6,7 +6,7 @@ Making one costs 10 to 15 s, nearly all of it the import of torch; that belongs 
 from __future__ import annotations
 
 import contextlib
-import platform
+import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ _SHEBANG_MOST = 4096
 
 _INTROSPECT = Path(__file__).parents[1] / "foreign" / "introspect"
 _COMMON = Path(__file__).with_name("common.json")
-_ASK_VERSION = "from importlib.metadata import version; print(version('vllm'))"
+_VERSION = Path(__file__).parents[1] / "foreign" / "version.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,51 @@ class Engine:
     version: str | None
 
 
+class Asking:
+    """The question for the version of the engine behind `command`, which is asked from now on.
+
+    Raises:
+        CatalogError: the command is no Python script.
+        CommandNotFound, CommandNotExecutable: there is no such command.
+    """
+
+    def __init__(self, command: str, env: Mapping[str, str]) -> None:
+        self._interpreter = interpreter(command, env)
+        self._process: subprocess.Popen[str] | None = None
+        with contextlib.suppress(OSError):
+            self._process = _started([*self._interpreter, "-I", str(_VERSION)], env)
+
+    def answer(self) -> Engine:
+        """The engine, once its interpreter has answered, or did not in time."""
+        if self._process is None:
+            return Engine(self._interpreter, None)
+        with self._process as process:
+            try:
+                said = process.communicate(timeout=_ASKING)[0]
+            except (subprocess.TimeoutExpired, ValueError):
+                process.kill()
+                said = ""
+        return Engine(self._interpreter, said.strip() or None if not process.returncode else None)
+
+
 def find(
-    command: str, env: Mapping[str, str], announce: Callable[[str], None], *, anew: bool = False
+    command: str,
+    env: Mapping[str, str],
+    announce: Callable[[str], None],
+    *,
+    anew: bool = False,
+    asking: Asking | None = None,
 ) -> tuple[Catalog, Path]:
     """The catalogue for the engine that `command` starts, and the file in which it is kept.
 
-    `announce` is told before the long step. `anew` makes it even if there is one.
+    `announce` is told before the long step. `anew` makes it even if there is one. `asking` has the
+    version, where it has been asked for already.
 
     Raises:
         CatalogError: it can neither be found nor made.
         CommandNotFound, CommandNotExecutable: there is no such command.
     """
-    engine = installed(command, env)
+    engine = (asking or Asking(command, env)).answer()
     # Without a version a kept one cannot be told from another engine's.
     for folder in () if anew or engine.version is None else _folders(env):
         path = folder / _file_name(engine)
@@ -87,8 +120,7 @@ def installed(command: str, env: Mapping[str, str]) -> Engine:
         CatalogError: the command is no Python script.
         CommandNotFound, CommandNotExecutable: there is no such command.
     """
-    found = interpreter(command, env)
-    return Engine(found, _version(found, env))
+    return Asking(command, env).answer()
 
 
 def interpreter(command: str, env: Mapping[str, str]) -> tuple[str, ...]:
@@ -131,17 +163,26 @@ def ask(
         OSError: it does not start.
         subprocess.TimeoutExpired: it took more than `timeout` seconds, and was killed.
     """
-    return subprocess.run(
-        [*python, *arguments],
+    with _started([*python, *arguments], env) as process:
+        try:
+            said, complained = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, said, complained)
+
+
+def _started(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
         env={
             **{name: value for name, value in env.items() if not name.startswith("PYTHON")},
             "PYTHONHASHSEED": options.HASH_SEED,
         },
         cwd="/",
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=timeout,
-        check=False,
     )
 
 
@@ -157,16 +198,8 @@ def _interpreter(script: Path) -> tuple[str, ...]:
     raise CatalogError(f"{script} is no Python script, so its options cannot be read")
 
 
-def _version(python: Sequence[str], env: Mapping[str, str]) -> str | None:
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = ask(python, ["-I", "-c", _ASK_VERSION], env, _ASKING)
-        done.check_returncode()
-        return done.stdout.strip() or None
-    return None
-
-
 def _file_name(engine: Engine) -> str:
-    return f"vllm-{engine.version or 'unknown'}-{platform.machine()}.json"
+    return f"vllm-{engine.version or 'unknown'}-{os.uname().machine}.json"
 
 
 def _folders(env: Mapping[str, str]) -> list[Path]:

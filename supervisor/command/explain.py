@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from types import MappingProxyType
@@ -181,6 +180,8 @@ def _shortened(value: str, most: int) -> str:
 
 def _wrapped(text: str, width: int, *, first: str = "", under: str = _GAP) -> str:
     """Broken between words; names of options and values stay whole, so that they can be copied."""
+    import textwrap  # a start needs `shown_command` and `sentence` alone
+
     lines: list[str] = []
     for line in text.splitlines():
         lines += textwrap.wrap(

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..catalog import Catalog
 from ..findings import Findings
 from ..models import placement
-from ..models.fit import Demand
+from ..models.demand import Demand
 from ..models.placement import Download, OnDisk
 from ..settings import leftovers, read, table
 from ..settings.read import Settings

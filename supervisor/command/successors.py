@@ -30,7 +30,7 @@ _FAMILIES: Mapping[str, str] = {
 }
 #: Fields that a default does not show: vLLM's speculative configuration is None by default.
 _UNSHOWN: Mapping[str, frozenset[str]] = {"SPECULATIVE_CONFIG": frozenset({"quantization"})}
-_FIELD = re.compile(r"(?:[(,{]\s*)['\"]?([a-z][a-z0-9_]*)['\"]?\s*[=:]")
+_FIELD = r"(?:[(,{]\s*)['\"]?([a-z][a-z0-9_]*)['\"]?\s*[=:]"  # compiled where it is needed
 
 
 def successor(name: str, text: str, catalog: Catalog) -> str | None:
@@ -87,5 +87,5 @@ def _value(text: str) -> object:
 
 
 def _fields(option: Option) -> set[str]:
-    shown = set(_FIELD.findall(str(option.default))) if option.default else set()
+    shown = set(re.findall(_FIELD, str(option.default))) if option.default else set()
     return shown | _UNSHOWN.get(option.env, frozenset())

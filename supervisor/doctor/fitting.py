@@ -17,7 +17,8 @@ from ..command.plan import Plan
 from ..findings import Fault, Findings, Remark
 from ..machine import memory
 from ..models import fit, weights
-from ..models.fit import GIB, Fit, Weights
+from ..models.demand import GIB
+from ..models.fit import Fit, Weights
 from ..models.hub import cached, is_set, weights_folder, whole
 from ..models.placement import Name
 from ..models.weights import Format

@@ -8,6 +8,7 @@
     stored.py     on which kind of file system it is
     weights.py    how many bytes of weights it has, here or at the hub
     shape.py      what its config.json says of its size. Pure
+    demand.py     what a command asks of the memory of each GPU. Pure
     fit.py        whether its weights fit into the memory of GPUs. Pure
     placement.py  what follows from that for the command and the engine's environment. Pure
 """

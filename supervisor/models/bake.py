@@ -36,7 +36,7 @@ def bake(env: Mapping[str, str], command: str) -> Path:
         SupervisorError: the download failed, and why.
     """
     model = _model(env)
-    interpreter = store.installed(command, env).interpreter
+    interpreter = store.interpreter(command, env)
     target = baked_folder(env)
     with_token = {**env, **_token(env)}
 

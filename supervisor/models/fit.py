@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import shape
+from .demand import GIB, Demand
 
-GIB = 1024**3
 #: Of what is stored, some is not loaded: the layers that only speculation uses, 7 % at most.
 _LOADED = 0.9
 #: Of its memory the engine also needs some for the cache: what is offered leaves that much.
@@ -23,36 +23,6 @@ _WIDE = {"F32": 2, "F64": 4}  # times as wide as what they are run in, unless to
 _FULL = ("float", "float32")
 #: A quantised copy's share of weights of 16 bits; some layers stay as they are.
 _QUANTIZED = ((8, 0.55), (4, 0.32))
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a command asks of each GPU.
-
-    Attributes:
-        tensor, pipeline: into how many parts the model is divided.
-        share: of its memory that the engine may use, 0 to 1.
-        offload: bytes of the weights of each GPU that are kept outside it.
-        dtype: in which the model is run; `auto` where nothing is said.
-        quantization: the method that the command names; empty where it names none.
-        load_format: in which the weights are read.
-        doubts: what the command says for which weights may take less room than they are stored
-            in, as parts of a sentence.
-    """
-
-    tensor: int = 1
-    pipeline: int = 1
-    share: float = 0.9
-    offload: float = 0.0
-    dtype: str = "auto"
-    quantization: str = ""
-    load_format: str = "auto"
-    doubts: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> int:
-        """Among how many GPUs the weights are divided."""
-        return self.tensor * self.pipeline
 
 
 @dataclass(frozen=True, slots=True)

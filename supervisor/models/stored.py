@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..foreign.reading import mounts, room
+from ..foreign.reading import mounts
 from .placement import Stored
 
 _SUFFIX = ".safetensors"
@@ -28,6 +28,8 @@ def look(path: Path, mountinfo: Path = Path(mounts.FILE)) -> Stored | None:
 
 
 def _fits(folder: Path) -> bool:
+    from ..foreign.reading import room  # for FUSE alone
+
     with os.scandir(folder) as entries:
         size = sum(each.stat().st_size for each in entries if each.name.endswith(_SUFFIX))
     left = room.look()

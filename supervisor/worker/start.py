@@ -29,12 +29,15 @@ from .process.launcher import Launcher
 log = logging.getLogger("supervisor")
 
 
-def run(env: Mapping[str, str], arguments: Sequence[str] = ()) -> int:
+def run(
+    env: Mapping[str, str], arguments: Sequence[str] = (), asking: store.Asking | None = None
+) -> int:
     """Serve until told to stop; from here on signals and the log are ours.
 
     Args:
         env: the worker's environment.
         arguments: what is written for the engine on the worker's own command line.
+        asking: the question for the engine's version, where it has been asked already.
 
     Returns:
         The exit code, as `docs/operations.md` lists them.
@@ -45,7 +48,7 @@ def run(env: Mapping[str, str], arguments: Sequence[str] = ()) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[SinkHandler(sink)])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
     try:
-        return _run(env, arguments, sink)
+        return _run(env, arguments, sink, asking)
     except SupervisorError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
         if planning.settings(env).mode is Mode.QUEUE:
@@ -57,8 +60,13 @@ def run(env: Mapping[str, str], arguments: Sequence[str] = ()) -> int:
         sink.flush(timeout=2.0)
 
 
-def _run(given: Mapping[str, str], arguments: Sequence[str], sink: LogSink) -> int:
-    made = planning.by_engine(given, log.info, arguments)
+def _run(
+    given: Mapping[str, str],
+    arguments: Sequence[str],
+    sink: LogSink,
+    asking: store.Asking | None,
+) -> int:
+    made = planning.by_engine(given, log.info, arguments, asking=asking)
     env = made.environment
     try:
         made = _checked(made, env)
@@ -161,6 +169,6 @@ def _download_first(made: Plan, wanted: Download, env: Mapping[str, str]) -> tup
     """What fetches `wanted` by the engine's interpreter and then becomes the engine."""
     from ..models import bake
 
-    interpreter = store.installed(made.settings[table.VLLM_COMMAND], env).interpreter
+    interpreter = store.interpreter(made.settings[table.VLLM_COMMAND], env)
     folder = Path(wanted.folder)
     return (*bake.download(interpreter, wanted.name, wanted.revision, folder, "model"), "--")

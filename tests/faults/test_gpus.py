@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from supervisor.models.fit import GIB
+from supervisor.models.demand import GIB
 from tests import client
 from tests.client import PATIENCE
 from tests.conftest import Start

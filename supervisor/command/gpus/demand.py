@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ...catalog import Catalog
-from ...models.fit import GIB, Demand
+from ...models.demand import GIB, Demand
 from ..arguments import Arguments
 from .parallel import DATA, PIPELINE, TENSOR, size_of
 

@@ -11,8 +11,7 @@ from ...catalog import Catalog
 from ...findings import Fault, Findings, Remark
 from .fields import deep
 from .rewritten import Origin, Rewritten
-from .rotary import KEY, SCALING, TEXT, THETA, overrides
-from .table import is_an_option
+from .table import KEY, SCALING, TEXT, THETA, is_an_option
 
 _OVERRIDES, _LENGTH = "HF_OVERRIDES", "MAX_MODEL_LEN"
 
@@ -32,6 +31,8 @@ def completed(
     given = {name: before.text(name) for name in (SCALING, THETA) if before.text(name)}
     if origin is None or not given.keys() & {*origin.variables}:
         return merged, _of_the_user(merged.text(_OVERRIDES), catalog)
+    from .rotary import overrides  # few starts set either
+
     said, rest = _said_in(json.loads(merged.text(_OVERRIDES)))
     made = overrides(said, given, config, catalog.version)
     if made.findings.errors:

@@ -14,13 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...findings import Fault, Findings, Remark
-
-SCALING, THETA = "ROPE_SCALING", "ROPE_THETA"
-KEY = "rope_parameters"
+from .table import KEY, SCALING, TEXT, THETA
 
 _POSITIONS = "max_position_embeddings"
 _ORIGINAL = "original_max_position_embeddings"
-TEXT = "text_config"
 _GLOBAL, _LOCAL = "full_attention", "sliding_attention"
 _YARN = frozenset({"yarn", "deepseek_yarn"})
 _RENAMED = {"su": "longrope", "mrope": "default"}

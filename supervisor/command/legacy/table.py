@@ -10,6 +10,10 @@ from typing import Any
 
 from ...catalog import Catalog
 
+#: Of rotary embeddings: the old names, and where a model's configuration has what they say.
+SCALING, THETA = "ROPE_SCALING", "ROPE_THETA"
+KEY, TEXT = "rope_parameters", "text_config"
+
 #: Early workers took 0 for "not set" in these, and templates still carry it. Nowhere else: 0 is 0.
 ZERO_IS_UNSET = frozenset(
     """
@@ -136,8 +140,8 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     ),
     "WORKER_USE_RAY": (WhenTrue("--distributed-executor-backend", "ray"),),
     "GUIDED_DECODING_BACKEND": (Field("--structured-outputs-config", ("backend",)),),
-    "ROPE_SCALING": (Field(_HF, ("rope_parameters",), _ROPE),),
-    "ROPE_THETA": (Field(_HF, ("rope_parameters", "rope_theta"), _NUMBER),),
+    SCALING: (Field(_HF, (KEY,), _ROPE),),
+    THETA: (Field(_HF, (KEY, "rope_theta"), _NUMBER),),
     "SPECULATIVE_MODEL": (Field(SPECULATIVE, ("model",)),),
     "NUM_SPECULATIVE_TOKENS": (Field(SPECULATIVE, ("num_speculative_tokens",), _WHOLE),),
     "SPECULATIVE_DRAFT_TENSOR_PARALLEL_SIZE": (

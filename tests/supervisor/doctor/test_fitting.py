@@ -14,7 +14,8 @@ from supervisor.command import plan
 from supervisor.command.plan import Plan
 from supervisor.doctor import fitting
 from supervisor.models import disk
-from supervisor.models.fit import GIB, Fit
+from supervisor.models.demand import GIB
+from supervisor.models.fit import Fit
 from tests.client import PATIENCE
 from tests.hub.serving import hub
 from tests.processes import CATALOG, ROOT

@@ -12,7 +12,7 @@ import pytest
 
 from supervisor.catalog import options
 from supervisor.command import plan
-from supervisor.models.fit import GIB
+from supervisor.models.demand import GIB
 from supervisor.models.hub import weights_folder
 from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from supervisor.models.fit import GIB, Demand, Fit, Weights, judge, least
+from supervisor.models.demand import GIB, Demand
+from supervisor.models.fit import Fit, Weights, judge, least
 
 BF16 = {"torch_dtype": "bfloat16", "num_attention_heads": 64, "num_key_value_heads": 8}
 FP8 = {**BF16, "quantization_config": {"quant_method": "fp8"}}

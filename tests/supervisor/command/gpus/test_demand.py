@@ -7,7 +7,7 @@ import pytest
 from supervisor.catalog import store, versions
 from supervisor.command import plan
 from supervisor.command.plan import NOTHING_ON_DISK
-from supervisor.models.fit import GIB, Demand
+from supervisor.models.demand import GIB, Demand
 from supervisor.models.placement import OnDisk
 
 
