@@ -9,8 +9,9 @@ from pathlib import Path
 from bench import ready
 from bench import start as stand_in
 from bench.cold import alone, figures
-from bench.cold.setups import HUB, LOCAL, SECOND, VOLUME, NoVolumeError, Setups
+from bench.cold.setups import HUB, LOCAL, SECOND, VOLUME, Setups
 from bench.cold.start import BARE, OURS, WARM, Start, measure
+from tests.fuse import NoVolumeError
 from tools import environments
 
 PROCESS = "process"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.around.processes import ROOT
+from tests import fuse
 from tests.hub.serving import hub
 from tools.run import DEMO_MODEL
 
@@ -18,10 +16,6 @@ SETUPS = (LOCAL, HUB, VOLUME, SECOND)
 REPOSITORY = "org/demo"
 _SLOW_S = 28.0  # that the model takes from a slow place; beside a start it must say something
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
-
-
-class NoVolumeError(Exception):
-    """None can be mounted here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +39,7 @@ class Setups:
         """A place for one start of a contender.
 
         Raises:
-            NoVolumeError: with the reason.
+            fuse.NoVolumeError: with the reason.
         """
         match setup:
             case "hub":
@@ -94,18 +88,8 @@ def mounted(folder: Path) -> Iterator[Path]:
     """The model on a slow volume that nobody has read yet.
 
     Raises:
-        NoVolumeError: with the reason.
+        fuse.NoVolumeError: with the reason.
     """
-    place = folder / "volume"
-    place.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "bench.around.volume", str(DEMO_MODEL), str(place)]
     rate = f"--rate={_size() / _SLOW_S:.0f}"
-    with subprocess.Popen([*command, rate], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout  # noqa: S101 - for the type checker
-        if (said := process.stdout.readline().strip()) != "mounted":
-            raise NoVolumeError(said or "the volume's process ended")
-        try:
-            yield place
-        finally:
-            process.terminate()
-            process.wait(30)
+    with fuse.mounted(folder / "volume", DEMO_MODEL, rate, "--keep-cache") as place:
+        yield place

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.cold.setups import HUB, LOCAL, REPOSITORY, SECOND, VOLUME, NoVolumeError, Setups
+from bench.cold.setups import HUB, LOCAL, REPOSITORY, SECOND, VOLUME, Setups
 from bench.cold.start import BARE, OURS
 from tests import client
+from tests.fuse import NoVolumeError
 from tools.run import DEMO_MODEL
 
 

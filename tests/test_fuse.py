@@ -1,37 +1,20 @@
-"""The slow volume: its files are those of the folder, and take the time that they should."""
+"""The volume for tests and benches: its files are the folder's, as slow as they should be."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from bench.around.volume import Rate
+from tests import fuse
+from tests.client import PATIENCE
+from tests.fuse.volume import Rate
 from tests.processes import ROOT
 
 SIZE = 1_000_000
-
-
-@contextmanager
-def volume(folder: Path, place: Path, rate: int) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "bench.around.volume", str(folder), str(place)]
-    process = subprocess.Popen(
-        [*command, f"--rate={rate}"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    try:
-        if (said := process.stdout.readline().strip()) != "mounted":
-            pytest.skip(said)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
 
 
 @pytest.fixture
@@ -46,10 +29,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
 def test_it_reads_like_the_folder_and_as_slowly_as_asked(folder: Path, tmp_path: Path) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
-    with volume(folder, place, SIZE) as process:
+    with fuse.mounted(tmp_path / "place", folder, f"--rate={SIZE}") as place:
         names = [path.name for path in sorted(folder.rglob("*"))]
         assert [path.name for path in sorted(place.rglob("*"))] == names
         assert (place / "below" / "é").read_text() == "text"
@@ -59,13 +41,24 @@ def test_it_reads_like_the_folder_and_as_slowly_as_asked(folder: Path, tmp_path:
         began = time.monotonic()
         assert (place / "link").read_bytes() == (folder / "weights").read_bytes()
         assert time.monotonic() - began > 0.9
+    assert not any(place.iterdir())
+
+
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+def test_it_unmounts_itself_at_sigterm(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    command = [sys.executable, "-m", "tests.fuse", str(folder), str(place)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline().strip() == fuse.MOUNTED
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     assert not any(place.iterdir())
 
 
 def test_it_says_where_it_cannot_be_mounted(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.around.volume", str(folder), str(tmp_path / "nowhere")]
+    command = [sys.executable, "-m", "tests.fuse", str(folder), str(tmp_path / "nowhere")]
     done = subprocess.run(
         [*command, "--rate=1"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
     )
