@@ -1,15 +1,18 @@
-"""The cache of the hub's client: where it is, and which models in it are whole."""
+"""The cache of the hub's client, and which models in it are whole; what the hub is asked."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .placement import Download, Name
 
+_HUB = "https://huggingface.co"
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
 _STILL_WRITTEN = 600.0  # seconds since the last byte of a download that goes on
@@ -18,6 +21,39 @@ _STILL_WRITTEN = 600.0  # seconds since the last byte of a download that goes on
 def is_set(env: Mapping[str, str], name: str) -> bool:
     """Whether a switch such as HF_HUB_OFFLINE is on, as the hub's client reads it."""
     return env.get(name, "").strip().upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def file_list(repository: str, revision: str, env: Mapping[str, str]) -> str:
+    """The address at which the hub lists a repository's files, with their bytes.
+
+    Args:
+        repository: `org/name`.
+        revision: may be empty.
+        env: HF_ENDPOINT.
+    """
+    which = urllib.parse.quote(revision or "main", safe="")
+    return f"{_endpoint(env)}/api/models/{repository}/revision/{which}?blobs=true"
+
+
+def file_address(repository: str, revision: str, file: str, env: Mapping[str, str]) -> str:
+    """The address of one file; the arguments are as in `file_list`."""
+    which = urllib.parse.quote(revision or "main", safe="")
+    return f"{_endpoint(env)}/{repository}/resolve/{which}/{urllib.parse.quote(file)}"
+
+
+def sizes(listed: Mapping[str, Any]) -> dict[str, int]:
+    """File -> bytes, by such a list; 0 where it does not say. Raises LookupError, TypeError."""
+    return {file["rfilename"]: file.get("size") or 0 for file in listed["siblings"]}
+
+
+def authorization(env: Mapping[str, str]) -> dict[str, str]:
+    """The headers by which the hub knows who asks, by HF_TOKEN."""
+    token = env.get("HF_TOKEN", "").strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _endpoint(env: Mapping[str, str]) -> str:
+    return (env.get("HF_ENDPOINT", "").strip() or _HUB).rstrip("/")
 
 
 def hub_cache(env: Mapping[str, str]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..foreign.download.choice import WEIGHTS, prefers_mistral, wanted
+from . import hub
 from .fit import Weights
 from .placement import Name
 
-_HUB = "https://huggingface.co"
 _CONFIG = "config.json"
 _CONFIG_MOST = 4_000_000  # bytes
 _HEADER_MOST = 100_000_000  # bytes, as safetensors itself has it
@@ -99,16 +98,13 @@ def at_hub(
     Raises:
         OSError, ValueError, LookupError, TypeError: the hub could not be asked, or not understood.
     """
-    endpoint = (env.get("HF_ENDPOINT", "").strip() or _HUB).rstrip("/")
-    which = urllib.parse.quote(revision or "main", safe="")
-    url = f"{endpoint}/api/models/{name.repository}/revision/{which}?blobs=true"
-    told = _object(_get(url, env, within))
-    sizes = {file["rfilename"]: file.get("size") or 0 for file in told["siblings"]}
+    told = _object(_get(hub.file_list(name.repository, revision, env), env, within))
+    sizes = hub.sizes(told)
     chosen = of.chosen(sizes, name.subfolder)
     place = f"{name.subfolder}/{_CONFIG}" if name.subfolder else _CONFIG
     config = {}
     if chosen and place in sizes:
-        url = f"{endpoint}/{name.repository}/resolve/{which}/{urllib.parse.quote(place)}"
+        url = hub.file_address(name.repository, revision, place, env)
         config = _object(_get(url, env, within, _CONFIG_MOST))
     by_type = {} if name.subfolder else _told_types(told, sum(chosen.values()))
     return _weights(chosen, by_type, config)
@@ -145,9 +141,9 @@ def _get(url: str, env: Mapping[str, str], within: float, most: int = -1) -> byt
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url} is no address of a hub")
     request = urllib.request.Request(url)  # noqa: S310 - checked above
-    if token := env.get("HF_TOKEN", "").strip():
+    for header, value in hub.authorization(env).items():
         # Not to another host, to which the hub may send one.
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
+        request.add_unredirected_header(header, value)
     try:
         with urllib.request.urlopen(request, timeout=within) as answer:  # noqa: S310
             return bytes(answer.read(most))

@@ -115,3 +115,21 @@ def test_weights_go_where_the_engine_or_our_own_download_puts_them() -> None:
     ours = Download(Name("org/many", "small"), "", "/volume/models/org--many@main")
     assert weights_folder("models", {}) == Path("/models")
     assert weights_folder("/d", {}, ours) == Path("/volume/models/org--many@main")
+
+
+def test_what_the_hub_is_asked() -> None:
+    env = {"HF_ENDPOINT": " http://hub/ ", "HF_TOKEN": " hf_x "}
+    assert hub_module.file_list("org/m", "", {}) == (
+        "https://huggingface.co/api/models/org/m/revision/main?blobs=true"
+    )
+    listed = hub_module.file_list("org/m", "refs/pr/1", env)
+    assert listed == "http://hub/api/models/org/m/revision/refs%2Fpr%2F1?blobs=true"
+    address = hub_module.file_address("org/m", "v/1", "a folder/config.json", env)
+    assert address == "http://hub/org/m/resolve/v%2F1/a%20folder/config.json"
+    assert hub_module.authorization(env) == {"Authorization": "Bearer hf_x"}
+    assert hub_module.authorization({"HF_TOKEN": " "}) == {}
+
+
+def test_the_sizes_of_listed_files() -> None:
+    siblings = [{"rfilename": "a", "size": 3}, {"rfilename": "b"}, {"rfilename": "c", "size": None}]
+    assert hub_module.sizes({"siblings": siblings}) == {"a": 3, "b": 0, "c": 0}
