@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from . import hanging
 from .catalog import Catalog, options, store
 from .command import command_line, plan, spelling
 from .command.checks import paths
@@ -106,7 +107,13 @@ def _made(
 
 def _looked_over(made: Plan, *, here: bool) -> Plan:
     """`made`, with what is said of files that are not there."""
-    gone = [place for place in made.places if not _exists(place.path)]
+    try:
+        gone = hanging.look(
+            lambda: [place for place in made.places if not _exists(place.path)],
+            [Path("/", place.path) for place in made.places],
+        )
+    except hanging.HangsError:  # the engine will see
+        gone = []
     found = paths.missing(gone, made.speakers, here=here)
     return _warmed(replace(made, findings=made.findings + found), here=here)
 
@@ -118,7 +125,11 @@ def _warmed(made: Plan, *, here: bool) -> Plan:
         return made
     also = frozenset(made.settings[table.ALLOWED_ROUTES].replace(",", " ").split())
     try:
-        return replace(made, warmup=warmup.requests(read_text(Path(path), _WARMUP_MOST), also))
+        text = hanging.look(lambda: read_text(Path(path), _WARMUP_MOST), [path])
+        return replace(made, warmup=warmup.requests(text, also))
+    except hanging.HangsError as reason:
+        remedy = "the worker warms up with requests of its own"
+        found: Fault | Remark = Remark(name, f"{name}={path} is not used: {reason}", remedy)
     except OSError as reason:
         message = f"{name}={path} cannot be read: {reason.strerror}"
         remedy = "give the absolute path of a file that this worker can read"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import hanging
 from ..files import existing
 from ..machine.gpus import visible
 from ..settings import table
@@ -30,15 +31,30 @@ def look(env: Mapping[str, str], gpus: Path | None = None, devices: Path | None 
         gpus: where the driver shows its GPUs; None for this machine's.
         devices: where their device files are; None for this machine's.
     """
+    seen = visible(env, gpus, devices)
+    try:
+        found = hanging.look(lambda: _files(env), _begin(env))
+    except hanging.HangsError as reason:
+        found = OnDisk(temporary=env.get("TMPDIR") or TEMPORARY, hangs=reason.place)
+    return replace(found, device=seen.name, gpus=seen.count)
+
+
+def _begin(env: Mapping[str, str]) -> list[Path]:
+    """Where the looks at files begin."""
+    said = (table.MODEL_NAME.written(env), table.VLLM_CONFIG_FILE.written(env))
+    folders = (table.BASE_PATH.of(env), *_temporaries(env))
+    paths = [Path("/", path) for path in (*said, *folders) if path]
+    return [*paths, baked_folder(env), _downloads(env)]
+
+
+def _files(env: Mapping[str, str]) -> OnDisk:
+    """What is found in files."""
     volume = _volume(env)
     model = _model(env, volume)
     place = model.path or _elsewhere(env)
-    seen = visible(env, gpus, devices)
     return replace(
         model,
         volume=volume,
-        device=seen.name,
-        gpus=seen.count,
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
         stored=None if place is None or model.download else stored.look(Path(place)),
@@ -67,7 +83,11 @@ def _elsewhere(env: Mapping[str, str]) -> Path | None:
     if (name := Name.parse(text)) is None:
         return Path(text) if text else None
     revision = env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
-    return cached(weights_folder(env.get("DOWNLOAD_DIR", "").strip(), env), name, revision)
+    return cached(_downloads(env), name, revision)
+
+
+def _downloads(env: Mapping[str, str]) -> Path:
+    return weights_folder(env.get("DOWNLOAD_DIR", "").strip(), env)
 
 
 def _config(folder: Path) -> Mapping[str, Any]:
@@ -111,8 +131,13 @@ def _temporary(env: Mapping[str, str]) -> str:
     """The folder for temporary files: TMPDIR as it is, else the first that can be written to."""
     if own := env.get("TMPDIR", ""):
         return own
+    return next((each for each in _temporaries(env) if _is_writable(Path(each))), TEMPORARY)
+
+
+def _temporaries(env: Mapping[str, str]) -> list[str]:
+    """The folders that are tried, in this order."""
     folders = (env.get("TEMP"), env.get("TMP"), TEMPORARY, *_OTHERS)
-    return next((each for each in folders if each and _is_writable(Path(each))), TEMPORARY)
+    return [each for each in folders if each]
 
 
 def _is_writable(folder: Path) -> bool:

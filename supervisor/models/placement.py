@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..findings import Applied, Findings, Ignored
+from ..findings import Applied, Findings, Ignored, Remark
 from ..settings import table
 
 MANIFEST = "baked.json"
@@ -81,7 +81,8 @@ class OnDisk:
     together. `volume` may still have to
     be made. `temporary` is the folder for temporary files. `config`
     is what the model says of itself in its config.json; empty where that is not on this machine.
-    `stored` is where its files are already, whoever finds them; None where they are not.
+    `stored` is where its files are already, whoever finds them; None where they are not. `hangs` is
+    where a volume is mounted that does not answer: what is on it nobody knows.
     """
 
     name: str | None = None
@@ -97,6 +98,7 @@ class OnDisk:
     temporary: str = TEMPORARY
     config: Mapping[str, Any] = field(default_factory=dict)
     stored: Stored | None = None
+    hangs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,12 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
 
 
 def _volume(env: Mapping[str, str], disk: OnDisk) -> Findings:
+    if disk.hangs is not None:
+        message = f"the volume at {disk.hangs} does not answer: nothing on it is looked for"
+        remedy = "where it stays so, use another machine, or none of its files"
+        of_model = table.MODEL_NAME.written(env).startswith(f"{disk.hangs}/")
+        name = table.MODEL_NAME.name if of_model else table.BASE_PATH.name
+        return Findings.of(Remark(name, message, remedy))
     if disk.volume is not None:
         note = "models and compile caches are kept there"
         return Findings.of(Applied(table.BASE_PATH.name, str(disk.volume), None, "worker", note))

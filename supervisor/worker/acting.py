@@ -105,7 +105,7 @@ class Acting:
             self._put_with_cause,
             first=self._engines == 1,
             warm=self._warms,
-            beside=lambda start: reading.watch_plan(start, self._plan, self._launcher),
+            beside=lambda start: reading.watch_plan(start, self._plan, spawned.env, self._launcher),
             catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
         )
         self._tasks.create(self.engine.run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import ports
+from .. import hanging, ports
 from ..command import plan as planned
 from ..command.plan import Plan
 from ..errors import ConfigurationError, MachineRefused
@@ -21,7 +21,13 @@ def check_model(model: str | None) -> None:
     Raises:
         ConfigurationError: the path is not there.
     """
-    if model is not None and model.startswith("/") and not Path(model).exists():
+    if model is None or not model.startswith("/"):
+        return
+    try:
+        is_there = hanging.look(Path(model).exists, [model])
+    except hanging.HangsError:  # that has been told
+        return
+    if not is_there:
         raise ConfigurationError(
             f"MODEL_NAME={model} does not exist on this machine; give the path of a model's folder"
             " or the name of a repository"
@@ -62,7 +68,9 @@ def make_volume(folder: Path | None) -> None:
     if folder is None:
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        hanging.look(lambda: folder.mkdir(parents=True, exist_ok=True), [folder])
+    except hanging.HangsError as reason:
+        raise MachineRefused(f"{table.BASE_PATH.name}={folder} cannot be made: {reason}") from None
     except OSError as reason:
         name = table.BASE_PATH.name
         raise MachineRefused(
@@ -85,7 +93,10 @@ def where_models_go(made: Plan, env: Mapping[str, str]) -> str:
         return f"the model is read from {here}"
     own = planned.engine_environment(env, made)
     folder = weights_folder(made.value("--download-dir"), own, made.download)
-    disk = mount(folder)
+    try:
+        disk = hanging.look(lambda: mount(folder), [folder])
+    except hanging.HangsError as reason:
+        return f"models go to {folder}, and {reason}"
     where = "the container's own disk" if disk == Path("/") else f"the volume mounted at {disk}"
     return f"models go to {folder}, on {where}"
 

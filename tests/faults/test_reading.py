@@ -112,6 +112,38 @@ def test_a_volume_that_hangs_holds_up_neither_the_start_nor_a_stop(
 
 
 @needs_fuse
+def test_a_model_whose_looks_hang_is_left_to_the_engine(
+    start: Start, model: Path, tmp_path: Path
+) -> None:
+    """Before the spawn its configuration is looked at, by whoever then outlives SIGKILL."""
+    with fuse.mounted(tmp_path / "mount", model, "--hang-opens=config.json") as place:
+        worker = start(MODEL_NAME=str(place), VLLM_CONFIG_FILE="", TENSOR_PARALLEL_SIZE="1")
+        worker.until_ready()
+        assert f"the volume at {place} does not answer" in worker.text()
+        began = time.monotonic()
+        assert worker.stop() == 0
+        assert time.monotonic() - began < 8
+
+
+@needs_fuse
+def test_a_cache_whose_looks_hang_is_passed_by(start: Start, model: Path, tmp_path: Path) -> None:
+    """The platform's, in which the model would be found, and the engine's own."""
+    with fuse.mounted(tmp_path / "mount", model.parent, "--hang-looks=model") as place:
+        worker = start(
+            MODEL_NAME="org/model",
+            BASE_PATH=str(place / "model"),
+            HF_HUB_CACHE=str(place / "model"),
+            PREFETCH="1",
+            HF_ENDPOINT="http://127.0.0.1:9",
+        )
+        worker.until_ready()
+        assert worker.text().count(f"the volume at {place} does not answer") >= 2
+        began = time.monotonic()
+        assert worker.stop() == 0
+        assert time.monotonic() - began < 8
+
+
+@needs_fuse
 def test_a_hung_reader_stops_no_engine_that_dies_and_comes_again(
     start: Start, model: Path, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""`python -I -S .../foreign/reading PATH LOAD_FORMAT VERSION`: read, and say what came of it.
+"""`python -I -S .../foreign/reading PATH LOAD_FORMAT VERSION [PATH ...]`: read, and say what came.
 
 It prints one line, or none where there was nothing to do.
 """
@@ -21,10 +21,10 @@ _NICE = 10  # the engine's imports come first
 
 def main(arguments: Sequence[str]) -> int:
     """Read ahead; the exit code is 0 whatever came of it, for nothing depends on it."""
-    path, load_format, version = arguments
+    path, load_format, version, *beside = arguments
     os.nice(_NICE)
     began = time.monotonic()
-    reading = Reading(path, load_format, version)
+    reading = Reading(path, load_format, version, beside)
     reading.start()
     watch(reading)
     if line := said(reading, time.monotonic() - began):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 FILE = "/proc/self/mountinfo"
 _NETWORK = {"nfs", "nfs4", "lustre", "9p", "virtiofs", "ceph", "cifs", "smb3", "beegfs", "gpfs"}
 _IN_MEMORY = {"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"}
+#: Those that this machine serves itself, from its disks or from memory.
+_LOCAL = _IN_MEMORY | {
+    "aufs", "bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jfs",
+    "ntfs3", "overlay", "proc", "reiserfs", "squashfs", "sysfs", "vfat", "xfs", "zfs",
+}  # fmt: skip
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -18,16 +24,29 @@ def filesystem(mountinfo: str, path: str) -> str:
         path: without symbolic links in it.
     """
     longest, found = -1, ""
-    for line in mountinfo.splitlines():
-        before, _, behind = line.partition(" - ")
-        fields, kind = before.split(" "), behind.split(" ")[0]
-        if len(fields) < 6 or not kind:
-            continue
-        place = _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]).rstrip("/")
+    for place, kind in _mounted(mountinfo):
         # Of two at the same place the later one lies over the other.
         if (path == place or path.startswith(f"{place}/")) and len(place) >= longest:
             longest, found = len(place), kind
     return found
+
+
+def remote(mountinfo: str) -> frozenset[str]:
+    """The places of file systems that somebody else serves, who may not answer.
+
+    The root's is none, whatever it is: this program was read from it.
+    """
+    found = dict(_mounted(mountinfo))
+    return frozenset(place for place, kind in found.items() if place and kind not in _LOCAL)
+
+
+def _mounted(mountinfo: str) -> Iterator[tuple[str, str]]:
+    """Each place, empty for the root, with the type of what is mounted there."""
+    for line in mountinfo.splitlines():
+        before, _, behind = line.partition(" - ")
+        fields, kind = before.split(" "), behind.split(" ")[0]
+        if len(fields) >= 6 and kind:
+            yield _ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]).rstrip("/"), kind
 
 
 def is_network(kind: str) -> bool:

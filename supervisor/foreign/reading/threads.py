@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import mounts, pieces, room
@@ -23,6 +24,7 @@ class Reading:
         path: a model's folder, or a file of weights.
         load_format: as LOAD_FORMAT has it.
         version: vLLM's.
+        beside: what is read after it: folders of adapters, of a draft model.
 
     Attributes:
         steps: grows with each thing that is done.
@@ -34,13 +36,16 @@ class Reading:
         over: it has ended.
     """
 
-    def __init__(self, path: str, load_format: str, version: str) -> None:
+    def __init__(
+        self, path: str, load_format: str, version: str, beside: Sequence[str] = ()
+    ) -> None:
         self.path = path
         self.steps = self.done = self.size = self.whole = self.readers = 0
         self.kind = self.why = ""
         self.over = threading.Event()
         self._load_format = load_format
         self._version = version
+        self._beside = beside
         self._pieces: Iterator[Piece] = iter(())
         self._files: dict[str, int] = {}  # open ones, with their descriptors
         self._lock = threading.Lock()
@@ -66,7 +71,10 @@ class Reading:
     def _read_all(self) -> None:
         path = Path(os.path.realpath(self.path))
         self.kind = mounts.filesystem(Path(mounts.FILE).read_text(encoding="utf-8"), str(path))
-        files = self._found(path)
+        files = dict(self._found(path))
+        for other in self._beside:
+            with contextlib.suppress(OSError):  # the engine will say what is wrong with it
+                files |= self._found(Path(os.path.realpath(other)))
         self._did()
         self.whole = sum(files.values())
         left = room.look()

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from ... import hanging
 from ...catalog import store
 from ...command.plan import Plan
 from ...errors import SupervisorError
@@ -18,7 +19,7 @@ from ...settings import table
 from ..engine.phases import PREFETCH, Start
 from ..process.child import Child
 from ..process.launcher import Launcher
-from .wanted import repositories
+from .wanted import folders, repositories
 
 log = logging.getLogger("supervisor")
 
@@ -76,15 +77,15 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
     """
     if not plan.settings[table.PREFETCH]:
         return None
-    asked = repositories(plan, env)
-    if not asked:
-        return None
     try:
+        asked = await hanging.look_beside(lambda: repositories(plan, env), folders(plan, env))
+        if not asked:
+            return None
         interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
         child = await launcher.spawn(
             (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)), environment(env), "/"
         )
-    except SupervisorError as reason:
+    except (SupervisorError, hanging.HangsError) as reason:
         log.info("no download ahead of the engine: %s", reason)
         return None
     return Prefetch(child, launcher)

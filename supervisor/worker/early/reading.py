@@ -9,14 +9,15 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ... import foreign
+from ... import foreign, hanging
 from ...command.plan import Plan
 from ...errors import SupervisorError
 from ..engine.phases import READ, Start
 from ..process.launcher import Launcher
+from .wanted import beside, folders
 
 log = logging.getLogger("supervisor")
 
@@ -26,18 +27,23 @@ _LOOK_EVERY = 0.25  # seconds
 _BEFORE_THE_END = {"imports", "download", "weights"}
 
 
-async def watch_plan(start: Start, plan: Plan, launcher: Launcher) -> None:
+async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str], launcher: Launcher) -> None:
     """Read what `plan` says, until that is done, or the engine has its weights.
 
     Args:
         start: of the engine, which was spawned.
         plan: with what is read.
+        env: the engine's.
         launcher: starts the process.
     """
     if plan.reading is None:
         return
     version = plan.vllm_version or ""
-    what = (plan.reading.path, plan.reading.load_format, version)
+    try:
+        also = await hanging.look_beside(lambda: beside(plan, env), folders(plan, env))
+    except hanging.HangsError:  # what hangs is not read
+        also = []
+    what = (plan.reading.path, plan.reading.load_format, version, *also)
     # By the worker's interpreter, with the standard library alone.
     await watch(start, [sys.executable, "-I", "-S", str(_PROGRAM), *what], launcher)
 

@@ -46,6 +46,33 @@ def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
     return [each for each in known.values() if not _is_there(each)]
 
 
+def beside(plan: Plan, env: Mapping[str, str]) -> list[str]:
+    """Where the draft model and the adapters of a plan are, as far as they are on this machine."""
+    config = _object(plan.value("--speculative-config"))
+    draft = config.get("model") or plan.value("--speculative-model")
+    weights = weights_folder(plan.value("--download-dir"), env)
+    places = [_place(draft, weights, str(config.get("revision") or ""))]
+    places += [_place(text, hub_cache(env), "") for text in _named_adapters(plan)]
+    return [str(place) for place in places if place is not None and place.is_dir()]
+
+
+def _place(text: object, cache: Path, revision: str) -> Path | None:
+    if not isinstance(text, str) or "/" not in text:
+        return None
+    here = Path("/", text)
+    name = None if here.exists() else Name.parse(text)
+    return here if name is None else snapshot(cache, name, revision)
+
+
+def folders(plan: Plan, env: Mapping[str, str]) -> list[Path]:
+    """Where these look."""
+    named = [plan.model, plan.value("--tokenizer"), *_named_adapters(plan)]
+    named += [_object(plan.value("--speculative-config")).get("model")]
+    named += [plan.value("--speculative-model")]
+    caches = (hub_cache(env), weights_folder(plan.value("--download-dir"), env))
+    return [*caches, *(Path("/", text) for text in named if isinstance(text, str))]
+
+
 def _model(plan: Plan) -> Iterator[dict[str, Any]]:
     text = plan.model or ""
     if plan.model_path is not None:
@@ -86,12 +113,15 @@ def _tokenizer(plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def _adapters(plan: Plan) -> Iterator[dict[str, Any]]:
-    argument = plan.options.last("--lora-modules")
-    named = [] if argument is None else [adapters.paths(item) for item in argument.values]
-    named += _object(plan.value("--default-mm-loras")).values()
-    for text in named:
+    for text in _named_adapters(plan):
         if (name := _in_an_organization(text)) is not None:
             yield {"repository": name, "kind": "adapter"}
+
+
+def _named_adapters(plan: Plan) -> list[Any]:
+    argument = plan.options.last("--lora-modules")
+    named = [] if argument is None else [adapters.paths(item) for item in argument.values]
+    return [*named, *_object(plan.value("--default-mm-loras")).values()]
 
 
 def _in_an_organization(text: object) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -11,15 +12,17 @@ from pathlib import Path
 
 import httpx
 
+from ... import hanging
 from ...command.plan import Plan
 from ...foreign.download.choice import wanted
-from ...models.hub import weights_folder
+from ...models import hub
 from ...models.placement import Name
 from .phases import Start
 
+log = logging.getLogger("supervisor")
+
 _LOOK_EVERY = 1.0  # seconds
 _RATE_OVER = 5  # looks
-_HUB = "https://huggingface.co"
 _ASK_WITHIN = 10.0  # seconds
 
 
@@ -34,7 +37,7 @@ async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str]) -> None:
     model = Name.parse(plan.model or "")
     if model is None or plan.model_path is not None:
         return
-    cache = weights_folder(plan.value("--download-dir"), env)
+    cache = hub.weights_folder(plan.value("--download-dir"), env)
     await watch(start, model, plan.value("--revision") or "", cache, env)
 
 
@@ -51,13 +54,22 @@ async def watch(
         env: the engine's, with HF_ENDPOINT and HF_TOKEN.
     """
     blobs = cache / f"models--{model.repository.replace('/', '--')}" / "blobs"
+    try:
+        await _follow(start, model, revision, blobs, env)
+    except hanging.HangsError as reason:
+        log.info("how far a download is cannot be seen: %s", reason)
+
+
+async def _follow(
+    start: Start, model: Name, revision: str, blobs: Path, env: Mapping[str, str]
+) -> None:
+    first, left_over = await _look(blobs)  # by a download that was killed
     total: int | None = None
     asked = False
-    first, left_over = await asyncio.to_thread(_seen, blobs)  # by a download that was killed
     looks = deque([(time.monotonic(), first)], maxlen=_RATE_OVER)
     while not start.over:
         await asyncio.sleep(_LOOK_EVERY)
-        size, parts = await asyncio.to_thread(_seen, blobs)
+        size, parts = await _look(blobs)
         looks.append((time.monotonic(), size))
         (then, before), (now, _) = looks[0], looks[-1]
         if not parts - left_over:
@@ -75,6 +87,10 @@ def _words(done: int, of: int, rate: float) -> str:
     """How far it is; `of` is 0 or less where nobody says how much there is."""
     share = f"{min(99, 100 * done // of)} %" if of > 0 else f"{done / 1e9:.2f} GB"
     return f"{share}, {rate / 1e6:.1f} MB/s"
+
+
+async def _look(blobs: Path) -> tuple[int, set[tuple[str, int]]]:
+    return await hanging.look_beside(lambda: _seen(blobs), [blobs])
 
 
 def _seen(blobs: Path) -> tuple[int, set[tuple[str, int]]]:
@@ -97,13 +113,10 @@ def _seen(blobs: Path) -> tuple[int, set[tuple[str, int]]]:
 
 async def _total(repository: str, revision: str, env: Mapping[str, str]) -> int | None:
     """Bytes of the files that are fetched, as the hub tells; None where it does not."""
-    url = f"{env.get('HF_ENDPOINT') or _HUB}/api/models/{repository}/revision/{revision or 'main'}"
-    token = env.get("HF_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url, headers = hub.file_list(repository, revision, env), hub.authorization(env)
     try:
-        async with httpx.AsyncClient(timeout=_ASK_WITHIN, follow_redirects=True) as hub:
-            answer = await hub.get(url, params={"blobs": "true"}, headers=headers)
-        sizes = {file["rfilename"]: file.get("size") or 0 for file in answer.json()["siblings"]}
+        async with httpx.AsyncClient(timeout=_ASK_WITHIN, follow_redirects=True) as client:
+            sizes = hub.sizes((await client.get(url, headers=headers)).json())
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError):
         return None
     return sum(sizes[file] for file in wanted(sizes, mistral_first=True)) or None

@@ -12,6 +12,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from ... import hanging
+
 _PR_SET_CHILD_SUBREAPER = 36  # <sys/prctl.h>
 _REAP_EVERY = 5.0  # seconds
 _END_WITHIN = 10.0  # seconds, after the engine's group has had its own
@@ -52,7 +54,7 @@ class Orphans:
         if self._births:
             return left
         for pid in children(os.getpid()):
-            if pid in self._ours:
+            if pid in self._ours or pid in hanging.left_behind():
                 continue
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if kill:

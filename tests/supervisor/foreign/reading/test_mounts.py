@@ -69,3 +69,12 @@ def test_kinds(kind: str, network: bool, fuse: bool, memory: bool) -> None:
 def test_this_machine_says_it() -> None:
     text = Path(mounts.FILE).read_text(encoding="utf-8")
     assert mounts.filesystem(text, "/proc/self") == "proc"
+
+
+def test_what_somebody_else_serves_may_not_answer() -> None:
+    line = "1 2 0:1 / {} rw - {} none rw"
+    told = [("/", "fuse.root"), ("/data", "nfs4"), ("/local", "nfs4"), ("/local", "ext4")]
+    told += [("/v\\040x", "fuse.juicefs"), ("/new", "somefs"), ("/run", "tmpfs")]
+    text = "\n".join(line.format(*each) for each in told)
+    assert mounts.remote(text) == {"/data", "/v x", "/new"}
+    assert mounts.remote("no such line\n") == frozenset()

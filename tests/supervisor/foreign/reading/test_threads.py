@@ -36,6 +36,22 @@ def test_the_weights_of_a_folder_are_cached_and_nothing_else(tmp_path: Path) -> 
     assert share(other) == 0
 
 
+def test_what_lies_beside_the_model_comes_after_it(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("model", "draft", "adapter")]
+    for folder in folders:
+        folder.mkdir()
+    write_cold(folders[0] / "model.safetensors", PIECE)
+    draft = write_cold(folders[1] / "model.safetensors", PIECE)
+    adapter = write_cold(folders[2] / "adapter_model.safetensors", 12_345)
+    beside = [str(each) for each in (folders[1], tmp_path / "nowhere", folders[2], folders[1])]
+    reading = Reading(str(folders[0]), "auto", "0.32.0", beside)
+    reading.start()
+    assert reading.over.wait(PATIENCE)
+    assert reading.why == ""
+    assert reading.done == reading.whole == 2 * PIECE + 12_345
+    assert share(draft) == share(adapter) == 1
+
+
 def test_a_file_of_weights(tmp_path: Path) -> None:
     path = write_cold(tmp_path / "q4.gguf", PIECE)
     assert read(path).done == PIECE

@@ -115,9 +115,9 @@ async def test_a_plan_says_what_is_read(launcher: Launcher, tmp_path: Path) -> N
     path = write_cold(tmp_path / "model.safetensors", 1 << 20)
     env, catalog = {"MODEL_NAME": str(tmp_path)}, versions.load("0.32.0")
     start = Start()
-    await reading.watch_plan(start, plan.make(env, catalog), launcher)
+    await reading.watch_plan(start, plan.make(env, catalog), env, launcher)
     assert start.told == []
     made = plan.make(env, catalog, OnDisk(stored=Stored(str(tmp_path), "ext4")))
-    await reading.watch_plan(start, made, launcher)
+    await reading.watch_plan(start, made, env, launcher)
     assert start.told == ["read begins", "read ends"]
     assert share(path) == 1

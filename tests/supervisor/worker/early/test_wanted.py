@@ -11,7 +11,7 @@ import pytest
 from supervisor.catalog import options, versions
 from supervisor.command import plan
 from supervisor.models.disk import look
-from supervisor.worker.early.wanted import repositories
+from supervisor.worker.early.wanted import beside, repositories
 from tests.processes import CATALOG
 
 
@@ -169,3 +169,23 @@ def test_a_file_in_gguf(tmp_path: Path) -> None:
 def test_what_vllm_is_told_to_leave_out(tmp_path: Path) -> None:
     [found] = wanted(tmp_path, {"VLLM_EXTRA_ARGS": "--ignore-patterns 'a*' 'b*'"})
     assert found["ignore"] == ("a*", "b*")
+
+
+def test_what_is_here_beside_the_model(tmp_path: Path) -> None:
+    hub, weights = tmp_path / "hf" / "hub", tmp_path / "weights"
+    adapter = kept(hub, "org/sql", "adapter_model.safetensors") / "snapshots" / "c1"
+    draft = kept(weights, "org/draft", "model.safetensors") / "snapshots" / "c1"
+    local = tmp_path / "local"
+    local.mkdir()
+    env = {
+        "MODEL_NAME": "org/model",
+        "HF_HOME": str(tmp_path / "hf"),
+        "DOWNLOAD_DIR": str(weights),
+        "SPECULATIVE_CONFIG": '{"model": "org/draft", "num_speculative_tokens": 2}',
+        "VLLM_EXTRA_ARGS": f"--lora-modules a=org/sql b={local} c=org/other d=/nowhere",
+    }
+    made = plan.make(env, options.load(CATALOG))
+    assert beside(made, env) == [str(draft), str(adapter), str(local)]
+    for method in ("ngram", "[ngram]"):
+        none = {"MODEL_NAME": "m", "SPECULATIVE_CONFIG": json.dumps({"model": method})}
+        assert beside(plan.make(none, options.load(CATALOG)), none) == []

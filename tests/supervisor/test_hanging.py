@@ -1,0 +1,97 @@
+"""Looks at files: here for a disk of this machine, else by a copy that may be left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from supervisor import hanging
+from tests import fuse
+
+needs_fuse = pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+SHORT = 0.5  # seconds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "files"
+    made.mkdir()
+    (made / "file").write_text("text")
+    return made
+
+
+@pytest.fixture
+def hung(folder: Path, tmp_path: Path) -> Iterator[Path]:
+    """A file that cannot be opened, and whoever tries outlives SIGKILL."""
+    with fuse.mounted(tmp_path / "mount", folder, "--hang-opens=file") as place:
+        yield place / "file"
+
+
+def test_a_disk_of_this_machine_is_looked_at_by_this_process(folder: Path) -> None:
+    assert hanging.look(os.getpid, [folder, "/nowhere/at/all"]) == os.getpid()
+
+
+@needs_fuse
+async def test_a_volume_is_looked_at_by_another(folder: Path, tmp_path: Path) -> None:
+    with fuse.mounted(tmp_path / "mount", folder) as place:
+        assert hanging.look(os.getpid, [folder, place / "file"]) != os.getpid()
+        assert await hanging.look_beside(os.getpid, [place]) != os.getpid()
+        assert hanging.look((place / "file").read_text, [place]) == "text"
+        for link, to in (("absolute", place), ("relative", "mount")):
+            (tmp_path / link).symlink_to(to)
+            assert hanging.look(os.getpid, [tmp_path / link / "file"]) != os.getpid()
+        large = "x" * (1 << 20)
+        assert hanging.look(lambda: large, [place]) == large
+        assert await hanging.look_beside(lambda: large, [place]) == large
+        with pytest.raises(FileNotFoundError, match="nothing"):
+            hanging.look((place / "nothing").read_text, [place])
+        with pytest.raises(FileNotFoundError, match="nothing"):
+            await hanging.look_beside((place / "nothing").read_text, [place])
+    assert hanging.left_behind() == frozenset()
+
+
+@needs_fuse
+async def test_nobody_waits_for_a_volume_that_hangs(hung: Path) -> None:
+    before = hanging.left_behind()
+    began = time.monotonic()
+    with pytest.raises(hanging.HangsError, match=str(hung.parent)):
+        hanging.look(hung.read_text, [hung], SHORT)
+    (left,) = hanging.left_behind() - before
+    assert fuse.hangs(left, hung.parent)
+    again = time.monotonic()
+    for _ in range(100):  # it is asked once
+        with pytest.raises(hanging.HangsError):
+            hanging.look(hung.read_text, [hung])
+        with pytest.raises(hanging.HangsError):
+            await hanging.look_beside(hung.read_text, [hung])
+    assert time.monotonic() - again < hanging.WITHIN
+    assert again - began < hanging.WITHIN
+    assert hanging.left_behind() - before == {left}
+
+
+@needs_fuse
+async def test_nobody_waits_for_it_beside_an_event_loop(hung: Path) -> None:
+    before = hanging.left_behind()
+    with pytest.raises(hanging.HangsError):
+        await hanging.look_beside(hung.read_text, [hung], SHORT)
+    (left,) = hanging.left_behind() - before
+    assert psutil.Process(left).is_running()
+
+
+@needs_fuse
+def test_a_look_that_is_killed_ends_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+    with fuse.mounted(tmp_path / "mount", folder) as place, pytest.raises(hanging.HangsError):
+        hanging.look(lambda: os.kill(os.getpid(), 9), [place])
+
+
+def test_a_circle_of_links_is_no_volume(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert hanging._on_the_way(tmp_path / "a" / "x", frozenset({"/volume"})) is None
+    (tmp_path / "up").symlink_to("../../../../../../../../volume/./x")
+    assert hanging._on_the_way(tmp_path / "up", frozenset({"/volume"})) == "/volume"
