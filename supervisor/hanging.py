@@ -6,7 +6,6 @@ nobody waits longer than some seconds: it may outlive SIGKILL, and is left behin
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
@@ -63,6 +62,8 @@ def look(how: Callable[[], T], at: Iterable[str | Path], within: float = WITHIN)
 
 async def look_beside(how: Callable[[], T], at: Iterable[str | Path], within: float = WITHIN) -> T:
     """As `look`, while the event loop goes on."""
+    import asyncio  # after the first looks, beside which the engine is asked for its version
+
     if (place := _volume(at)) is None:
         return how()
     copy = _Copy(how, place)
