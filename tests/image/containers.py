@@ -22,17 +22,23 @@ HOST = "host.containers.internal"
 LIMITED = ("--cap-drop=ALL", "--security-opt=no-new-privileges")
 #: As docs/deploy.md has it for who trusts the worker least: nothing can be written but /tmp, and
 #: nothing is left of root.
-HARDENED = (*LIMITED, "--read-only", "--tmpfs=/tmp", "--user=1000:1000")
+HARDENED = (*LIMITED, "--read-only", "--tmpfs=/tmp:exec", "--user=1000:1000")
 READY_WITHIN = 600.0  # seconds: a real engine on a busy machine
 
 
 def as_docker(tool: Tool, options: Sequence[str]) -> list[str]:
     """Options that mean in podman what they mean in docker.
 
-    With `--read-only` podman mounts /tmp, /var/tmp and /run by itself, which docker does not.
+    With `--read-only` podman mounts /tmp, /var/tmp and /run by itself, which docker does not. Of a
+    `--tmpfs` docker takes the right to load programs, unless `exec` is said.
     """
-    strict = ["--read-only-tmpfs=false"] if tool.is_podman and "--read-only" in options else []
-    return [*strict, *options]
+    if not tool.is_podman:
+        return list(options)
+    strict = ["--read-only-tmpfs=false"] if "--read-only" in options else []
+    mounts = {one for one in options if one.startswith("--tmpfs=")}
+    return strict + [
+        f"{one}:noexec" if one in mounts and not one.endswith(":exec") else one for one in options
+    ]
 
 
 class Container:

@@ -38,6 +38,15 @@ for status in glob.glob("/proc/[0-9]*/status"):
 """
 
 
+# As vLLM does with what it compiles.
+LOADS = """
+import _ctypes, ctypes, shutil
+shutil.copy(_ctypes.__file__, "/tmp/compiled.so")
+ctypes.CDLL("/tmp/compiled.so")
+print("loads")
+"""
+
+
 def once(images: Images, name: str, *command: str) -> str:
     """What one command prints in a container without a network."""
     entry, *rest = command
@@ -250,6 +259,7 @@ def test_nothing_is_written_but_what_the_documentation_says(
     one.until_ready()
     asked = client.post(f"{one.url()}/v1/completions", json={"model": "tiny", "prompt": "x"})
     assert asked.status_code == 200
+    assert one.python(LOADS) == "loads"
     processes = one.python(RIGHTS).splitlines()
     assert len(processes) > 3
     assert set(processes) == {f"{user.partition(':')[0]} 0000000000000000 1"}
