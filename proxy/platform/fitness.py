@@ -21,6 +21,7 @@ import psutil
 from runpod.serverless.modules import rp_fitness
 
 from proxy.settings import FITNESS_CHECKS, MODELS_FOLDER, Settings
+from supervisor import hanging
 from supervisor.files import existing
 from supervisor.link.handover import Check
 from supervisor.link.standing import Standing
@@ -178,15 +179,25 @@ def disk(env: Mapping[str, str], folder: Path) -> None:
 
     RUNPOD_MIN_DISK_PERCENT sets how much; 0 turns it off.
     """
-    place = existing(folder)
-    usage = shutil.disk_usage(place)
+    try:
+        place, total, left = hanging.look(lambda: _disk_at(folder), [folder])
+    except hanging.HangsError as reason:  # only the engine may need it
+        log.warning("how much disk is free is not known: %s", reason)
+        return
     share = _number(env, "RUNPOD_MIN_DISK_PERCENT")
-    least = _LEAST_DISK if share is None else usage.total / 1e9 * share / 100
-    free = usage.free / 1e9
+    least = _LEAST_DISK if share is None else total / 1e9 * share / 100
+    free = left / 1e9
     if free < least:
         raise UnfitError(
             f"only {free:.1f} GB of disk is free at {place}; at least {least:.1f} GB is required"
         )
+
+
+def _disk_at(folder: Path) -> tuple[Path, int, int]:
+    """The folder whose disk will hold it; the bytes of that disk, and those that are free."""
+    place = existing(folder)
+    usage = shutil.disk_usage(place)
+    return place, usage.total, usage.free
 
 
 def gpu(env: Mapping[str, str]) -> None:

@@ -109,9 +109,16 @@ def write(files: Mapping[str, str]) -> None:
     """
     for path, text in files.items():
         try:
-            write_whole(Path(path), text)
+            _write(Path(path), text)
+        except hanging.HangsError as reason:
+            message = f"{path}, which the engine reads, cannot be written: {reason}"
+            raise MachineRefused(f"{message}; set TMPDIR to another folder") from None
         except OSError as reason:
             raise MachineRefused(
                 f"{path}, which the engine reads, cannot be written: {reason.strerror};"
                 " set TMPDIR to a writable folder"
             ) from None
+
+
+def _write(path: Path, text: str) -> None:
+    hanging.look(lambda: write_whole(path, text), [path])

@@ -11,7 +11,9 @@ from runpod.serverless.modules import rp_fitness
 
 from proxy import settings
 from proxy.platform import fitness
+from supervisor import hanging
 from supervisor.link.handover import NO_CHECKS
+from tests import fuse
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +93,18 @@ def test_the_least_disk(
     else:
         with pytest.raises(fitness.UnfitError, match=f"of disk is free at {tmp_path}; at least"):
             fitness.disk(env, folder)
+
+
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+def test_a_volume_that_hangs_is_told_and_waited_for_no_longer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hanging.look, "__defaults__", (0.5,))
+    with fuse.mounted(tmp_path / "mount", tmp_path, "--hang-looks=models") as place:
+        fitness.disk({"RUNPOD_MIN_DISK_PERCENT": "100"}, place / "models" / "hub")
+    assert caplog.messages == [
+        f"how much disk is free is not known: the volume at {place} does not answer"
+    ]
 
 
 @pytest.mark.parametrize(

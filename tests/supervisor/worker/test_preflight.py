@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import planning
+from supervisor import hanging, planning
 from supervisor.catalog import options
 from supervisor.command import plan
 from supervisor.command.plan import NOTHING_ON_DISK
-from supervisor.errors import ConfigurationError
+from supervisor.errors import ConfigurationError, MachineRefused
 from supervisor.models.placement import Download, Name, OnDisk
 from supervisor.settings.read import Settings
 from supervisor.worker import preflight
+from tests import fuse
 from tests.processes import CATALOG, free_port
 
 
@@ -78,3 +79,19 @@ def test_where_models_go() -> None:
     assert said(OnDisk("org/name", "/baked/m")) == "the model is read from /baked/m"
     fetched = OnDisk("a/b/c", "/v/ab/c", download=Download(Name("a/b", "c"), "", "/v/ab"))
     assert said(fetched).startswith("models go to /v/ab, ")
+
+
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+def test_a_volume_that_hangs_is_waited_for_no_longer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hanging.look, "__defaults__", (0.5,))
+    with fuse.mounted(tmp_path / "mount", tmp_path, "--hang-looks=models") as place:
+        preflight.check_model(str(place / "models" / "m"))  # the engine will see
+        with pytest.raises(MachineRefused, match=f"BASE_PATH={place}/models cannot be made"):
+            preflight.make_volume(place / "models")
+        with pytest.raises(MachineRefused, match="which the engine reads, cannot be written"):
+            preflight.write({str(place / "models" / "template"): "text"})
+        env = {"MODEL_NAME": "org/m", "HF_HUB_CACHE": str(place / "models")}
+        said = preflight.where_models_go(plan.make(env, options.load(CATALOG)), env)
+        assert said == f"models go to {place}/models, and the volume at {place} does not answer"
