@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import groups
+from .groups import text
+
 _SPARE_LEAST = 1 << 30  # bytes: the engine's processes grow while they import
 _SPARE_SHARE = 10  # a tenth
 _UNLIMITED = 1 << 60  # bytes; version 1 says "no limit" as the largest number of pages
@@ -44,7 +47,7 @@ def look(root: Path = Path("/")) -> Room | None:
         root: where /proc and /sys are.
     """
     rooms = list(_groups(root))
-    if (machine := of_machine(_text(root / "proc/meminfo"))) is not None:
+    if (machine := of_machine(text(root / "proc/meminfo"))) is not None:
         rooms.append(machine)
     return min(rooms, key=lambda room: room.fits, default=None)
 
@@ -81,50 +84,21 @@ def of_group(limit: str, current: str, stat: str, prefix: str = "") -> Room | No
     return Room(max(0, most - int(current) + clean), most)
 
 
-def inside(cgroup: str) -> tuple[str, str]:
-    """The groups of version 2 and of version 1's memory, by the text of /proc/self/cgroup."""
-    second = first = ""
-    for line in cgroup.splitlines():
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            second = group.lstrip("/")
-        elif "memory" in controllers.split(","):
-            first = group.lstrip("/")
-    return second, first
-
-
 def _groups(root: Path) -> Iterator[Room]:
-    """Our group and those above it, as far as they are shown.
-
-    A container sees its own group as the root of the mount, whatever /proc says its name is.
-    """
-    second, first = inside(_text(root / "proc/self/cgroup"))
-    mount = root / "sys/fs/cgroup"
-    for top in (mount, mount / "unified"):
-        for group in _upward(top, second):
-            current, stat = _text(group / "memory.current"), _text(group / "memory.stat")
-            for limit in ("memory.max", "memory.high"):
-                if room := of_group(_text(group / limit), current, stat):
-                    yield room
-    for group in _upward(mount / "memory", first):
-        limit, current = (_text(group / f"memory.{name}_in_bytes") for name in ("limit", "usage"))
-        if room := of_group(limit, current, _text(group / "memory.stat"), "total_"):
+    """Our group and those above it, as far as they are shown."""
+    second, first = groups.folders(root)
+    for group in second:
+        current, stat = text(group / "memory.current"), text(group / "memory.stat")
+        for limit in ("memory.max", "memory.high"):
+            if room := of_group(text(group / limit), current, stat):
+                yield room
+    for group in first:
+        limit, current = (text(group / f"memory.{name}_in_bytes") for name in ("limit", "usage"))
+        if room := of_group(limit, current, text(group / "memory.stat"), "total_"):
             yield room
 
 
-def _upward(top: Path, group: str) -> list[Path]:
-    here = top / group
-    return [here, *(above for above in here.parents if above.is_relative_to(top))]
-
-
-def _numbers(text: str) -> Mapping[str, int]:
+def _numbers(said: str) -> Mapping[str, int]:
     """Lines of a name and a number."""
-    words = (line.split() for line in text.splitlines())
+    words = (line.split() for line in said.splitlines())
     return {each[0]: int(each[1]) for each in words if len(each) > 1 and each[1].isdigit()}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -22,15 +22,14 @@ V1 = "9:name=systemd:/\n4:cpu,memory:/pod/worker\n0::/\n"
     ],
 )
 def test_the_count_is_found(tmp_path: Path, groups: str, file: str, text: str) -> None:
-    (tmp_path / "cgroup").write_text(groups)
-    path = tmp_path / "mount" / file
-    path.parent.mkdir(parents=True)
-    path.write_text(text)
-    assert memory.kills(tmp_path / "cgroup", tmp_path / "mount") == 2
+    for path, said in (("proc/self/cgroup", groups), (f"sys/fs/cgroup/{file}", text)):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(said)
+    assert memory.kills(tmp_path) == 2
 
 
 def test_nobody_counts(tmp_path: Path) -> None:
-    assert memory.kills(tmp_path / "no", tmp_path / "nowhere") is None
+    assert memory.kills(tmp_path / "nowhere") is None
 
 
 def test_only_a_kill_of_the_last_looks_counts(monkeypatch: pytest.MonkeyPatch) -> None:
