@@ -16,12 +16,16 @@ The jobs are kept here because a proxy may be killed: the next one inherits thos
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .figures import Figures
+
+log = logging.getLogger("supervisor")
 
 _PIECE = 1 << 20  # bytes in one read
 #: Bytes of jobs that are kept. Of a job beyond that only the id is kept, so that it cannot be run
@@ -79,7 +83,7 @@ class Journal:
         return replace(self._before.plus(self._now), jobs=len(self._jobs))
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the pipe; a line may come in pieces."""
+        """Take bytes from the pipe; a line may come in pieces. One that is no report is dropped."""
         *complete, rest = data.split(b"\n")
         if complete:
             complete[0] = b"".join((*self._rest, complete[0]))
@@ -87,12 +91,20 @@ class Journal:
         if rest:
             self._rest.append(rest)
         for line in complete:
-            self._line(line)
+            try:
+                self._line(line)
+            except (ValueError, TypeError, RecursionError):
+                # Not as it is: it may hold what a caller sent.
+                words = "a line of the proxy's that is no report is dropped: %d bytes, from %r on"
+                log.warning(words, len(line), line[:1])
 
     def _line(self, line: bytes) -> None:
         kind, said = line[:1], line[1:]
         if kind == b"+":
             key, _, body = said.partition(b" ")
+            if not (key and body.startswith(b"{") and body.endswith(b"}")):
+                raise ValueError("no job")
+            self._forget(key.decode())
             fits = self._kept + len(body) <= KEPT_MOST
             self._kept += len(body) if fits else 0
             self._jobs[key.decode()] = _InHand(body if fits else None)
@@ -103,18 +115,23 @@ class Journal:
             if self._alone is not None and self._alone.job == name:
                 self._alone = None
         elif kind == b"-":
-            if (ended := self._jobs.pop(said.decode(), None)) is not None:
-                self._kept -= len(ended.line or b"")
+            self._forget(said.decode())
         elif kind == b"~":
             if said:
                 self._alone = _Alone(said.decode())
             elif self._alone is not None and self._alone.until is None:
                 self._alone.until = self.clock() + _ALONE_LATELY
         elif kind == b"=":
-            self._now = Figures(**json.loads(said))
+            self._now = _figures(json.loads(said))
             self.works = True
         elif kind == b"!":
             self.cause = said.decode(errors="replace")
+        else:
+            raise ValueError("no kind of report")
+
+    def _forget(self, name: str) -> None:
+        if (ended := self._jobs.pop(name, None)) is not None:
+            self._kept -= len(ended.line or b"")
 
     def proxy_ended(self) -> None:
         """Forget what it said of itself, and half a line; keep its jobs and its totals."""
@@ -126,12 +143,20 @@ class Journal:
         self._alone = None
 
     def left(self) -> bytes:
-        """The jobs in hand as lines for the next proxy: `+JSON` to run, `*ID` to end as failed."""
+        """The jobs in hand, a line for each: `+ID JSON` to be run, `*ID` to be ended as failed."""
         lines = [
-            b"*" + name.encode() if job.begun or job.line is None else b"+" + job.line
+            b"*" + name.encode()
+            if job.begun or job.line is None
+            else b"+" + name.encode() + b" " + job.line
             for name, job in self._jobs.items()
         ]
         return b"".join(line + b"\n" for line in lines)
+
+
+def _figures(said: Any) -> Figures:
+    if not isinstance(said, dict) or any(type(each) is not int for each in said.values()):
+        raise TypeError("no figures")
+    return Figures(**said)
 
 
 def read_some(fd: int, journal: Journal) -> bool:

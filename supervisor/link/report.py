@@ -23,8 +23,8 @@ _EVERY = 1.0  # seconds between two reports of the figures
 class Inherited:
     """A job that the previous proxy had in hand.
 
-    `job` is None where its answer had begun, or where it was too large to be kept: it cannot be run
-    again.
+    `job` is None where its answer had begun, or where it was too large to be kept or is damaged: it
+    cannot be run again.
     """
 
     id: str
@@ -104,8 +104,14 @@ def inherited(fd: int | None) -> Iterator[Inherited]:
         return
     with os.fdopen(fd, "rb") as file:
         for line in file:
-            if line.startswith(b"+"):
-                job = json.loads(line[1:])
-                yield Inherited(str(job["id"]), job)
-            else:
-                yield Inherited(line[1:].strip().decode(), None)
+            name, _, body = line[1:].rstrip(b"\n").partition(b" ")
+            yield Inherited(name.decode(), _job(body) if line.startswith(b"+") else None)
+
+
+def _job(body: bytes) -> dict[str, Any] | None:
+    """The job; None where its report was damaged, so that it cannot be run."""
+    try:
+        job = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return job if isinstance(job, dict) else None

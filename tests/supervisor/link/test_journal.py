@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from supervisor.link import journal
 from supervisor.link.journal import Journal
 
@@ -73,9 +75,55 @@ def test_lines_come_in_pieces_and_half_a_line_of_a_killed_proxy_is_dropped() -> 
 
 def test_jobs_beyond_what_is_kept_are_only_told_of() -> None:
     kept = Journal()
-    large = b"x" * (journal.KEPT_MOST // 2 + 1)
+    large = b"{" + b"x" * (journal.KEPT_MOST // 2) + b"}"
     kept.feed(b"+a " + large + b"\n+b " + large + b"\n")
-    assert kept.left().startswith(b"+x")
+    assert kept.left().startswith(b"+a {x")
     assert kept.left().endswith(b"\n*b\n")
     kept.feed(b"-a\n+c " + large + b"\n")
-    assert kept.left().count(b"\n+x") == 1, "there is room again"
+    assert kept.left().count(b"\n+c {x") == 1, "there is room again"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"?",
+        b"hello",
+        b"\xff\xfe\x00",
+        b"+",
+        b"+a",
+        b"+a b {}",
+        b"+a [1]",
+        b"+ {}",
+        b"+\xff {}",
+        b"*\xff",
+        b"-\xff",
+        b"~\xff",
+        b"=",
+        b"={",
+        b"=[]",
+        b"=null",
+        b'={"jobs": "many"}',
+        b'={"jobs": 1.5}',
+        b'={"jobs": true}',
+        b'={"a figure of a later version": 1}',
+        b"=" + b"[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_report_is_dropped_and_told_of(
+    line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Journal()
+    kept.feed(b'+a {"id": "a"}\n' + line + b'\n={"taken": 2}\n')
+    assert (kept.figures.jobs, kept.figures.taken) == (1, 2)
+    (told,) = caplog.messages
+    assert told.startswith(f"a line of the proxy's that is no report is dropped: {len(line)} bytes")
+    assert "hello" not in told, "it may hold what a caller sent"
+
+
+def test_a_job_that_is_told_of_twice_is_kept_once() -> None:
+    kept = Journal()
+    large = b'{"x": "' + b"x" * (journal.KEPT_MOST // 2) + b'"}'
+    for _ in range(3):
+        kept.feed(b"+a " + large + b"\n")
+    assert kept.left() == b"+a " + large + b"\n"

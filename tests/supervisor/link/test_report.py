@@ -152,3 +152,12 @@ def test_its_end_closes_its_own_descriptor_alone(
             each.join()
     assert lost == []
     assert psutil.Process().num_fds() < before + 10, "libuv keeps two of its own"
+
+
+def test_a_job_whose_report_was_damaged_is_no_fault_of_the_others() -> None:
+    kept = Journal()
+    kept.feed(b'+a {"id": "a"}\n+b {"id": }\n')
+    descriptor = os.memfd_create("jobs")
+    os.write(descriptor, kept.left())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    assert [(one.id, one.job) for one in inherited(descriptor)] == [("a", {"id": "a"}), ("b", None)]
