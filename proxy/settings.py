@@ -86,6 +86,16 @@ class Settings:
         return (named or f"http://127.0.0.1:{self[table.PORT_HEALTH]}").rstrip("/")
 
     @property
+    def control_headers(self) -> Mapping[str, str]:
+        """What shows the supervisor that this proxy may ask it."""
+        token = self[table.CONTROL_TOKEN]
+        return (
+            {}
+            if token is None or self.control_url is None
+            else {"Authorization": f"Bearer {token}"}
+        )
+
+    @property
     def ramp(self) -> Ramp:
         """The default ramp of a stream's batches."""
         return Ramp(

@@ -113,8 +113,9 @@ def _status(asked: SimpleNamespace) -> int:
 
     from .status import query
 
-    url = planning.settings(dict(os.environ)).control_url
-    answer = query.ask(url, asked.wait, asked.timeout)
+    settings = planning.settings(dict(os.environ))
+    token = settings[table.CONTROL_TOKEN]
+    answer = query.ask(settings.control_url, asked.wait, asked.timeout, token)
     print(json.dumps(answer.body, indent=2) if asked.json else answer.text)
     if asked.wait:
         return 0 if answer.reached else 4

@@ -8,6 +8,7 @@
     ├── BadArgument                  2    an argument of a command that is not understood
     ├── NoWorker                     2    the installed command line was told to run the worker
     ├── CatalogError                 1    the engine's options cannot be read
+    ├── NoDescriptor                 1    something could not be started for want of a descriptor
     ├── CommandNotFound            127    no such command
     └── CommandNotExecutable       126    a file without the right to run it
 
@@ -47,6 +48,10 @@ class NoWorker(SupervisorError):
 
 class CatalogError(SupervisorError):
     """The engine's interpreter could not say which options it accepts."""
+
+
+class NoDescriptor(SupervisorError):
+    """Something could not be started, because no file descriptor was left: no fault of its own."""
 
 
 class CommandNotFound(SupervisorError):

@@ -40,7 +40,7 @@ class Engine:
         self._settings = settings
         key = settings[API_KEY]
         self._client = clients.client(settings, {"Authorization": f"Bearer {key}"} if key else {})
-        self._supervision = Supervision(settings.control_url)
+        self._supervision = Supervision(settings.control_url, settings.control_headers)
         self._openapi = OpenAPI(self._client)
         self.health = Health(settings, self._client, self._supervision, clock)
         self._model: str | None = None

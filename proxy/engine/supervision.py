@@ -20,12 +20,20 @@ _AGAIN = 1.0  # seconds before the question for the end is repeated: nothing is 
 
 
 class Supervision:
-    """Asks the supervisor at `url`, or nobody where it is None. Used inside one event loop."""
+    """Asks the supervisor at `url`, or nobody where it is None. Used inside one event loop.
 
-    def __init__(self, url: str | None) -> None:
+    `headers` show that this proxy may ask.
+    """
+
+    def __init__(self, url: str | None, headers: Mapping[str, str] | None = None) -> None:
         self._url = url
         # Without certificates, which take 20 ms to load: the supervisor is on this machine.
-        self._http = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT, verify=False)  # noqa: S501
+        self._http = httpx.AsyncClient(
+            trust_env=False,
+            timeout=_TIMEOUT,
+            verify=False,  # noqa: S501
+            headers=headers,
+        )
         self._known: Standing | None = None
         self._known_at = -_FRESH
         self._asking = asyncio.Lock()

@@ -131,7 +131,8 @@ def engine(settings: Settings) -> None:
     Raises:
         UnfitError: the worker has given up, and why.
     """
-    with httpx.Client(trust_env=False, timeout=_ASK_FOR + 10) as client:
+    headers = settings.control_headers
+    with httpx.Client(trust_env=False, timeout=_ASK_FOR + 10, headers=headers) as client:
         while not _is_ready(client, settings):
             time.sleep(_POLL)
     log.info("taking jobs, %d at once at most", settings[table.MAX_CONCURRENCY])

@@ -25,6 +25,13 @@ def text(written: str) -> str:
     return written
 
 
+def token(written: str) -> str:
+    """What a header can carry: ASCII that shows, without white space."""
+    if not (written.isascii() and written.isprintable()) or " " in written:
+        raise ValueError("is not one word of ASCII, as a header can carry it")
+    return written
+
+
 def mode(written: str) -> Mode:
     """One of the three modes, in any case."""
     try:

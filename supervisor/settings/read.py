@@ -21,7 +21,8 @@ _LOOPBACK = "127.0.0.1"
 _BALANCED_DELAY = 15.0  # seconds: a balancer that looks every 5 s has looked three times
 _PING = "/ping"
 _PLAIN_PATH = re.compile(r"/|(?:/[A-Za-z0-9._~-]+)+/?")
-_TAKEN = frozenset({"/status", "/metrics"})
+#: What is not for everybody, and where a browser or a scanner looks first.
+_TAKEN = frozenset({"/status", "/metrics", ""})
 _SHOWN = 100  # characters of a value
 _OF_A_LONE_PROXY = (
     "the worker sets it for its proxy; setting it only affects `python -m proxy` on its own"
@@ -94,8 +95,10 @@ class Settings:
 
     @property
     def control_url(self) -> str:
-        """Where this machine reaches `/ping` and `/status`."""
-        return f"http://{_reachable(self.control_host)}:{self.control_port}"
+        """Where this machine reaches `/ping` and `/status`: at a loopback address."""
+        host = _reachable(self.control_host)
+        own = host if host.startswith("127.") or host == "[::1]" else _LOOPBACK
+        return f"http://{own}:{self.control_port}"
 
 
 def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
@@ -165,7 +168,7 @@ def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:
         )
     path = table.HEALTH_CHECK_PATH.of(env)
     if path is not None and not _may_be_health(path):
-        why = "the control port has that for itself" if path in _TAKEN else "it is no plain path"
+        why = "the control port has that for itself" if _is_taken(path) else "it is no plain path"
         yield Remark(
             table.HEALTH_CHECK_PATH.name,
             f"{table.HEALTH_CHECK_PATH.name}={masked('', path[:_SHOWN])} is not served: {why}",
@@ -174,7 +177,11 @@ def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:
 
 
 def _may_be_health(path: str) -> bool:
-    return bool(_PLAIN_PATH.fullmatch(path)) and path not in _TAKEN
+    return bool(_PLAIN_PATH.fullmatch(path)) and not _is_taken(path)
+
+
+def _is_taken(path: str) -> bool:
+    return path.rstrip("/") in _TAKEN
 
 
 def _is_set(env: Mapping[str, str], name: str) -> bool:

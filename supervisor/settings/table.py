@@ -26,6 +26,7 @@ from .parsers import (
     seconds,
     some_seconds,
     text,
+    token,
     warmup,
 )
 
@@ -202,11 +203,20 @@ PORT_HEALTH = Setting(
     Reader.BOTH,
     unit="TCP port",
 )
+CONTROL_TOKEN = Setting(
+    "CONTROL_TOKEN",
+    token,
+    None,
+    "What whoever asks PORT_HEALTH for /status or /metrics has to send, as Authorization: Bearer;"
+    " without it they answer on the machine itself alone.",
+    Reader.BOTH,
+)
 HEALTH_CHECK_PATH = Setting(
     "HEALTH_CHECK_PATH",
     text,
     None,
-    "Another path on PORT_HEALTH that answers like /ping; the platform sets it.",
+    "Another path on PORT_HEALTH that answers like /ping, and like it everybody; the platform sets"
+    " it. Not /status, /metrics or /.",
     Reader.SUPERVISOR,
 )
 ENGINE_CATALOG = Setting(

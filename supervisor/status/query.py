@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadArgument, SupervisorError
+from ..errors import BadArgument, ConfigurationError, SupervisorError
 from .parts import Times
 
 _LONGEST_WAIT = 3600.0  # seconds that a worker waits for a state
@@ -30,23 +30,27 @@ class Answer:
     reached: bool
 
 
-def ask(control_url: str, wait: str | None, timeout: float) -> Answer:
+def ask(control_url: str, wait: str | None, timeout: float, token: str | None = None) -> Answer:
     """Ask for the state, or wait for one.
 
     Args:
         control_url: where the control port is, `http://HOST:PORT`.
         wait: answer when this state is reached; None: at once.
         timeout: seconds to wait at most.
+        token: CONTROL_TOKEN; None where it is not set.
 
     Raises:
         BadArgument: the worker does not know this state, or does not wait that long.
+        ConfigurationError: it asks for another token.
         SupervisorError: no worker answers there.
     """
     url = f"{control_url}/status"
     if wait:
         url += "?" + urllib.parse.urlencode({"wait": wait, "timeout": timeout})
     try:
-        code, body = _get(url, max(0.0, min(_LONGEST_WAIT, timeout)) + _GRACE)
+        code, body = _get(url, max(0.0, min(_LONGEST_WAIT, timeout)) + _GRACE, token)
+        if code == http.client.UNAUTHORIZED:
+            raise ConfigurationError("the worker asks for its CONTROL_TOKEN; set it here as well")
         if code == http.client.BAD_REQUEST:
             raise BadArgument(body["error"])
         text = as_text(body, time.time())
@@ -58,11 +62,13 @@ def ask(control_url: str, wait: str | None, timeout: float) -> Answer:
     return Answer(body, text, reached=http.client.OK <= code < http.client.MULTIPLE_CHOICES)
 
 
-def _get(url: str, timeout: float) -> tuple[int, Any]:
+def _get(url: str, timeout: float, token: str | None) -> tuple[int, Any]:
     """The status and the decoded JSON at `url`, which no proxy and no redirection leads away."""
     opener = urllib.request.OpenerDirector()
     opener.add_handler(urllib.request.HTTPHandler())
-    with opener.open(url, timeout=timeout) as answer:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    question = urllib.request.Request(url, headers=headers)  # noqa: S310 - http alone is opened
+    with opener.open(question, timeout=timeout) as answer:
         return answer.status, json.load(answer)
 
 

@@ -124,7 +124,7 @@ class Worker:
         finally:
             await self._clean_up()
             if control is not None:
-                await control.cleanup()
+                await control.close()
         return ExitCode.UNEXPECTED if self._broken else self._state.exit_code or ExitCode.OK
 
     async def _next_event(self) -> Event:

@@ -18,13 +18,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..command.plan import Plan
-from ..errors import SupervisorError
+from ..errors import NoDescriptor, SupervisorError
 from ..link import handover
 from ..link.handover import Check
 from ..link.journal import Journal, read_some
 from ..models.hub import weights_folder
 from ..settings import table
 from . import lifecycle
+from .process import descriptors
 from .process.child import Child
 from .process.launcher import Launcher
 
@@ -74,18 +75,19 @@ class ProxyRun:
 
     async def run(self) -> None:
         """Start it, watch it until it has ended, and put `ProxyExited`."""
-        code, cause = None, None
+        code, cause, wanting = None, None, False
         try:
             code = await self._from_start_to_end()
             cause = self._journal.cause
         except SupervisorError as reason:
-            cause = str(reason)
+            cause, wanting = str(reason), isinstance(reason, NoDescriptor)
         except OSError as reason:
-            cause = reason.strerror or str(reason)
+            cause, wanting = reason.strerror or str(reason), descriptors.lacking(reason)
         if code is None:
             await asyncio.sleep(_SPAWN_PAUSE)
         self._journal.proxy_ended()
-        self._put(lifecycle.ProxyExited(code, cause, self._journal.figures.jobs))
+        jobs = self._journal.figures.jobs
+        self._put(lifecycle.ProxyExited(code, cause, jobs, wanting=wanting))
 
     def tell(self, number: signal.Signals) -> None:
         """`handover.FINISH`: finish the jobs in hand; `handover.ABORT`: end them with an error."""
@@ -108,8 +110,8 @@ class ProxyRun:
         left = self._journal.left()
         if left:
             log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
-        with contextlib.ExitStack() as descriptors:
-            reports, child = await self._spawn(left, descriptors)
+        with contextlib.ExitStack() as ends:
+            reports, child = await self._spawn(left, ends)
             self._child, self._reports = child, reports
             self._tell_what_is_owed()
             try:
@@ -121,17 +123,17 @@ class ProxyRun:
                 pass
             return code
 
-    async def _spawn(self, left: bytes, descriptors: contextlib.ExitStack) -> tuple[int, Child]:
-        """The descriptor of its reports, closed with `descriptors`, and its process."""
+    async def _spawn(self, left: bytes, ends: contextlib.ExitStack) -> tuple[int, Child]:
+        """The descriptor of its reports, closed with `ends`, and its process."""
         loop = asyncio.get_running_loop()
         ours, its = os.pipe()
-        descriptors.callback(os.close, ours)
+        ends.callback(os.close, ours)
         with contextlib.ExitStack() as handed:
             handed.callback(os.close, its)
             os.set_blocking(ours, False)
             # Before the spawn: what fails here leaves no proxy that nobody hears.
             loop.add_reader(ours, self._take_report, ours)
-            descriptors.callback(loop.remove_reader, ours)
+            ends.callback(loop.remove_reader, ours)
             with contextlib.suppress(OSError):  # a small pipe will do
                 fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
             jobs = _memory_file(left)

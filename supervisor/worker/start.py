@@ -24,7 +24,9 @@ from ..settings.read import Settings
 from . import preflight
 from .engine.spawn import try_spawn
 from .logs import LogSink, SinkHandler
+from .process import descriptors
 from .process.launcher import Launcher
+from .repeats import Folding
 
 log = logging.getLogger("supervisor")
 
@@ -44,10 +46,13 @@ def run(
     """
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    descriptors.raise_limit()
     sink = LogSink()
-    logging.basicConfig(level=logging.INFO, handlers=[SinkHandler(sink)])
+    handler = Folding(SinkHandler(sink))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
     try:
+        descriptors.check()
         return _run(env, arguments, sink, asking)
     except SupervisorError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
@@ -57,6 +62,7 @@ def run(
             tell_platform(str(reason), env)
         return reason.exit_code
     finally:
+        handler.flush()
         sink.flush(timeout=2.0)
 
 

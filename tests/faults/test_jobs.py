@@ -488,3 +488,19 @@ def test_a_proxy_that_ends_by_a_fault_of_its_own_is_started_again(
     assert platform.until(platform.submit(asked("a", tokens=2)), "COMPLETED")["done"] == 1
     assert "it ended with code 1 and" in worker.text()
     assert worker.status()["restarts"] == 0
+
+
+def test_with_a_token_the_proxy_shows_it_and_nobody_else_sees_it(
+    platform: Platform, serve: Start
+) -> None:
+    token = "control-token-of-a-test"
+    worker = serve(CONTROL_TOKEN=token)
+    url = f"http://127.0.0.1:{worker.control_port}/status"
+    assert client.get(url).status_code == 401
+    shown = client.get(url, headers={"Authorization": f"Bearer {token}"})
+    assert shown.json()["state"] == "READY"
+    asked = {"openai_route": "/v1/completions", "openai_input": {"model": "tiny", "prompt": "x"}}
+    platform.until(platform.submit(asked), "COMPLETED")
+    assert token not in psutil.Process(worker.engine_pid()).environ().values()
+    assert worker.stop() == 0
+    assert token not in worker.text()

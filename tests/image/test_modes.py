@@ -129,7 +129,7 @@ def test_load_balancer(images: Images, start: Start) -> None:
     until(lambda: one.ping() == 204, what="/ping saying 204")
     until(lambda: one.ping() == 200, READY_WITHIN, f"/ping saying 200\n{one.log()}", pause=0.5)
     assert asked(one)
-    assert client.get(f"{one.url('control')}/status").status_code == 404
+    assert client.get(f"{one.url('control')}/status").status_code == 403
     assert int(one.python(KILL_CORE)) >= 1
     until(lambda: one.ping() == 503, what="/ping saying 503", pause=0.1)
     assert one.stop() == 0, one.log()

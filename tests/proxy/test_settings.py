@@ -117,3 +117,10 @@ def test_the_engines_key_is_not_shown() -> None:
     read = settings.read({"VLLM_API_KEY": " s3cret "})
     assert read[API_KEY] == "s3cret"
     assert "s3cret" not in repr(read)
+
+
+def test_the_supervisor_is_shown_its_token() -> None:
+    shown = settings.read({"CONTROL_TOKEN": "T"}).control_headers
+    assert shown == {"Authorization": "Bearer T"}
+    assert settings.read({}).control_headers == {}
+    assert settings.read({"CONTROL_TOKEN": "T", "ENGINE_URL": "http://x"}).control_headers == {}

@@ -8,6 +8,7 @@ from ...errors import (
     CommandNotExecutable,
     CommandNotFound,
     ConfigurationError,
+    NoDescriptor,
     SupervisorError,
 )
 from .. import lifecycle
@@ -25,7 +26,10 @@ def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
     """The end of an engine that could not be spawned, or was not for what its settings say."""
     kind = _UNSPAWNABLE.get(type(reason))
     final = kind is not None
-    return lifecycle.Exited(str(reason), kind or "unknown", final=final, shared=final)
+    wanting = isinstance(reason, NoDescriptor)
+    return lifecycle.Exited(
+        str(reason), kind or "unknown", final=final, shared=final, wanting=wanting
+    )
 
 
 def exited(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import re
 import time
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 import httpx
+
+from ..process import descriptors
 
 #: Seconds: the wait for a ready engine must not add to a cold start.
 POLL_LISTENING = 0.01
@@ -57,18 +58,9 @@ async def ask(engine: httpx.AsyncClient) -> Health:
     try:
         answer = await engine.get("/health")
     except httpx.HTTPError as fault:
-        return Health.UNKNOWN if _is_ours(fault) else Health.BAD
+        return Health.UNKNOWN if descriptors.lacking(fault) else Health.BAD
     # 503 for a dead core, and 500 in vLLM 0.10: whatever it is, no server that hangs says it.
     return Health.GOOD if answer.status_code == httpx.codes.OK else Health.SICK
-
-
-def _is_ours(fault: BaseException | None) -> bool:
-    """Whether this process could not ask, because it has no file descriptor left."""
-    while fault is not None:
-        if isinstance(fault, OSError) and fault.errno in {errno.EMFILE, errno.ENFILE}:
-            return True
-        fault = fault.__cause__ or fault.__context__
-    return False
 
 
 async def until_ready(engine: httpx.AsyncClient) -> None:
@@ -148,8 +140,10 @@ async def until_idle(engine: httpx.AsyncClient) -> None:
     while True:
         try:
             counts = _RUNNING.findall((await engine.get("/metrics")).text)
-        except httpx.ConnectError:
-            return
+        except httpx.ConnectError as fault:
+            if not descriptors.lacking(fault):
+                return
+            counts = []
         except httpx.HTTPError:
             counts = []
         if counts and sum(float(number) for number in counts) == 0:

@@ -77,6 +77,7 @@ class Exited:
         told: the engine's own lines say why, also where we killed it.
         shared: every worker of the endpoint meets that cause; see `diagnosis.rules`.
         excused: a job that had ended engines before was alone in it, and answers for this end.
+        wanting: it was not spawned because no file descriptor was left, which is no fault of its.
     """
 
     cause: str
@@ -89,6 +90,7 @@ class Exited:
     told: bool = False
     shared: bool = False
     excused: bool = False
+    wanting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,13 @@ class ProxyExited:
         code: its exit code, negative for a signal; None: it was not spawned.
         cause: what it said of its end, or why it was not spawned.
         jobs: how many it had in hand: the next one answers them, or tells them why not.
+        wanting: it was not spawned because no file descriptor was left.
     """
 
     code: int | None
     cause: str | None = None
     jobs: int = 0
+    wanting: bool = False
 
     @property
     def unfit(self) -> bool:

@@ -22,9 +22,10 @@ class NoEngine:
 
 @dataclass(frozen=True, slots=True)
 class BackingOff:
-    """None; the next one is started at `until`."""
+    """None; the next one is started at `until`. `spawned`: there was one before it."""
 
     until: float
+    spawned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

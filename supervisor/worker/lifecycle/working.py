@@ -121,6 +121,9 @@ def _exited(
     if isinstance(engine, Serving):
         state = _forgiven(state, engine, policy, now)
     history = replace(state.history, last_failure=_cause(engine, event))
+    if event.wanting:
+        waiting = BackingOff(now + policy.wanting_pause, spawned=False)
+        return replace(state, engine=waiting, history=history), ()
     # For the moment: it is gone, and whether another one comes is decided below. After a job's
     # fault the others wait no longer than they must.
     failures = 0 if event.excused else history.failures
@@ -181,6 +184,8 @@ def _proxy_exited(
         return give_up(failed, ExitCode.UNEXPECTED, policy, now, told=True)
     if event.code == ExitCode.CONFIGURATION:
         return give_up(failed, ExitCode.CONFIGURATION, policy, now, told=True)
+    if event.wanting:
+        return replace(failed, proxy=replace(gone, until=now + policy.wanting_pause)), ()
     lasted = now - proxy.since >= policy.proxy_healthy_again
     failures = 0 if lasted else history.proxy_failures
     if failures >= policy.max_restarts:
@@ -200,8 +205,8 @@ def _due(state: State, policy: Policy, now: float) -> Step:
     if isinstance(state.proxy, ProxyWaiting) and now >= state.proxy.until:
         return replace(state, proxy=ProxyRunning(now)), (Action.SPAWN_PROXY,)
     match state.engine:
-        case BackingOff(until=until) if now >= until:
-            history = replace(state.history, restarts=state.history.restarts + 1)
+        case BackingOff(until=until, spawned=spawned) if now >= until:
+            history = replace(state.history, restarts=state.history.restarts + spawned)
             starting = Starting(now + policy.startup_timeout)
             return replace(state, engine=starting, history=history), (Action.SPAWN_ENGINE,)
         case Starting(until=until) if now >= until:

@@ -10,8 +10,9 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ...errors import CommandNotExecutable, CommandNotFound, SupervisorError
+from ...errors import CommandNotExecutable, CommandNotFound, NoDescriptor, SupervisorError
 from ..logs import LogSink
+from . import descriptors
 from .guardian import Guardian
 from .orphans import descendants
 from .output import Output
@@ -59,12 +60,13 @@ class Child:
             pass_fds: descriptors that it inherits.
 
         Raises:
+            NoDescriptor: no file descriptor was left for it.
             SupervisorError: the system could not start it.
         """
         try:
             log = Output(sink, observe)
         except OSError as reason:
-            raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
+            raise _not_started(command[0], reason) from None
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -82,7 +84,7 @@ class Child:
         except PermissionError:
             raise CommandNotExecutable(f"{command[0]} is not executable") from None
         except OSError as reason:
-            raise SupervisorError(f"{command[0]} could not be started: {reason.strerror}") from None
+            raise _not_started(command[0], reason) from None
         finally:
             log.spawned()
         guard.add(process.pid)
@@ -182,6 +184,11 @@ class Child:
     def last_lines(self) -> list[str]:
         """The last lines that the child and its descendants printed."""
         return self._log.tail.lines()
+
+
+def _not_started(program: str, reason: OSError) -> SupervisorError:
+    kind = NoDescriptor if descriptors.lacking(reason) else SupervisorError
+    return kind(f"{program} could not be started: {reason.strerror}")
 
 
 def _end_first_for_memory(pid: int) -> None:

@@ -14,6 +14,7 @@ from supervisor.settings.mode import Mode
     ("parse", "written", "value"),
     [
         (parsers.text, "a b", "a b"),
+        (parsers.token, "s3cret-._~+/=", "s3cret-._~+/="),
         (parsers.mode, "Queue", Mode.QUEUE),
         (parsers.mode, "load-balancer", Mode.LOAD_BALANCER),
         (parsers.command, "python -m 'my engine'", "python -m 'my engine'"),

@@ -70,7 +70,7 @@ def test_whoever_pays_for_each_start_has_its_engine_warmed_up(
     assert (settings.warms, settings.warmup_file) == (warms, file)
 
 
-@pytest.mark.parametrize("path", ["/", "/ping", "/healthz", "/v1/health-check/", "/status/x"])
+@pytest.mark.parametrize("path", ["/ping", "/healthz", "/v1/health-check/", "/status/x"])
 def test_the_platforms_own_path_is_taken_as_it_is(path: str) -> None:
     settings, findings = read({"HEALTH_CHECK_PATH": path})
     assert settings.health_path == path
@@ -78,7 +78,20 @@ def test_the_platforms_own_path_is_taken_as_it_is(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/status", "/metrics", "ping", "/{x}", "/a?b=1", "//a", "/a b", "/é", "http://x/ping"]
+    "path",
+    [
+        "/",
+        "/status",
+        "/status/",
+        "/metrics",
+        "ping",
+        "/{x}",
+        "/a?b=1",
+        "//a",
+        "/a b",
+        "/é",
+        "http://x/ping",
+    ],
 )
 def test_a_path_that_cannot_be_served_is_a_warning(path: str) -> None:
     settings, findings = read({"HEALTH_CHECK_PATH": path})
@@ -157,7 +170,10 @@ def test_a_load_balancer_without_a_port_for_pings_is_warned_of() -> None:
         ("", "http://127.0.0.1:8001"),
         (EVERYWHERE, "http://127.0.0.1:8001"),
         ("localhost", "http://127.0.0.1:8001"),
-        ("10.0.0.5", "http://10.0.0.5:8001"),
+        ("127.0.0.9", "http://127.0.0.9:8001"),
+        ("10.0.0.5", "http://127.0.0.1:8001"),
+        ("worker-1", "http://127.0.0.1:8001"),
+        ("::", "http://127.0.0.1:8001"),
         ("::1", "http://[::1]:8001"),
     ],
 )

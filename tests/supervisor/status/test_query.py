@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.errors import BadArgument, SupervisorError
+from supervisor.errors import BadArgument, ConfigurationError, SupervisorError
 from supervisor.link.standing import Standing
 from supervisor.status import query
 
@@ -32,11 +32,13 @@ class Port:
     def __init__(self) -> None:
         self.status, self.body, self.headers = 200, json.dumps(BODY), dict[str, str]()
         self.asked: list[str] = []
+        self.shown: list[str | None] = []
         port = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 port.asked.append(self.path)
+                port.shown.append(self.headers["Authorization"])
                 self.send_response(port.status)
                 for name, value in port.headers.items():
                     self.send_header(name, value)
@@ -151,3 +153,12 @@ def test_the_keys_are_those_that_a_worker_writes() -> None:
     assert query.as_text(Standing("READY", 100.0, "plain").as_json(), 160.0).startswith(
         "state         READY for 60 s"
     )
+
+
+def test_a_worker_with_a_token_is_shown_it(port: Port) -> None:
+    query.ask(port.url, None, 1.0)
+    query.ask(port.url, None, 1.0, "T")
+    assert port.shown == [None, "Bearer T"]
+    port.status = 401
+    with pytest.raises(ConfigurationError, match="asks for its CONTROL_TOKEN; set it here as well"):
+        query.ask(port.url, None, 1.0)

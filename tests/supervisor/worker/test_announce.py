@@ -83,6 +83,14 @@ def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[st
             ["ready after 2.5 s", EXCUSED],
         ),
         (
+            (Ready(2.5), CRASH, Due(), Exited("Too many open files", wanting=True)),
+            [
+                "ready after 2.5 s",
+                CRASHED,
+                "restarting the engine in 5.0 s (no failure of its own): Too many open files",
+            ],
+        ),
+        (
             (Ready(1.0), Stalled(300.0), Exited("killed")),
             [
                 "ready after 1.0 s",

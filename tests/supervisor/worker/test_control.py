@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
+import psutil
 import pytest
 
 from supervisor.errors import SupervisorError
@@ -23,12 +24,12 @@ READY = State(Serving(1.0), NoProxy(), history=History(was_ready=True))
 async def served(**env: str) -> AsyncIterator[tuple[Status, httpx.AsyncClient]]:
     settings, _ = read({"PORT_HEALTH": str(free_port()), **env})
     status = Status(str(settings.mode), "m", {}, State(Starting(9.0), NoProxy()))
-    runner = await control.serve(status, settings)
+    listener = await control.serve(status, settings)
     try:
         async with httpx.AsyncClient(base_url=settings.control_url, trust_env=False) as asking:
             yield status, asking
     finally:
-        await runner.cleanup()
+        await listener.close()
 
 
 async def test_ping_follows_the_state() -> None:
@@ -93,3 +94,61 @@ async def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(SupervisorError, match="set CONTROL_HOST to an address of this machine"):
         async with served(CONTROL_HOST="203.0.113.7"):
             pass
+
+
+async def test_a_page_of_a_browser_may_not_ask_under_a_name_of_its_own() -> None:
+    """Whoever asks for /ping may use any: probes send the address of a pod."""
+    async with served() as (_, asking):
+        for path, status in (("/ping", 204), ("/status", 403), ("/metrics", 403)):
+            for host in ("evil.example", "evil.example:8001", "10.0.0.5"):
+                assert (await asking.get(path, headers={"Host": host})).status_code == status
+            for host in ("localhost", "localhost:9", "[::1]:8001"):
+                assert (await asking.get(path, headers={"Host": host})).status_code in {200, 204}
+
+
+def addresses() -> list[str]:
+    """Those of this machine that are no loopback."""
+    every = [each.address for found in psutil.net_if_addrs().values() for each in found]
+    return [each for each in every if "." in each and not each.startswith("127.")]
+
+
+@pytest.mark.skipif(not addresses(), reason="this machine has its loopback alone")
+@pytest.mark.parametrize(
+    "env",
+    [{"WORKER_MODE": "load-balancer"}, {"CONTROL_HOST": "0.0.0.0"}, {}],  # noqa: S104
+)
+async def test_beyond_loopback_ping_alone_answers_without_a_token(env: dict[str, str]) -> None:
+    address = addresses()[0]
+    opened = {"HEALTH_CHECK_PATH": "/healthz", "CONTROL_HOST": address, **env}
+    async with served(**opened) as (_, asking):
+        outside = f"http://{address}:{asking.base_url.port}"
+        for path in ("/ping", "/healthz"):
+            assert (await asking.get(outside + path)).status_code == 204
+        for path in ("/status", "/metrics", "/status?wait=ready"):
+            for host in (address, "localhost", "127.0.0.1"):
+                answer = await asking.get(outside + path, headers={"Host": host})
+                assert answer.status_code == 403
+                assert "CONTROL_TOKEN" in answer.json()["error"]
+        assert (await asking.get("/status")).status_code == 200, "by loopback"
+    async with served(**opened, CONTROL_TOKEN="T") as (_, asking):
+        outside = f"http://{address}:{asking.base_url.port}"
+        for path in ("/status", "/metrics"):
+            shown = {"Authorization": "Bearer T"}
+            assert (await asking.get(outside + path, headers=shown)).status_code == 200
+            assert (await asking.get(outside + path)).status_code == 401
+            assert (await asking.get(path)).status_code == 401, "on the machine itself as well"
+        assert (await asking.get(outside + "/ping")).status_code == 204
+
+
+async def test_what_waits_is_answered_when_the_worker_ends_or_let_go_of() -> None:
+    settings, _ = read({"PORT_HEALTH": str(free_port())})
+    status = Status(str(settings.mode), "m", {}, State(Starting(9.0), NoProxy()))
+    listener = await control.serve(status, settings)
+    url = f"{settings.control_url}/status?wait=ready&timeout=60"
+    async with httpx.AsyncClient(trust_env=False) as asking:
+        waiting = asyncio.create_task(asking.get(url))
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(listener.close())
+        with pytest.raises(httpx.HTTPError):
+            await waiting
+        await closing

@@ -96,7 +96,7 @@ async def test_a_proxy_that_cannot_be_started_has_ended(monkeypatch: pytest.Monk
 
     run = Run()
     monkeypatch.setattr(run.launcher, "spawn", refuse)
-    assert await run.until_over() == [ProxyExited(None, "Too many open files")]
+    assert await run.until_over() == [ProxyExited(None, "Too many open files", wanting=True)]
     assert pauses
 
 

@@ -10,6 +10,7 @@ from supervisor.errors import (
     CommandNotFound,
     ConfigurationError,
     MachineRefused,
+    NoDescriptor,
     SupervisorError,
 )
 from supervisor.worker.engine.end import exited, not_spawned
@@ -23,7 +24,7 @@ from supervisor.worker.lifecycle import Exited
         (CommandNotExecutable("not executable"), "command-not-executable", True),
         (ConfigurationError("no such setting"), "configuration", True),
         (MachineRefused("the port is taken"), "unknown", False),
-        (SupervisorError("Too many open files"), "unknown", False),
+        (SupervisorError("no memory"), "unknown", False),
     ],
 )
 def test_what_could_not_be_spawned_has_ended(
@@ -31,6 +32,11 @@ def test_what_could_not_be_spawned_has_ended(
 ) -> None:
     """What may be had the next time is no final end; what may not be had all workers share."""
     assert not_spawned(reason) == Exited(str(reason), kind, final=final, shared=final)
+
+
+def test_want_of_a_descriptor_is_no_fault_of_what_could_not_be_spawned() -> None:
+    reason = NoDescriptor("Too many open files")
+    assert not_spawned(reason) == Exited(str(reason), wanting=True)
 
 
 def test_the_end_of_a_process_has_what_was_diagnosed() -> None:

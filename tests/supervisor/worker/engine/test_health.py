@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -156,3 +157,20 @@ async def test_idle_is_what_the_metrics_say(engine: Engine) -> None:
             await engine.runner.cleanup()
             engine.runner = None
         await health.until_idle(asking)
+
+
+async def test_want_of_descriptors_is_no_sign_that_nobody_listens() -> None:
+    """A drain would end too soon, with requests in the engine."""
+    asked = 0
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise httpx.ConnectError("no") from OSError(errno.EMFILE, "Too many open files")
+        return httpx.Response(200, text="vllm:num_requests_running 0.0\n")
+
+    engine = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://engine")
+    async with engine, asyncio.timeout(PATIENCE):
+        await health.until_idle(engine)
+    assert asked == 3

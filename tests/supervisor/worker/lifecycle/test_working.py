@@ -256,3 +256,29 @@ def test_memory_that_runs_out_again_and_again_has_its_own_code() -> None:
     killed = Exited("memory", "out-of-memory")
     assert after(killed, Due(), killed, Due(), killed)[0].exit_code == 137
     assert after(killed, Due(), killed, Due(), CRASH)[0].exit_code == 70
+
+
+WANT = Exited("Too many open files", wanting=True)
+
+
+def test_want_of_descriptors_counts_for_nothing_however_long_it_lasts() -> None:
+    """Neither as a failure nor as a restart, and each try comes after the same pause."""
+    lost = (Ready(), CRASH)
+    tries = (Due(), WANT) * 50
+    state, actions = after(*lost, *tries)
+    assert state.engine == BackingOff(state.engine.until, spawned=False)  # type: ignore[union-attr]
+    assert (state.phase, state.history.failures) == (Phase.RESTARTING, 1)
+    assert state.history.last_failure == "Too many open files"
+    assert actions == []
+    state, actions = after(*lost, *tries, Due())
+    assert (state.history.restarts, actions) == (1, [Action.SPAWN_ENGINE])
+    assert after(WANT)[0].phase is Phase.STARTING, "the first one is still to come"
+    assert after(WANT, Due())[0].history.restarts == 0
+
+
+def test_nor_does_it_for_the_proxy() -> None:
+    gone = ProxyExited(None, "Too many open files", wanting=True)
+    state, actions = after(Ready(), *(gone, Due()) * 50, proxy=True)
+    assert state.history.proxy_failures == 0
+    assert actions == [Action.SPAWN_PROXY]
+    assert after(Ready(), gone, proxy=True)[0].proxy == ProxyWaiting(2.0 + POLICY.wanting_pause)

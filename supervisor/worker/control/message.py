@@ -1,0 +1,80 @@
+"""A question on the control port, and its answer as bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+_JSON = "application/json; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request that has come as a whole.
+
+    Attributes:
+        method: GET, HEAD and so on.
+        path: decoded, without its query.
+        query: what is asked in it; of a name that comes twice, the first.
+        host: the Host header; None: there was none, or several.
+        authorization: the header of that name.
+        peer: the address that it came from.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
+    authorization: bytes = b""
+    peer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to a question."""
+
+    status: int
+    body: bytes = b""
+    kind: str = ""  # of the body
+    headers: tuple[str, ...] = ()  # beside those that every answer has
+
+    @classmethod
+    def json(cls, body: Mapping[str, Any], status: int = 200, *headers: str) -> Answer:
+        """An answer of JSON."""
+        return cls(status, json.dumps(body).encode(), _JSON, headers)
+
+    @classmethod
+    def text(cls, body: str) -> Answer:
+        """An answer of plain text."""
+        return cls(200, body.encode(), _TEXT)
+
+    @classmethod
+    def error(cls, status: int, why: str, *headers: str) -> Answer:
+        """A refusal, with a sentence for whoever asked."""
+        return cls.json({"error": why}, status, *headers)
+
+    def wire(self, *, keeps: bool, bodiless: bool = False) -> bytes:
+        """The answer as it is sent.
+
+        Args:
+            keeps: the connection stays open.
+            bodiless: it answers HEAD.
+        """
+        lines = [
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
+            f"Date: {formatdate(usegmt=True)}",
+            *self.headers,
+        ]
+        if self.status != HTTPStatus.NO_CONTENT:
+            lines.append(f"Content-Length: {len(self.body)}")
+        if self.kind:
+            lines.append(f"Content-Type: {self.kind}")
+        if not keeps:
+            lines.append("Connection: close")
+        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+        return head if bodiless else head + self.body
