@@ -68,7 +68,8 @@ def clear(paths: Iterable[Path], flock: Callable[[int, int], None] = fcntl.flock
     removed = 0
     for path in paths:
         if path.suffix == _PART:
-            removed += _removed(path)
+            own = _OF_ONE_PROCESS.fullmatch(path.name)  # else another may go on with it just now
+            removed += _removed(path) if own else _removed_unless_locked(path, flock)
         elif _outlives(path, flock):
             _removed(path)
     return removed
@@ -89,6 +90,9 @@ def clear_locks(place: Cached, flock: Callable[[int, int], None] = fcntl.flock) 
 def clear_old(place: Cached, flock: Callable[[int, int], None] = fcntl.flock) -> tuple[int, int]:
     """Remove what a download left that broke off long ago: parts with which nobody goes on, locks.
 
+    The cache may be on a volume where another worker downloads. One that stood still (frozen, or
+    its disk did) has a part that looks as old as those of the dead, but holds its lock.
+
     Returns:
         How many files, and their bytes.
     """
@@ -100,7 +104,7 @@ def clear_old(place: Cached, flock: Callable[[int, int], None] = fcntl.flock) ->
             found = path.stat()
             if now - found.st_mtime < _DEAD_AFTER:
                 fresh = True
-            elif _OF_ONE_PROCESS.fullmatch(path.name) and _removed(path):
+            elif _OF_ONE_PROCESS.fullmatch(path.name) and _removed_unless_locked(path, flock):
                 files, size = files + 1, size + min(found.st_size, found.st_blocks * 512)
     if not fresh and all(_older(path, now) for path in _files(place.locks, ".lock")):
         files += clear_locks(place, flock)
@@ -148,6 +152,29 @@ def _outlives(lock: Path, flock: Callable[[int, int], None]) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _removed_unless_locked(part: Path, flock: Callable[[int, int], None]) -> bool:
+    """Remove a part, under the lock of its content: whoever writes it holds that."""
+    repository = part.parent.parent
+    name = part.name.partition(".")[0]  # a hash
+    lock = repository.parent / ".locks" / repository.name / f"{name}.lock"
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_NONBLOCK)
+    except FileNotFoundError:  # nobody has taken it
+        return _removed(part)
+    except OSError:  # somebody else's
+        return False
+    try:
+        flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as reason:
+        if reason.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            return False
+        return _removed(part)  # a file system without locks: its age is all that is known
+    else:
+        return _removed(part)
+    finally:
+        os.close(descriptor)
 
 
 def _removed(path: Path) -> bool:

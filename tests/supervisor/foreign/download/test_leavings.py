@@ -91,6 +91,30 @@ def test_old_parts_with_which_nobody_goes_on(place: Cached) -> None:
     assert lock.exists(), "somebody is downloading"
 
 
+def test_an_old_part_that_another_worker_still_writes(place: Cached) -> None:
+    """One that was frozen in its download, on a volume of several workers."""
+    part, lock = file(place.blobs / OF_ONE_PROCESS, age=700), file(place.locks / "abc.lock")
+    with lock.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert leavings.clear_old(place) == (0, 0)
+        assert part.exists()
+    assert leavings.clear_old(place)[0] == 1
+    assert not part.exists()
+
+
+def test_the_part_with_which_another_process_goes_on(place: Cached) -> None:
+    """As older clients do it: it gets the lock as soon as the one before is dead."""
+    part, lock = file(place.blobs / "abc.incomplete"), file(place.locks / "abc.lock")
+    own = file(place.blobs / OF_ONE_PROCESS)
+    with lock.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert leavings.clear([part, lock, own]) == 1
+        assert part.exists()
+        assert not own.exists()
+    assert leavings.clear([part, lock]) == 1
+    assert not part.exists()
+
+
 @pytest.mark.parametrize(("age", "stays"), [(700, False), (10, True)])
 def test_an_old_lock_that_nothing_frees(place: Cached, age: float, stays: bool) -> None:
     lock = file(place.locks / "abc.lock", age=age)
