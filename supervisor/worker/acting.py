@@ -57,6 +57,7 @@ class Acting:
         self._engines = 0
         self._nothing_to_check = False
         self._warms = True
+        self._had_all = False  # some engine was ready: what it needs from the hub is there
         self.journal = Journal()
         self.engine: EngineRun | None = None
         self.proxy: ProxyRun | None = None
@@ -111,15 +112,21 @@ class Acting:
         self._tasks.create(self.engine.run())
 
     def stop_prefetch(self) -> None:
-        """The worker stops, and needs no download any more."""
+        """The worker ends, and needs no download any more."""
         if self._prefetch is not None:
             self._prefetch.stop()
+
+    async def end_prefetch(self) -> None:
+        """As `stop_prefetch`, where nothing is waited for any more."""
+        if self._prefetch is not None:
+            await self._prefetch.end()
 
     def _put_with_cause(self, event: Event) -> None:
         """With the cause that kept the download from the engine, where it ended without one."""
         why = None if self._prefetch is None else self._prefetch.cause
+        self._had_all = self._had_all or isinstance(event, lifecycle.Ready)
         ended_starting = isinstance(event, lifecycle.Exited) and event.doing is not None
-        if why and isinstance(event, lifecycle.Exited) and ended_starting:
+        if why and isinstance(event, lifecycle.Exited) and ended_starting and not self._had_all:
             event = replace(event, cause=f"{event.cause}. Beside it: {why}")
         self._put(event)
 

@@ -148,6 +148,8 @@ class Worker:
         before, now = self._state, time.monotonic()
         jitter = random.random()  # noqa: S311 - spreads restarts, guards nothing
         self._state, actions = lifecycle.step(before, event, self._policy, now, jitter)
+        if self._state.end is not None:
+            self._acting.stop_prefetch()
         self._status.publish(self._state)
         self._status.note(event)
         for level, line in announce.lines(before, event, self._state, self._policy, now):
@@ -169,7 +171,6 @@ class Worker:
 
     def _asked_to_stop(self, number: signal.Signals) -> None:
         log.info("%s received", signal.Signals(number).name)
-        self._acting.stop_prefetch()
         self._events.put_nowait(lifecycle.Stop())
 
     def _is_broken(self) -> None:
@@ -182,6 +183,7 @@ class Worker:
         for child in children:
             child.signal(signal.SIGKILL)
         self._tasks.cancel()
+        await self._acting.end_prefetch()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLEAN_UP_WITHIN):
                 await asyncio.gather(*(child.wait() for child in children if child.alive()))

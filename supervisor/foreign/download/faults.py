@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -16,6 +17,8 @@ _OF_THE_DISK = {
 #: before it (a firewall) refuses without them, and means no token.
 _HUBS_WORDS = {"x-error-message", "x-error-code"}
 _SHOWN = 300  # characters of what the hub's client said
+#: In an address: who asks, with the password (of HF_ENDPOINT), and what signs one that was sent.
+_SECRET_IN_URL = re.compile(r"(?<=://)[^\s/@'\"]*@|(?<=\?)[^\s'\")\]>]+")
 
 
 class DownloadError(Exception):
@@ -54,7 +57,8 @@ def named(fault: Exception, repository: str, revision: str | None, folder: Path)
         )
     if isinstance(fault, OSError) and fault.errno in _NO_SPACE | _OF_THE_DISK:
         return of_the_disk(fault, repository, folder)
-    first = (str(fault).strip().splitlines() or [type(fault).__name__])[0][:_SHOWN]
+    first = (str(fault).strip().splitlines() or [type(fault).__name__])[0]
+    first = _SECRET_IN_URL.sub("***", first)[:_SHOWN]
     return DownloadError(
         f"the download of {repository} broke off ({type(fault).__name__}: {first}); check the"
         " network and HF_ENDPOINT",

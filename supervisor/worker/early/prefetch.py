@@ -2,12 +2,16 @@
 
 It survives the engine, and ends by itself or with the worker. What goes wrong in it costs nothing
 but the time that it would have won: the engine fetches what is missing, and tells what is wrong.
+The cache may be on a volume that hangs, so that no stop waits for it for long.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +30,7 @@ log = logging.getLogger("supervisor")
 _DOWNLOAD = Path(__file__).parents[2] / "foreign" / "download"
 #: How a line begins that says why something was not fetched; see `foreign.download`.
 _WHY = "download ahead"
+_CLEARS_WITHIN = 2.0  # seconds in which one that was told to end removes what it has half-written
 
 
 class Prefetch:
@@ -52,9 +57,9 @@ class Prefetch:
         child = self._child
         if child is None:
             return
-        code = await child.wait()
+        code = await child.ended()
+        await self._launcher.seen_off(child)
         self._child = None
-        self._launcher.release(child)
         if self._start is not None:
             self._start.end(PREFETCH)
         if code:
@@ -62,9 +67,19 @@ class Prefetch:
             self.cause = said[-1] if said else None
 
     def stop(self) -> None:
-        """The worker stops: end it, and let it remove what it has half-written."""
+        """No engine will come that needs it: end it, and let it remove what it has half-written."""
         if self._child is not None:
             self._child.terminate()
+
+    async def end(self) -> None:
+        """Stop it, and kill what is left of it soon after."""
+        if (child := self._child) is None:
+            return
+        self.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLEARS_WITHIN):
+                await child.ended()
+        child.signal(signal.SIGKILL)
 
 
 async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | None:
@@ -82,7 +97,7 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
         if not asked:
             return None
         interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
-        child = await launcher.spawn(
+        child = await launcher.spawn_aside(
             (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)), environment(env), "/"
         )
     except (SupervisorError, hanging.HangsError) as reason:

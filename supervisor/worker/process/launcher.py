@@ -22,6 +22,7 @@ class Launcher:
         self._guardian = Guardian()
         self._children: list[Child] = []
         self._asides: set[asyncio.Task[None]] = set()
+        self._leaving: dict[Child, asyncio.Task[None]] = {}
         self.orphans.claim(self._guardian.pid)
 
     async def spawn(
@@ -51,8 +52,13 @@ class Launcher:
             SupervisorError: the system could not.
         """
         child = await self._spawn(command, env, cwd)
-        self._see_off(self._until_gone(child))
+        self._leaving[child] = self._see_off(self._until_gone(child))
         return child
+
+    async def seen_off(self, child: Child) -> None:
+        """Until one that was spawned aside is gone with its group, and all that it said is read."""
+        if (leaving := self._leaving.get(child)) is not None:
+            await asyncio.shield(leaving)
 
     async def ask(
         self, command: Sequence[str], env: Mapping[str, str], cwd: str, given: bytes
@@ -89,12 +95,14 @@ class Launcher:
         self._guardian.remove(process.pid)
         self.orphans.release(process.pid)
 
-    def _see_off(self, work: Coroutine[Any, Any, None]) -> None:
+    def _see_off(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self._asides.add(task := asyncio.create_task(work))
         task.add_done_callback(self._asides.discard)
+        return task
 
     async def _until_gone(self, child: Child) -> None:
         await child.wait()
+        self._leaving.pop(child, None)
         if child.gone:  # else it stays ours, so that nobody waits for it as for an orphan
             self.orphans.release(child.pid)
 

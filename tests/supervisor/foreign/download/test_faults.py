@@ -65,6 +65,22 @@ def test_a_refusal_by_another_than_the_hub_means_no_token() -> None:
     assert "HF_TOKEN" not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:word@mirror.example/api", "https://***mirror.example/api"),
+        ("https://word@mirror.example/api", "https://***mirror.example/api"),
+        ("https://cas.example/x?Policy=word&Signature=word", "https://cas.example/x?***"),
+        ("https://hub.example/api/models/org/m", "https://hub.example/api/models/org/m"),
+    ],
+)
+def test_no_secret_of_an_address_is_told(url: str, shown: str) -> None:
+    """It stands in the log, in /status and in the answer to a job."""
+    found = str(sentence(RuntimeError(f"Client error '500 Odd' for url '{url}' (id: 1)")))
+    assert "word" not in found
+    assert f"for url '{shown}' (id: 1)" in found
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk(number: int) -> None:
     found = sentence(OSError(number, "full"))
