@@ -138,6 +138,22 @@ def test_only_what_will_be_loaded(repository: Path, tmp_path: Path) -> None:
     assert files(tmp_path, name="org/sql") == {path.name for path in adapter.iterdir()}
 
 
+def test_the_shards_of_an_index_and_nothing_beside_them(tmp_path: Path) -> None:
+    """As the engine's own download does it."""
+    sharded = tmp_path / "sharded"
+    sharded.mkdir()
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    index = {"weight_map": {str(at): shard for at, shard in enumerate(shards)}}
+    (sharded / "model.safetensors.index.json").write_text(json.dumps(index))
+    for name in ("config.json", "model.safetensors", *shards):
+        (sharded / name).write_text(name)
+    with hub(big=sharded) as url:
+        code, said = fetch(url, tmp_path, asked(tmp_path, "org/big"))
+    assert code == 0, said
+    expected = {"config.json", "model.safetensors.index.json", *shards}
+    assert files(tmp_path, name="org/big") == expected
+
+
 def test_what_cannot_be_fetched_is_one_sentence(repository: Path, tmp_path: Path) -> None:
     with hub(demo=repository) as url:
         code, said = fetch(url, tmp_path, asked(tmp_path, revision="v9"), asked(tmp_path, "org/x"))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import leavings, watched
-from .asked import Wanted, chosen, whole
+from .asked import INDEX, Wanted, chosen, indexed, whole
 from .choice import WEIGHTS, literal
 from .faults import DownloadError, named
 from .leavings import Cached
@@ -136,9 +136,7 @@ def _small(asked: Wanted) -> Listed:
 def _large(found: Listed) -> None:
     asked = found.wanted
     cache = whole(asked.weights)
-    missing = [
-        file for file in found.sizes if file.endswith(WEIGHTS) and not _is_there(found, file, cache)
-    ]
+    missing = [file for file in _weights(found) if not _is_there(found, file, cache)]
     if not missing:
         return
     total = sum(found.sizes[file] for file in missing)
@@ -151,6 +149,14 @@ def _large(found: Listed) -> None:
     took = time.monotonic() - began
     said = f"{amount(total)} in {took:.1f} s"
     line(f"downloaded {asked.repository}, commit {found.commit}: {said}")
+
+
+def _weights(found: Listed) -> list[str]:
+    weights = [file for file in found.sizes if file.endswith(WEIGHTS)]
+    index = _place(found, INDEX, whole(found.wanted.hub))
+    if index is None or found.wanted.kind != "model":
+        return weights
+    return indexed(weights, Path(index).read_text(encoding="utf-8", errors="replace"))
 
 
 def _download(found: Listed, files: Sequence[str], cache: str) -> None:
@@ -167,12 +173,17 @@ def _download(found: Listed, files: Sequence[str], cache: str) -> None:
 
 
 def _is_there(found: Listed, file: str, cache: Path) -> bool:
+    return _place(found, file, cache) is not None
+
+
+def _place(found: Listed, file: str, cache: Path) -> str | None:
+    """Where a file of the repository is in a cache; None where it is not."""
     import huggingface_hub as hub
 
     at = hub.try_to_load_from_cache(
         found.wanted.repository, file, cache_dir=cache, revision=found.commit
     )
-    return isinstance(at, str)
+    return at if isinstance(at, str) else None
 
 
 def _see_that_it_fits(cache: Path, missing: int, repository: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "npcache": (".bin",),
     "gguf": (".gguf",),
 }
+
+
+#: Names the shards of a model in safetensors.
+INDEX = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,28 @@ def chosen(asked: Wanted, files: Iterable[str], version: str) -> list[str]:
         weights = [file for file in kept if file.endswith(suffixes) and not file.endswith(".gguf")]
     ignored = {file for file in kept for each in asked.ignore if fnmatch.fnmatch(file, each)}
     return [file for file in small + weights if file not in ignored]
+
+
+def indexed(weights: Sequence[str], text: str) -> list[str]:
+    """Those of a model's weights that vLLM loads where this is its index.
+
+    It takes the shards that the index names and no other file beside them.
+
+    Args:
+        weights: files of the repository.
+        text: of `model.safetensors.index.json`; one that tells nothing leaves them all.
+    """
+    try:
+        named = set(json.loads(text)["weight_map"].values())
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return list(weights)
+    if not named or not named <= set(weights):  # another format's, or out of date
+        return list(weights)
+    return [
+        file
+        for file in weights
+        if file in named or "/" in file or not file.endswith(".safetensors")
+    ]
 
 
 def _is_of(file: str, quantization: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from supervisor.foreign.download.asked import Wanted, chosen, whole
+from supervisor.foreign.download.asked import Wanted, chosen, indexed, whole
 from supervisor.foreign.download.leavings import Cached
 
 FILES = ["README.md", "config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json"]
@@ -39,6 +40,25 @@ def asked(**more: object) -> Wanted:
 def test_by_the_load_format(load_format: str, weights: list[str]) -> None:
     found = chosen(asked(load_format=load_format), FILES, "0.32.0")
     assert found == ["config.json", "tokenizer.json", *weights]
+
+
+@pytest.mark.parametrize(
+    ("index", "left"),
+    [
+        ({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}, {"twice.safetensors"}),
+        ({"weight_map": {"a": "m-1.safetensors", "b": "m-9.safetensors"}}, set()),
+        ({"weight_map": {}}, set()),
+        ({"weight_map": ["m-1.safetensors"]}, set()),
+        ({}, set()),
+        ([], set()),
+    ],
+)
+def test_what_stands_beside_the_shards_of_an_index(index: object, left: set[str]) -> None:
+    weights = ["m-1.safetensors", "m-2.safetensors", "twice.safetensors", "sparse_linear.pt"]
+    weights.append("2_Dense/model.safetensors")
+    found = indexed(weights, json.dumps(index))
+    assert found == [file for file in weights if file not in left]
+    assert indexed(weights, "no JSON") == weights
 
 
 def test_of_many_files_in_gguf_the_one_that_is_named() -> None:
