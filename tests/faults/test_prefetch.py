@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
 import sys
 import time
@@ -85,11 +87,13 @@ def test_why_it_failed_is_not_why_a_later_engine_does(start: Start, tmp_path: Pa
         tmp_path,
         f"echo '{_WHY}'; exit 1",
         f"test ! -e {ran} || exit 3; touch {ran}",
-        FAKE_VLLM=f"wait-for={go} exit-after=0",
+        FAKE_VLLM=f"wait-for={go}",
         MAX_RESTARTS="1",
     )
     until(lambda: _WHY in worker.text(), what="the line")
     go.touch()
+    worker.until_ready()
+    os.kill(worker.engine_pid(), signal.SIGKILL)
     assert worker.wait() != 0
     assert worker.text().count("engine spawned") == 2
     assert "Beside it" not in worker.text()

@@ -43,7 +43,8 @@ class Guardian:
     def _say(self, line: str) -> None:
         stdin = self._process.stdin
         if stdin is not None:
-            # Without its guardian the worker still works; only the protection is lost.
-            with contextlib.suppress(OSError):
+            # Without its guardian the worker still works; only the protection is lost. ValueError:
+            # it was closed, and a process ends for which nobody has waited.
+            with contextlib.suppress(OSError, ValueError):
                 stdin.write(line.encode())
                 stdin.flush()

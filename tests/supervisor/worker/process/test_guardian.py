@@ -33,3 +33,11 @@ def test_its_own_death_is_no_error() -> None:
     until(lambda: guardian._process.poll() is not None, what="its end")
     guardian.add(1)
     guardian.close()
+
+
+def test_who_ends_after_it_was_closed_is_no_error() -> None:
+    """As a process for which no stop waits."""
+    guardian = Guardian()
+    guardian.close()
+    guardian.remove(1)
+    guardian.close()
