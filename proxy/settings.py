@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from supervisor.link import handover
 from supervisor.link.handover import Check
 from supervisor.settings import table
+from supervisor.settings.keys import API_KEY
 from supervisor.settings.parsers import count, text
 from supervisor.settings.table import Reader, Setting
 from supervisor.settings.values import Values, take
@@ -28,8 +29,6 @@ FITNESS_CHECKS = Setting(
 MODELS_FOLDER = Setting(
     handover.MODELS_FOLDER, text, None, "Where weights are downloaded to.", Reader.PROXY
 )
-#: The engine's own variable: whoever asks it has to give the key.
-API_KEY = Setting("VLLM_API_KEY", text, None, "The key that the engine asks for.", Reader.PROXY)
 
 _ROWS: tuple[Setting[Any], ...] = (
     *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),
@@ -72,6 +71,11 @@ class Settings:
         return self.values[setting]
 
     @property
+    def key(self) -> str | None:
+        """The key that the engine itself asks for; None where it asks for none."""
+        return next(iter(self[API_KEY]), None)
+
+    @property
     def engine_url(self) -> str:
         """Where the engine is, without a slash at the end."""
         named = self[table.ENGINE_URL]
@@ -107,7 +111,7 @@ class Settings:
     @property
     def allowed_routes(self) -> frozenset[str]:
         """Routes that are offered beyond the default ones."""
-        return frozenset(self[table.ALLOWED_ROUTES].replace(",", " ").split())
+        return frozenset(self[table.ALLOWED_ROUTES])
 
 
 def read(env: Mapping[str, str]) -> Settings:

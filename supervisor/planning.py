@@ -123,7 +123,7 @@ def _warmed(made: Plan, *, here: bool) -> Plan:
     path, name = made.settings.warmup_file, table.WARMUP.name
     if path is None:
         return made
-    also = frozenset(made.settings[table.ALLOWED_ROUTES].replace(",", " ").split())
+    also = frozenset(made.settings[table.ALLOWED_ROUTES])
     try:
         text = hanging.look(lambda: read_text(Path(path), _WARMUP_MOST), [path])
         return replace(made, warmup=warmup.requests(text, also))

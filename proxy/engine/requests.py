@@ -17,7 +17,7 @@ from proxy.errors import EngineRefused
 from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
-from proxy.settings import API_KEY, Settings
+from proxy.settings import Settings
 from proxy.stream.whole import Answer, parsed, read, read_error
 from proxy.wire.answer import Answer as Coming
 
@@ -38,7 +38,7 @@ class Engine:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        key = settings[API_KEY]
+        key = settings.key
         self._client = clients.client(settings, {"Authorization": f"Bearer {key}"} if key else {})
         self._supervision = Supervision(settings.control_url, settings.control_headers)
         self._openapi = OpenAPI(self._client)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from proxy import excerpt
 from proxy.errors import InvalidInput, RouteRefused
-from supervisor.settings.routes import INFERENCE
+from supervisor.settings.routes import INFERENCE, is_route
 
 Method = Literal["GET", "POST"]
 
@@ -28,12 +28,6 @@ _PATTERNS = (
     re.compile(r"/v1/models/[^/]+(/[^/]+)?"),
     re.compile(r"/v1/responses/resp_[A-Za-z0-9_-]+"),
 )
-
-#: Every character that may stand in a route. No `%`: an encoded slash or dot is a disguise. No `?`,
-#: `#`, `@`, `:` beyond model names, `\`, white space or control characters.
-_PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)+")
-
-_LONGEST = 512  # characters; no client takes an URL of any length
 
 #: What the platform has before a route in the addresses that it offers.
 _PLATFORM = "/openai"
@@ -51,8 +45,7 @@ def check(route: str, also: AbstractSet[str] = frozenset()) -> str:
         RouteRefused: it is not a path, or not one that is offered.
     """
     shown = excerpt.value(route)
-    segments = route.split("/", _LONGEST)
-    if len(route) > _LONGEST or not _PATH.fullmatch(route) or not {".", ".."}.isdisjoint(segments):
+    if not is_route(route):
         raise RouteRefused(
             f"the route {shown} is not a path; a route looks like /v1/chat/completions"
         )

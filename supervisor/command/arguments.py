@@ -15,6 +15,8 @@ from ..catalog import Catalog, Kind
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
 SECRETS: Mapping[str, str] = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}
+#: Those of which there may be several, parted by commas in the variable.
+SEVERAL = frozenset({"--api-key"})
 
 #: What the worker itself reads from a command line, also where the engine's options are not known.
 _READ_HERE = (
@@ -78,6 +80,15 @@ def parse(tokens: Sequence[str], catalog: Catalog | None) -> Arguments:
         given.append(argument)
         at += len(argument.tokens)
     return Arguments(tuple(given))
+
+
+def moved(given: Sequence[Argument]) -> Mapping[str, str]:
+    """The secrets among `given` by the variable in which they go to the engine."""
+    return {
+        SECRETS[each.flag]: ",".join(each.values if each.flag in SEVERAL else each.values[:1])
+        for each in given
+        if each.flag in SECRETS and any(each.values[:1])
+    }
 
 
 def _argument(tokens: Sequence[str], at: int, catalog: Catalog | None) -> Argument:

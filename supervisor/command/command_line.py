@@ -16,7 +16,7 @@ from ..catalog import Catalog, Kind
 from ..findings import Applied, Fault, Finding, Findings, Ignored
 from ..secrets import masked
 from ..settings import table
-from .arguments import SECRETS, Argument, Arguments, parse
+from .arguments import SECRETS, Argument, Arguments, moved, parse
 from .checks import unknown
 from .extra_arguments import checked
 from .values.words import is_torn
@@ -134,7 +134,7 @@ def _without_the_program(tokens: Sequence[str]) -> tuple[Sequence[str], list[Fau
 
 def _parted(
     given: Sequence[Argument],
-) -> tuple[list[str], tuple[Argument, ...], dict[str, str]]:
+) -> tuple[list[str], tuple[Argument, ...], Mapping[str, str]]:
     """Words that belong to no option, options, secrets by their variable."""
     words: list[str] = []
     torn = False  # whether what follows is the rest of a value that is told of as a whole
@@ -144,12 +144,7 @@ def _parted(
         elif not torn:
             words.append(each.values[0])
     options = tuple(each for each in given if each.flag and each.flag not in SECRETS)
-    secrets = {
-        SECRETS[each.flag]: each.values[0]
-        for each in given
-        if each.flag in SECRETS and any(each.values[:1])
-    }
-    return words, options, secrets
+    return words, options, moved(given)
 
 
 def _for_variables(words: Sequence[str], options: Sequence[Argument]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from ..findings import Applied, Fault, Finding, Findings, Remark
 from ..secrets import MASK, masked
 from ..settings import table
 from . import arguments, values
-from .arguments import SECRETS, Argument, Arguments
+from .arguments import SECRETS, SEVERAL, Argument, Arguments
 from .checks import speakers, unknown
 from .checks.refusal import Refusal
 from .values import words
@@ -44,7 +44,7 @@ def read(
     given = arguments.parse(tokens, catalog).given
     secrets = [each for each in given if each.flag in SECRETS]
     others = [each for each in given if each.flag not in SECRETS]
-    moved = {SECRETS[each.flag]: each.values[0] for each in secrets if any(each.values[:1])}
+    moved = arguments.moved(secrets)
     wrong: list[Finding] = []
     if catalog is not None and catalog.complete:
         refused = list(unknown.check(given, catalog, has_model=has_model))
@@ -92,7 +92,7 @@ def _moved(secrets: Sequence[Argument]) -> list[Finding]:
     for argument in secrets:
         flag, count, variable = argument.flag, len(argument.values), SECRETS[argument.flag]
         remedy = f"set {variable}"
-        if count > 1:  # vLLM's variable holds one key, and none may stay on the command line
+        if count > 1 and flag not in SEVERAL:  # none may stay on the command line
             message = f"{flag} in {NAME} has {count} values; only the first is used"
             found.append(Remark(NAME, message, remedy))
         message = (

@@ -25,6 +25,7 @@ from . import (
     chat_template,
     checks,
     command_line,
+    doors,
     extra_arguments,
     families,
     legacy,
@@ -135,7 +136,10 @@ def _made(
     divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     read_ahead, reading, of_reading = loading.ahead(behind, extra, catalog, disk, settings)
-    ours = (*where, *drain, *quiet, *divided, *read_ahead)
+    moved = {**secrets, **written.secrets}
+    of_doors = doors.read(given, moved, settings, catalog, behind, disk.configured)
+    # The gate comes before other middlewares, which makes it see what those made of a request.
+    ours = (*where, *drain, *quiet, *divided, *read_ahead, *of_doors.tokens)
     options = arguments.parse(ours, catalog) + behind
     for by, place in ((written.options, "among the arguments"), (of_user, _IN_EXTRA)):
         of_options = command_line.losing(of_options, by, catalog, place)
@@ -143,7 +147,7 @@ def _made(
     of_values = checks.found(options, speakers, catalog)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
-    of_ours = (of_gpus, of_drain, of_quiet, of_reading)
+    of_ours = (of_gpus, of_drain, of_quiet, of_reading, of_doors.findings)
     return Plan(
         settings,
         version,
@@ -155,8 +159,8 @@ def _made(
         engine_env={
             **_seed(given, catalog),
             **effect.engine_env,
-            **secrets,
-            **written.secrets,
+            **moved,
+            **of_doors.engine_env,
         },
         volume=disk.volume,
         gpus=disk.gpus,
@@ -208,8 +212,8 @@ def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
     """The environment that the engine gets.
 
     Without the worker's own variables, without the platform's (its key is nothing to the engine),
-    and without PYTHONPATH: the engine's environment holds another package named `supervisor`. What
-    says `None` is not set for the engine's libraries either.
+    and without our folder in PYTHONPATH. What says `None` is not set for the engine's libraries
+    either.
     """
     unset = {row.env for row in plan.findings.ignored if row.reason == legacy.NONE_IS_UNSET}
     kept = {
@@ -220,7 +224,7 @@ def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
         and name != "PYTHONPATH"
         and not _is_platform_secret(name)
     }
-    return {**kept, **plan.engine_env}
+    return {**kept, **doors.gate.python_path(env), **plan.engine_env}
 
 
 def _is_platform_secret(name: str) -> bool:

@@ -10,9 +10,11 @@ import math
 import shlex
 
 from .mode import Mode
+from .routes import is_route
 
 _TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
+_SHOWN = 100  # characters of what is refused
 
 
 def is_none(written: str) -> bool:
@@ -49,6 +51,28 @@ def command(written: str) -> str:
     if not words or not words[0]:
         raise ValueError("is not a command; a quote may be open")
     return written
+
+
+def keys(written: str) -> tuple[str, ...]:
+    """Keys of an API, parted by commas, each as a header of HTTP can carry it."""
+    found = tuple(dict.fromkeys(filter(None, (each.strip() for each in written.split(",")))))
+    if not found:
+        raise ValueError("has no key in it")
+    if not all(each.isascii() and each.isprintable() for each in found):
+        raise ValueError("has a character that no client can send as a key; use ASCII alone")
+    return found
+
+
+def routes(written: str) -> tuple[str, ...]:
+    """Paths on the engine, parted by commas or blanks, each once."""
+    found = tuple(dict.fromkeys(written.replace(",", " ").split()))
+    for each in found:
+        if not is_route(each):
+            raise ValueError(
+                f"names {each[:_SHOWN]}, which is no route: name each one by its whole path, such"
+                " as /sleep; patterns are not known"
+            )
+    return found
 
 
 def boolean(written: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 #: Those that take a form, with a file in it, instead of JSON.
 FORMS = frozenset({"/v1/audio/transcriptions", "/v1/audio/translations"})
 
@@ -14,3 +16,15 @@ INFERENCE = FORMS | frozenset(
     /tokenize /detokenize
     """.split()
 )
+
+#: Every character that may stand in a route. No `%`: an encoded slash or dot is a disguise. No `?`,
+#: `#`, `@`, `:` beyond model names, `\\`, white space or control characters.
+_PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)+")
+_LONGEST = 512  # characters; no client takes an URL of any length
+
+
+def is_route(text: str) -> bool:
+    """Whether it is a path and nothing else, so that no spelling of it leads anywhere else."""
+    if len(text) > _LONGEST or not _PATH.fullmatch(text):
+        return False
+    return {".", ".."}.isdisjoint(text.split("/"))

@@ -23,6 +23,7 @@ from .parsers import (
     mode,
     port,
     positive,
+    routes,
     seconds,
     some_seconds,
     text,
@@ -30,7 +31,7 @@ from .parsers import (
     warmup,
 )
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 Form = Literal["text", "number", "toggle"]
 
 
@@ -81,7 +82,7 @@ class Setting(Generic[T]):
     @property
     def default_text(self) -> str:
         """The default as a user would write it; empty for nothing."""
-        if self.default is None:
+        if self.default is None or self.default == ():
             return self.none
         if isinstance(self.default, bool):
             return str(self.default).lower()
@@ -439,13 +440,33 @@ ENGINE_WAIT_TIMEOUT = Setting(
     unit="s",
     form="number",
 )
-ALLOWED_ROUTES = Setting(
+ALLOWED_ROUTES = Setting[tuple[str, ...]](
     "ALLOWED_ROUTES",
-    text,
-    "",
-    "Routes that jobs may use beside the inference routes, parted by commas.",
-    Reader.PROXY,
+    routes,
+    (),
+    "Routes that callers may use beside the inference routes, parted by commas, such as /sleep: for"
+    " jobs in queue mode, for clients with a key where the gate stands.",
+    Reader.BOTH,
     form="text",
+)
+GATE = Setting(
+    "GATE",
+    boolean,
+    True,
+    "Where VLLM_API_KEY is set, in plain and load-balancer mode, vLLM's server asks for a key on"
+    " every route but /health and /ping, and refuses administration. 0: vLLM's own check alone,"
+    " which leaves /invocations, /metrics and others open.",
+    Reader.SUPERVISOR,
+    form="toggle",
+)
+GATE_BODY_MB = Setting(
+    "GATE_BODY_MB",
+    positive,
+    64,
+    "Largest body of a request that the gate lets through; a larger one is answered with 413.",
+    Reader.SUPERVISOR,
+    unit="MB",
+    form="number",
 )
 ENGINE_URL = Setting(
     "ENGINE_URL",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxy import settings
-from proxy.settings import API_KEY, FITNESS_CHECKS, JOBS_FD, REPORT_FD, ProxyConfigurationError
+from proxy.settings import FITNESS_CHECKS, JOBS_FD, REPORT_FD, ProxyConfigurationError
 from supervisor.link.handover import NO_CHECKS
 from supervisor.settings import read as supervisor_settings
 from supervisor.settings import table
@@ -115,7 +115,7 @@ def test_what_the_supervisor_hands_over() -> None:
 
 def test_the_engines_key_is_not_shown() -> None:
     read = settings.read({"VLLM_API_KEY": " s3cret "})
-    assert read[API_KEY] == "s3cret"
+    assert read.key == "s3cret"
     assert "s3cret" not in repr(read)
 
 

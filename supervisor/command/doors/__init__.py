@@ -1,0 +1,58 @@
+"""Who is let into the engine: the gate before its server, and what is said of what stands open.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from ...catalog import Catalog
+from ...findings import Findings
+from ...settings import values
+from ...settings.keys import API_KEY
+from ...settings.read import Settings
+from ..arguments import Arguments
+from . import gate, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The options that close doors, what the engine's environment says of them, what was found."""
+
+    tokens: tuple[str, ...] = ()
+    engine_env: Mapping[str, str] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+
+
+def read(
+    env: Mapping[str, str],
+    moved: Mapping[str, str],
+    settings: Settings,
+    catalog: Catalog | None,
+    said: Arguments,
+    configured: AbstractSet[str],
+) -> Doors:
+    """The doors of an engine.
+
+    Args:
+        env: the worker's environment.
+        moved: secrets that were written as options, by their variable; they win.
+        settings: the worker's.
+        catalog: what the engine accepts.
+        said: the options that are on the command line already.
+        configured: what VLLM_CONFIG_FILE sets, as `api-key`.
+    """
+    whole = {**env, **moved}
+    taken, faults = values.take(whole, [API_KEY])
+    keys = taken[API_KEY]
+    told, tokens, found = gate.stand(env, keys, settings, catalog)
+    # vLLM takes the text as one key, blanks around it included.
+    first = next(iter(keys), "")
+    if not faults and whole.get(API_KEY.name, first) != first:
+        told = {API_KEY.name: first, **told}
+    of_open = opened.found(whole, keys, settings, catalog, said, gated=bool(tokens))
+    of_file = gate.other_key(keys, configured)
+    return Doors(tokens, told, Findings.of(*faults, *found, *of_file, *(() if faults else of_open)))

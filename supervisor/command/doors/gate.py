@@ -1,0 +1,130 @@
+"""The gate: the option that loads it into the engine's server, and what it is told. Pure.
+
+What it does stands in `gate/vllm_supervisor_gate.py`, which the engine's interpreter runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path, PurePath
+from typing import Any
+
+from ...catalog import Catalog
+from ...findings import Applied, Fault, Finding, Ignored, Remark
+from ...settings import table
+from ...settings.keys import API_KEY
+from ...settings.mode import Mode
+from ...settings.read import Settings
+
+FLAG = "--middleware"
+#: What vLLM's own key closes, and what of the rest a caller wants most.
+_VLLMS_OWN = "/v1, /v2, /inference and /cohere"
+_LEFT_OPEN = "/invocations (full answers), /tokenize, /metrics, /docs and administration"
+
+_PACKAGE = Path(__file__).parents[2]
+_WORKER = _PACKAGE.parent
+_INSTALLED = __name__.startswith("vllm_supervisor.")  # as the wheel's, which has all in one folder
+FOLDER = (_PACKAGE if _INSTALLED else _WORKER) / "gate"
+_CLASS = "vllm_supervisor_gate.Gate"
+_PATH = "PYTHONPATH"
+_BETWEEN = ":"  # what parts its folders, which none of them can have in its name
+
+
+def stand(
+    env: Mapping[str, str], keys: Sequence[str], settings: Settings, catalog: Catalog | None
+) -> tuple[Mapping[str, str], tuple[str, ...], Sequence[Finding]]:
+    """Where it stands: what it reads from the engine's environment, its option, what was found.
+
+    Args:
+        env: the worker's environment.
+        keys: that open the engine.
+        settings: the worker's.
+        catalog: what the engine accepts; without `--middleware` no gate can stand.
+    """
+    if settings.mode is Mode.QUEUE:
+        reason = "jobs come by the platform in queue mode: no client reaches the engine"
+        return {}, (), [*_idle(env, reason, table.GATE, table.GATE_BODY_MB)]
+    if not keys or not settings[table.GATE]:
+        reason = f"{table.GATE.name}=0" if keys else f"{API_KEY.name} is not set"
+        idle = _idle(env, f"no gate stands: {reason}", table.ALLOWED_ROUTES, table.GATE_BODY_MB)
+        return {}, (), [*idle, *_only_the_first(keys)]
+    if catalog is None or catalog.option(FLAG) is None:
+        return {}, (), [*_cannot_stand(catalog), *_only_the_first(keys)]
+    if _BETWEEN in str(FOLDER):
+        message = f"the gate cannot be loaded from {FOLDER}: {_PATH} takes no folder with a colon"
+        remedy = f"move the worker to another folder, or set {table.GATE.name}=0"
+        return {}, (), [Fault(table.GATE.name, str(FOLDER), message, remedy)]
+    most = settings[table.GATE_BODY_MB]
+    note = (
+        "clients need a key on every route but /health and /ping; administration is refused,"
+        f" bodies over {most} MB too"
+    )
+    told = {
+        _PATH: _BETWEEN.join([str(FOLDER), *_folders(env)]),
+        # What stands there opens nothing: the keys themselves stay with the worker.
+        "GATE_SECRET_DIGESTS": ",".join(hashlib.sha256(key.encode()).hexdigest() for key in keys),
+        "GATE_BODY_BYTES": str(most << 20),
+    }
+    if also := settings[table.ALLOWED_ROUTES]:
+        told["GATE_ROUTES"] = ",".join(also)
+    row = Applied(table.GATE.name, table.GATE.written(env) or "1", FLAG, "worker", note)
+    return told, (f"{FLAG}={_CLASS}",), [row]
+
+
+def python_path(env: Mapping[str, str]) -> Mapping[str, str]:
+    """PYTHONPATH as the engine gets it; empty where nothing is left.
+
+    Without this worker's own folder: the engine's environment has another package that is called
+    `supervisor`. An empty part is the folder in which a process runs, which is another one there.
+    """
+    folders = _folders(env)
+    return {_PATH: _BETWEEN.join(folders)} if folders else {}
+
+
+def _folders(env: Mapping[str, str]) -> list[str]:
+    ours = {_WORKER, FOLDER}
+    given = env.get(_PATH, "").split(_BETWEEN)
+    return [each for each in given if each and PurePath(each) not in ours]
+
+
+def _idle(env: Mapping[str, str], reason: str, *rows: table.Setting[Any]) -> Iterator[Ignored]:
+    for row in rows:
+        if row.written(env):
+            yield Ignored(row.name, reason)
+
+
+def _only_the_first(keys: Sequence[str]) -> Iterator[Remark]:
+    if len(keys) > 1:
+        message = f"{API_KEY.name} has {len(keys)} keys, of which vLLM itself knows one: the first"
+        yield Remark(API_KEY.name, message, "leave the others out, or let the gate stand")
+
+
+def _cannot_stand(catalog: Catalog | None) -> Iterator[Remark]:
+    if catalog is not None:
+        message = (
+            f"no gate can stand: vLLM {catalog.version} has no {FLAG}. {API_KEY.name} {left_open()}"
+        )
+        remedy = "let nobody reach its port but who may use all of it, or take another version"
+        yield Remark(table.GATE.name, message, remedy)
+
+
+def other_key(keys: Sequence[str], configured: AbstractSet[str]) -> Iterator[Remark]:
+    """What is to be said of a key in vLLM's configuration file, which wins there.
+
+    Args:
+        keys: that open the engine.
+        configured: what the file sets, as `api-key`.
+    """
+    if "api-key" in configured:
+        file, own = table.VLLM_CONFIG_FILE.name, API_KEY.name
+        message = f"api-key in {file} is read by vLLM alone: it {left_open()}"
+        if keys:
+            message = f"api-key in {file} wins in vLLM over {own}, which then opens nothing"
+        yield Remark(file, message, f"move it into {own}")
+
+
+def left_open() -> str:
+    """What vLLM's own key leaves open, as the end of a sentence."""
+    return f"closes {_VLLMS_OWN} alone; open are {_LEFT_OPEN}"

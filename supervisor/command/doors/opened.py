@@ -1,0 +1,92 @@
+"""What stands open to whoever reaches the engine, and what opens more than an answer. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+
+from ...catalog import Catalog
+from ...findings import Finding, Remark
+from ...settings import table
+from ...settings.keys import API_KEY
+from ...settings.mode import Mode
+from ...settings.read import Settings
+from ..arguments import Arguments
+from . import gate
+
+_TRUST = "--trust-remote-code"
+#: vLLM's own switches that open something -> what, and what to do about it.
+_SWITCHES: Mapping[str, tuple[str, str]] = {
+    "VLLM_SERVER_DEV_MODE": (
+        "vLLM serves its development mode's administration (/collective_rpc, /sleep, /server_info)",
+        "unset it where it is not needed",
+    ),
+    "VLLM_ALLOW_INSECURE_SERIALIZATION": (
+        "vLLM unpickles what its processes and /collective_rpc are sent, which runs code in it",
+        "unset it where it is not needed",
+    ),
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": (
+        "callers of /v1/load_lora_adapter load adapters from the path or repository they name",
+        "unset it, and name the adapters in LORA_MODULES",
+    ),
+}
+
+
+def found(
+    env: Mapping[str, str],
+    keys: Sequence[str],
+    settings: Settings,
+    catalog: Catalog | None,
+    said: Arguments,
+    *,
+    gated: bool,
+) -> Iterator[Finding]:
+    """A warning for each thing that is open.
+
+    Args:
+        env: the worker's environment.
+        keys: that open the engine.
+        settings: the worker's.
+        catalog: what the engine accepts.
+        said: the options of the command line.
+        gated: whether the gate stands.
+    """
+    if not gated and not _is_loopback(settings.engine_host):
+        yield from _listener(keys, settings)
+    for name, (what, remedy) in _SWITCHES.items():
+        if _is_on(env.get(name, "")):
+            yield Remark(name, f"{name} is on: {what}", remedy)
+    trusted = said.last(_TRUST)
+    option = catalog.option(_TRUST) if catalog else None
+    if trusted is not None and not (option and trusted.spelt in option.off):
+        message = "TRUST_REMOTE_CODE is on: the engine runs code that comes with the model"
+        remedy = "set MODEL_REVISION to a commit that somebody has read"
+        yield Remark("TRUST_REMOTE_CODE", message, remedy)
+
+
+def _listener(keys: Sequence[str], settings: Settings) -> Iterator[Remark]:
+    where = f"the engine listens on {settings.engine_host}, port {settings.engine_port}"
+    if not keys:
+        message = (
+            f"{API_KEY.name} is not set, and {where}: whoever reaches it may use every route, for"
+            " answers, /metrics and administration alike"
+        )
+        remedy = f"set {API_KEY.name}, or let nobody else reach that port"
+        yield Remark(API_KEY.name, message, remedy)
+    elif settings.mode is Mode.QUEUE or not settings[table.GATE]:
+        name = API_KEY.name if settings.mode is Mode.QUEUE else table.GATE.name
+        message = f"no gate stands, and {where}: {API_KEY.name} {gate.left_open()}"
+        yield Remark(name, message, "let nobody reach that port but who may use all of it")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_on(text: str) -> bool:
+    """As vLLM reads its own switches: a number, or a word."""
+    word = text.strip().lower()
+    return word not in {"", "0", "false", "no", "off", "none"}
