@@ -440,7 +440,7 @@ ENGINE_WAIT_TIMEOUT = Setting(
     unit="s",
     form="number",
 )
-ALLOWED_ROUTES = Setting[tuple[str, ...]](
+ALLOWED_ROUTES: Setting[tuple[str, ...]] = Setting(
     "ALLOWED_ROUTES",
     routes,
     (),

@@ -1,0 +1,1 @@
+"""The gate before the engine's server."""
