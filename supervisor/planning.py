@@ -101,7 +101,9 @@ def _made(
     disk = look(without_none(written.env, catalog)[0])
     disk = disk if own is None else _for(catalog, own, disk)
     made = plan.make(written.env, catalog, disk, written)
-    made = replace(made, findings=of_quotes + made.findings, environment=written.env)
+    of_listener = Findings.of(made.listener) if made.listener else Findings()
+    found = of_quotes + made.findings + of_listener
+    made = replace(made, findings=found, environment=written.env)
     return _looked_over(made, here=here)
 
 

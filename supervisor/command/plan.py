@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..catalog import Catalog
-from ..findings import Findings
+from ..findings import Findings, Remark
 from ..models import placement
 from ..models.demand import Demand
 from ..models.placement import Download, OnDisk
@@ -59,7 +59,8 @@ class Plan:
     `gpus` is how many the engine sees, `demand` what is asked of each one's memory; None where that
     cannot be told. `reading` is what the worker reads ahead. `speakers` know who said what of the
     command. `files` are to be written before the start: path -> text. `environment` is the worker's
-    as it was read. `warmup` are the requests of a WARMUP file.
+    as it was read. `warmup` are the requests of a WARMUP file. `listener` says what is open to
+    those who reach the engine.
     """
 
     settings: Settings
@@ -81,10 +82,17 @@ class Plan:
     speakers: Speakers = NOBODY
     engine_drains_itself: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    listener: Remark | None = None
 
     def value(self, flag: str) -> str | None:
         """What the command says for an option; None where it says nothing."""
         return self.options.value(flag)
+
+    @property
+    def key(self) -> str:
+        """The key that the engine itself asks for; empty where it asks for none."""
+        name = doors.API_KEY.name
+        return self.engine_env.get(name, self.environment.get(name, "")).strip()
 
     @property
     def places(self) -> tuple[paths.Place, ...]:
@@ -172,6 +180,7 @@ def _made(
         ),
         speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
+        listener=of_doors.listener,
     )
 
 

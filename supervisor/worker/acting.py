@@ -155,6 +155,6 @@ class Acting:
     async def _wait_for_idle_engine(self) -> None:
         from .engine import health
 
-        async with health.client(self._plan.settings.engine_url) as engine:
+        async with health.client(self._plan.settings.engine_url, self._plan.key) as engine:
             await health.until_idle(engine)
         self._put(lifecycle.JobsDone())

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from ...catalog import Catalog
-from ...findings import Findings
+from ...findings import Findings, Remark
 from ...settings import values
 from ...settings.keys import API_KEY
 from ...settings.read import Settings
@@ -20,11 +20,15 @@ from . import gate, opened
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The options that close doors, what the engine's environment says of them, what was found."""
+    """The options that close doors, what the engine's environment says of them, what was found.
+
+    `listener` is said of a plan that is carried out or shown: it is true of most.
+    """
 
     tokens: tuple[str, ...] = ()
     engine_env: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
+    listener: Remark | None = None
 
 
 def read(
@@ -53,6 +57,10 @@ def read(
     first = next(iter(keys), "")
     if not faults and whole.get(API_KEY.name, first) != first:
         told = {API_KEY.name: first, **told}
-    of_open = opened.found(whole, keys, settings, catalog, said, gated=bool(tokens))
-    of_file = gate.other_key(keys, configured)
-    return Doors(tokens, told, Findings.of(*faults, *found, *of_file, *(() if faults else of_open)))
+    of_open = (*opened.switches(whole, catalog, said), *gate.other_key(keys, configured))
+    return Doors(
+        tokens,
+        told,
+        Findings.of(*faults, *found, *of_open),
+        None if faults or tokens else opened.listener(keys, settings),
+    )

@@ -17,6 +17,7 @@ from ...settings import table
 from ...settings.keys import API_KEY
 from ...settings.mode import Mode
 from ...settings.read import Settings
+from ...settings.routes import INFERENCE
 
 FLAG = "--middleware"
 #: What vLLM's own key closes, and what of the rest a caller wants most.
@@ -108,6 +109,16 @@ def _cannot_stand(catalog: Catalog | None) -> Iterator[Remark]:
         )
         remedy = "let nobody reach its port but who may use all of it, or take another version"
         yield Remark(table.GATE.name, message, remedy)
+
+
+def widened(settings: Settings) -> str:
+    """What ALLOWED_ROUTES opens beside inference, as a sentence; empty where that is nothing."""
+    name, named = table.ALLOWED_ROUTES.name, settings[table.ALLOWED_ROUTES]
+    more = [each for each in named if each not in INFERENCE]
+    if not more:
+        return ""
+    whom = "every job" if settings.mode is Mode.QUEUE else "every client with a key"
+    return f"{name} opens {', '.join(more)} to {whom}"
 
 
 def other_key(keys: Sequence[str], configured: AbstractSet[str]) -> Iterator[Remark]:

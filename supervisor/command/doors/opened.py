@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
 from ...catalog import Catalog
-from ...findings import Finding, Remark
+from ...findings import Remark
 from ...settings import table
 from ...settings.keys import API_KEY
 from ...settings.mode import Mode
@@ -32,27 +32,14 @@ _SWITCHES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def found(
-    env: Mapping[str, str],
-    keys: Sequence[str],
-    settings: Settings,
-    catalog: Catalog | None,
-    said: Arguments,
-    *,
-    gated: bool,
-) -> Iterator[Finding]:
-    """A warning for each thing that is open.
+def switches(env: Mapping[str, str], catalog: Catalog | None, said: Arguments) -> Iterator[Remark]:
+    """A warning for each switch that opens more than an answer.
 
     Args:
         env: the worker's environment.
-        keys: that open the engine.
-        settings: the worker's.
         catalog: what the engine accepts.
         said: the options of the command line.
-        gated: whether the gate stands.
     """
-    if not gated and not _is_loopback(settings.engine_host):
-        yield from _listener(keys, settings)
     for name, (what, remedy) in _SWITCHES.items():
         if _is_on(env.get(name, "")):
             yield Remark(name, f"{name} is on: {what}", remedy)
@@ -64,7 +51,15 @@ def found(
         yield Remark("TRUST_REMOTE_CODE", message, remedy)
 
 
-def _listener(keys: Sequence[str], settings: Settings) -> Iterator[Remark]:
+def listener(keys: Sequence[str], settings: Settings) -> Remark | None:
+    """What is open to those who reach an engine without a gate; None where nobody else does.
+
+    Args:
+        keys: that open the engine.
+        settings: the worker's.
+    """
+    if _is_loopback(settings.engine_host):
+        return None
     where = f"the engine listens on {settings.engine_host}, port {settings.engine_port}"
     if not keys:
         message = (
@@ -72,11 +67,10 @@ def _listener(keys: Sequence[str], settings: Settings) -> Iterator[Remark]:
             " answers, /metrics and administration alike"
         )
         remedy = f"set {API_KEY.name}, or let nobody else reach that port"
-        yield Remark(API_KEY.name, message, remedy)
-    elif settings.mode is Mode.QUEUE or not settings[table.GATE]:
-        name = API_KEY.name if settings.mode is Mode.QUEUE else table.GATE.name
-        message = f"no gate stands, and {where}: {API_KEY.name} {gate.left_open()}"
-        yield Remark(name, message, "let nobody reach that port but who may use all of it")
+        return Remark(API_KEY.name, message, remedy)
+    name = API_KEY.name if settings.mode is Mode.QUEUE else table.GATE.name
+    message = f"no gate stands, and {where}: {API_KEY.name} {gate.left_open()}"
+    return Remark(name, message, "let nobody reach that port but who may use all of it")
 
 
 def _is_loopback(host: str) -> bool:

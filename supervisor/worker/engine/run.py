@@ -171,7 +171,7 @@ class EngineRun:
     async def _watch_health(self, child: Child) -> None:
         from . import health, stall
 
-        key, frozen = self._env.get("VLLM_API_KEY", ""), lambda: self._pulse.frozen
+        key, frozen = self._plan.key, lambda: self._pulse.frozen
         async with health.client(self._settings.engine_url, key) as engine:
             await self._until_ready(engine)
             child.unobserved()

@@ -25,7 +25,7 @@ def test_an_open_quote_is_an_error() -> None:
 @pytest.mark.parametrize("extra", ["--api-key s3cret-s3cret", "--api-key=s3cret-s3cret"])
 def test_a_secret_in_extra_arguments_moves_to_the_environment(extra: str) -> None:
     found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": f"{extra} --seed 1"})
-    assert found.engine_env == {"VLLM_API_KEY": "s3cret-s3cret"}
+    assert found.engine_env["VLLM_API_KEY"] == "s3cret-s3cret"
     assert found.command[-2:] == ("--seed", "1")
     assert "s3cret" not in " ".join(found.command)
     assert "s3cret" not in str(explain.as_json(found))
@@ -39,7 +39,9 @@ def test_a_secret_in_extra_arguments_moves_to_the_environment(extra: str) -> Non
 
 def test_every_key_in_extra_arguments_leaves_the_command_line() -> None:
     found = made({"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--api-key first-one second-one --seed 1"})
-    assert found.engine_env == {"VLLM_API_KEY": "first-one"}
+    assert found.engine_env["VLLM_API_KEY"] == "first-one"
+    assert len(found.engine_env["GATE_SECRET_DIGESTS"].split(",")) == 2
+    assert len(found.findings.warnings) == 1
     assert "second-one" not in " ".join(found.command)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from supervisor.catalog import Catalog, store
 from supervisor.command import explain, legacy, plan
 from supervisor.settings.table import WORKER_VARIABLES
+from tests.processes import ROOT
 from tests.supervisor.command.test_translate import catalog
 
 CURRENT = catalog("0.32.0")
@@ -36,7 +37,7 @@ def test_the_engine_environment_is_the_users_without_ours() -> None:
     env = {
         "MODEL_NAME": "m",
         "PATH": "/bin",
-        "PYTHONPATH": "/src",
+        "PYTHONPATH": f"/src:{ROOT}::{ROOT}/",
         "VLLM_PORT": "8000",
         "VLLM_LOGGING_LEVEL": "DEBUG",
         "HF_TOKEN": "t",
@@ -45,6 +46,7 @@ def test_the_engine_environment_is_the_users_without_ours() -> None:
     }
     assert plan.engine_environment(env, made(env)) == {
         "PATH": "/bin",
+        "PYTHONPATH": "/src",
         "VLLM_LOGGING_LEVEL": "DEBUG",
         "HF_TOKEN": "t",
         "RUNPOD_POD_ID": "p",

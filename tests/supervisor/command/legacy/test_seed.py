@@ -36,6 +36,8 @@ def _numbers(version: str) -> list[int]:
 KNOWN = sorted(VERSIONS, key=_numbers)
 #: What a part of speculative decoding needs beside it.
 _PARTS = ("NUM_SPECULATIVE", "SPECULATIVE_", "NGRAM_", "SPEC_DECODING", "TYPICAL_")
+#: It takes effect, and what it opens is told.
+_SAID_BESIDE = ("TRUST_REMOTE_CODE", "warning")
 
 
 def outcome(version: str, name: str, value: str) -> Any:
@@ -48,7 +50,7 @@ def outcome(version: str, name: str, value: str) -> Any:
     made = plan.make({**bare, name: value}, catalog(version), disk)
     kinds = (("error", made.findings.errors), ("warning", made.findings.warnings))
     for kind, found in (*kinds, ("ignored", made.findings.ignored)):
-        if any(each.env == name for each in found):
+        if any(each.env == name for each in found) and (name, kind) != _SAID_BESIDE:
             return kind
     assert name in {each.env for each in made.findings.applied}, (version, name)
     new = [token for token in made.command if token not in before.command]
