@@ -71,6 +71,7 @@ ENV MODEL_NAME=${MODEL_NAME} \
     BASE_PATH=${BASE_PATH}
 
 # 5. What changes often, or costs nothing.
+COPY --chmod=755 gate/ gate/
 COPY --chmod=755 proxy/ proxy/
 COPY --chmod=755 entrypoint.sh ./
 COPY --chmod=644 LICENSE ./

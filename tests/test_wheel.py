@@ -95,6 +95,7 @@ def test_what_is_in_it(wheel: Path) -> None:
     assert not [name for name in names if "/kept/" in name or name.endswith(".pyc")]
     for version in versions.known():
         assert f"vllm_supervisor/catalog/known/vllm-{version}.json" in names
+    assert "vllm_supervisor/gate/vllm_supervisor_gate.py" in names
     assert metadata["Version"] == __version__
     assert metadata.get_all("Requires-Dist") is None
     assert f"{info}/licenses/LICENSE" in names
@@ -110,6 +111,17 @@ def test_explain_on_a_laptop(installed: Path, home: Path) -> None:
     assert text.stderr == ""
     unknown = (installed / "vllm-supervisor", "explain", "--vllm", "0.1")
     assert ", ".join(versions.known()) in ran(*unknown, cwd=home, code=2).stderr
+
+
+def test_explain_shows_the_gate_where_it_is(installed: Path, home: Path) -> None:
+    (home / ".env").write_text("MODEL_NAME=org/m\nVLLM_API_KEY=sesame-1, sesame-2\n")
+    command = ("explain", "--json", "--vllm", VLLM, "--env-file", ".env")
+    done = ran(installed / "vllm-supervisor", *command, cwd=home)
+    shown = json.loads(done.stdout)
+    assert "--middleware=vllm_supervisor_gate.Gate" in shown["command"]
+    assert (Path(shown["engine_env"]["PYTHONPATH"]) / "vllm_supervisor_gate.py").is_file()
+    assert shown["warnings"] == []
+    assert "sesame" not in done.stdout
 
 
 def test_the_very_command_of_the_readme(wheel: Path, home: Path) -> None:

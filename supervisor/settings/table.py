@@ -466,7 +466,6 @@ GATE_BODY_MB = Setting(
     "Largest body of a request that the gate lets through; a larger one is answered with 413.",
     Reader.SUPERVISOR,
     unit="MB",
-    form="number",
 )
 ENGINE_URL = Setting(
     "ENGINE_URL",

@@ -83,7 +83,7 @@ def _run(
         # There is no engine to start here nor elsewhere, but a proxy can tell that to each job.
         return asyncio.run(_serve(made, env, sink, _all_of_it(made, reason)))
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
-    if opened := gate.widened(made.settings):
+    if opened := gate.widened(made.settings, made.engine_env):
         log.info("%s", opened)
     log.info("%s", preflight.where_models_go(made, env))
     log.info("command: %s", " ".join(explain.shown_command(made)))

@@ -130,7 +130,7 @@ def test_without_an_engine_explain_says_how_to_do_without(env_file: str) -> None
     done = supervisor("explain", "--env-file", env_file)
     assert done.returncode == 0
     assert "warning: the engine's command 'vllm' was not found" in done.stdout
-    assert " ".join(done.stdout.split()).endswith(", or name a version of vLLM with --vllm")
+    assert ", or name a version of vLLM with --vllm" in " ".join(done.stdout.split())
     assert "--max-model-len=8192" in done.stdout
 
 
@@ -282,4 +282,4 @@ def test_what_docker_makes_of_other_lines_is_said_with_the_plan(tmp_path: Path) 
     done = supervisor("explain", "--json", "--vllm", "0.33.0", "--env-file", str(file))
     assert done.returncode == 0
     warnings = json.loads(done.stdout)["warnings"]
-    assert [warning["env"] for warning in warnings] == ["HF_TOKEN", "SEED"]
+    assert [each["env"] for each in warnings] == ["HF_TOKEN", "SEED", "VLLM_API_KEY"]

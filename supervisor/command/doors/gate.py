@@ -30,6 +30,7 @@ _INSTALLED = __name__.startswith("vllm_supervisor.")  # as the wheel's, which ha
 FOLDER = (_PACKAGE if _INSTALLED else _WORKER) / "gate"
 _CLASS = "vllm_supervisor_gate.Gate"
 _PATH = "PYTHONPATH"
+_DIGESTS = "GATE_SECRET_DIGESTS"
 _BETWEEN = ":"  # what parts its folders, which none of them can have in its name
 
 
@@ -49,7 +50,7 @@ def stand(
         return {}, (), [*_idle(env, reason, table.GATE, table.GATE_BODY_MB)]
     if not keys or not settings[table.GATE]:
         reason = f"{table.GATE.name}=0" if keys else f"{API_KEY.name} is not set"
-        idle = _idle(env, f"no gate stands: {reason}", table.ALLOWED_ROUTES, table.GATE_BODY_MB)
+        idle = _idle(env, f"no gate stands: {reason}", table.GATE_BODY_MB)
         return {}, (), [*idle, *_only_the_first(keys)]
     if catalog is None or catalog.option(FLAG) is None:
         return {}, (), [*_cannot_stand(catalog), *_only_the_first(keys)]
@@ -65,7 +66,7 @@ def stand(
     told = {
         _PATH: _BETWEEN.join([str(FOLDER), *_folders(env)]),
         # What stands there opens nothing: the keys themselves stay with the worker.
-        "GATE_SECRET_DIGESTS": ",".join(hashlib.sha256(key.encode()).hexdigest() for key in keys),
+        _DIGESTS: ",".join(hashlib.sha256(key.encode()).hexdigest() for key in keys),
         "GATE_BODY_BYTES": str(most << 20),
     }
     if also := settings[table.ALLOWED_ROUTES]:
@@ -111,11 +112,11 @@ def _cannot_stand(catalog: Catalog | None) -> Iterator[Remark]:
         yield Remark(table.GATE.name, message, remedy)
 
 
-def widened(settings: Settings) -> str:
+def widened(settings: Settings, engine_env: Mapping[str, str]) -> str:
     """What ALLOWED_ROUTES opens beside inference, as a sentence; empty where that is nothing."""
     name, named = table.ALLOWED_ROUTES.name, settings[table.ALLOWED_ROUTES]
     more = [each for each in named if each not in INFERENCE]
-    if not more:
+    if not more or not (settings.mode is Mode.QUEUE or _DIGESTS in engine_env):
         return ""
     whom = "every job" if settings.mode is Mode.QUEUE else "every client with a key"
     return f"{name} opens {', '.join(more)} to {whom}"

@@ -16,7 +16,7 @@ from . import gate
 
 _TRUST = "--trust-remote-code"
 #: vLLM's own switches that open something -> what, and what to do about it.
-_SWITCHES: Mapping[str, tuple[str, str]] = {
+SWITCHES: Mapping[str, tuple[str, str]] = {
     "VLLM_SERVER_DEV_MODE": (
         "vLLM serves its development mode's administration (/collective_rpc, /sleep, /server_info)",
         "unset it where it is not needed",
@@ -40,7 +40,7 @@ def switches(env: Mapping[str, str], catalog: Catalog | None, said: Arguments) -
         catalog: what the engine accepts.
         said: the options of the command line.
     """
-    for name, (what, remedy) in _SWITCHES.items():
+    for name, (what, remedy) in SWITCHES.items():
         if _is_on(env.get(name, "")):
             yield Remark(name, f"{name} is on: {what}", remedy)
     trusted = said.last(_TRUST)
