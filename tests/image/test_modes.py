@@ -84,12 +84,14 @@ def test_another_vllm_read_only_without_a_network_and_not_as_root(
         "import httpx\n"
         "for key in ('', 'wrong', 'sesame'):\n"
         "    head = {'Authorization': f'Bearer {key}'} if key else {}\n"
-        "    url = 'http://127.0.0.1:8000/v1/models'\n"
-        "    print(httpx.get(url, headers=head, timeout=60).status_code)\n"
-        "print(httpx.get('http://127.0.0.1:8000/version', timeout=60).json()['version'])\n"
+        "    for path in ('v1/models', 'metrics', 'health'):\n"
+        "        url = f'http://127.0.0.1:8000/{path}'\n"
+        "        print(httpx.get(url, headers=head, timeout=60).status_code)\n"
+        "url = 'http://127.0.0.1:8000/version'\n"
+        "print(httpx.get(url, headers=head, timeout=60).json()['version'])\n"
     )
     *statuses, version = one.python(code).split()
-    assert statuses == ["401", "401", "200"]
+    assert statuses == ["401", "401", "200"] * 2 + ["200"] * 3
     assert version.startswith(OLDER)
     assert {line.split()[-1] for line in one.python(ENGINE).splitlines()} == {"1000"}
     assert "sesame" not in one.log()

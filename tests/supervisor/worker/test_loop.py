@@ -13,7 +13,7 @@ import pytest
 from tests import client
 from tests.client import PATIENCE
 from tests.conftest import Start
-from tests.processes import FAKE, Worker, until
+from tests.processes import FAKE, ROOT, Worker, until
 
 REFUSED = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
 
@@ -61,7 +61,8 @@ def test_no_secret_leaves_the_environment(start: Start) -> None:
     assert not [text for text in (*answers, *lines, worker.text()) if secret in text]
     engine = psutil.Process(worker.engine_pid()).environ()
     assert engine["VLLM_API_KEY"] == engine["HF_TOKEN"] == secret
-    worker_own = {"RUNPOD_AI_API_KEY", "PYTHONPATH", "VLLM_PORT", "MODEL_NAME", "ENGINE_CATALOG"}
+    assert engine["PYTHONPATH"] == f"{ROOT / 'gate'}:/nowhere"
+    worker_own = {"RUNPOD_AI_API_KEY", "VLLM_PORT", "MODEL_NAME", "ENGINE_CATALOG"}
     assert not worker_own & set(engine)
 
 
