@@ -17,6 +17,7 @@ from ..models import placement
 from ..models.demand import Demand
 from ..models.placement import Download, OnDisk
 from ..settings import leftovers, read, table
+from ..settings.keys import API_KEY
 from ..settings.read import Settings
 from ..settings.table import WORKER_VARIABLES
 from ..settings.warmup import Request
@@ -91,7 +92,7 @@ class Plan:
     @property
     def key(self) -> str:
         """The key that the engine itself asks for; empty where it asks for none."""
-        name = doors.API_KEY.name
+        name = API_KEY.name
         return self.engine_env.get(name, self.environment.get(name, "")).strip()
 
     @property

@@ -90,7 +90,7 @@ def chat(**more: Any) -> dict[str, Any]:
 
 def test_what_was_open_asks_for_a_key(worker: Worker) -> None:
     for method, path in OPENED:
-        body = {"json": chat()} if method == "POST" else {}
+        body: Any = {"json": chat()} if method == "POST" else {}
         status = asked(worker, method, path, **body).status_code
         assert status == (204 if method == "OPTIONS" else 401), (method, path)
         assert asked(worker, method, f"/api{path}", **body).status_code == status

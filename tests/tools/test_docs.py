@@ -140,8 +140,8 @@ def test_no_setting_of_a_form_is_dead() -> None:
         after = plan.make({**env, name: _other(entry)}, catalog(version), AT_HAND)
         took = {setting.env for setting in after.findings.applied}
         same = after.command == before.command and after.settings == before.settings
-        wrong = [*after.findings.errors, *after.findings.warnings]
-        wrong = [each for each in wrong if each.env != "TRUST_REMOTE_CODE"]  # what it opens
+        said = [one for one in after.findings.warnings if one.env != "TRUST_REMOTE_CODE"]
+        wrong = [*after.findings.errors, *said]
         if wrong or name not in took or same:
             dead.append((version, name, _other(entry), wrong))
     assert dead == []

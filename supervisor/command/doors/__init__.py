@@ -58,6 +58,8 @@ def read(
     if not faults and whole.get(API_KEY.name, first) != first:
         told = {API_KEY.name: first, **told}
     of_open = (*opened.switches(whole, catalog, said), *gate.other_key(keys, configured))
+    if tokens:
+        of_open = (*of_open, *opened.past_the_gate(whole, said))
     return Doors(
         tokens,
         told,

@@ -15,6 +15,7 @@ from ..arguments import Arguments
 from . import gate
 
 _TRUST = "--trust-remote-code"
+_RUST = "VLLM_USE_RUST_FRONTEND"
 #: vLLM's own switches that open something -> what, and what to do about it.
 SWITCHES: Mapping[str, tuple[str, str]] = {
     "VLLM_SERVER_DEV_MODE": (
@@ -49,6 +50,21 @@ def switches(env: Mapping[str, str], catalog: Catalog | None, said: Arguments) -
         message = "TRUST_REMOTE_CODE is on: the engine runs code that comes with the model"
         remedy = "set MODEL_REVISION to a commit that somebody has read"
         yield Remark("TRUST_REMOTE_CODE", message, remedy)
+
+
+def past_the_gate(env: Mapping[str, str], said: Arguments) -> Iterator[Remark]:
+    """A warning for each server of vLLM's that loads no middleware, so that no gate stands there.
+
+    Args:
+        env: the worker's environment.
+        said: the options of the command line.
+    """
+    others = [(flag, "VLLM_EXTRA_ARGS") for flag in ("--grpc", "--grpc-port") if said.last(flag)]
+    if _is_on(env.get(_RUST, "")):
+        others.append((_RUST, _RUST))
+    for what, name in others:
+        message = f"no gate stands before the server that {what} starts: it asks for no key"
+        yield Remark(name, message, "unset it, or let nobody else reach its port")
 
 
 def listener(keys: Sequence[str], settings: Settings) -> Remark | None:

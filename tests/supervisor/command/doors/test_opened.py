@@ -72,3 +72,16 @@ def test_code_that_comes_with_a_model_however_it_is_asked_for(version: str) -> N
     env = {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--trust-remote-code"}
     found = plan.make(env, catalog(version)).findings.warnings
     assert [each.env for each in found] == ["TRUST_REMOTE_CODE"]
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({"VLLM_EXTRA_ARGS": "--grpc"}, "VLLM_EXTRA_ARGS"),
+        ({"VLLM_USE_RUST_FRONTEND": "1"}, "VLLM_USE_RUST_FRONTEND"),
+    ],
+)
+def test_a_server_that_loads_no_middleware(env: dict[str, str], name: str) -> None:
+    (warning,) = made(VLLM_API_KEY="s", **env).findings.warnings
+    assert (warning.env, "no gate stands before" in warning.message) == (name, True)
+    assert made(**env).findings.warnings == ()  # without a key all is open, and that is said
