@@ -19,15 +19,14 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 Scope = dict[str, Any]
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 #: What platforms, balancers and the worker itself ask, and says nothing but whether it serves.
 OPEN = frozenset({"/health", "/ping"})
@@ -51,26 +50,19 @@ _NO_PATH = re.compile(r"[\x00-\x20\x7f]")
 class Gate:
     """Lets through who shows a key, and gives the request on with vLLM's own.
 
-    Args:
-        app: what is behind it.
-        environ: see above; by default that of this process.
-
-    Raises:
-        RuntimeError: it has no key to ask for. Nothing is to be open by an error.
+    `app` is behind it, `environ` as above. Raises RuntimeError where it has no key to ask for:
+    nothing is to be open by an error.
     """
 
     def __init__(self, app: App, environ: Mapping[str, str] = os.environ) -> None:
         self._app = app
-        digests = _listed(environ.get("GATE_SECRET_DIGESTS", ""))
+        digests = list(filter(None, environ.get("GATE_SECRET_DIGESTS", "").split(",")))
         own = environ.get("VLLM_API_KEY", "")
         if not digests or not own:
-            raise RuntimeError(
-                "the gate has no key to ask for: the worker sets VLLM_API_KEY and"
-                " GATE_SECRET_DIGESTS where it loads it"
-            )
+            raise RuntimeError("no key to ask for: see VLLM_API_KEY and GATE_SECRET_DIGESTS")
         self._digests = [bytes.fromhex(digest) for digest in digests]
         self._own = f"Bearer {own}".encode("latin-1")
-        self._routes = frozenset(_listed(environ.get("GATE_ROUTES", "")))
+        self._routes = frozenset(environ.get("GATE_ROUTES", "").split(",")) - {""}
         self._most = int(environ.get("GATE_BODY_BYTES", "") or 64 << 20)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -83,7 +75,7 @@ class Gate:
         return self._app(scope, receive, send)  # the server's own start and end
 
     def _request(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        headers: Headers = scope["headers"]
         path = _path(scope)
         if scope["method"] == "OPTIONS":
             # A browser asks so before it sends the key. vLLM answers that before any route has it;
@@ -135,7 +127,7 @@ class Gate:
         It stays the very same object where that key was shown so: what others write into it
         reaches those outside.
         """
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        headers: Headers = scope["headers"]
         first = next((value for name, value in headers if name == b"authorization"), b"")
         if hmac.compare_digest(first, self._own):
             return scope
@@ -143,14 +135,7 @@ class Gate:
         return {**scope, "headers": [*kept, (b"authorization", self._own)]}
 
 
-# --- what a request says ---
-
-
-def _listed(text: str) -> list[str]:
-    return [word for word in text.split(",") if word]
-
-
-def _shown(headers: Headers) -> Iterable[bytes]:
+def _shown(headers: Headers) -> Iterator[bytes]:
     """The keys that a request shows."""
     for name, value in headers:
         if name == b"authorization":
@@ -176,8 +161,7 @@ def _last(path: str) -> str:
 
 
 def _is_preflight(headers: Headers) -> bool:
-    names = {name for name, _ in headers}
-    return b"origin" in names and b"access-control-request-method" in names
+    return {name for name, _ in headers} >= {b"origin", b"access-control-request-method"}
 
 
 def _length(headers: Headers) -> int | None:
@@ -187,7 +171,7 @@ def _length(headers: Headers) -> int | None:
         if name == b"transfer-encoding":
             return None
         if name == b"content-length" and value.isdigit():
-            length = max(int(value), length or 0)
+            length = max(int(value[:20]), length or 0)
     return length
 
 
@@ -209,35 +193,27 @@ class _Counted:
             if not self._refused:  # else it is about the body that has not come
                 raise
 
-    async def _count(self) -> Message:
+    async def _count(self) -> dict[str, Any]:
         if self._refused:
             return {"type": "http.disconnect"}
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                self._refused = True
-                if not self._began:
-                    await _answer(self._send, 413, *_too_large(self._most))
-                return {"type": "http.disconnect"}
-        return message
+            self._refused = self._left < 0
+        if not self._refused:
+            return message
+        if not self._began:
+            await _answer(self._send, 413, *_too_large(self._most))
+        return {"type": "http.disconnect"}
 
-    async def _pass_on(self, message: Message) -> None:
+    async def _pass_on(self, message: dict[str, Any]) -> None:
         if not self._refused or self._began:
             self._began = True
             await self._send(message)
 
 
-# --- what is answered ---
-
-_NO_KEY = (
-    "authentication_error",
-    "this needs a key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`",
-)
-_NOT_OFFERED = (
-    "permission_error",
-    "this route is not offered by this worker; ALLOWED_ROUTES can add it",
-)
+_NO_KEY = ("authentication_error", "show a key: Authorization: Bearer KEY, or X-API-Key: KEY")
+_NOT_OFFERED = ("permission_error", "this route is not offered; ALLOWED_ROUTES can add it")
 
 
 def _too_large(most: int) -> tuple[str, str]:
@@ -255,8 +231,8 @@ async def _answer(send: Send, status: int, kind: str = "", message: str = "", **
     body = _error(status, kind, message) if kind else b""
     headers = [(name.replace("_", "-").encode(), text.encode()) for name, text in more.items()]
     if body:
-        headers.append((b"content-type", b"application/json"))
-        headers.append((b"content-length", str(len(body)).encode()))
+        length = str(len(body)).encode()
+        headers += [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -264,13 +240,12 @@ async def _answer(send: Send, status: int, kind: str = "", message: str = "", **
 async def _close(
     scope: Scope, receive: Receive, send: Send, status: int, kind: str, message: str
 ) -> None:
-    """Refuse a websocket before it is one: with the status where the server can, else with 403."""
+    """Refuse a websocket before it is one; a server that can tells why, others answer 403."""
     await receive()  # that somebody connects
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008, "reason": message})
         return
     body = _error(status, kind, message)
-    headers = [(b"content-type", b"application/json")]
-    start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
-    await send(start)
+    head = {"status": status, "headers": [(b"content-type", b"application/json")]}
+    await send({"type": "websocket.http.response.start", **head})
     await send({"type": "websocket.http.response.body", "body": body})

@@ -34,7 +34,7 @@ def test_it_stands_where_clients_need_a_key(version: str, mode: str) -> None:
         {"VLLM_API_KEY": "sesame", "WORKER_MODE": mode, "PORT_HEALTH": "8001"}, catalog(version)
     )
     assert OPTION in found.command
-    assert not (found.findings.warnings or found.findings.errors)
+    assert not [*found.findings.warnings, *found.findings.errors]
     assert found.listener is None
     told = found.engine_env
     assert told["PYTHONPATH"] == str(gate.FOLDER)
