@@ -5,7 +5,6 @@ What it does stands in `gate/vllm_supervisor_gate.py`, which the engine's interp
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
@@ -58,6 +57,8 @@ def stand(
         message = f"the gate cannot be loaded from {FOLDER}: {_PATH} takes no folder with a colon"
         remedy = f"move the worker to another folder, or set {table.GATE.name}=0"
         return {}, (), [Fault(table.GATE.name, str(FOLDER), message, remedy)]
+    from hashlib import sha256  # only now: most starts have no key, and need not wait
+
     most = settings[table.GATE_BODY_MB]
     note = (
         "clients need a key on every route but /health and /ping; administration is refused,"
@@ -66,7 +67,7 @@ def stand(
     told = {
         _PATH: _BETWEEN.join([str(FOLDER), *_folders(env)]),
         # What stands there opens nothing: the keys themselves stay with the worker.
-        _DIGESTS: ",".join(hashlib.sha256(key.encode()).hexdigest() for key in keys),
+        _DIGESTS: ",".join(sha256(key.encode()).hexdigest() for key in keys),
         "GATE_BODY_BYTES": str(most << 20),
     }
     if also := settings[table.ALLOWED_ROUTES]:
