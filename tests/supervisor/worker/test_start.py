@@ -28,7 +28,9 @@ def engine(tmp_path: Path) -> Path:
 
 
 def made(**env: str) -> Plan:
-    return planning.by_catalog({"MODEL_NAME": "m", **env}, versions.load("0.33.0"))
+    """In queue mode, where the engine listens on loopback alone, and nothing is said of that."""
+    given = {"MODEL_NAME": "m", "WORKER_MODE": "queue", **env}
+    return planning.by_catalog(given, versions.load("0.33.0"))
 
 
 def test_the_command_starts_with_its_file(engine: Path) -> None:
@@ -69,3 +71,13 @@ def test_a_guarded_name_shows_in_the_log(caplog: pytest.LogCaptureFixture) -> No
     assert told[0] == "DEVICE is not passed on: vLLM finds its device by itself"
     assert told[1].startswith("UDS is not passed on: a shell, container or cluster sets this name")
     assert len(told) == 2
+
+
+def test_what_stands_open_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        start._tell_findings(made(WORKER_MODE="plain"))
+    (told,) = [record.message for record in caplog.records]
+    assert told.startswith("VLLM_API_KEY is not set, and the engine listens on 0.0.0.0, port 8000")
+    caplog.clear()
+    start._tell_findings(made(WORKER_MODE="plain", VLLM_API_KEY="a-key"))
+    assert caplog.records == []
