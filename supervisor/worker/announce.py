@@ -59,14 +59,21 @@ def start(times: Times, plan: Plan) -> list[str]:
     return [f"start: {line}" for line in (*times.chart(), slowest.advice(times, plan))]
 
 
-def how_to_use(port: int, model: str | None) -> str:
-    """A command to try the engine with; None: it asks for a key, or serves no model by name."""
+def how_to_use(port: int, model: str | None, *, keyed: bool = False) -> str:
+    """A command to try the engine with.
+
+    Args:
+        port: the engine's.
+        model: by which name it is served; None where that is not known.
+        keyed: whether it asks for a key.
+    """
     url = f"http://localhost:{port}/v1"
+    shown = ' -H "Authorization: Bearer KEY"' if keyed else ""
     if model is None:
-        return f"try: curl {url}/models"
+        return f"try: curl {url}/models{shown}"
     body = {"model": model, "messages": [{"role": "user", "content": "What is this?"}]}
     return (
-        f"try: curl {url}/chat/completions -H 'Content-Type: application/json'"
+        f"try: curl {url}/chat/completions{shown} -H 'Content-Type: application/json'"
         f" -d '{json.dumps(body)}'"
     )
 

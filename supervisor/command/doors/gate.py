@@ -60,9 +60,11 @@ def stand(
     from hashlib import sha256  # only now: most starts have no key, and need not wait
 
     most = settings[table.GATE_BODY_MB]
+    more = _more(settings)
+    beside = f" but for {', '.join(more)}" if more else ""
     note = (
-        "clients need a key on every route but /health and /ping; administration is refused,"
-        f" bodies over {most} MB too"
+        "clients need a key on every route but /health and /ping; administration is refused"
+        f"{beside}, and so are bodies over {most} MB"
     )
     told = {
         _PATH: _BETWEEN.join([str(FOLDER), *_folders(env)]),
@@ -115,12 +117,15 @@ def _cannot_stand(catalog: Catalog | None) -> Iterator[Remark]:
 
 def widened(settings: Settings, engine_env: Mapping[str, str]) -> str:
     """What ALLOWED_ROUTES opens beside inference, as a sentence; empty where that is nothing."""
-    name, named = table.ALLOWED_ROUTES.name, settings[table.ALLOWED_ROUTES]
-    more = [each for each in named if each not in INFERENCE]
+    name, more = table.ALLOWED_ROUTES.name, _more(settings)
     if not more or not (settings.mode is Mode.QUEUE or _DIGESTS in engine_env):
         return ""
     whom = "every job" if settings.mode is Mode.QUEUE else "every client with a key"
     return f"{name} opens {', '.join(more)} to {whom}"
+
+
+def _more(settings: Settings) -> list[str]:
+    return [each for each in settings[table.ALLOWED_ROUTES] if each not in INFERENCE]
 
 
 def other_key(keys: Sequence[str], configured: AbstractSet[str]) -> Iterator[Remark]:

@@ -184,7 +184,8 @@ class EngineRun:
                     )
                 if self._settings.mode is Mode.PLAIN and self._first:
                     model = await health.served_model(engine)
-                    log.info("%s", announce.how_to_use(self._settings.engine_port, model))
+                    port, keyed = self._settings.engine_port, bool(key)
+                    log.info("%s", announce.how_to_use(port, model, keyed=keyed))
                 await health.watch(engine, self._probed, self._alarm, frozen)
 
     def _process_died(self) -> None:

@@ -150,6 +150,8 @@ def test_a_user_is_told_what_to_try() -> None:
     assert header == "Content-Type: application/json"
     assert json.loads(body)["model"] == "tiny"
     assert announce.how_to_use(8000, None) == "try: curl http://localhost:8000/v1/models"
+    keyed = shlex.split(announce.how_to_use(8000, "tiny", keyed=True))
+    assert keyed[3:5] == ["-H", "Authorization: Bearer KEY"]
 
 
 def test_what_the_kernel_killed_for_memory_is_told_also_after_our_kill() -> None:
