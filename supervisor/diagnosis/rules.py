@@ -871,6 +871,13 @@ _REST = (
     ),
     _rule(
         "package-missing",
+        ("No module named 'vllm_supervisor_gate'",),
+        "the engine's Python did not find the gate, a file of this worker's on its PYTHONPATH",
+        "let VLLM_COMMAND start Python without -I or -E, and keep PYTHONPATH, or set GATE=0",
+        shared=True,
+    ),
+    _rule(
+        "package-missing",
         ("pip install ", "Please install ", "No module named '"),
         "the engine's Python has no package {what}, which the configuration asks for",
         "add it to the image (RUN pip install '{what}'), or change the variable that asks for it,"

@@ -46,6 +46,7 @@ CASES = [
     ("batched_tokens_seqs", "batched-tokens", "64, less than the 128 requests", "MAX_NUM_S", FINAL),
     ("no_package", "package-missing", "package tensorizer", "pip install 'tensorizer'", FINAL),
     ("no_package_ray", "package-missing", "package ray", "DISTRIBUTED_EXECUTOR_BACKEND", FINAL),
+    ("no_gate", "package-missing", "did not find the gate", "without -I", FINAL),
     ("no_package_modelscope", "package-missing", "package modelscope>=1.18.1", "'models", FINAL),
     # the model's host
     ("gated", "gated", "org/gated is gated", "HF_TOKEN", FINAL),
