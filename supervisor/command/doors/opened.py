@@ -58,7 +58,9 @@ def past_the_gate(env: Mapping[str, str], said: Arguments) -> Iterator[Remark]:
         env: the worker's environment.
         said: the options of the command line.
     """
-    others = [(flag, "VLLM_EXTRA_ARGS") for flag in ("--grpc", "--grpc-port") if said.last(flag)]
+    others = [
+        (flag, table.VLLM_EXTRA_ARGS.name) for flag in ("--grpc", "--grpc-port") if said.last(flag)
+    ]
     if _is_on(env.get(_RUST, "")):
         others.append((_RUST, _RUST))
     for what, name in others:
