@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..catalog import Catalog, Kind
 from ..findings import Applied, Fault, Finding, Findings, Ignored
-from ..secrets import masked
+from ..secrets import masked, masked_tokens
 from ..settings import table
 from .arguments import SECRETS, Argument, Arguments, moved, parse
 from .checks import unknown
@@ -108,7 +108,7 @@ def read(tokens: Sequence[str], env: Mapping[str, str], catalog: Catalog | None)
             left[at], wrong = checked(each, catalog)
             if wrong is not None:
                 found.append(_fault(each, " ".join(each.values), str(wrong), wrong.remedy))
-    text = shlex.join(masked(NAME, token) for token in (*words[:1], *Arguments(options).tokens))
+    text = shlex.join(masked_tokens((*words[:1], *Arguments(options).tokens)))
     if text:
         found.append(Applied(NAME, text, None, "arguments"))
     return CommandLine(set_here, Arguments(tuple(left)), secrets, Findings.of(*found))

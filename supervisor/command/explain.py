@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..findings import Applied, Fault, Finding, Ignored, Kept, Remark
-from ..secrets import masked
+from ..secrets import masked, masked_tokens
 from .plan import Plan
 
 NARROWEST = 40  # characters of a line; below, nothing can be read
@@ -56,7 +56,7 @@ def _shown(finding: Finding) -> dict[str, Any]:
 
 def shown_command(plan: Plan) -> list[str]:
     """The command with anything that looks like a secret masked."""
-    return [masked("", token) for token in plan.command]
+    return masked_tokens(plan.command)
 
 
 def as_text(plan: Plan, set_by: SetBy = _NOBODY, *, width: int = 80, colour: bool = False) -> str:

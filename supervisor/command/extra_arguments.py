@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..catalog import Catalog, Kind
 from ..findings import Applied, Fault, Finding, Findings, Remark
-from ..secrets import MASK, masked
+from ..secrets import MASK, masked_tokens
 from ..settings import table
 from . import arguments, values
 from .arguments import SECRETS, SEVERAL, Argument, Arguments
@@ -106,5 +106,5 @@ def _moved(secrets: Sequence[Argument]) -> list[Finding]:
 def _shown(kept: Arguments) -> list[Finding]:
     if not kept.given:
         return []
-    text = shlex.join(masked(NAME, token) for token in kept.tokens)
+    text = shlex.join(masked_tokens(kept.tokens))
     return [Applied(NAME, text, None, "extra-args")]

@@ -37,7 +37,7 @@ from . import (
     translate,
 )
 from .arguments import Arguments
-from .checks import paths
+from .checks import exposed, paths
 from .checks.speakers import Speakers
 from .command_line import CommandLine
 from .gpus import demand, parallel
@@ -153,7 +153,7 @@ def _made(
     for by, place in ((written.options, "among the arguments"), (of_user, _IN_EXTRA)):
         of_options = command_line.losing(of_options, by, catalog, place)
     speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
-    of_values = checks.found(options, speakers, catalog)
+    of_values = checks.found(options, speakers, catalog) + exposed.found(options, speakers)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     of_ours = (of_gpus, of_drain, of_quiet, of_reading, of_doors.findings)

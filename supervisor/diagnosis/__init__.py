@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..secrets import MASK, masked_command
+from ..secrets import MASK, masked
 from . import kinds, subject, variables
 from .rules import RULES, Rule
 from .signals import SHELL, SIGNALS
@@ -201,7 +201,7 @@ def _fits(rule: Rule, said: Mapping[str, str], configured: Sequence[str]) -> boo
 
 
 def _quoted(value: str) -> str:
-    value = masked_command(" ".join(value.split()))
+    value = masked("", " ".join(value.split()))
     if len(value) > _QUOTE_MOST:
         return value[:_QUOTE_MOST].rpartition(" ")[0].rstrip(" .,;:") + " ..."
     return value.rstrip(" .,;:")

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import deque
 
+from ..secrets import masked
+
 _WAITING_MOST = 8 * 1024 * 1024  # bytes kept for a reader that is slow
 
 
@@ -19,6 +21,8 @@ class LogSink:
     """Writes to one file descriptor from a thread of its own, so that no caller ever waits."""
 
     def __init__(self, fd: int = 1) -> None:
+        #: Values of variables that no line of ours shows, nor what an engine says of its start.
+        self.secrets: tuple[str, ...] = ()
         self._fd = fd
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -91,4 +95,4 @@ class SinkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and hand over one line."""
-        self._sink.write_line(self.format(record))
+        self._sink.write_line(masked("", self.format(record), self._sink.secrets))

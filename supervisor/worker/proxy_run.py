@@ -23,6 +23,7 @@ from ..link import handover
 from ..link.handover import Check
 from ..link.journal import Journal, read_some
 from ..models.hub import weights_folder
+from ..secrets import masked, secret_values
 from ..settings import table
 from . import lifecycle
 from .process import descriptors
@@ -210,7 +211,7 @@ def tell_platform(why: str, env: Mapping[str, str]) -> None:
         subprocess.run(
             [sys.executable, "-m", "proxy"],
             cwd=TREE,
-            env={**env, handover.UNHEALTHY: why[:_WHY_MOST]},
+            env={**env, handover.UNHEALTHY: masked("", why, secret_values(env))[:_WHY_MOST]},
             stdin=subprocess.DEVNULL,
             timeout=_TELL_WITHIN,
             check=False,

@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
 from ..findings import Guarded
 from ..models.placement import Download
+from ..secrets import secret_values
 from ..settings import table
 from ..settings.mode import Mode
 from ..settings.read import Settings
@@ -73,8 +74,10 @@ def _run(
     sink: LogSink,
     asking: store.Asking | None,
 ) -> int:
+    sink.secrets = secret_values(given)
     made = planning.by_engine(given, log.info, arguments, asking=asking)
     env = made.environment
+    sink.secrets = secret_values({**env, **made.engine_env})  # with what was moved into variables
     try:
         made = _checked(made, env)
     except SupervisorError as reason:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..link.figures import Figures
 from ..link.standing import Standing
+from ..secrets import masked
 from ..status.parts import Times
 from .lifecycle import Answering, Event, JobTaken, Phase, Ready, State
 
@@ -105,11 +106,11 @@ class Status:
             state=str(self.state.phase),
             since=round(self.since, 3),
             mode=self.mode,
-            model=self.model,
+            model=_masked(self.model),
             doing=engine.doing if engine is not None and starts else None,
             engine_pid=None if engine is None else engine.pid,
             restarts=history.restarts,
-            last_failure=history.last_failure,
+            last_failure=_masked(history.last_failure),
             exit_code=self.state.exit_code,
             answering=isinstance(self.state.end, Answering),
             phases=times.phases,
@@ -163,6 +164,10 @@ _OF_JOBS = {
     "batches": ("batches_total", "counter", "Outputs handed to the platform."),
     "bytes": ("bytes_total", "counter", "Bytes of streams read from the engine."),
 }
+
+
+def _masked(text: str | None) -> str | None:
+    return text and masked("", text)
 
 
 def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:

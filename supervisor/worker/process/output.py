@@ -1,4 +1,4 @@
-"""What a child and its descendants print: handed on unchanged, its last lines kept."""
+"""What a child and its descendants print: handed on, its last lines kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from ...secrets import masked_line
 from ..logs import LogSink
 
 _CHUNK = 64 * 1024  # bytes in one read, and of a line that does not end
@@ -14,7 +15,10 @@ _TAIL_LINES = 200  # enough to hold a traceback of vLLM with the lines that say 
 
 
 class Output:
-    """A pipe for a child's output: read by a thread, its tail kept, handed on unchanged."""
+    """A pipe for a child's output: read by a thread, its tail kept, handed on.
+
+    While it is observed no secret is handed on; everything else is as it came.
+    """
 
     def __init__(self, sink: LogSink, observe: Callable[[bytes], None] | None = None) -> None:
         self.tail = Tail()
@@ -22,6 +26,7 @@ class Output:
         self.observe = observe
         self._sink = sink
         self._read_fd, self.write_fd = os.pipe()
+        self._started = Started(sink)
         self._thread = threading.Thread(target=self._read_all, name="log-reader", daemon=True)
         self._thread.start()
 
@@ -38,8 +43,42 @@ class Output:
             self.tail.feed(data)
             if (observe := self.observe) is not None:
                 observe(data)
-            self._sink.write(data)
+                self._started.write(data)
+            else:
+                self._started.flush()
+                self._sink.write(data)
+        self._started.flush()
         os.close(self._read_fd)
+
+
+class Started:
+    """What an engine says until it is ready, on its way to the log: without secrets.
+
+    vLLM writes its arguments there, of which it masks two. A line waits until it is whole; but
+    bars of progress, which begin with a carriage return and have no end.
+    """
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+        self._rest = b""
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes; a line may come in pieces."""
+        data = self._rest + data
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        self._rest = data[end:]
+        if len(self._rest) > _CHUNK or data[:end].endswith(b"\r"):
+            end, self._rest = len(data), b""
+        self._pass_on(data[:end])
+
+    def flush(self) -> None:
+        """Hand over what waits: no more of its line will come."""
+        rest, self._rest = self._rest, b""
+        self._pass_on(rest)
+
+    def _pass_on(self, data: bytes) -> None:
+        if data:
+            self._sink.write(masked_line(data, self._sink.secrets))
 
 
 class Tail:
