@@ -19,6 +19,7 @@ _LOOK_EVERY = 1.0  # seconds
 #: What arrives in that time at least while a download goes on. The hub's client may keep more than
 #: that in memory before it writes.
 _LEAST = 2_000_000  # bytes
+_STOP_LOOKS, _STOP_LOOK_EVERY = 100, 0.01  # seconds
 _FROZEN_AFTER = 10.0  # seconds without a look: then this process has stood still as well
 
 
@@ -80,9 +81,10 @@ def run(work: Callable[[], int], places: Sequence[Cached]) -> int:
         told = signal.sigtimedwait(waited, _LOOK_EVERY)
         stopped = told is not None and told.si_signo == signal.SIGTERM
         if stopped or pulse.stalled_for() >= STALLED_AFTER:
-            held |= leavings.being_written(child)
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            if _stands_still(child):
+                held |= leavings.being_written(child)  # nothing is begun behind this look
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
             removed = leavings.clear(held)
             if not stopped:
                 removed += sum(map(leavings.clear_locks, places))
@@ -111,6 +113,17 @@ def _become(work: Callable[[], int]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)  # what the hub's client has left running is not waited for
+
+
+def _stands_still(child: int) -> bool:
+    """Let it stand still, for what does so within a second; False where it has ended before."""
+    os.kill(child, signal.SIGSTOP)
+    for _ in range(_STOP_LOOKS):
+        pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+        if pid:
+            return os.WIFSTOPPED(status)
+        time.sleep(_STOP_LOOK_EVERY)
+    return True  # it waits for a disk
 
 
 def _ended(child: int) -> int | None:

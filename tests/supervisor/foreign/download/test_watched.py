@@ -27,6 +27,14 @@ place = Cached(Path(sys.argv[1]), "org/tiny")
 place.blobs.mkdir(parents=True)
 part = place.blobs / "abc.0123abcd.incomplete"
 
+def write(name):
+    number = 0
+    while True:
+        number += 1
+        path = place.blobs / f"{{name}}{{number}}.0123abcd.incomplete"
+        with path.open("wb"):
+            path.unlink()
+
 def work():
     with part.open("wb") as file:
         {work}
@@ -121,6 +129,19 @@ def test_a_stop_ends_it_at_once_and_clears_up(tmp_path: Path) -> None:
     assert end(process) == (1, "")
     assert not part(tmp_path).exists()
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_part_that_is_begun_just_then_goes_too(tmp_path: Path) -> None:
+    """The client writes several files at once, by threads."""
+    begin = (
+        "[__import__('threading').Thread(target=write, args=(one,)).start() for one in 'abcdefgh']"
+    )
+    process = start(tmp_path, f"{begin}; time.sleep(3600)")
+    until(part(tmp_path).exists, what="the part of a file")
+    until(lambda: len(list(part(tmp_path).parent.iterdir())) > 1, what="other parts", pause=0)
+    process.send_signal(signal.SIGTERM)
+    assert end(process) == (1, "")
+    assert list(part(tmp_path).parent.iterdir()) == []
 
 
 class Machine:
