@@ -14,7 +14,7 @@ from tools.run import DEMO_MODEL
 LOCAL, HUB, VOLUME, SECOND = "local", "hub", "volume", "second"
 SETUPS = (LOCAL, HUB, VOLUME, SECOND)
 REPOSITORY = "org/demo"
-_SLOW_S = 28.0  # that the model takes from a slow place; beside a start it must say something
+_SLOW_S = 18.0  # that the model takes from a slow place; beside a start it must say something
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 

@@ -22,7 +22,7 @@ from .asked import INDEX, Wanted, chosen, indexed, whole
 from .choice import WEIGHTS, literal
 from .faults import DownloadError, named
 from .leavings import Cached
-from .progress import Progress, amount, line
+from .progress import amount, line
 from .transfer import ROOM, vllm_version
 
 T = TypeVar("T")
@@ -143,9 +143,7 @@ def _large(found: Listed) -> None:
     _see_that_it_fits(cache, total, asked.repository)
     line(f"downloading {asked.repository} while the engine starts")
     began = time.monotonic()
-    blobs = Cached(cache, asked.repository).blobs
-    with Progress(asked.repository, blobs, total, anew=True):
-        _download(found, missing, asked.weights)
+    _download(found, missing, asked.weights)  # how far it is, the supervisor says
     took = time.monotonic() - began
     said = f"{amount(total)} in {took:.1f} s"
     line(f"downloaded {asked.repository}, commit {found.commit}: {said}")

@@ -29,11 +29,10 @@ def amount(size: int) -> str:
 
 
 class Progress:
-    """Says how far the folder is, in lines. `anew`: what is in it already is not of the total."""
+    """Says how far the folder is, in lines."""
 
-    def __init__(self, repository: str, folder: Path, total: int, *, anew: bool = False) -> None:
+    def __init__(self, repository: str, folder: Path, total: int) -> None:
         self._repository, self._folder, self._total = repository, folder, total
-        self._first = size_of(folder) if anew else 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -48,11 +47,9 @@ class Progress:
         before, then = size_of(self._folder), time.monotonic()
         while not self._over.wait(_EVERY):
             size, now = size_of(self._folder), time.monotonic()
-            share = min(100.0, 100.0 * (size - self._first) / self._total) if self._total else 100.0
+            share = min(100.0, 100.0 * size / self._total) if self._total else 100.0
             rate = (size - before) / (now - then) / 1e6
-            line(
-                f"{self._repository}: {share:.0f} % of {self._total / 1e9:.2f} GB, {rate:.1f} MB/s"
-            )
+            line(f"{self._repository}: {share:.0f} % of {amount(self._total)}, {rate:.1f} MB/s")
             before, then = size, now
 
 

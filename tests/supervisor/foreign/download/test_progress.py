@@ -19,22 +19,6 @@ def test_the_size_of_a_folder(tmp_path: Path) -> None:
     assert progress.size_of(tmp_path / "none") == 0
 
 
-def test_what_was_there_before_is_not_of_a_new_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(progress, "_EVERY", 0.01)
-    (tmp_path / "old").write_bytes(bytes(700_000))
-    said: list[str] = []
-
-    def percent() -> bool:
-        said.extend(capsys.readouterr().err.splitlines())
-        return bool(said) and " 25 % " in said[-1]
-
-    with progress.Progress("org/m", tmp_path, 1_000_000, anew=True):
-        (tmp_path / "new").write_bytes(bytes(250_000))
-        until(percent, what="a quarter")
-
-
 def test_amounts() -> None:
     assert progress.amount(2_500_000_000) == "2.50 GB"
     assert progress.amount(3_543_656) == "3.5 MB"
@@ -55,5 +39,5 @@ def test_lines_come_while_it_lasts_and_then_no_more(
     with progress.Progress("org/m", tmp_path, 1_000_000):
         until(lines, what="a line")
         assert threading.active_count() > before
-    assert said[0].startswith("org/m: 25 % of 0.00 GB, ")
+    assert said[0].startswith("org/m: 25 % of 1.0 MB, ")
     assert threading.active_count() == before, "nobody is left who would say one"
