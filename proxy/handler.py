@@ -90,10 +90,12 @@ class Handler:
     async def prepare(self) -> None:
         """Ask an engine that is ready what it takes, once no job is in hand.
 
-        It writes that down at the first question, which takes it a second.
+        It writes that down at the first question, which takes it a second. The job for which this
+        worker was woken has not come yet when the engine is ready, so there is a pause first.
         """
         with suppress(JobError):
             await self._engine.health.until_ready()
+            await asyncio.sleep(_IDLE_LOOK)
             while self.figures.jobs:
                 await asyncio.sleep(_IDLE_LOOK)
             await self._engine.schema()

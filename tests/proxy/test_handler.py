@@ -723,3 +723,25 @@ async def test_a_large_answer_is_handed_over_as_json(worker: Worker, native: boo
     (choice,) = json.loads(answer)["choices"]
     assert len(choice["tokens"][0] if native else choice["message"]["content"]) > 1_000_000
     assert worker.handler.figures.tokens == 2
+
+
+async def test_an_engine_is_asked_what_it_takes_when_the_first_jobs_are_over(
+    fake_engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come a moment after it is ready; vLLM answers nobody while it writes that down."""
+    asked: list[int] = []
+
+    async def schema(engine: Engine) -> None:
+        del engine
+        if asyncio.current_task() is preparing:  # a job with a name that nobody knows asks too
+            asked.append(worker.handler.figures.jobs)
+
+    monkeypatch.setattr(Engine, "schema", schema)
+    async with Worker(fake_engine) as worker, asyncio.timeout(PATIENCE):
+        preparing = asyncio.create_task(worker.handler.prepare())
+        await worker.handler._engine.health.until_ready()
+        await asyncio.sleep(0.05)
+        await worker.ask(chat(tokens=75, rate=50))
+        assert asked == []
+        await preparing
+    assert asked == [0]
