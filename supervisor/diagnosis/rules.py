@@ -4,6 +4,9 @@ A phrase is plain text, looked for in the lines that tell of errors; `details` i
 part that is quoted, tried from the beginning of the phrase's line on. The first rule that fits
 wins: the specific come before the general, and the same cause may stand twice, first with what its
 message tells, then without.
+
+That is for an engine that was never ready. One that was repeats what it is sent, so that it is
+judged by a single line, the exception with which a process of it ended, and by how that begins.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from .known import FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +27,18 @@ class Rule:
         phrases: by which it is told.
         cause, remedy: what is said of it.
         final: another start would end the same way.
-        running: it may also end an engine that has been ready.
+        running: how the exception begins with which it ends an engine that has been ready; None
+            where it cannot.
         shared: every worker of an endpoint meets it, because it lies in what they share: settings,
             image and model. The others are those of one machine: its GPUs, driver, memory, disk or
             network, or its copy of a file.
-        configured: it fits only where what it quotes as `why` is a path of the configuration.
-        details: finds what is quoted. Sentences may also name `subject`, the model or whatever
-            else of that kind it is about, and `named_by`, what names that; `variable`, the one
-            behind the `option` or `field` that is quoted or that `why` speaks of; and `auto`, what
-            MAX_MODEL_LEN can be besides a number.
+        configured: it fits only where the `path` that it quotes is one of the configuration.
+        details: finds what is quoted. Of that `why` is for the log alone, and the others stand in
+            a sentence where `known` lets them. Sentences may also name `subject`, the model or
+            whatever else of that kind it is about, and `named_by`, what names that; `variable`, the
+            one behind the `option` or `field` that is quoted or that `why` speaks of; and `auto`,
+            what MAX_MODEL_LEN can be besides a number. What stands in square brackets is left out
+            where a name in it is not there.
     """
 
     kind: str
@@ -38,10 +46,14 @@ class Rule:
     cause: str
     remedy: str
     final: bool = True
-    running: bool = False
+    running: re.Pattern[str] | None = None
     shared: bool = False
     configured: bool = False
     details: re.Pattern[str] | None = None
+
+    def ends(self, error: str) -> bool:
+        """Whether it ended an engine that had been ready, by the exception of a process of it."""
+        return self.running is not None and self.running.match(error) is not None
 
     def cause_with(self, said: Mapping[str, str]) -> str:
         """The cause's sentence with what the engine said."""
@@ -54,7 +66,14 @@ class Rule:
 
 def _filled(sentence: str, said: Mapping[str, str]) -> str:
     # Not str.format: what the engine said may hold braces.
-    return re.sub(r"\{(\w+)\}", lambda name: said.get(name[1], ""), sentence).rstrip()
+    def whole(part: re.Match[str]) -> str:
+        return part[1] if all(said.get(name) for name in _PLACE.findall(part[1])) else ""
+
+    return _PLACE.sub(lambda name: said.get(name[1], ""), _OPTIONAL.sub(whole, sentence))
+
+
+_PLACE = re.compile(r"\{(\w+)\}")
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
 def _rule(
@@ -65,14 +84,19 @@ def _rule(
     *,
     details: str | None = None,
     final: bool = True,
-    running: bool = False,
+    running: str | None = None,
     shared: bool = False,
     configured: bool = False,
 ) -> Rule:
     every = (phrases,) if isinstance(phrases, str) else phrases
     pattern = re.compile(details, re.DOTALL) if details else None
-    return Rule(kind, every, cause, remedy, final, running, shared, configured, pattern)
+    ends = re.compile(running) if running else None
+    return Rule(kind, every, cause, remedy, final, ends, shared, configured, pattern)
 
+
+_FAULT = "(?:" + "|".join(map(re.escape, FAULTS)) + ")"
+#: Classes of exceptions that the machine causes, not a request.
+_MACHINES = r"(?:Runtime|OS|Accelerator|OutOfMemory|DistBackend|System)Error: "
 
 _EXPLAIN = "`explain` shows what each variable became"
 _SMALLER = (
@@ -99,7 +123,8 @@ _OTHER_TOKEN = (
 )
 #: The beginning of an address of the hub's own, unlike the signed ones to which it sends one.
 _HUB_PATH = r"https?://[^\s/?]{1,200}/(?:api/|[\w.-]{1,100}/[\w.-]{1,100}/resolve/)"
-_MISSING_FILE = r"No such file or directory: '(?P<why>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'"
+_OURS = r"(?P<why>(?P<ours>[^\n]{1,400}))"
+_MISSING_FILE = r"No such file or directory: '(?P<path>[^'\n]{1,300}\.(?:ya?ml|json|jinja|pem))'"
 #: To the end of a sentence that pydantic may follow with the value that it is about.
 _SAID = r"(?P<why>(?:(?! \[type=)[^\n]){1,900})"
 _QUANTIZATION_WHY = r"(?:Error: |Value error, )" + _SAID
@@ -111,7 +136,7 @@ _HARDWARE = (
 _PACKAGE = (
     r"(?:pip install [`'\"]?|Please install (?!\S{1,80} (?:via|with|by)|(?:the|an?|it|them) )"
     r"|No module named ')"
-    r"(?P<what>[A-Za-z][\w.\[\]-]{0,80}(?:[=><~!]{1,2}\d[\w.]{0,20})?)"
+    r"(?P<package>[A-Za-z][\w.\[\]-]{0,80}(?:[=><~!]{1,2}\d[\w.]{0,20})?)"
 )
 #: Behind the line of an error: none follows but those that repeat it.
 _AND_NO_OTHER = (
@@ -123,7 +148,7 @@ _COMMAND_LINE = (
     _rule(
         "bad-json",
         ("error: argument --",),
-        "the engine could not read the JSON of {option}: {why}",
+        "the engine could not read the JSON of [{option}, ]one of its options",
         "write valid JSON, with double quotes, in {variable}; " + _EXPLAIN,
         details=r"error: argument (?P<option>--[\w-]+)[^\n:]{0,80}: "
         r"(?:Value|invalid loads value:) (?P<why>[^\n]{1,600}?)"
@@ -136,7 +161,7 @@ _COMMAND_LINE = (
             "error: Invalid JSON format for --lora-modules",
             "error: Invalid fields for --lora-modules",
         ),
-        "the engine could not read {option}: {why}",
+        "the engine could not read --lora-modules",
         "write each adapter in LORA_MODULES as NAME=PATH, or as JSON with its name and its path",
         details=r"Invalid (?:JSON format|fields) for (?P<option>--lora-modules): "
         r"(?P<why>[^\n]{1,600})",
@@ -146,7 +171,7 @@ _COMMAND_LINE = (
     _rule(
         "bad-option",
         (" validation error for ", " validation errors for "),
-        "the engine refused {option}: {field}: {why}",
+        "the engine refused one of its options[, {option}][: what it says of {field}]",
         "correct {variable}, or VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE if it stands there; "
         + _EXPLAIN,
         details=r"error: argument (?:-\w+/)?(?P<option>--[\w-]+)[^\n]{0,80}: \d+ validation errors?"
@@ -156,7 +181,7 @@ _COMMAND_LINE = (
     _rule(
         "bad-option",
         ("error: argument --",),
-        "the engine refused its command line: {why}",
+        "the engine refused its command line[: the value of {option}]",
         "correct {variable}, or VLLM_EXTRA_ARGS or VLLM_CONFIG_FILE if it stands there; "
         + _EXPLAIN,
         details=r"error: (?P<why>argument (?:-\w+/)?(?P<option>--[\w-]+)[^\n]{0,900})",
@@ -170,16 +195,16 @@ _COMMAND_LINE = (
             "error: the following arguments",
             "error: ambiguous option",
         ),
-        "the engine refused its command line: {why}",
+        "the engine refused its command line[: it does not know {option}]",
         "correct the variable or VLLM_EXTRA_ARGS; " + _EXPLAIN,
-        details=r"error: (?P<why>[^\n]{1,900})",
+        details=r"error: (?P<why>(?:unrecognized arguments: (?P<option>--[\w-]+))?[^\n]{0,900})",
         shared=True,
     ),
     # What vLLM's own checks of its command line say, in the parser's form
     _rule(
         "bad-option",
         (": error: ",),
-        "the engine refused its command line: {why}",
+        "the engine refused its command line",
         "correct {variable}; " + _EXPLAIN,
         details=r"\A(?:vllm(?: serve)?|api_server\.py): error: (?P<why>[^\n]{1,900})",
         shared=True,
@@ -244,39 +269,39 @@ _HUB = (
     _rule(
         "disk-full",
         ("the model could not be downloaded: ",),
-        "{why}",
+        "{ours}",
         "{todo}",
-        details=r"could not be downloaded: (?P<why>[^\n]{1,400}); (?P<todo>give it more disk)$",
+        details=r"could not be downloaded: " + _OURS + r"; (?P<todo>give it more disk)$",
     ),
     _rule(
         "no-permission",
         ("the model could not be downloaded: ",),
-        "{why}",
+        "{ours}",
         "{todo}",
-        details=r"could not be downloaded: (?P<why>[^\n]{1,400});"
+        details=r"could not be downloaded: (?P<why>(?P<ours>[^\n]{1,400}));"
         r" (?P<todo>make the folder writable[^;\n]{0,100})$",
     ),
     _rule(
         "not-downloaded",
         ("the model could not be downloaded: ",),
-        "{why}",
+        "{ours}",
         "{todo}",
-        details=r"could not be downloaded: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+        details=r"could not be downloaded: " + _OURS + r"; (?P<todo>[^;\n]{1,300})$",
         shared=True,
     ),
     _rule(
         "not-downloaded",
         ("the model is not downloaded yet: ",),
-        "{why}",
+        "{ours}",
         "{todo}",
-        details=r"the model is not downloaded yet: (?P<why>[^\n]{1,400}); (?P<todo>[^;\n]{1,300})$",
+        details=r"the model is not downloaded yet: " + _OURS + r"; (?P<todo>[^;\n]{1,300})$",
         final=False,
     ),
     # The hub answers 401 for a repository that does not exist: this one before the token.
     _rule(
         "model-not-found",
         ("Invalid repository ID or local directory specified: '/",),
-        "the folder {what} does not exist, or it holds no config.json",
+        "the folder[ {what}] that is named as a model does not exist, or has no config.json",
         _NAME_IT,
         details=r"directory specified: '(?P<what>/[^'\n]{1,300})'",
         shared=True,
@@ -346,7 +371,9 @@ _HUB = (
         r"|Error while creating shared memory|unexpected bus"
         r"|unable to [^\n]{0,40}</torch_[^\n]{0,200}No space left",
         final=False,
-        running=True,
+        running=_MACHINES + r"(?:unable to [^\n]{0,40}</torch_[^\n]{0,60}No space left"
+        r"|Error while creating shared memory|DataLoader worker|unexpected bus"
+        r"|(?:\[Errno 28\] )?No space left on device[^\n]{0,4}/dev/shm)",
     ),
     _rule(
         "disk-full",
@@ -354,7 +381,7 @@ _HUB = (
         "the disk is full",
         "give the worker more disk, or keep models on a volume (HF_HOME)",
         final=False,
-        running=True,
+        running=_MACHINES + r"(?:\[Errno 28\] |I/O error: )?No space left on device",
     ),
     _rule(
         "rate-limited",
@@ -366,9 +393,9 @@ _HUB = (
     _rule(
         "hub-failed",
         (" Server Error for url", " Server Error: ", "502 Bad Gateway", "503 Service Unavailable"),
-        "the model's host failed: {why}",
+        "the model's host failed: {status}",
         "wait, or keep models on a volume (HF_HOME) so that a start does not need it",
-        details=r"(?P<why>5\d\d (?:Server Error|Bad Gateway|Service Unavailable))",
+        details=r"(?P<status>5\d\d (?:Server Error|Bad Gateway|Service Unavailable))",
         final=False,
     ),
     _rule(
@@ -426,11 +453,11 @@ _MODEL = (
             "Cannot find model module",
             "has no vLLM implementation",
         ),
-        "this vLLM does not know the model's architecture ({what})",
+        "this vLLM does not know the model's architecture[ ({architecture})]",
         "use an image with a newer vLLM (an older one for a model that was dropped), or another"
         " model",
         details=r"(?:architectures? \[?'?|model type [`'\"]|module\. [`'\"]|^[^\n]{0,40}?)"
-        r"(?P<what>\w{2,100})[`'\"\]]{0,2}(?:, '[^\n\]]{0,200}\])? "
+        r"(?P<architecture>\w{2,80})[`'\"\]]{0,2}(?:, '[^\n\]]{0,200}\])? "
         r"(?:are not supported|was supported|is not supported|failed to be|but Transformers"
         r"|is not a registered|has no vLLM)",
         shared=True,
@@ -438,7 +465,7 @@ _MODEL = (
     _rule(
         "tokenizer-missing",
         ("No tokenizer registered for tokenizer_mode=", "No tokenizer file found"),
-        "this tokenizer mode does not work for {subject}: {why}",
+        "this tokenizer mode does not work for {subject}",
         "unset TOKENIZER_MODE, or set it to auto",
         details=r"Error: " + _SAID,
         shared=True,
@@ -464,7 +491,7 @@ _MODEL = (
             "The supplied chat template",
             "but it failed to be opened. Reason:",
         ),
-        "the chat template {what} could not be opened",
+        "the chat template[ {what}] could not be opened",
         "correct CUSTOM_CHAT_TEMPLATE or CHAT_TEMPLATE: a file inside the container, or the"
         " template itself",
         details=r"chat template (?:string )?\((?P<what>[^)\n]{0,300})\)",
@@ -501,7 +528,7 @@ _MODEL = (
     _rule(
         "weights-mismatch",
         ("must match the size of tensor b", "Attempted to load weight ("),
-        "the weights of {subject} do not fit its config.json: {why}",
+        "the weights of {subject} do not fit its config.json",
         "fetch the model again, or set MODEL_REVISION to one whose files belong together",
         details=r"(?P<why>The size of tensor a[^\n]{1,100}|Attempted to load weight[^\n]{1,150})",
         shared=True,
@@ -537,7 +564,7 @@ _FIT = (
     _rule(
         "block-size",
         ("No common block size for ",),
-        "no attention backend here takes blocks of {asked} tokens {why}",
+        "no attention backend here takes blocks of {asked} tokens",
         "set BLOCK_SIZE to a size that it takes (a multiple of 64 fits nearly all), or unset it;"
         " ATTENTION_BACKEND chooses another one",
         details=r"No common block size for (?P<asked>\d+)\.? ?(?P<why>\([^\n']{1,200}\))?",
@@ -608,7 +635,8 @@ _FIT = (
         "the GPU's memory is too small for the model as it is configured",
         _SMALLER,
         final=False,
-        running=True,
+        running=r"OutOfMemoryError\b|" + _MACHINES + r"(?:(?:CUDA|HIP) out of memory"
+        r"|CUDA error: (?:out of memory|CUBLAS_STATUS_ALLOC_FAILED))",
     ),
     _rule(
         "host-memory",
@@ -624,7 +652,10 @@ _FIT = (
         "the machine's memory is too small for the engine",
         "give the worker more memory, or use a smaller model",
         final=False,
-        running=True,
+        running=r"MemoryError\b|"
+        + _MACHINES
+        + r"(?:std::bad_alloc|(?:\[Errno 12\] )?Cannot allocate memory"
+        r"|\[enforce fail at [^\]\n]{1,100}\][^\n]{0,80}can't allocate memory)",
     ),
     _rule(
         "heads-not-divisible",
@@ -637,9 +668,11 @@ _FIT = (
     _rule(
         "not-divisible",
         ("is not divisible by", "must be divisible by"),
-        "the model cannot be split as TENSOR_PARALLEL_SIZE asks: {why}",
+        "the model cannot be split as TENSOR_PARALLEL_SIZE asks"
+        "[: {whole} is not divisible by {ranks}]",
         "set TENSOR_PARALLEL_SIZE to a smaller power of two, or to 1",
-        details=r"AssertionError: (?P<why>[^\n]{0,80}\d[^\n]{0,40}divisible by [^\n]{1,60})",
+        details=r"AssertionError: (?P<why>(?:(?P<whole>\d{1,9}) is not divisible by"
+        r" (?P<ranks>\d{1,9})|[^\n]{0,80}\d[^\n]{0,40}divisible by) ?[^\n]{0,60})",
         shared=True,
     ),
     # Not shared: a GPU that has fallen off the bus looks the same.
@@ -669,10 +702,9 @@ _FIT = (
     _rule(
         "quantization-mismatch",
         ("does not match the quantization method specified in the `quantization`",),
-        "the model is quantised with {has}, and QUANTIZATION asks for {asked}",
+        "the model is quantised[ with {method}], and QUANTIZATION asks for another method",
         "unset QUANTIZATION: the engine reads it from the model",
-        details=r"model config \((?P<has>[^)\n]{1,60})\)[^\n]{0,120}argument"
-        r" \((?P<asked>[^)\n]{1,60})\)",
+        details=r"model config \((?P<method>[^)\n]{1,60})\)[^\n]{0,120}argument \(",
         shared=True,
     ),
     _rule(
@@ -688,14 +720,14 @@ _FIT = (
             "is not supported for the current GPU. Min",
             "quantization is currently not supported in",
         ),
-        "this quantisation does not work here: {why}",
+        "this quantisation does not work here",
         "use another QUANTIZATION, a model quantised in another way, or a newer GPU",
         details=_QUANTIZATION_WHY,
     ),
     _rule(
         "quantization-unsupported",
         ("Unknown quantization method", "is not supported for quantization"),
-        "this quantisation does not work: {why}",
+        "this quantisation does not work",
         "use another QUANTIZATION or DTYPE, or a model quantised in another way",
         details=_QUANTIZATION_WHY,
         shared=True,
@@ -703,21 +735,22 @@ _FIT = (
     _rule(
         "quantization-unsupported",
         ("Quantization scheme is not supported",),
-        "this quantisation does not work here: {why}",
+        "this quantisation does not work here",
         "use a model quantised in another way, or a newer GPU",
         details=_QUANTIZATION_WHY,
     ),
     _rule(
         "dtype-unsupported",
         ("Bfloat16 is only supported on GPUs",),
-        "this GPU cannot compute in bfloat16: {why}",
+        "this GPU cannot compute in bfloat16[: its compute capability is {capability}]",
         "set DTYPE=half",
-        details=r"at least 8\.0\. (?P<why>Your [^\n]{1,120}?(?:capability \d+\.\d|capability))",
+        details=r"at least 8\.0\. (?P<why>Your [^\n]{1,120}?"
+        r"(?:capability (?P<capability>\d+\.\d)|capability))",
     ),
     _rule(
         "dtype-unsupported",
         (" does not support float16", "does not support dtype", " does not support bfloat16"),
-        "this machine cannot compute in this data type: {why}",
+        "this machine cannot compute in this data type",
         "unset DTYPE or set it to float32, or use another GPU",
         details=r"\A[^\[\n]{0,300}?(?P<why>[^\[\n:]{0,100}" + _HARDWARE + r"[^\[\n]{0,200})",
     ),
@@ -770,30 +803,35 @@ _DEVICE = (
     _rule(
         "custom-all-reduce",
         ("Failed: ",),
-        "the GPUs could not share their memory for vLLM's own all-reduce: {why}",
+        "the GPUs could not share their memory for vLLM's own all-reduce[: {fault}]",
         "set DISABLE_CUSTOM_ALL_REDUCE=true",
         details=r"Failed: (?:Cuda error )?\S{0,300}custom_all_reduce\S{0,40}:\d{1,6}"
-        r" '(?P<why>[^'\n]{1,200})'",
+        r" '(?P<why>(?P<fault>" + _FAULT + r")?[^'\n]{0,200})'",
     ),
     _rule(
         "nccl",
         ("NCCL error", "ncclUnhandledCudaError", "ncclSystemError", "ncclInternalError"),
-        "the GPUs could not reach each other: {why}",
+        "the GPUs could not reach each other[: {fault}]",
         "set NCCL_DEBUG=INFO to see more; often NCCL_P2P_DISABLE=1, more /dev/shm (--shm-size) or"
         " the right NCCL_SOCKET_IFNAME help",
-        details=r"(?P<why>(?:NCCL error|nccl\w+Error)[^\n]{0,200})",
+        details=r"(?P<why>(?=NCCL error|nccl\w+Error)(?:[^\n]{0,120}?(?P<fault>"
+        + _FAULT
+        + r"))?[^\n]{0,200})",
         final=False,
-        running=True,
+        running=r"DistBackendError\b|" + _MACHINES + "NCCL error",
     ),
     _rule(
         "gpu-fault",
         ("CUDA error: ", "uncorrectable ECC error", "CUDA driver error: "),
-        "the GPU or its driver failed: {why}",
+        "the GPU or its driver failed[: {fault}]",
         "the worker tries again; if it recurs, replace the worker (its GPU may be damaged) or try"
         " ENFORCE_EAGER=true",
-        details=r"(?P<why>(?:CUDA (?:driver )?error: |uncorrectable ECC)[^\n]{0,160})",
+        details=r"(?P<why>(?:CUDA (?:driver )?error: |(?=uncorrectable ECC))(?P<fault>"
+        + _FAULT
+        + r")?"
+        r"[^\n]{0,160})",
         final=False,
-        running=True,
+        running=_MACHINES + r"(?:CUDA (?:driver )?error: |uncorrectable ECC error)",
     ),
 )
 
@@ -801,15 +839,15 @@ _REST = (
     _rule(
         "lora-rank",
         ("is greater than max_lora_rank",),
-        "a LoRA adapter has rank {has}, and the engine takes up to {most}",
-        "set MAX_LORA_RANK to {has} or the next value above it",
-        details=r"LoRA rank (?P<has>\d+) is greater than max_lora_rank (?P<most>\d+)",
+        "a LoRA adapter has rank {rank}, and the engine takes up to {most}",
+        "set MAX_LORA_RANK to {rank} or the next value above it",
+        details=r"LoRA rank (?P<rank>\d+) is greater than max_lora_rank (?P<most>\d+)",
         shared=True,
     ),
     _rule(
         "lora-not-found",
         ("LoRAAdapterNotFoundError", "No adapter found for", "Loading lora "),
-        "a LoRA adapter could not be loaded: {why}",
+        "a LoRA adapter could not be loaded",
         "correct the path or repository in LORA_MODULES; the folder needs adapter_config.json",
         details=r"(?P<why>(?:Loading lora|No adapter found for)[^\n]{1,300})",
         shared=True,
@@ -838,7 +876,7 @@ _REST = (
             "Reasoning parser '",
             "--enable-auto-tool-choice requires",
         ),
-        "the engine refused its settings for tools or reasoning: {why}",
+        "the engine refused its settings for tools or reasoning",
         "correct TOOL_CALL_PARSER, REASONING_PARSER or ENABLE_AUTO_TOOL_CHOICE",
         details=r"Error: (?:Error: )?[\"']?(?P<why>[^\n(.]{1,200})",
         shared=True,
@@ -846,14 +884,14 @@ _REST = (
     _rule(
         "no-permission",
         ("PermissionError: [Errno 13]", "OSError: [Errno 30]"),
-        "the engine may not read or write a file: {why}",
+        "the engine may not read or write a file",
         "correct the rights of that file or folder, or set HF_HOME to one that can be written",
         details=r"(?:Permission denied|Read-only file system): (?P<why>[^\n]{1,300})",
     ),
     _rule(
         "file-not-found",
         ("FileNotFoundError: [Errno 2]",),
-        "a file that the configuration names does not exist: {why}",
+        "a file that the configuration names does not exist[: {path}]",
         "correct the variable that names it (VLLM_CONFIG_FILE and the like): a path inside the"
         " container",
         details=_MISSING_FILE,
@@ -864,7 +902,7 @@ _REST = (
     _rule(
         "file-not-found",
         ("FileNotFoundError: [Errno 2]",),
-        "a file of the model or of a cache is missing here: {why}",
+        "a file of the model or of a cache is missing here[: {path}]",
         "delete its folder, so that it is made or fetched again",
         details=_MISSING_FILE,
         final=False,
@@ -879,9 +917,9 @@ _REST = (
     _rule(
         "package-missing",
         ("pip install ", "Please install ", "No module named '"),
-        "the engine's Python has no package {what}, which the configuration asks for",
-        "add it to the image (RUN pip install '{what}'), or change the variable that asks for it,"
-        " such as LOAD_FORMAT, QUANTIZATION or DISTRIBUTED_EXECUTOR_BACKEND",
+        "the engine's Python has no package[ {package}], which the configuration asks for",
+        "add it to the image[ (RUN pip install '{package}')], or change the variable that asks for"
+        " it, such as LOAD_FORMAT, QUANTIZATION or DISTRIBUTED_EXECUTOR_BACKEND",
         details=r"\A[^\n]{0,80}?(?:Error: |Value error, )[^\n]{0,400}?" + _PACKAGE + _AND_NO_OTHER,
         shared=True,
     ),
@@ -889,7 +927,7 @@ _REST = (
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),
-        "the engine's configuration does not work on this machine: {why}",
+        "the engine's configuration does not work on this machine",
         "correct the variable that sets it, or use another machine; " + _EXPLAIN,
         details=r"validation errors? for \w+\n(?:[\w.]{1,100}\n)?  (?:Value error, )?"
         r"(?=(?:(?! \[type=)[^\n]){0,400}?" + _HARDWARE + r")" + _SAID,
@@ -897,7 +935,7 @@ _REST = (
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),
-        "the engine refused its configuration: {field}: {why}",
+        "the engine refused its configuration[: what it says of {field}]",
         "correct {variable}; " + _EXPLAIN,
         details=r"validation errors? for (?P<owner>\w+)\n(?P<field>[\w.]{1,100})\n  " + _SAID,
         shared=True,
@@ -905,7 +943,7 @@ _REST = (
     _rule(
         "bad-configuration",
         (" validation error for ", " validation errors for "),
-        "the engine refused its configuration: {why}",
+        "the engine refused its configuration",
         "correct {variable}; " + _EXPLAIN,
         details=r"validation errors? for (?P<owner>\w+)\s+(?:Value error, )?" + _SAID,
         shared=True,
@@ -916,18 +954,18 @@ _VALUES = (
     _rule(
         "bad-configuration",
         ("KeyError: 'rope_type'", "KeyError: 'rope_theta'"),
-        "the rotary embedding's parameters have no {why}: vLLM takes them as a whole, with nothing"
-        " of the model's own",
+        "the rotary embedding's parameters have no {parameter}: vLLM takes them as a whole, with"
+        " nothing of the model's own",
         "set ROPE_SCALING (with its rope_type) and ROPE_THETA together, or the whole of"
         " rope_parameters in HF_OVERRIDES",
-        details=r"KeyError: '(?P<why>rope_\w+)'",
+        details=r"KeyError: '(?P<parameter>rope_(?:type|theta))'",
         shared=True,
     ),
     # An error of any place that lists what would have been right
     _rule(
         "bad-configuration",
         ("Valid options are: ",),
-        "the engine refused its configuration: {why}",
+        "the engine refused its configuration",
         "correct {variable}; " + _EXPLAIN,
         details=r"\A[\w.]{0,80}Error: " + _SAID,
         shared=True,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..settings.table import MODEL_NAME
+from .known import is_configured
 from .variables import of_option
 
 _TOKENIZER = ("--tokenizer", "the tokenizer", "TOKENIZER_NAME")
@@ -36,7 +37,8 @@ def of(what: str, before: str, model: str | None, configured: Sequence[str]) -> 
     """What an error is about.
 
     Args:
-        what: the name that the engine gave with it; may be empty.
+        what: the name that the engine gave with it; may be empty. One that the configuration does
+            not have is not repeated.
         before: the engine's lines before the error.
         model: the model as it was named.
         configured: the engine's arguments.
@@ -52,7 +54,8 @@ def of(what: str, before: str, model: str | None, configured: Sequence[str]) -> 
     if what and what != model and (flags := _flags_with(what, configured)):
         return Subject(what, " or ".join(map(of_option, flags)))
     if what and what != model:
-        return Subject(f"the model {what}", _ANY)
+        named = is_configured(what, configured)
+        return Subject(f"the model {what}" if named else "a model that is configured", _ANY)
     near = before[-_NEAR:]
     at = {place: near.rfind(place) for place in _PLACES}
     last = max(at, key=lambda place: at[place])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from .known import is_configured
+
 _UNKNOWN = "the variable that sets it"
 #: MAX_MODEL_LEN=auto: the longest context that memory has room for.
 _AUTO_SINCE = (0, 14)
@@ -23,8 +25,9 @@ def beside(
     option, field, why = (said.get(name, "") for name in ("option", "field", "why"))
     about = f"{field} {why} {_snake(said.get('owner', ''))}".lstrip()
     number = tuple(int(part) for part in re.findall(r"\d+", version or "")[:2])
+    known = is_configured(option, configured)
     return {
-        "variable": of_option(option) if option else named(about, configured),
+        "variable": of_option(option) if known else named(about, configured),
         "auto": ", to auto" if number >= _AUTO_SINCE else "",
     }
 

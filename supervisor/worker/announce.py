@@ -48,7 +48,7 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
     if isinstance(event, Thawed):
         words = f"nothing ran here for {event.seconds:.0f} s: all deadlines are that much later"
         return [(logging.INFO, words)]
-    end = _end(before, after, policy, now)
+    end = _end(before, event, after, policy, now)
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
     return end + _engine(before, event, after, policy, now) + _proxy(event, after, now)
@@ -99,9 +99,15 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             if event.wanting:
                 number = "no failure of its own"
             code = "" if event.code is None else f", exit code {event.code}"
-            line = f"restarting the engine in {wait:.1f} s ({number}{code}){told}"
+            said = _said(event) if told else ""
+            line = f"restarting the engine in {wait:.1f} s ({number}{code}){told}{said}"
             return [(logging.WARNING, line)]
     return []
+
+
+def _said(event: Exited) -> str:
+    """The engine's own words: the log alone has them, for a caller may have chosen them."""
+    return f" (it said: {event.said})" if event.said else ""
 
 
 def _is_late(engine: Engine) -> bool:
@@ -130,7 +136,7 @@ def _ended(event: ProxyExited) -> str:
     return f"ended with code {event.code} and {event.jobs} jobs in hand{why}"
 
 
-def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
+def _end(before: State, event: Event, after: State, policy: Policy, now: float) -> list[Line]:
     if isinstance(before.end, StillServing) and not isinstance(after.end, StillServing):
         before = replace(before, end=None)  # a drain begins, with a deadline of its own
     if after.phase is before.phase:
@@ -143,7 +149,8 @@ def _end(before: State, after: State, policy: Policy, now: float) -> list[Line]:
         case Phase.FAILED:
             code = ExitCode.UNEXPECTED if after.exit_code is None else after.exit_code
             cause = after.history.last_failure
-            line = (logging.ERROR, f"giving up with exit code {int(code)}: {cause}")
+            said = _said(event) if isinstance(event, Exited) else ""
+            line = (logging.ERROR, f"giving up with exit code {int(code)}: {cause}{said}")
             return [line, *_answering(after, policy)]
     return []
 

@@ -203,7 +203,7 @@ def test_a_model_that_does_not_exist_ends_the_start_with_a_sentence(tmp_path: An
         (
             "a value that the engine refuses",
             {"VLLM_CONFIG_FILE": "max-model-len: x"},  # what stands there is its own to read
-            ("the engine refused its command line: argument --max-model-len", "VLLM_CONFIG_FILE"),
+            ("the engine refused its command line", "it said: argument --max-model-len"),
         ),
         (
             "an unknown architecture",

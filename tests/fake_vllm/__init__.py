@@ -35,6 +35,8 @@ The process behaves as the words in the environment variable FAKE_VLLM say, part
 FAKE_VLLM_DONE names a file that gets one line, the request's field "user", for each request that
 was answered to its end.
 
+Lines that look like those of vLLM's logger begin with VLLM_LOGGING_PREFIX, as in vLLM.
+
 `POST /fake` with such words as its body replaces health, slow-health, stall and core-died while it
 runs, and `exit-after` ends it. `GET /fake` says how often each path was asked for.
 Unknown routes get `{"detail": "Not Found"}` and a missing key `{"error": "Unauthorized"}`, which is
@@ -63,6 +65,8 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     cut_after: N          after N tokens the socket closes, in the middle of the HTTP body
     cut_when: PATH        and not before there is a file of that name
     hang_after: N         silence after N tokens (with `keepalive`: comments)
+    prints: "..."         is printed past the logger, as it is: a library repeats what it is sent
+    logs: "..."           is an error of the server's logger, each line with its prefix
     kill: true            ends the process where its first token would be, after FAKE_VLLM_LINES
     hang: true            never answers, not even with headers
     no_done: true         the body ends in order, without `[DONE]`
@@ -73,6 +77,6 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
 
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
 has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,
-`generation` says what is in the answers, `wire` how they are cut into TCP writes. The folder runs
-wherever it is copied to; it needs aiohttp and nothing of ours.
+`generation` says what is in the answers, `wire` how they are cut into TCP writes, `log` writes its
+lines. The folder runs wherever it is copied to; it needs aiohttp and nothing of ours.
 """

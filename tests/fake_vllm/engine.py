@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from . import audio
+from . import audio, log
 from .answers import Figures, Stream, in_one_piece, until_begun
 from .generation import Fake, Generation, Refusal, error_body, words_of
 from .openapi import document
@@ -217,6 +217,10 @@ class Engine:
             fake = Fake(**(asked.get("fake") or {}))
         except TypeError as error:
             raise Refusal(400, f"fake: {error}") from error
+        if fake.prints:
+            log.past_the_logger(fake.prints)
+        if fake.logs:
+            log.error(fake.logs)
         if (model := asked.get("model")) and model not in self._names:
             raise Refusal(404, f"The model `{model}` does not exist.")
         return asked, fake

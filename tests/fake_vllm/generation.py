@@ -41,6 +41,8 @@ class Fake:
     cut_after: int | None = None
     cut_when: str = ""
     hang_after: int | None = None
+    prints: str = ""
+    logs: str = ""
     kill: bool = False
     hang: bool = False
     no_done: bool = False

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from .log import say
 from .words import Command, Words
 
 if TYPE_CHECKING:
@@ -52,11 +53,6 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(command, words, environment, last_lines))
     return 0
-
-
-def say(line: str) -> None:
-    """One line of log."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def leave(last_lines: str, code: int) -> NoReturn:
@@ -107,6 +103,8 @@ async def _serve(
     site = web.TCPSite(runner, command.host, command.port, reuse_port=True)
     await site.start()
     port = runner.addresses[0][1]
+    say(f"(APIServer pid={os.getpid()}) INFO 01-01 00:00:00 [entry.py:140] Starting vLLM server")
+    say("INFO:     Application startup complete.")
     say(f"INFO:     Uvicorn running on http://{command.host}:{port} (Press CTRL+C to quit)")
     if words.exit_after is not None:
         end_after(words.exit_after)

@@ -24,6 +24,7 @@ LOST_GPU = (
     "ValueError: World size (4) is larger than the number of available GPUs (3) in this node."
 )
 NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/lora.json'"
+WRONG = {"FAKE_VLLM": "exit=2", "FAKE_VLLM_LINES": REFUSED, "MAX_MODEL_LEN": "9"}
 NAMED = {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": NO_FILE}
 
 
@@ -39,7 +40,7 @@ def error_of(platform: Platform, job: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("worker", "environment", "said"),
     [
-        ("wrong-engine", {"FAKE_VLLM": "exit=2", "FAKE_VLLM_LINES": REFUSED}, "--max-model-len"),
+        ("wrong-engine", WRONG, "the value of --max-model-len"),
         ("wrong-model", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": GATED}, "set HF_TOKEN"),
         ("wrong-file", NAMED | {"LORA_MODULES": "a=/nowhere/lora.json"}, "/nowhere/lora.json"),
         ("wrong-setting", {"MAX_MODEL_LEN": "abc"}, "MAX_MODEL_LEN"),
@@ -114,7 +115,7 @@ def test_a_proxy_that_dies_meanwhile_holds_nothing_up(platform: Platform, start:
     [
         ("no-gpu", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": NO_GPU}, 78, "sees no GPU"),
         ("lost-gpu", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": LOST_GPU}, 78, "machine has 3"),
-        ("missing-file", NAMED | {"MAX_RESTARTS": "0"}, 70, "/nowhere/lora.json"),
+        ("missing-file", NAMED | {"MAX_RESTARTS": "0"}, 70, "a file of the model"),
         ("turned-off", {"MAX_MODEL_LEN": "abc", "ANSWER_FAILED_FOR": "0"}, 78, "cannot be used"),
         ("unreadable", {"MAX_CONCURRENCY": "0"}, 78, "MAX_CONCURRENCY"),
         ("port", {"PORT_HEALTH": "{port}"}, 78, "is taken by"),
@@ -156,8 +157,7 @@ def test_checks_that_were_under_way_do_not_end_it(
         platform,
         start,
         "slow-check",
-        FAKE_VLLM="exit=2",
-        FAKE_VLLM_LINES=REFUSED,
+        **WRONG,
         PATH=f"{tmp_path}:{os.environ['PATH']}",
         NVIDIA_VISIBLE_DEVICES="all",
     )

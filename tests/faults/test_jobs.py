@@ -19,6 +19,7 @@ from tests import client
 from tests.conftest import Start
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
+from tests.faults.test_engine import BOOM
 from tests.processes import FAKE_VLLM, Worker, until
 
 
@@ -100,17 +101,19 @@ def test_the_wait_for_an_engine_is_bounded_and_the_error_has_the_cause(
 def test_a_worker_that_gives_up_says_why_to_its_jobs_and_to_the_platform(
     platform: Platform, serve: Start
 ) -> None:
-    worker = serve(FAKE_VLLM_LINES="RuntimeError: boom 7", MAX_RESTARTS="0")
+    worker = serve(FAKE_VLLM_LINES=BOOM, MAX_RESTARTS="0")
     job = platform.submit(asked("a", hang_after=0))
     until(lambda: client.running(worker.engine_url) == 1, what="the job at work")
     assert client.post(f"{worker.engine_url}/fake", content="exit-after=0").status_code == 200
     error = json.loads(platform.until(job, "FAILED")["error"])
     assert "given up" in error["message"]
-    assert "RuntimeError: boom 7" in error["message"]
+    assert "its last error was of the class RuntimeError" in error["message"]
     assert worker.wait() == 70
+    assert "RuntimeError: boom 7" in worker.text()
     reported = platform.workers()["worker-1"]["unhealthy"][-1]
     assert reported["check"] == "engine"
-    assert "boom 7" in reported["reason"]
+    assert "of the class RuntimeError" in reported["reason"]
+    assert "boom 7" not in json.dumps([error, reported])
     assert worker.left() == []
 
 
@@ -120,11 +123,14 @@ def test_a_start_that_fails_is_reported_with_its_cause(platform: Platform, start
         **worker_environment(platform.root, worker_id="unfit-1"),
         FAKE_VLLM="exit=2",
         FAKE_VLLM_LINES="vllm serve: error: argument --max-model-len: invalid value: 'x'",
+        MAX_MODEL_LEN="9",
     )
     assert worker.wait() == 78
     reported = platform.workers()["unfit-1"]["unhealthy"]
     assert [one["check"] for one in reported] == ["engine"]
-    assert "argument --max-model-len" in reported[0]["reason"]
+    assert "the value of --max-model-len" in reported[0]["reason"]
+    assert "invalid value" not in reported[0]["reason"]
+    assert "argument --max-model-len: invalid value: 'x'" in worker.text()
     assert "Traceback" not in worker.text()
 
 
@@ -174,7 +180,7 @@ def test_jobs_that_end_the_engine_are_found_and_cost_nobody_else_an_answer(
     The others have one token: a suspect that has given output is beside the next suspect, which may
     end the engine in the middle of its answer.
     """
-    worker = serve(MAX_CONCURRENCY="400", FAKE_VLLM_LINES="RuntimeError: boom")
+    worker = serve(MAX_CONCURRENCY="400", FAKE_VLLM_LINES=BOOM)
     kill, calm = tmp_path / "kill", tmp_path / "calm"
     innocent = [
         platform.submit(asked(f"i{n}", stream=stream, tokens=1, wait_for=str(calm)))
@@ -195,7 +201,7 @@ def test_jobs_that_end_the_engine_are_found_and_cost_nobody_else_an_answer(
     for job in bad:
         error = json.loads(platform.until(job, "FAILED", 300)["error"])
         assert "this job was alone in the engine when it ended" in error["message"]
-        assert "RuntimeError: boom" in error["message"]
+        assert "of the class RuntimeError" in error["message"]
     assert worker.process.poll() is None, worker.text()
     until(lambda: worker.ping() == 200, what="the last restart")
     until(lambda: worker.status()["jobs"]["answered"] == others + 1, what="the figures")

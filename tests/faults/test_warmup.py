@@ -13,6 +13,7 @@ from tests import client
 from tests.conftest import Start
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
+from tests.faults.test_engine import BOOM
 from tests.processes import Worker, free_port, until
 
 CHAT = "/v1/chat/completions"
@@ -125,22 +126,25 @@ def test_one_without_an_answer_is_told_and_not_tried_again(start: Start) -> None
 
 def test_an_engine_that_dies_of_it_has_failed_to_start(start: Start) -> None:
     """The next one is started without, so that the worker can serve all the same."""
-    worker = start(**STALLED, FAKE_VLLM_LINES="RuntimeError: boom 7")
+    worker = start(**STALLED, FAKE_VLLM_LINES=BOOM)
     warming(worker)
     tell(worker, "stall exit-after=0")
     until(lambda: worker.status()["restarts"] == 1, what="the restart")
-    assert "boom 7" in worker.status()["last_failure"]
+    assert "of the class RuntimeError" in worker.status()["last_failure"]
     assert "failure 1 of at most" in worker.text()
     worker.until_ready()
     assert asked(worker, CHAT) == 0
 
 
-def test_one_that_dies_of_it_as_another_would_too_is_not_started_again(start: Start) -> None:
+def test_what_it_prints_by_then_is_no_cause_of_a_start(start: Start) -> None:
+    """It listens: whoever reaches it can make it print that, and no start would end so again."""
     refused = "vllm serve: error: argument --max-model-len: invalid value: 'x'"
     worker = start(**STALLED, FAKE_VLLM_LINES=refused)
     warming(worker)
     tell(worker, "stall exit-after=0")
-    assert worker.wait() == 78
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    assert "refused" not in worker.status()["last_failure"]
+    worker.until_ready()
 
 
 # --- a file of requests ---

@@ -18,6 +18,7 @@ from pathlib import Path
 from ... import hanging
 from ...catalog import store
 from ...command.plan import Plan
+from ...diagnosis import known
 from ...errors import SupervisorError
 from ...settings import table
 from ..engine.phases import PREFETCH, Start
@@ -64,7 +65,7 @@ class Prefetch:
             self._start.end(PREFETCH)
         if code:
             said = [line for line in child.last_lines() if line.startswith(_WHY)]
-            self.cause = said[-1] if said else None
+            self.cause = known.ours(said[-1]) if said else None
 
     def stop(self) -> None:
         """No engine will come that needs it: end it, and let it remove what it has half-written."""

@@ -51,6 +51,7 @@ def exited(
         left=left,
         out_of_memory=out_of_memory,
         told=cause.told,
+        said=cause.said,
         shared=cause.shared,
         excused=excused,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ... import diagnosis
 from ...command.plan import Plan
+from ...diagnosis.voice import Voice
 from ...link.journal import Journal
 from ...secrets import secret_values
 from ...settings import table
@@ -79,9 +80,12 @@ class EngineRun:
         self._suspicion = Suspicion(journal, catch_up)
         self._alarm = asyncio.Event()
         self._we_killed = False
+        self._answers = False  # so that others than we may have sent it something
         self._start = spawned.start
         self._killed = spawned.killed
         self._child: Child | None = spawned.child
+        self._voice = Voice(spawned.signature)
+        spawned.child.listen(self._voice.hear)
         self._spawned_after = spawned.own_seconds
         self.times = Times()  # of the start, once it is over
         #: Whether another may be warmed up: not after one that ended in that, or did not answer.
@@ -125,8 +129,9 @@ class EngineRun:
             code,
             child.last_lines(),
             self._plan.model,
+            voice=self._voice,
             out_of_memory=out_of_memory,
-            was_ready=self._start.over,
+            was_ready=self._start.over or self._answers,
             we_killed=self._we_killed and code == -signal.SIGKILL,
             secrets=secret_values(self._env),
             configured=(*self._plan.command, *self._plan.engine_env.values()),
@@ -198,6 +203,7 @@ class EngineRun:
         async with asyncio.TaskGroup() as group:
             progress = group.create_task(phases.tell(self._start))
             await health.until_ready(engine)
+            self._answers = True
             if self._warm and self._settings.warms:
                 await self._warm_up(engine)
             progress.cancel()

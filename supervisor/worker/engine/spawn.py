@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +19,9 @@ from .phases import Start
 
 log = logging.getLogger("supervisor")
 
+_PREFIX = "VLLM_LOGGING_PREFIX"
+_SIGNS_SINCE = (0, 10)
+
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
@@ -28,6 +33,7 @@ class Spawned:
         start: what its log says of its start.
         killed: what had been killed for memory before it.
         own_seconds: for how long this program had been running then.
+        signature: what its logger puts before each line; empty for one that cannot.
     """
 
     child: Child
@@ -35,6 +41,7 @@ class Spawned:
     start: Start
     killed: MemoryWatch
     own_seconds: float
+    signature: str = ""
 
 
 async def try_spawn(
@@ -54,8 +61,22 @@ async def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawn
         SupervisorError: the system could not.
     """
     own = planned.engine_environment(env, plan)
+    if signature := _signature(plan.vllm_version):
+        own = {**own, _PREFIX: signature + own.get(_PREFIX, "")}  # a user's own stays
     start, killed = Start(), MemoryWatch()
-    child = await launcher.spawn((*plan.before, *plan.command), own, "/", observe=start.feed)
-    spawned = Spawned(child, own, start, killed, began.seconds_ago())
+    child = await launcher.spawn(
+        (*plan.before, *plan.command), own, "/", observe=start.feed, signature=signature
+    )
+    spawned = Spawned(child, own, start, killed, began.seconds_ago(), signature)
     log.info("engine spawned, pid %d", child.pid)
     return spawned
+
+
+def _signature(version: str | None) -> str:
+    """By which the lines of this engine's own logger are told from others; see `diagnosis.voice`.
+
+    Empty for a version that is not known to write it: each warns of variables that it does not
+    know. It has no part in the key of vLLM's compile cache.
+    """
+    number = tuple(int(part) for part in re.findall(r"\d+", version or "")[:2])
+    return f"~{secrets.token_hex(8)} " if number >= _SIGNS_SINCE else ""

@@ -75,6 +75,7 @@ class Exited:
         left: some of the group could not be killed, so that nothing may be started beside it.
         out_of_memory: the kernel killed a process for memory shortly before.
         told: the engine's own lines say why, also where we killed it.
+        said: that in its own words, for the log alone.
         shared: every worker of the endpoint meets that cause; see `diagnosis.rules`.
         excused: a job that had ended engines before was alone in it, and answers for this end.
         wanting: it was not spawned because no file descriptor was left, which is no fault of its.
@@ -88,6 +89,7 @@ class Exited:
     left: bool = False
     out_of_memory: bool = False
     told: bool = False
+    said: str = ""
     shared: bool = False
     excused: bool = False
     wanting: bool = False

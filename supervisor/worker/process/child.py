@@ -47,6 +47,7 @@ class Child:
         *,
         observe: Callable[[bytes], None] | None = None,
         pass_fds: Sequence[int] = (),
+        signature: str = "",
     ) -> Child:
         """Start `command` in a process group of its own, its output going to `sink`.
 
@@ -58,13 +59,14 @@ class Child:
             guard: what ends it if we end without doing so.
             observe: sees its output as well, until `unobserved`.
             pass_fds: descriptors that it inherits.
+            signature: what it was given to put before the lines of its own logger.
 
         Raises:
             NoDescriptor: no file descriptor was left for it.
             SupervisorError: the system could not start it.
         """
         try:
-            log = Output(sink, observe)
+            log = Output(sink, observe, signature)
         except OSError as reason:
             raise _not_started(command[0], reason) from None
         try:
@@ -180,6 +182,10 @@ class Child:
     def unobserved(self) -> None:
         """Nobody wants to see the output any more."""
         self._log.observe = None
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """Let `hear` have each line of the output, in the thread that reads it."""
+        self._log.tail.listen(hear)
 
     def last_lines(self) -> list[str]:
         """The last lines that the child and its descendants printed."""

@@ -33,13 +33,16 @@ class Launcher:
         *,
         observe: Callable[[bytes], None] | None = None,
         pass_fds: Sequence[int] = (),
+        signature: str = "",
     ) -> Child:
         """Start `command`; see `Child.spawn`.
 
         Raises:
             SupervisorError: the system could not start it.
         """
-        child = await self._spawn(command, env, cwd, observe=observe, pass_fds=pass_fds)
+        child = await self._spawn(
+            command, env, cwd, observe=observe, pass_fds=pass_fds, signature=signature
+        )
         self._children.append(child)
         return child
 
@@ -114,6 +117,7 @@ class Launcher:
         *,
         observe: Callable[[bytes], None] | None = None,
         pass_fds: Sequence[int] = (),
+        signature: str = "",
     ) -> Child:
         with self.orphans.birth():
             child = await Child.spawn(
@@ -124,6 +128,7 @@ class Launcher:
                 self._guardian,
                 observe=observe,
                 pass_fds=pass_fds,
+                signature=signature,
             )
             self.orphans.claim(child.pid)
         return child

@@ -1,4 +1,7 @@
-"""What a child and its descendants print: handed on, its last lines kept."""
+"""What a child and its descendants print: handed on, its last lines kept, its lines heard.
+
+It is handed on without the signature of its own logger (see `diagnosis.voice`).
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,23 @@ _TAIL_LINES = 200  # enough to hold a traceback of vLLM with the lines that say 
 class Output:
     """A pipe for a child's output: read by a thread, its tail kept, handed on.
 
-    While it is observed no secret is handed on; everything else is as it came.
+    While it is observed no secret is handed on, and the signature never; everything else is as it
+    came.
+
+    Args:
+        sink: where it is handed on to.
+        observe: called with the bytes as they are handed on, by the reading thread.
+        signature: stands before lines of the child's own logger; taken out of what is handed on.
     """
 
-    def __init__(self, sink: LogSink, observe: Callable[[bytes], None] | None = None) -> None:
-        self.tail = Tail()
+    def __init__(
+        self,
+        sink: LogSink,
+        observe: Callable[[bytes], None] | None = None,
+        signature: str = "",
+    ) -> None:
+        self.tail = Tail(signature=signature)
+        self._plain = Unsigned(signature.encode())
         #: Called with the bytes by the reading thread; None once nobody wants to know.
         self.observe = observe
         self._sink = sink
@@ -41,14 +56,46 @@ class Output:
     def _read_all(self) -> None:
         while data := os.read(self._read_fd, _CHUNK):
             self.tail.feed(data)
-            if (observe := self.observe) is not None:
-                observe(data)
-                self._started.write(data)
-            else:
-                self._started.flush()
-                self._sink.write(data)
+            self._hand_on(self._plain.feed(data))
+        self._hand_on(self._plain.rest())
         self._started.flush()
         os.close(self._read_fd)
+
+    def _hand_on(self, data: bytes) -> None:
+        if not data:
+            return
+        if (observe := self.observe) is not None:
+            observe(data)
+            self._started.write(data)
+        else:
+            self._started.flush()
+            self._sink.write(data)
+
+
+class Unsigned:
+    """Takes a signature out of a stream of bytes, wherever that is cut."""
+
+    def __init__(self, signature: bytes) -> None:
+        self._signature = signature
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be handed on of it; the beginning of a signature at the end is held back."""
+        if not self._signature:
+            return data
+        data = (self._held + data).replace(self._signature, b"")
+        begins = (n for n in range(len(self._signature) - 1, 0, -1) if self._ends_with(data, n))
+        held = next(begins, 0)
+        self._held = data[len(data) - held :]
+        return data[: len(data) - held]
+
+    def rest(self) -> bytes:
+        """What was held back, at the end of the stream."""
+        held, self._held = self._held, b""
+        return held
+
+    def _ends_with(self, data: bytes, length: int) -> bool:
+        return data.endswith(self._signature[:length])
 
 
 class Started:
@@ -82,19 +129,36 @@ class Started:
 
 
 class Tail:
-    """The last lines of a stream of bytes."""
+    """The last lines of a stream of bytes; each line is heard by whoever listens."""
 
-    def __init__(self, lines: int = _TAIL_LINES) -> None:
+    def __init__(self, lines: int = _TAIL_LINES, signature: str = "") -> None:
         self._lines: deque[str] = deque(maxlen=lines)
         self._rest = b""
+        self._signature = signature
+        self._hear: Callable[[str], None] | None = None
+        self._lock = threading.Lock()
 
     def feed(self, data: bytes) -> None:
         """Add bytes; a line may come in pieces."""
         *complete, rest = (self._rest + data).split(b"\n")
         self._rest = rest[-_CHUNK:]
-        self._lines.extend(line.decode(errors="replace").rstrip("\r") for line in complete)
+        lines = [line.decode(errors="replace").rstrip("\r") for line in complete]
+        with self._lock:
+            self._lines.extend(lines)
+            if self._hear is not None:
+                for line in lines:
+                    self._hear(line)
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """Let `hear` have every line, from the last ones on, with its signature."""
+        with self._lock:
+            for line in self._lines:
+                hear(line)
+            self._hear = hear
 
     def lines(self) -> list[str]:
-        """The last lines, oldest first; the last one may be unfinished."""
-        rest = [self._rest.decode(errors="replace")] if self._rest else []
-        return [*self._lines, *rest]
+        """The last lines, oldest first, without signatures; the last one may be unfinished."""
+        with self._lock:
+            rest = [self._rest.decode(errors="replace")] if self._rest else []
+            lines = [*self._lines, *rest]
+        return [line.replace(self._signature, "") for line in lines] if self._signature else lines

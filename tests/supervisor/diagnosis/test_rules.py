@@ -53,3 +53,14 @@ def test_what_the_engine_said_stands_in_the_sentence() -> None:
     rule = next(rule for rule in RULES if "{subject}" in rule.cause)
     assert "org/{m}" in rule.cause_with({"subject": "org/{m}"})
     assert "{" not in rule.remedy_with({})
+
+
+def test_a_part_without_its_name_is_left_out() -> None:
+    rule = next(rule for rule in RULES if rule.kind == "gpu-fault")
+    assert rule.cause_with({}) == "the GPU or its driver failed"
+    assert rule.cause_with({"fault": "[x]"}) == "the GPU or its driver failed: [x]"
+
+
+def test_what_an_engine_said_itself_is_in_no_sentence() -> None:
+    """Neither in a cause nor in a remedy: what may be shown has other names."""
+    assert not [rule for rule in RULES if "{why}" in rule.cause + rule.remedy]

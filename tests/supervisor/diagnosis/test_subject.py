@@ -18,7 +18,8 @@ ALL = "MODEL_NAME, TOKENIZER_NAME and SPECULATIVE_CONFIG"
     [
         ("", "", [], "the model org/m", "MODEL_NAME"),
         ("org/m", IN_TOKENIZER, [TOKENIZER], "the model org/m", "MODEL_NAME"),
-        ("org/other", "", [TOKENIZER], "the model org/other", ALL),
+        ("org/other", "", ["--x=a org/other"], "the model org/other", ALL),
+        ("org/other", "", [TOKENIZER], "a model that is configured", ALL),
         # by its name
         ("org/tokens", "", [TOKENIZER], "the tokenizer org/tokens", "TOKENIZER_NAME"),
         ("org/tokens", "", ["--tokenizer", "org/tokens"], "the tokenizer org/tokens",

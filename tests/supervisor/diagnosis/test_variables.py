@@ -37,4 +37,6 @@ def test_a_class_of_vllms_is_made_by_an_option() -> None:
     said = {"why": "no such method", "owner": "KVTransferConfig"}
     found = variables.beside(said, ["--kv-transfer-config={}"], "0.32.0")
     assert found["variable"] == "KV_TRANSFER_CONFIG"
-    assert variables.beside({"option": "--dtype"}, [], None)["variable"] == "DTYPE"
+    assert variables.beside({"option": "--dtype"}, ["--dtype=x"], None)["variable"] == "DTYPE"
+    unknown = variables.beside({"option": "--evil-org"}, ["--dtype=x"], None)
+    assert unknown["variable"] == "the variable that sets it"

@@ -123,6 +123,14 @@ def test_a_cause_is_said_once(events: tuple[Event, ...], lines: list[str]) -> No
     assert log(*events) == lines
 
 
+def test_the_engines_own_words_stand_in_the_log_beside_the_cause() -> None:
+    """Nowhere else: others read the cause, too."""
+    (line,) = log(replace(CRASH, said="ValueError: odd"))
+    assert line.endswith(": it broke; mend it (it said: ValueError: odd)")
+    (line,) = log(replace(CRASH, said="ValueError: odd", final=True))
+    assert line == "giving up with exit code 78: it broke; mend it (it said: ValueError: odd)"
+
+
 def test_the_proxys_end_is_told_with_its_jobs() -> None:
     dies = ProxyExited(-9, jobs=3)
     assert log(dies, proxy=True) == [

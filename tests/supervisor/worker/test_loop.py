@@ -133,7 +133,7 @@ def test_a_configuration_error_is_not_tried_again(start: Start) -> None:
     assert worker.wait() == 78
     text = no_traceback(worker)
     assert text.count("engine spawned") == 1
-    assert "the engine refused its command line: argument --max-model-len" in text
+    assert "(it said: argument --max-model-len" in text
 
 
 def test_gives_up_with_a_reason(start: Start) -> None:

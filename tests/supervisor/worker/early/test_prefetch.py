@@ -66,7 +66,8 @@ async def test_it_is_told_what_to_fetch(launcher: Launcher, tmp_path: Path) -> N
 
 
 async def test_why_it_failed_is_known(launcher: Launcher, tmp_path: Path) -> None:
-    found = await begun(launcher, tmp_path, f'echo one; echo "{_WHY}"; echo two; exit 1')
+    said = f"{_WHY} (what a hub says)"
+    found = await begun(launcher, tmp_path, f'echo one; echo "{said}"; echo two; exit 1')
     assert found is not None
     async with asyncio.timeout(PATIENCE):
         await found.run()

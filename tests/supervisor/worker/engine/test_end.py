@@ -41,7 +41,9 @@ def test_want_of_a_descriptor_is_no_fault_of_what_could_not_be_spawned() -> None
 
 def test_the_end_of_a_process_has_what_was_diagnosed() -> None:
     cause = diagnose(1, ["vllm serve: error: unrecognized arguments: --x"])
+    assert "--x" not in str(cause)
     facts = {"left": False, "out_of_memory": False, "excused": True}
     told = exited(cause, 1, doing="importing", **facts)
     assert (told.kind, told.final, told.shared, told.told) == ("bad-option", True, True, True)
     assert (told.code, told.doing, told.excused) == (1, "importing", True)
+    assert (told.cause, told.said) == (str(cause), "unrecognized arguments: --x")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from supervisor.worker.logs import LogSink
-from supervisor.worker.process.output import Output, Tail
+from supervisor.worker.process.output import Output, Tail, Unsigned
 from tests.client import PATIENCE
 
 
@@ -71,4 +75,44 @@ def test_what_comes_after_the_start_is_passed_on_as_it_is() -> None:
     assert os.read(read, 100) == b"INFO api_key='x' half of a"
     output.spawned()
     output.join(PATIENCE)
+    os.close(read)
+
+
+@given(
+    parts=st.lists(st.sampled_from([b"~ab ", b"~a", b"~", b"b", b"x\n", b"~~ab "]), max_size=20),
+    cuts=st.lists(st.integers(0, 60), max_size=9),
+)
+def test_a_signature_is_taken_out_wherever_the_stream_is_cut(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    whole = b"".join(parts)
+    places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    unsigned, shown = Unsigned(b"~ab "), b""
+    for begin, end in itertools.pairwise(places):
+        shown += unsigned.feed(whole[begin:end])
+    at_once = Unsigned(b"~ab ")
+    assert shown + unsigned.rest() == at_once.feed(whole) + at_once.rest()
+
+
+def test_lines_are_heard_with_their_signature_and_shown_without() -> None:
+    tail = Tail(signature="~ab ")
+    tail.feed(b"~ab one\n")
+    heard: list[str] = []
+    tail.listen(heard.append)
+    tail.feed(b"(x) ~ab two\r\nth")
+    tail.feed(b"ree\n")
+    assert heard == ["~ab one", "(x) ~ab two", "three"]
+    assert tail.lines() == ["one", "(x) two", "three"]
+
+
+def test_what_is_passed_on_has_no_signature() -> None:
+    read, write = os.pipe()
+    sink = LogSink(write)
+    seen: list[bytes] = []
+    output = Output(sink, seen.append, "~ab ")
+    os.write(output.write_fd, b"~ab one\n~ab two\n~a")
+    output.spawned()
+    output.join(PATIENCE)
+    sink.flush(60)
+    assert os.read(read, 100) == b"".join(seen) == b"one\ntwo\n~a"
     os.close(read)
