@@ -18,7 +18,7 @@ from .files import read_text
 from .findings import Fault, Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
-from .settings import quotes, read, table, warmup
+from .settings import quotes, read, table
 from .settings.read import Settings
 
 _WARMUP_MOST = 16 << 20  # bytes of its file
@@ -125,6 +125,8 @@ def _warmed(made: Plan, *, here: bool) -> Plan:
     path, name = made.settings.warmup_file, table.WARMUP.name
     if path is None:
         return made
+    from .settings import warmup  # few starts have such a file
+
     also = frozenset(made.settings[table.ALLOWED_ROUTES])
     try:
         text = hanging.look(lambda: read_text(Path(path), _WARMUP_MOST), [path])

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..catalog import Catalog
 from ..findings import Findings, Remark
@@ -20,7 +21,6 @@ from ..settings import leftovers, read, table
 from ..settings.keys import API_KEY
 from ..settings.read import Settings
 from ..settings.table import WORKER_VARIABLES
-from ..settings.warmup import Request
 from . import (
     arguments,
     chat_template,
@@ -42,6 +42,9 @@ from .checks.speakers import Speakers
 from .command_line import CommandLine
 from .gpus import demand, parallel
 from .loading import ReadAhead
+
+if TYPE_CHECKING:  # a start has requests of its own only after the spawn
+    from ..settings.warmup import Request
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
