@@ -15,15 +15,6 @@ FROM ${BASE_IMAGE}${BASE_DIGEST:+@${BASE_DIGEST}}
 # 1. What depends on the base alone.
 WORKDIR /opt/vllm-supervisor
 
-# PID 1 has to reap what the engine orphans and to hand signals on. tini from the distribution: 25 kB
-# without a dependency, mended with the base, and what `docker run --init` uses as well. A version is
-# not named because each base has another. Who cannot reach the distribution brings a base with tini.
-# hadolint ignore=DL3008
-RUN command -v tini || { \
-        apt-get update \
-        && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tini \
-        && rm -rf /var/lib/apt/lists/*; }
-
 # vLLM's images are installed without bytecode, which costs half a minute at every cold start.
 COPY --chmod=755 image/engine-bytecode.sh image/
 RUN image/engine-bytecode.sh

@@ -1,5 +1,6 @@
 #!/bin/sh
-# PID 1 of the image: tini reaps what the engine orphans and passes signals on to the supervisor.
+# PID 1 of the image: it becomes the supervisor, which reaps what the engine orphans. An init before
+# it would show the platform's keys to the engine, in /proc/1/environ.
 # Its arguments are a command of the supervisor's, or what vLLM's own image takes: --model X --flag.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,13 +14,14 @@ if [ ! -d "${HOME:-}" ] || [ ! -w "${HOME:-}" ]; then
         export HF_HOME="$HOME/.cache/huggingface"
     fi
     export HOME="${TMPDIR:-/tmp}/home"
-    mkdir -p -m 700 "$HOME"
+    mkdir -p "${TMPDIR:-/tmp}"
+    # Another user could have made it, to change what is kept there.
+    if ! mkdir -m 700 "$HOME" 2>/dev/null && { [ ! -O "$HOME" ] || [ -L "$HOME" ]; }; then
+        HOME=$(mktemp -d "${TMPDIR:-/tmp}/home-XXXXXXXX")
+    fi
 fi
 # torch asks for the user's name, and ends with an error where the system has none.
 if [ -z "${USER:-}" ] && ! id -un >/dev/null 2>&1; then
     export USER=worker
-fi
-if command -v tini >/dev/null 2>&1; then
-    exec tini -- "$python" -m supervisor "$@"
 fi
 exec "$python" -m supervisor "$@"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from supervisor.link import hidden
+
+if __name__ == "__main__":
+    hidden.hide()  # before what takes long is imported: until then its keys can be read
+
 import asyncio
 import gc
 import logging

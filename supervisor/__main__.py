@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
     Returns:
         The exit code, as `docs/operations.md` lists them.
     """
+    if os.getpid() == 1:  # to which the kernel gives no signal that it does not handle
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _let_any_text_out()
     asked = _asked(sys.argv[1:] if arguments is None else arguments, program)
     command: Callable[[SimpleNamespace], int] = asked.command

@@ -94,7 +94,7 @@ class Worker:
             "PREFETCH": "0",
             "VLLM_PORT": str(self.engine_port),
             "PORT_HEALTH": str(self.control_port),
-            "WORKER_MARK": self.mark,
+            "RUNPOD_MARK": self.mark,
             "WARMUP": "0",  # what a test counts is its own; "" is the mode's default
             **(environment or {}),
         }
@@ -162,7 +162,7 @@ class Worker:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("WORKER_MARK") == self.mark:
+                if process.environ().get("RUNPOD_MARK") == self.mark:
                     found.append(process)
             except (psutil.Error, OSError):
                 continue

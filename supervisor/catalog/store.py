@@ -16,6 +16,7 @@ from pathlib import Path
 from ..errors import CatalogError
 from ..executable import executable
 from ..files import write_whole
+from ..settings import handed
 from . import options
 from .options import Catalog
 
@@ -157,7 +158,8 @@ def make(engine: Engine, env: Mapping[str, str]) -> str:
 def ask(
     python: Sequence[str], arguments: Sequence[str], env: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run the engine's interpreter, without what would lead it to our modules, to one answer.
+    """Run the engine's interpreter to one answer: without what would lead it to our modules, and
+    without the platform's keys.
 
     Raises:
         OSError: it does not start.
@@ -176,7 +178,11 @@ def _started(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen
     return subprocess.Popen(
         command,
         env={
-            **{name: value for name, value in env.items() if not name.startswith("PYTHON")},
+            **{
+                name: value
+                for name, value in handed.to_interpreter(env).items()
+                if not name.startswith("PYTHON")
+            },
             "PYTHONHASHSEED": options.HASH_SEED,
         },
         cwd="/",

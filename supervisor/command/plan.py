@@ -17,7 +17,7 @@ from ..findings import Findings, Remark
 from ..models import placement
 from ..models.demand import Demand
 from ..models.placement import Download, OnDisk
-from ..settings import leftovers, read, table
+from ..settings import handed, leftovers, read, table
 from ..settings.keys import API_KEY
 from ..settings.read import Settings
 from ..settings.table import WORKER_VARIABLES
@@ -224,7 +224,7 @@ def _passed_on(
 def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
     """The environment that the engine gets.
 
-    Without the worker's own variables, without the platform's (its key is nothing to the engine),
+    Without the worker's own variables, without the platform's keys (nothing to the engine),
     and without our folder in PYTHONPATH. What says `None` is not set for the engine's libraries
     either.
     """
@@ -235,10 +235,6 @@ def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:
         if name not in WORKER_VARIABLES
         and name not in unset
         and name != "PYTHONPATH"
-        and not _is_platform_secret(name)
+        and not handed.is_platforms(name, value)
     }
     return {**kept, **doors.gate.python_path(env), **plan.engine_env}
-
-
-def _is_platform_secret(name: str) -> bool:
-    return name.startswith("RUNPOD_WEBHOOK_") or name in {"RUNPOD_AI_API_KEY", "RUNPOD_API_KEY"}

@@ -7,4 +7,5 @@
     journal.py    its other end
     figures.py    the figures that go through it
     standing.py   the body of `/status`, which the proxy asks for over HTTP
+    hidden.py     keeps the memory of both from others of their user
 """

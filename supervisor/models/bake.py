@@ -13,7 +13,7 @@ from typing import Any
 from ..catalog import store
 from ..errors import ConfigurationError, SupervisorError
 from ..files import write_whole
-from ..settings import table
+from ..settings import handed, table
 from .placement import MANIFEST, Name, baked_folder
 
 _DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download"
@@ -92,7 +92,8 @@ def run(
     Raises:
         SupervisorError: it failed, and why.
     """
-    kept = {key: value for key, value in env.items() if not key.startswith("PYTHON")}
+    given = handed.to_interpreter(env)
+    kept = {key: value for key, value in given.items() if not key.startswith("PYTHON")}
     try:
         done = subprocess.run(
             download(interpreter, name, revision, folder, kind),

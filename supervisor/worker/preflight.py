@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import shutil
+import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from .. import hanging, ports
 from ..command import plan as planned
 from ..command.plan import Plan
 from ..errors import ConfigurationError, MachineRefused
-from ..files import mount, write_whole
+from ..files import mount
 from ..models.hub import weights_folder
 from ..settings import table
 from ..settings.read import Settings
@@ -101,24 +106,48 @@ def where_models_go(made: Plan, env: Mapping[str, str]) -> str:
     return f"models go to {folder}, on {where}"
 
 
-def write(files: Mapping[str, str]) -> None:
-    """Write what the engine reads: path -> text.
+def written(made: Plan) -> Plan:
+    """`made` with what the engine reads written into a folder of this run's own, gone at its end.
+
+    In a shared folder a name that everybody knows may be somebody else's, who may change the file.
 
     Raises:
-        MachineRefused: one cannot be written.
+        MachineRefused: it cannot be written.
     """
+    if not made.files:
+        return made
+    shared = Path(next(iter(made.files))).parents[1]  # the folder for temporary files
+    try:
+        own = hanging.look(lambda: _in_own_folder(shared, made.files), [shared])
+    except hanging.HangsError as reason:
+        message = f"a file that the engine reads cannot be written in {shared}: {reason}"
+        raise MachineRefused(f"{message}; set TMPDIR to another folder") from None
+    except OSError as reason:
+        raise MachineRefused(
+            f"a file that the engine reads cannot be written in {shared}: {reason.strerror};"
+            " set TMPDIR to a writable folder"
+        ) from None
+    atexit.register(_remove, own)
+    moved = {path: str(Path(own, Path(path).name)) for path in made.files}
+    command = tuple(_moved(token, moved) for token in made.command)
+    files = {moved[path]: text for path, text in made.files.items()}
+    return replace(made, command=command, files=files)
+
+
+def _in_own_folder(shared: Path, files: Mapping[str, str]) -> str:
+    shared.mkdir(parents=True, exist_ok=True)
+    own = tempfile.mkdtemp(prefix="vllm-supervisor-", dir=shared)  # of mode 700
     for path, text in files.items():
-        try:
-            _write(Path(path), text)
-        except hanging.HangsError as reason:
-            message = f"{path}, which the engine reads, cannot be written: {reason}"
-            raise MachineRefused(f"{message}; set TMPDIR to another folder") from None
-        except OSError as reason:
-            raise MachineRefused(
-                f"{path}, which the engine reads, cannot be written: {reason.strerror};"
-                " set TMPDIR to a writable folder"
-            ) from None
+        Path(own, Path(path).name).write_text(text, "utf-8", "surrogateescape")
+    return own
 
 
-def _write(path: Path, text: str) -> None:
-    hanging.look(lambda: write_whole(path, text), [path])
+def _remove(own: str) -> None:
+    with contextlib.suppress(hanging.HangsError):
+        hanging.look(lambda: shutil.rmtree(own, ignore_errors=True), [own])
+
+
+def _moved(token: str, moved: Mapping[str, str]) -> str:
+    for path, to in moved.items():
+        token = token.replace(path, to)
+    return token

@@ -24,7 +24,7 @@ from ..link.handover import Check
 from ..link.journal import Journal, read_some
 from ..models.hub import weights_folder
 from ..secrets import masked, secret_values
-from ..settings import table
+from ..settings import handed, table
 from . import lifecycle
 from .process import descriptors
 from .process.child import Child
@@ -129,8 +129,8 @@ class ProxyRun:
         loop = asyncio.get_running_loop()
         ours, its = os.pipe()
         ends.callback(os.close, ours)
-        with contextlib.ExitStack() as handed:
-            handed.callback(os.close, its)
+        with contextlib.ExitStack() as passed:
+            passed.callback(os.close, its)
             os.set_blocking(ours, False)
             # Before the spawn: what fails here leaves no proxy that nobody hears.
             loop.add_reader(ours, self._take_report, ours)
@@ -138,7 +138,7 @@ class ProxyRun:
             with contextlib.suppress(OSError):  # a small pipe will do
                 fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
             jobs = _memory_file(left)
-            handed.callback(os.close, jobs)
+            passed.callback(os.close, jobs)
             environment = {
                 **self._environment(),
                 handover.REPORT_FD: str(its),
@@ -173,7 +173,7 @@ class ProxyRun:
         env = {**self._env, **plan.engine_env}  # a key that was moved from the command line
         folder = weights_folder(plan.value("--download-dir"), env, plan.download)
         return {
-            **env,
+            **handed.to_proxy(env),
             table.ENGINE_URL.name: settings.engine_url,
             table.CONTROL_URL.name: settings.control_url,
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
@@ -211,7 +211,10 @@ def tell_platform(why: str, env: Mapping[str, str]) -> None:
         subprocess.run(
             [sys.executable, "-m", "proxy"],
             cwd=TREE,
-            env={**env, handover.UNHEALTHY: masked("", why, secret_values(env))[:_WHY_MOST]},
+            env={
+                **handed.to_proxy(env),
+                handover.UNHEALTHY: masked("", why, secret_values(env))[:_WHY_MOST],
+            },
             stdin=subprocess.DEVNULL,
             timeout=_TELL_WITHIN,
             check=False,

@@ -18,6 +18,7 @@ from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
 from ..findings import Guarded
+from ..link import hidden
 from ..models.placement import Download
 from ..secrets import secret_values
 from ..settings import table
@@ -46,6 +47,7 @@ def run(
     Returns:
         The exit code, as `docs/operations.md` lists them.
     """
+    hidden.hide()  # before there is a thread, and an engine
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     descriptors.raise_limit()
@@ -104,8 +106,7 @@ def _checked(made: Plan, env: Mapping[str, str]) -> Plan:
     preflight.check_model(made.model)
     preflight.check_ports(made.settings)
     preflight.make_volume(made.volume)
-    preflight.write(made.files)
-    return made
+    return preflight.written(made)
 
 
 def _is_shared(reason: SupervisorError) -> bool:

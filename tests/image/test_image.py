@@ -237,7 +237,9 @@ def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
     if images.tool.is_podman:
         images.tool.run("healthcheck", "run", one.id)
         assert one.state()["Health"]["Status"] == "healthy"
-    assert one.python("import os; print(open('/proc/1/comm').read())") == "tini"
+    assert one.python("print(open('/proc/1/cmdline').read().split(chr(0))[1:3])") == (
+        "['-m', 'supervisor']"
+    )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - in a container

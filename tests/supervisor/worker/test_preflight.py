@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,29 @@ def test_an_address_of_another_machine() -> None:
         preflight.check_ports(planning.settings(env))
 
 
-def test_files(tmp_path: Path) -> None:
-    preflight.write({str(tmp_path / "a" / "template"): "{{ messages }}"})
-    assert (tmp_path / "a" / "template").read_text() == "{{ messages }}"
+def test_files_are_in_a_folder_of_this_runs_own(tmp_path: Path) -> None:
+    """Not in one whose name everybody knows, where another user could change them."""
+    theirs = tmp_path / "vllm-supervisor" / "template"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    made = plan.make({"MODEL_NAME": "org/m"}, None)
+    made = replace(
+        made, command=("vllm", f"--chat-template={theirs}"), files={str(theirs): "{{ messages }}"}
+    )
+    one, other = preflight.written(made), preflight.written(made)
+    (path,) = map(Path, one.files)
+    assert one.command == ("vllm", f"--chat-template={path}") != other.command
+    assert path.read_text() == "{{ messages }}"
+    assert theirs.read_text() == "theirs"
+    assert path.parent.parent == tmp_path
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_files_that_cannot_be_written() -> None:
+    made = plan.make({"MODEL_NAME": "org/m"}, None)
+    assert preflight.written(made) is made
     with pytest.raises(ConfigurationError, match="set TMPDIR to a writable folder"):
-        preflight.write({"/proc/nowhere/template": ""})
+        preflight.written(replace(made, files={"/proc/nowhere/a/template": ""}))
 
 
 def test_the_folder_for_models_is_made(tmp_path: Path) -> None:
