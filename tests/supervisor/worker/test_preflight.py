@@ -109,8 +109,8 @@ def test_a_volume_that_hangs_is_waited_for_no_longer(
         preflight.check_model(str(place / "models" / "m"))  # the engine will see
         with pytest.raises(MachineRefused, match=f"BASE_PATH={place}/models cannot be made"):
             preflight.make_volume(place / "models")
-        with pytest.raises(MachineRefused, match="cannot be written in .* does not answer"):
-            file = str(place / "models" / "own" / "template")
+        file = str(place / "models" / "own" / "template")
+        with pytest.raises(MachineRefused, match=r"cannot be written in .* does not answer"):
             preflight.written(replace(plan.make({}, None), files={file: "text"}))
         env = {"MODEL_NAME": "org/m", "HF_HUB_CACHE": str(place / "models")}
         said = preflight.where_models_go(plan.make(env, options.load(CATALOG)), env)
