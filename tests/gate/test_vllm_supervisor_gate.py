@@ -56,7 +56,11 @@ class Server:
         )
 
     def __enter__(self) -> Server:
-        until(self._listens, what="the server")
+        try:
+            until(self._listens, what="the server")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def _listens(self) -> bool:
