@@ -13,6 +13,7 @@ from proxy.engine.requests import Engine
 from proxy.errors import EngineRefused, ErrorInStream, JobError
 from proxy.job_log import Record
 from proxy.losses.tries import Tries
+from proxy.media.judge import Judge
 from proxy.request import forms, settle
 from proxy.request.forms import Request
 from proxy.settings import Settings
@@ -52,6 +53,7 @@ class Handler:
         self._engine = engine
         self._clock = clock
         self._tries = Tries(engine.health, self.figures, alone)
+        self._media = Judge(settings)
         self._native = apart.Native()
         self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
 
@@ -176,6 +178,7 @@ class Handler:
 
     async def _settled(self, request: Request, record: Record) -> Request:
         """The request as this engine takes it: nothing of it is left out without a word."""
+        await self._media.check(request)
         strict = self._settings[table.STRICT_PARAMETERS]
         settled = await settle.settled(request, self._engine, strict=strict)
         if settled.remark is not None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from proxy import detour
+from proxy.detour import Detour
 from supervisor.link import handover
 from supervisor.link.handover import Check
 from supervisor.settings import table
@@ -29,10 +31,14 @@ FITNESS_CHECKS = Setting(
 MODELS_FOLDER = Setting(
     handover.MODELS_FOLDER, text, None, "Where weights are downloaded to.", Reader.PROXY
 )
+#: The engine's own option, as its command line says it: files that it may read for a job.
+ALLOWED_LOCAL_MEDIA_PATH = Setting(
+    "ALLOWED_LOCAL_MEDIA_PATH", text, None, "The engine's folder of media.", Reader.PROXY
+)
 
 _ROWS: tuple[Setting[Any], ...] = (
     *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),
-    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY),
+    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY, ALLOWED_LOCAL_MEDIA_PATH),
 )
 
 
@@ -63,9 +69,13 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings, `settings[table.MAX_CONCURRENCY]`, and what follows from them."""
+    """The settings, `settings[table.MAX_CONCURRENCY]`, and what follows from them.
+
+    `detour` are the HTTP proxies of the engine, whose environment has the same.
+    """
 
     values: Values = field(default_factory=Values)
+    detour: Detour = field(default_factory=Detour)
 
     def __getitem__(self, setting: Setting[T]) -> T:
         return self.values[setting]
@@ -123,4 +133,4 @@ def read(env: Mapping[str, str]) -> Settings:
     values, faults = take(env, _ROWS)
     if faults:
         raise ProxyConfigurationError("; ".join(fault.message for fault in faults))
-    return Settings(values)
+    return Settings(values, detour.read(env))

@@ -40,6 +40,8 @@ from .arguments import Arguments
 from .checks import exposed, paths
 from .checks.speakers import Speakers
 from .command_line import CommandLine
+from .doors import media
+from .doors.media import Media
 from .gpus import demand, parallel
 from .loading import ReadAhead
 
@@ -64,7 +66,8 @@ class Plan:
     cannot be told. `reading` is what the worker reads ahead. `speakers` know who said what of the
     command. `files` are to be written before the start: path -> text. `environment` is the worker's
     as it was read. `warmup` are the requests of a WARMUP file. `listener` says what is open to
-    those who reach the engine.
+    those who reach the engine. `media` is what the proxy is told
+    of the engine's own fences.
     """
 
     settings: Settings
@@ -82,6 +85,7 @@ class Plan:
     reading: ReadAhead | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     warmup: tuple[Request, ...] = ()
+    media: Media = field(default_factory=Media)
     findings: Findings = field(default_factory=Findings)
     speakers: Speakers = NOBODY
     engine_drains_itself: bool = False
@@ -157,6 +161,7 @@ def _made(
         of_options = command_line.losing(of_options, by, catalog, place)
     speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
     of_values = checks.found(options, speakers, catalog) + exposed.found(options, speakers)
+    fetched = media.judged(settings, options, disk.configured)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
     of_ours = (of_gpus, of_drain, of_quiet, of_reading, of_doors.findings)
@@ -170,6 +175,7 @@ def _made(
         disk.download,
         engine_env={
             **_seed(given, catalog),
+            **media.environment(given, fetched, options, catalog, disk.configured),
             **effect.engine_env,
             **moved,
             **of_doors.engine_env,
@@ -179,6 +185,7 @@ def _made(
         demand=demand.read(options, catalog, disk.configured),
         reading=reading,
         files=files,
+        media=fetched,
         findings=sum(
             (*found, *of_ours, of_file, written.findings, of_values, of_family), Findings()
         ),
@@ -218,7 +225,9 @@ def _passed_on(
     tokens, of_translation = translate.translate(
         rewritten, catalog, given=env, taken=WORKER_VARIABLES, strict=strict
     )
-    return tokens, files, of_spelling + of_rewriting + of_translation
+    hosts, of_hosts = media.listed(settings, catalog)
+    found = of_spelling + of_rewriting + of_translation + of_hosts
+    return (*tokens, *hosts), files, found
 
 
 def engine_environment(env: Mapping[str, str], plan: Plan) -> dict[str, str]:

@@ -6,12 +6,17 @@ raises ValueError with the end of a sentence that begins with the name and the t
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import shlex
 
 from .mode import Mode
 from .routes import is_route
 
+_HOST = re.compile(
+    r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
 _TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
 _SHOWN = 100  # characters of what is refused
@@ -155,6 +160,21 @@ def growth(written: str) -> float:
     if not number >= 1:
         raise ValueError("is not a factor of 1 or more")
     return number
+
+
+def domains(written: str) -> tuple[str, ...]:
+    """Host names, as JSON or parted by commas or white space, in lower case."""
+    try:
+        given = json.loads(written) if written.startswith("[") else re.split(r"[\s,]+", written)
+    except ValueError:
+        given = []
+    names = [name for name in given if name != ""]
+    if not names or not all(isinstance(name, str) and _HOST.fullmatch(name) for name in names):
+        raise ValueError(
+            "is no list of host names such as example.com,cdn.example.com; a host has no scheme, no"
+            " port, no path and no *, and each of its subdomains stands by itself"
+        )
+    return tuple(dict.fromkeys(name.lower() for name in names))
 
 
 def _number(written: str) -> float:

@@ -17,6 +17,7 @@ from .parsers import (
     boolean,
     command,
     count,
+    domains,
     growth,
     is_none,
     latency,
@@ -466,6 +467,25 @@ GATE_BODY_MB = Setting(
     "Largest body of a request that the gate lets through; a larger one is answered with 413.",
     Reader.SUPERVISOR,
     unit="MB",
+)
+MEDIA_PRIVATE = Setting(
+    "MEDIA_PRIVATE",
+    boolean,
+    False,
+    "Let jobs name pictures, audio and video on private networks and on this machine, for vLLM to"
+    " fetch; off, only public addresses are fetched (queue mode). See docs/security.md.",
+    Reader.PROXY,
+    form="toggle",
+)
+ALLOWED_MEDIA_DOMAINS = Setting(
+    "ALLOWED_MEDIA_DOMAINS",
+    domains,
+    None,
+    "The only hosts from which media are fetched, parted by commas, each as it stands in the"
+    " address. Becomes vLLM's own option as well, where it has one; redirects are then not"
+    " followed, unless VLLM_MEDIA_URL_ALLOW_REDIRECTS=1.",
+    Reader.BOTH,
+    form="text",
 )
 ENGINE_URL = Setting(
     "ENGINE_URL",

@@ -178,6 +178,7 @@ class ProxyRun:
             table.CONTROL_URL.name: settings.control_url,
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
             handover.MODELS_FOLDER: str(folder),
+            **plan.media.variables,
         }
 
     def _fitness_checks(self) -> list[str]:

@@ -44,7 +44,8 @@ what vLLM 0.32 answers; VLLM_API_KEY makes it ask for the key on `/v1`. Without
 `--shutdown-timeout=SECONDS` SIGTERM ends it at once, with 0; with it, running requests are finished
 first and new ones get 503.
 
-The audio routes read a multipart form and answer with what was in it.
+The audio routes read a multipart form and answer with what was in it. Pictures, audio and video
+that a chat names by their address are fetched from there, and dropped.
 
 A request behaves as its body's field "fake" says (an unknown name in it is a 400):
 
@@ -77,6 +78,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
 
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
 has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,
-`generation` says what is in the answers, `wire` how they are cut into TCP writes, `log` writes its
-lines. The folder runs wherever it is copied to; it needs aiohttp and nothing of ours.
+`media` fetches, `generation` says what is in the answers, `wire` how they are cut into TCP writes,
+`log` writes its lines. The folder runs wherever it is copied to; it needs aiohttp and nothing of
+ours.
 """

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from . import audio, log
+from . import audio, log, media
 from .answers import Figures, Stream, in_one_piece, until_begun
 from .generation import Fake, Generation, Refusal, error_body, words_of
 from .openapi import document
@@ -191,6 +191,7 @@ class Engine:
         async with self._counted(fake):
             if fake.status != 200:
                 return _told_status(fake)
+            await media.fetch(asked)
             generation = Generation(asked, chat, model, fake)
             self._figures.prompt_tokens += generation.prompt_tokens
             if fake.kill:

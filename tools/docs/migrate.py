@@ -60,7 +60,7 @@ def _two_other(catalog: Catalog) -> str:
     rows = []
     for name in sorted(older.TWO | older.TWO_DROPS):
         here = today(name, catalog)
-        if name in older.TWO and here == _same(name):
+        if name in older.TWO and here in (_same(name), "the same"):
             continue
         rows.append((f"`{name}`", "dropped" if name in older.TWO_DROPS else "passed on", here))
     return page.table(("name", "worker-vllm 2.25", "here"), rows)

@@ -115,6 +115,8 @@ _PLACES: dict[str, dict[str, str]] = {
     "Worker": {
         "MAX_CONCURRENCY": "",
         "ALLOWED_ROUTES": "",
+        "ALLOWED_MEDIA_DOMAINS": "",
+        "MEDIA_PRIVATE": "",
         "STRICT_PARAMETERS": "",
         "STARTUP_TIMEOUT": "",
         "DRAIN_TIMEOUT": "",

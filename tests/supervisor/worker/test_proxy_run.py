@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from proxy import detour
+from proxy import settings as proxy_settings
 from supervisor.command import plan
 from supervisor.link import handover
 from supervisor.link.journal import Journal
+from supervisor.settings import table
 from supervisor.worker.lifecycle import Event, ProxyExited
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
@@ -58,6 +61,26 @@ async def test_its_exit_code_is_told() -> None:
 async def test_it_is_told_where_weights_go(
     monkeypatch: pytest.MonkeyPatch, env: dict[str, str], folder: str
 ) -> None:
+    given = await environment_of(monkeypatch, **env)
+    assert given[handover.MODELS_FOLDER] == folder
+    assert given[handover.FITNESS_CHECKS] == "memory,disk,gpu,engine"
+
+
+async def test_it_is_told_from_where_the_engine_may_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what the engine's clients know of proxies, because these resolve the names then."""
+    by = {"http_proxy": "http://proxy:3128", "HTTPS_PROXY": "http://proxy", "no_proxy": "a.example"}
+    extra = "--allowed-media-domains cdn.example --allowed-local-media-path /media"
+    given = await environment_of(monkeypatch, VLLM_EXTRA_ARGS=extra, MEDIA_PRIVATE="1", **by)
+    settings = proxy_settings.read({**given, "MAX_CONCURRENCY": "1"})
+    assert settings[table.ALLOWED_MEDIA_DOMAINS] == ("cdn.example",)
+    assert settings[table.MEDIA_PRIVATE]
+    assert settings[proxy_settings.ALLOWED_LOCAL_MEDIA_PATH] == "/media"
+    assert settings.detour == detour.read(by)
+    assert settings.detour.takes("https", "b.example")
+
+
+async def environment_of(monkeypatch: pytest.MonkeyPatch, **env: str) -> Mapping[str, str]:
+    """What a proxy is started with."""
     run = Run(None, MAX_CONCURRENCY="0", **env)
     given: list[Mapping[str, str]] = []
     spawn = run.launcher.spawn
@@ -68,8 +91,7 @@ async def test_it_is_told_where_weights_go(
 
     monkeypatch.setattr(run.launcher, "spawn", spawned)
     await run.until_over()
-    assert given[0][handover.MODELS_FOLDER] == folder
-    assert given[0][handover.FITNESS_CHECKS] == "memory,disk,gpu,engine"
+    return given[0]
 
 
 async def test_what_it_said_and_what_it_had_in_hand_is_told() -> None:
