@@ -485,7 +485,6 @@ ALLOWED_MEDIA_DOMAINS = Setting(
     " address. Becomes vLLM's own option as well, where it has one; redirects are then not"
     " followed, unless VLLM_MEDIA_URL_ALLOW_REDIRECTS=1.",
     Reader.BOTH,
-    form="text",
 )
 ENGINE_URL = Setting(
     "ENGINE_URL",

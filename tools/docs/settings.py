@@ -115,7 +115,6 @@ _PLACES: dict[str, dict[str, str]] = {
     "Worker": {
         "MAX_CONCURRENCY": "",
         "ALLOWED_ROUTES": "",
-        "ALLOWED_MEDIA_DOMAINS": "",
         "MEDIA_PRIVATE": "",
         "STRICT_PARAMETERS": "",
         "STARTUP_TIMEOUT": "",
