@@ -242,6 +242,28 @@ def test_the_health_check_follows_ping(images: Images, start: Start) -> None:
     )
 
 
+READS = """
+import os
+for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
+    for what in ("environ", "mem"):
+        try:
+            open(f"/proc/{pid}/{what}", "rb").read(0)
+        except PermissionError:
+            print(what, open(f"/proc/{pid}/cmdline").read().replace(chr(0), " ").strip()[-12:])
+"""
+
+
+@pytest.mark.parametrize("user", [(), ("--user=1000:1000", "--cap-drop=ALL")])
+def test_nothing_in_the_container_reads_the_supervisor(
+    images: Images, start: Start, user: tuple[str, ...]
+) -> None:
+    """What runs there as the engine does, with the capabilities that Docker gives to root."""
+    one = start(images.fake, "--network=none", *user, env={"RUNPOD_API_KEY": PASSWORD})
+    one.until_ready()
+    assert one.python(READS).splitlines()[:2] == ["environ m supervisor", "mem m supervisor"]
+    assert one.stop() == 0, one.log()
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - in a container
 def test_the_health_check_asks_where_the_worker_listens(
     images: Images, start: Start, host: str
