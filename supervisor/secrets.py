@@ -138,7 +138,8 @@ def masked_tokens(tokens: Sequence[str]) -> list[str]:
     after = False
     for token in tokens:
         if token.startswith("-"):
-            after = "=" not in token and bool(re.match(_OPTION, f"{token} x"))
+            hint = "=" not in token and _HINT.search(token)
+            after = bool(hint and re.match(_OPTION, f"{token} x"))
         is_value = after and token and not token.startswith("-") and not token.isdecimal()
         shown.append(MASK if is_value else masked("", token))
     return shown
