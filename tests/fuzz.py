@@ -36,6 +36,7 @@ from tests.proxy.test_process import Proxy
 _AT_ONCE = 16
 _MOST_GROWTH = 250.0  # MB, of which an answer of 20 MB takes some while it is read
 _MOST_DESCRIPTORS = 60
+_LATE = 0.1  # seconds between two looks at a job: of such the engine is asked whether it lives
 _MOST_LINE = 4000  # characters of a line of the log
 KEY, TOKEN = "fuzz-engine-key-5c1e", "hf_fuzzfuzzfuzzfuzz5c1e"
 _SECRETS = (KEY, TOKEN, "emulator-key")
@@ -352,6 +353,8 @@ class Fuzz:
         while True:
             found = self._http.get(f"{self._platform.root}/_emulator/jobs/{job}").json()
             if found["status"] not in {"IN_QUEUE", "IN_PROGRESS"} or time.monotonic() > end:
+                break
+            if pause > _LATE and not client.answers(f"{self._engine}/health"):
                 break
             time.sleep(pause)
             pause = min(2 * pause, 0.2)
