@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -289,6 +289,10 @@ class Fuzz:
         self._platform, self._engine, self._proxy, self._seed = platform, engine, proxy, seed
         self._http = httpx.Client(trust_env=False, verify=False, timeout=PATIENCE)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
     def jobs(self, count: int, name: str = "job") -> None:
         """So many broken jobs, others for another name."""
         self._all(count, name, self._job)
@@ -395,8 +399,8 @@ def run(jobs: int, routes: int, seed: int, folder: Path) -> Outcome:
         Platform("--worker-lost-seconds", "3600") as platform,
         engine() as url,
         Proxy(platform, url, folder / "log", MAX_CONCURRENCY="64", **secrets) as proxy,
+        closing(Fuzz(platform, url, proxy, seed)) as fuzz,
     ):
-        fuzz = Fuzz(platform, url, proxy, seed)
         fuzz.jobs(jobs // 10, "first")
         before = proxy.size()
         fuzz.jobs(jobs)
