@@ -1,6 +1,6 @@
-"""Who is let into the engine: the gate before its server, and what is said of what stands open.
+"""Who is let into the engine: the gate before its server, the ports between its own processes.
 
-Pure.
+And what is said of what stands open. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...settings import values
 from ...settings.keys import API_KEY
 from ...settings.read import Settings
 from ..arguments import Arguments
-from . import gate, opened
+from . import among, gate, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ def read(
     first = next(iter(keys), "")
     if not faults and whole.get(API_KEY.name, first) != first:
         told = {API_KEY.name: first, **told}
+    told = {**among.on_loopback(env, said, configured), **told}
     of_open = (*opened.switches(whole, catalog, said), *gate.other_key(keys, configured))
     if tokens:
         of_open = (*of_open, *opened.past_the_gate(whole, said))
