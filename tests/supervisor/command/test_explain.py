@@ -44,7 +44,7 @@ def test_the_text_is_a_table_and_a_command_that_a_shell_takes() -> None:
     }
     found = made(env)
     text = explain.as_text(found)
-    head, command, ignored = text.split("\n\n", 1)[1].split("\n\n")
+    head, command, _, ignored = text.split("\n\n", 1)[1].split("\n\n")
     assert head.splitlines()[0].split() == ["variable", "value", "became"]
     assert any(line.split()[:3] == ["TOKENIZER_NAME", "t", "--tokenizer"] for line in
                head.splitlines())  # fmt: skip

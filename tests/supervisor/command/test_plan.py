@@ -50,6 +50,7 @@ def test_the_engine_environment_is_the_users_without_ours() -> None:
         "VLLM_LOGGING_LEVEL": "DEBUG",
         "HF_TOKEN": "t",
         "RUNPOD_POD_ID": "p",
+        "GLOO_SOCKET_IFNAME": "lo",
     }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from supervisor.command import plan
@@ -14,9 +12,8 @@ NAME = "GLOO_SOCKET_IFNAME"
 CURRENT = catalog("0.32.0")
 
 
-def made(configured: frozenset[str] = frozenset(), **env: str) -> plan.Plan:
-    disk = OnDisk(temporary=Path("/tmp"), configured=configured)
-    return plan.make({"MODEL_NAME": "org/m", **env}, CURRENT, disk)
+def made(env: dict[str, str], configured: frozenset[str] = frozenset()) -> plan.Plan:
+    return plan.make({"MODEL_NAME": "org/m", **env}, CURRENT, OnDisk(configured=configured))
 
 
 @pytest.mark.parametrize(
@@ -30,14 +27,14 @@ def made(configured: frozenset[str] = frozenset(), **env: str) -> plan.Plan:
     ],
 )
 def test_one_machine_keeps_them_on_loopback(env: dict[str, str]) -> None:
-    assert made(**env).engine_env[NAME] == "lo"
+    assert made(env).engine_env[NAME] == "lo"
 
 
 @pytest.mark.parametrize(
     "env",
     [
         {NAME: "eth0"},
-        {"NNODES": "2", "NODE_RANK": "0", "MASTER_ADDR": "10.0.0.2"},
+        {"VLLM_EXTRA_ARGS": "--nnodes 2 --node-rank 0 --master-addr 10.0.0.2"},
         {"VLLM_EXTRA_ARGS": "--nnodes 2 --node-rank 1 --headless"},
         {"DATA_PARALLEL_SIZE": "2", "DATA_PARALLEL_ADDRESS": "10.0.0.2"},
         {"DATA_PARALLEL_SIZE": "2", "DATA_PARALLEL_SIZE_LOCAL": "1"},
@@ -45,12 +42,12 @@ def test_one_machine_keeps_them_on_loopback(env: dict[str, str]) -> None:
     ],
 )
 def test_where_other_machines_may_take_part_nothing_is_said(env: dict[str, str]) -> None:
-    found = made(**env)
+    found = made(env)
     assert not found.findings.errors
     assert NAME not in found.engine_env
 
 
 @pytest.mark.parametrize("key", ["nnodes", "data-parallel-address", "distributed-executor-backend"])
 def test_a_configuration_file_may_name_other_machines(key: str) -> None:
-    assert NAME not in made(frozenset({key})).engine_env
-    assert made(frozenset({"max-model-len"})).engine_env[NAME] == "lo"
+    assert NAME not in made({}, frozenset({key})).engine_env
+    assert made({}, frozenset({"max-model-len"})).engine_env[NAME] == "lo"
