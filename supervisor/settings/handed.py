@@ -28,7 +28,7 @@ _OF_PROXY = frozenset(
 )
 #: RUNPOD_: the SDK builds some of its names. NVIDIA_, CUDA_: the GPUs that are checked.
 _OF_PROXY_BEGIN = ("RUNPOD_", "NVIDIA_", "CUDA_", "PYTHON", "LC_", "LD_", "MALLOC_", "AIOHTTP_")
-_OF_PLATFORM = frozenset({"CONTROL_TOKEN", "JUPYTER_PASSWORD", "JUPYTER_TOKEN"})
+_OF_PLATFORM = frozenset({table.CONTROL_TOKEN.name, "JUPYTER_PASSWORD", "JUPYTER_TOKEN"})
 
 
 def to_proxy(env: Mapping[str, str]) -> dict[str, str]:

@@ -57,7 +57,8 @@ def read(
     first = next(iter(keys), "")
     if not faults and whole.get(API_KEY.name, first) != first:
         told = {API_KEY.name: first, **told}
-    told = {**among.on_loopback(env, said, configured), **told}
+    if catalog is not None:
+        told = {**among.on_loopback(env, said, configured), **told}
     of_open = (*opened.switches(whole, catalog, said), *gate.other_key(keys, configured))
     if tokens:
         of_open = (*of_open, *opened.past_the_gate(whole, said))

@@ -69,6 +69,7 @@ def test_a_port_is_named_by_what_sets_it() -> None:
 
 def test_warnings_stand_among_the_settings_and_nothing_is_valid_beside_them() -> None:
     known = {"VLLM_COMMAND": FAKE, "ENGINE_CATALOG": str(CATALOG), "MODEL_NAME": "org/m"}
+    known["VLLM_API_KEY"] = "a-key"
     sound = [" ".join(line.split()) for line in doctor(**known).stdout.splitlines()]
     assert "good settings all of them are valid" in sound
     done = doctor(**known, MAX_MODEL_LENGTH="4096")

@@ -19,7 +19,7 @@ def test_without_a_volume_nothing_changes(tmp_path: Path) -> None:
     env = {"MODEL_NAME": "a/b", "BASE_PATH": "/nowhere"}
     assert disk.look(env, tmp_path) == OnDisk()
     one = plan.make(env, options.load(CATALOG), disk.look(env))
-    assert one.engine_env == {}
+    assert one.engine_env == {"GLOO_SOCKET_IFNAME": "lo"}
     assert [row.env for row in one.findings.ignored] == ["BASE_PATH"]
 
 

@@ -59,7 +59,8 @@ def test_a_baked_model_is_served_offline_under_its_name(tmp_path: Path) -> None:
     assert command[0] == str(place)
     assert command[-2:] == ["--served-model-name", "org/name"]
     assert one.model == "org/name"
-    assert one.engine_env == {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    assert one.engine_env == {**offline, "GLOO_SOCKET_IFNAME": "lo"}
     assert not one.findings.errors
     assert not one.findings.warnings
     override = {"OPENAI_SERVED_MODEL_NAME_OVERRIDE": "short", "MODEL_NAME": "org/name"}
@@ -99,6 +100,7 @@ def test_a_volume_keeps_models_and_what_is_compiled(tmp_path: Path) -> None:
     one = plan.make(env, options.load(CATALOG), disk.look(env, gpus.parent))
     compiled = f"{tmp_path}/compile-cache/vllm-{one.vllm_version}-NVIDIA-H100-80GB-HBM3"
     assert one.engine_env == {
+        "GLOO_SOCKET_IFNAME": "lo",
         "HF_HOME": f"{tmp_path}/huggingface-cache",
         "VLLM_CACHE_ROOT": f"{compiled}/vllm",
         "FLASHINFER_WORKSPACE_BASE": f"{compiled}/flashinfer",
