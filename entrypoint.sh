@@ -16,7 +16,8 @@ if [ ! -d "${HOME:-}" ] || [ ! -w "${HOME:-}" ]; then
     export HOME="${TMPDIR:-/tmp}/home"
     mkdir -p "${TMPDIR:-/tmp}"
     # Another user could have made it, to change what is kept there.
-    if ! mkdir -m 700 "$HOME" 2>/dev/null && { [ ! -O "$HOME" ] || [ -L "$HOME" ]; }; then
+    if ! mkdir -m 700 "$HOME" 2>/dev/null \
+        && { [ -L "$HOME" ] || [ "$(stat -c %u "$HOME")" != "$(id -u)" ]; }; then
         HOME=$(mktemp -d "${TMPDIR:-/tmp}/home-XXXXXXXX")
     fi
 fi
