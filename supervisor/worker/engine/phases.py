@@ -53,7 +53,7 @@ _ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS
 # model.safetensors:  45%|####      | 1.2G/2.5G [00:10<00:12, 120MB/s]
 _BAR = re.compile(r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]")
 # org/name: 45 % of 2.50 GB, 120.0 MB/s
-_OURS = re.compile(r"^\S+: (\d{1,3}) % of [\d.]+ GB, ([\d.]+ MB/s)$")
+_OURS = re.compile(r"^\S+: (\d{1,3}) % of [\d.]+ [GM]B, ([\d.]+ MB/s)$")
 _LONGEST = 4096  # characters of a line that are looked at
 
 PREFETCH = "prefetch"  # a download beside the imports

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from ... import diagnosis
 from ...command.plan import Plan
@@ -64,7 +64,7 @@ class EngineRun:
         *,
         first: bool,
         warm: bool = True,
-        beside: Callable[[phases.Start], Awaitable[None]] | None = None,
+        beside: Callable[[phases.Start], Coroutine[Any, Any, None]] | None = None,
         catch_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
@@ -242,9 +242,9 @@ class EngineRun:
     async def _watch_model(self) -> None:
         from . import download, fit
 
-        beside = [] if self._beside is None else [self._beside(self._start)]
-        await asyncio.gather(
-            *beside,
-            download.watch_plan(self._start, self._plan, self._env),
-            fit.watch_plan(self._plan, self._env, self._launcher, self._put),
-        )
+        # All of them have ended when this has, which `gather` does not promise of a cancelled one.
+        async with asyncio.TaskGroup() as group:
+            if self._beside is not None:
+                group.create_task(self._beside(self._start))
+            group.create_task(download.watch_plan(self._start, self._plan, self._env))
+            group.create_task(fit.watch_plan(self._plan, self._env, self._launcher, self._put))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from supervisor.foreign.download import progress
 from supervisor.status.parts import Part, Times
 from supervisor.worker.engine.phases import Start
+from tests.processes import until
 
 LINES = """\
 (APIServer pid=1) INFO 11-23 [utils.py:299] non-default args: {'model_tag': 'demo'}
@@ -55,6 +61,23 @@ def test_progress_is_read_from_bars_also_in_pieces() -> None:
     assert start.words == "downloading the model (45 %, 120MB/s)"
     start.feed(LINES[2].encode() + b"\n" + LINES[3].encode() + b"\r")
     assert start.words == "loading the weights (50 %, 1.02s/it)"
+
+
+@pytest.mark.parametrize("size", [3_500_000, 2_500_000_000])
+def test_what_our_own_download_says_is_understood(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a small model as of a large one: the words are made in another process."""
+    monkeypatch.setattr(progress, "_EVERY", 0.01)
+    start = Start(lambda: 0.0)
+    start.feed(b"downloading org/m/v1\n")
+
+    def understood() -> bool:
+        start.feed(capsys.readouterr().err.encode())
+        return start.words.startswith("downloading the model (0 %, 0.0 MB/s)")
+
+    with progress.Progress("org/m", tmp_path, size):
+        until(understood, what="a line that is understood")
 
 
 def test_a_download_comes_in_between_and_ends() -> None:

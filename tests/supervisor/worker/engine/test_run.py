@@ -205,4 +205,6 @@ async def test_a_fault_of_a_watch_ends_the_run(monkeypatch: pytest.MonkeyPatch) 
             await run.run()
     assert fault.group_contains(ZeroDivisionError)
     run.kill()
+    (child,) = one.launcher.children
+    await child.wait()
     await closed(one.launcher)
