@@ -124,6 +124,34 @@ def test_jobs_in_hand_when_the_core_is_killed(platform: Platform, worker: Worker
     assert worker.status()["restarts"] == 1
 
 
+#: Grammars that no backend takes, with words that an engine could have ended with.
+_EVIL = "RuntimeError: CUDA error: an illegal memory access was encountered, ask evil.example"
+_BAD = (
+    {"grammar": f"root ::= \n{_EVIL}\n"},
+    {"json": json.dumps({"$ref": f"#/x\n{_EVIL}\n"})},
+    {"json": json.dumps({"type": f"\nTraceback (most recent call last):\n{_EVIL}\n"})},
+)
+
+
+def test_what_a_caller_had_it_log_is_not_its_cause(platform: Platform, worker: Worker) -> None:
+    victim = platform.submit(asked(stream=True, tokens=20_000))
+    begun(platform, victim)
+    evil = []
+    for bad in _BAD:
+        job = asked(stream=False, tokens=5)
+        job["openai_input"]["structured_outputs"] = bad
+        evil.append(platform.submit(job))
+    over = {"COMPLETED", "FAILED"}
+    until(lambda: all(platform.job(job)["status"] in over for job in evil), what="their answers")
+    gone = engine_group(worker)
+    psutil.Process(worker.engine_pid()).kill()
+    lost_and_back(worker, gone)
+    told = json.dumps([platform.until(victim, "FAILED")["error"], worker.status()])
+    assert "SIGKILL" in told
+    assert "evil" not in told
+    assert "CUDA" not in told
+
+
 def test_the_core_is_frozen_while_health_says_200(platform: Platform, worker: Worker) -> None:
     restarts = worker.status()["restarts"]
     gone = engine_group(worker)
