@@ -40,7 +40,7 @@ async def test_a_job_is_run_and_the_supervisor_hears_of_its_beginning_and_end(
 ) -> None:
     running = parts.begin("a")
     await parts.handler.at_work.wait()
-    assert parts.reported.journal.left() == b'+{"id": "a", "input": {}}\n'
+    assert parts.reported.journal.left() == b'+a {"id": "a", "input": {}}\n'
     parts.handler.go.set()
     await running
     assert parts.results.answered == ["a"]
