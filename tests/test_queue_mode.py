@@ -91,7 +91,8 @@ def test_sigterm_finishes_jobs_in_hand_and_nothing_is_left(
     late = platform.submit(streaming(1, 0))
     assert worker.wait() == 0
     assert worker.left() == []
-    assert platform.job(late)["status"] == "IN_QUEUE"
+    # In a poll that had just begun it may still have come; then it is answered.
+    assert platform.job(late)["status"] in {"IN_QUEUE", "COMPLETED"}
 
 
 def test_an_idle_worker_stops_at_once(platform: Platform, worker: Worker) -> None:

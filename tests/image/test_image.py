@@ -216,6 +216,8 @@ def test_an_address_with_a_password_reaches_the_build_and_is_nowhere_afterwards(
                 options=["--network=host"],
             )  # fmt: skip
 
+        if images.tool.has_image(name):  # of a run before
+            images.tool.run("rmi", "--force", name)
         with pytest.raises(SetupError, match="take a build secret, --secret id=HF_ENDPOINT"):
             build({"HF_ENDPOINT": address}, {})
         assert not images.tool.has_image(name)
