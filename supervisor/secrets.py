@@ -67,13 +67,17 @@ _NAMED = (
 )
 _OF_ADDRESS = r"(?:(?!%26|%23)[^&\s\"'<>#])+"
 _OF_COOKIE = r"[^\n\"']+"
-#: A value that is quoted in any way, without the quote at its end, a list, or one that is bare.
+#: A value that is quoted in any way, without the quote at its end, several, or one that is bare.
+_ITEM = r"""\\.|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?"""
+_SCHEMES = "bearer|basic|digest|token|apikey"
 _VALUE = (
     r"(?i)(?P<quote>\\{1,8}[\"']|%22|%27)(?P<escaped>.{0,4000}?)(?=(?P=quote)|$)"
-    r"|(?P<double>\"(?:[^\"\\]|\\.)*)|(?P<single>'(?:[^'\\]|\\.)*)|(?P<several>\[[^\]]*\]?)"
-    r"|(?P<bare>(?:(?:bearer|basic|digest|token|apikey)(?:[ ]+|%20|\+))?"
+    r"|(?P<double>\"(?:[^\"\\]|\\.)*)|(?P<single>'(?:[^'\\]|\\.)*)"
+    rf"|(?P<several>\[(?:{_ITEM}|[^\]\"'\\])*\]?|\((?=[\"'])(?:{_ITEM}|[^)\"'\\])*\)?)"
+    rf"|(?P<bare>(?:(?:{_SCHEMES})(?:[ ]+|%20|\+))?"
     r"(?:(?!%2[2367C]|%7D|%20|[,;](?:\s|$|[\w.-]{1,60}=))[^\s&\"'}\])])+)"
 )
+_OF_AUTHORIZATION = _VALUE.replace(_SCHEMES, r"[a-z][\w-]{0,30}")  # any word, before the key
 #: The password in an address, which may hold a slash where no port is meant; a key without a user;
 #: addresses that are a secret as a whole.
 _PASSWORD = (
@@ -125,7 +129,7 @@ def masked(name: str, value: str, secrets: Iterable[str] = ()) -> str:
     if not _HINT.search(value):
         return value
     value = re.sub(_BLOCK, MASK, value)
-    value = re.sub(_PASSWORD, _address, value)
+    value = re.sub(_PASSWORD, lambda found: "".join(filter(None, found.groups())) + MASK, value)
     value = "".join(_named(value))
     value = re.sub(_SCHEME, _scheme, value)
     value = re.sub(_OPTION, _option, value)
@@ -172,7 +176,8 @@ def _named(text: str) -> Iterator[str]:
             last = name.lower().replace("_", "-").rpartition("-")[2]
             is_one, pattern = is_secret(name) or last in _OF_ADDRESSES, _OF_ADDRESS
         else:
-            is_one, pattern = is_secret(name), _VALUE
+            is_one = is_secret(name)
+            pattern = _OF_AUTHORIZATION if name.lower().endswith("authorization") else _VALUE
             if name.lower().endswith("cookie") and text[at : at + 1] not in {'"', "'"}:
                 pattern = _OF_COOKIE
         value = re.compile(pattern).match(text, at) if is_one else None
@@ -205,15 +210,11 @@ def _is_value(text: str, start: int, found: re.Match[str], name: str, value: re.
         return False  # a count
     if not bare or found["end"] or found["sign"] != ":" or not found["gap"]:
         return True
-    if " " in inner or _is_random(inner):
+    if _is_random(inner.rpartition(" ")[2]) or re.match(rf"(?i)(?:{_SCHEMES}) ", inner):
         return True
     alone = not text[value.end() :].split("\n", 1)[0].strip(" \t,;})]")
     line = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" \t")
     return alone and (not line or line[-1] in "{,(;\"'")
-
-
-def _address(found: re.Match[str]) -> str:
-    return "".join(filter(None, found.groups())) + MASK
 
 
 def _scheme(found: re.Match[str]) -> str:

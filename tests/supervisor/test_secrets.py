@@ -52,6 +52,8 @@ SHAPES = [
     f"{{'api_key': ['{S}', 'other']}}",
     f"Namespace(api_key='{S}', port=1)",
     f"hf_token='{S}'",
+    f"Namespace(api_key=('{S}', 'other'), port=1)",
+    f"{{'api_key': ['a]b{S}', 'other'], 'port': 1}}",
     # variables
     f"HF_TOKEN={S}",
     f"hf_token={S}",
@@ -78,6 +80,9 @@ SHAPES = [
     f"authorization=Bearer {S},x=1",
     f"authorization=Bearer%20{S}",
     f"Proxy-Authorization: Basic {S}",
+    f"Authorization: Key {S}",
+    f"Authorization:Splunk {S}",
+    f"authorization=Key%20{S},x=1",
     f"X-API-Key: {S}",
     f"x-api-key={S},tenant=a",
     f"Cookie: a=1; session={S}",
