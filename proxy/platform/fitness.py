@@ -26,7 +26,7 @@ from supervisor.files import existing
 from supervisor.link.handover import Check
 from supervisor.link.standing import Standing
 from supervisor.models.hub import hub_cache
-from supervisor.settings import table
+from supervisor.settings import handed, table
 
 log = logging.getLogger("proxy")
 
@@ -212,7 +212,11 @@ def gpu(env: Mapping[str, str]) -> None:
         return
     try:
         asking = subprocess.Popen(
-            [command, "-L"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
+            [command, "-L"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            errors="replace",
+            env=handed.to_interpreter(env),  # the engine can read what is not hidden as we are
         )
     except OSError as reason:
         raise UnfitError(f"nvidia-smi cannot be run: {reason.strerror}") from None

@@ -83,7 +83,12 @@ async def _by_a_child(raw: bytes) -> tuple[int, bytes]:
     # Files in memory: through a pipe megabytes would go in thousands of steps of our event loop.
     with _file(raw) as given, _file() as made:
         child = await asyncio.create_subprocess_exec(
-            *_CHILD, stdin=given, stdout=made, stderr=asyncio.subprocess.DEVNULL, cwd=_ROOT
+            *_CHILD,
+            stdin=given,
+            stdout=made,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=_ROOT,
+            env={},  # the engine can read that of a child: it is not hidden as we are
         )
         try:
             code = await child.wait()

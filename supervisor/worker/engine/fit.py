@@ -7,6 +7,7 @@ import logging
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ...command.plan import Plan
@@ -48,7 +49,9 @@ async def _asked(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Fit 
     """What a process of its own finds: a volume may hang, and then no thread of ours could end."""
     program = f"from {_PACKAGE}.doctor import fitting; fitting.answer()"
     command = [sys.executable, "-c", program]
-    answer = await launcher.ask(command, env, str(_TREE), pickle.dumps((plan, dict(env))))
+    # The engine can read all of it, and the worker's environment has the platform's keys.
+    given = pickle.dumps((replace(plan, environment={}), dict(env)))
+    answer = await launcher.ask(command, env, str(_TREE), given)
     try:
         found = json.loads(answer)
         return None if found is None else Fit(**found)

@@ -156,6 +156,18 @@ def test_a_driver_that_answers_is_fit(tmp_path: Path) -> None:
     fitness.gpu(nvidia_smi(tmp_path, "echo 'GPU 0: NVIDIA H100'"))
 
 
+def test_what_asks_the_driver_shows_no_key_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is not hidden as the proxy is, and the engine may be there already."""
+    env = {**nvidia_smi(tmp_path, "echo GPU 0; /usr/bin/env; exit 1"), "RUNPOD_API_KEY": "rpa_x"}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(fitness.UnfitError, match="NVIDIA_VISIBLE_DEVICES=all") as told:
+        fitness.gpu(env)
+    assert "rpa_x" not in str(told.value)
+
+
 def test_a_driver_that_hangs_is_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(fitness, "_GPU_WITHIN", 0.2)
     env = nvidia_smi(tmp_path, "exec /bin/sleep 300")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import sys
 import time
 from typing import Any
 
@@ -82,15 +83,33 @@ def running() -> list[int]:
     ]
 
 
-async def test_a_cancelled_job_leaves_no_child() -> None:
-    raw = answer(20_000_000)
-    task = asyncio.create_task(apart.Native()(raw))
+async def started() -> list[int]:
+    """Those children, once there are some."""
     async with asyncio.timeout(PATIENCE):
         while not (children := running()):
             await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    return children
+
+
+async def test_a_child_shows_no_key_to_who_can_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_of_the_platform")
+    sleeps = (sys.executable, "-c", "import time; time.sleep(60)", "proxy.stream.apart")
+    monkeypatch.setattr(apart, "_CHILD", sleeps)
+    task = asyncio.create_task(apart.Native()(b" " * 1_000_000))
+    (child,) = await started()
+    assert "RUNPOD_API_KEY" not in psutil.Process(child).environ()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancelled_job_leaves_no_child() -> None:
+    raw = answer(20_000_000)
+    task = asyncio.create_task(apart.Native()(raw))
+    children = await started()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     # Not even one that is dead and not waited for: its transport would outlive the event loop.
     assert not [pid for pid in children if psutil.pid_exists(pid)]
 

@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ async def test_nothing_else_is_said(caplog: pytest.LogCaptureFixture, answer: ob
     """Not where the process fails either."""
     assert await watched(answer) == []
     assert caplog.text == ""
+
+
+async def test_the_process_is_told_no_key_of_the_platform() -> None:
+    """The engine can read its memory."""
+    launcher = Answering(None)
+    of_worker = {"RUNPOD_API_KEY": "rpa_of_the_platform", "MODEL_NAME": "m"}
+    made = replace(PLAN, environment=of_worker)
+    await fit.watch_plan(made, {"A": "a"}, launcher, lambda _event: None)
+    assert b"rpa_of_the_platform" not in pickle.dumps(launcher.given)
 
 
 async def test_a_real_process_finds_it(tmp_path: Path) -> None:
