@@ -458,7 +458,6 @@ GATE = Setting(
     " every route but /health and /ping, and refuses administration. 0: vLLM's own check alone,"
     " which leaves /invocations, /metrics and others open.",
     Reader.SUPERVISOR,
-    form="toggle",
 )
 GATE_BODY_MB = Setting(
     "GATE_BODY_MB",

@@ -59,12 +59,10 @@ def read(
         told = {API_KEY.name: first, **told}
     if catalog is not None:
         told = {**among.on_loopback(env, said, configured), **told}
-    of_open = (*opened.switches(whole, catalog, said), *gate.other_key(keys, configured))
+    of_file = tuple(gate.other_key(keys, configured))
+    of_open = (*opened.switches(whole, catalog, said), *of_file)
     if tokens:
         of_open = (*of_open, *opened.past_the_gate(whole, said))
-    return Doors(
-        tokens,
-        told,
-        Findings.of(*faults, *found, *of_open),
-        None if faults or tokens else opened.listener(keys, settings),
-    )
+    # What a key in the file leaves open has been said, and VLLM_API_KEY is not what opens then.
+    listener = None if faults or tokens or of_file else opened.listener(keys, settings)
+    return Doors(tokens, told, Findings.of(*faults, *found, *of_open), listener)

@@ -47,7 +47,7 @@ def switches(env: Mapping[str, str], catalog: Catalog | None, said: Arguments) -
     option = catalog.option(_TRUST) if catalog else None
     if trusted is not None and not (option and trusted.spelt in option.off):
         message = "TRUST_REMOTE_CODE is on: the engine runs code that comes with the model"
-        remedy = "set MODEL_REVISION to a commit that somebody has read"
+        remedy = "see that somebody has read it; MODEL_REVISION can name the commit that was read"
         yield Remark("TRUST_REMOTE_CODE", message, remedy)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from supervisor.command import doors
 from supervisor.command.arguments import Arguments
+from supervisor.settings import read
 from supervisor.settings.read import Settings
 from tests.supervisor.command.test_translate import catalog
 
@@ -13,6 +16,15 @@ def test_a_wrong_key_makes_no_gate_and_no_other_finding() -> None:
     found = doors.read(env, {}, Settings(), catalog("0.32.0"), Arguments(), frozenset())
     assert (found.tokens, found.listener, found.findings.warnings) == ((), None, ())
     assert len(found.findings.errors) == 1
+
+
+@pytest.mark.parametrize("env", [{}, {"VLLM_API_KEY": "one", "GATE": "0"}])
+def test_a_key_in_the_engines_file_is_said_to_close_what_it_closes(env: dict[str, str]) -> None:
+    """And not, beside that, that nothing is closed, or by VLLM_API_KEY."""
+    settings, _ = read.read(env)
+    found = doors.read(env, {}, settings, catalog("0.32.0"), Arguments(), frozenset({"api-key"}))
+    (warning,) = found.findings.warnings
+    assert (warning.env, found.listener) == ("VLLM_CONFIG_FILE", None)
 
 
 def test_what_was_written_as_an_option_wins() -> None:

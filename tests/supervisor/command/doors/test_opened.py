@@ -67,6 +67,12 @@ def test_each_switch_has_a_line(name: str, mode: str) -> None:
         assert made(**{name: off, "WORKER_MODE": mode}).findings.warnings == ()
 
 
+def test_nobody_is_told_to_set_what_is_set() -> None:
+    (warning,) = made(TRUST_REMOTE_CODE="1", MODEL_REVISION="a" * 40).findings.warnings
+    assert warning.suggestion is not None
+    assert not warning.suggestion.startswith("set MODEL_REVISION")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_code_that_comes_with_a_model_however_it_is_asked_for(version: str) -> None:
     env = {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "--trust-remote-code"}
