@@ -66,6 +66,10 @@ class Connection(asyncio.Protocol):
                 self._refuse()
         self._answer_next()
 
+    def pause_writing(self) -> None:
+        """It does not read its answers, which would pile up here."""
+        self.drop()
+
     def connection_lost(self, _reason: Exception | None) -> None:
         """It is closed: what it asked for is not waited for any more."""
         self._ends = self._lost = True
@@ -78,6 +82,8 @@ class Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         """Close it at once."""
+        self._ends = True
+        self._waiting.clear()
         self._transport.abort()
 
     # --- the parser's calls ---

@@ -89,6 +89,21 @@ async def test_a_last_question_is_answered_and_then_it_is_closed(
         assert await closed(reader)
 
 
+async def test_who_reads_no_answer_is_not_answered_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Else its answers would pile up in this process."""
+    few = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 100
+    async with connected() as (_, writer):
+        # Until it is dropped, which is long after the buffers of both ends are full.
+        with pytest.raises(ConnectionError):
+            for _ in range(2_000):
+                writer.write(few)
+                await writer.drain()
+                await asyncio.sleep(0)
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
