@@ -171,7 +171,7 @@ def _length(headers: Headers) -> int | None:
         if name == b"transfer-encoding":
             return None
         if name == b"content-length" and value.isdigit():
-            length = max(int(value[:20]), length or 0)
+            length = max(int(value.lstrip(b"0")[:20] or b"0"), length or 0)
     return length
 
 
