@@ -375,7 +375,8 @@ def test_a_body_that_is_too_large_is_not_read(server: Server, zeros: int) -> Non
     """Nor asked for: who waits for a 100 gets a 413."""
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {FIRST}\r\n"
-        f"Expect: 100-continue\r\nConnection: close\r\nContent-Length: {'0' * zeros}{MOST + 1}\r\n\r\n"
+        f"Expect: 100-continue\r\nConnection: close\r\n"
+        f"Content-Length: {'0' * zeros}{MOST + 1}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", server.port), client.PATIENCE) as one:
         one.sendall(head.encode())
