@@ -66,6 +66,9 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
 
 
 def _run(asked: SimpleNamespace) -> int:
+    from .link import hidden
+
+    hidden.hide()  # before there is a thread, and a process of the engine's that could look
     env = dict(os.environ)
     asking = planning.asked_ahead(env)  # the answer takes as long as the imports
     try:

@@ -18,7 +18,6 @@ from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
 from ..findings import Guarded
-from ..link import hidden
 from ..models.placement import Download
 from ..secrets import secret_values
 from ..settings import table
@@ -47,7 +46,6 @@ def run(
     Returns:
         The exit code, as `docs/operations.md` lists them.
     """
-    hidden.hide()  # before there is a thread, and an engine
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     descriptors.raise_limit()

@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.client import PATIENCE
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
-from tests.processes import FAKE_VLLM, Worker, until
+from tests.processes import FAKE_VLLM, ROOT, Worker, until
 from tests.supervisor.link.test_hidden import limited
 
 KEY = "rpa_Vf9qLw2xRtVf9qLw2xRt"
@@ -93,3 +94,22 @@ def test_it_finds_no_key_of_the_platform(platform: Platform, tmp_path: Path) -> 
         worker.end()
         open_one.kill()
         open_one.wait()
+
+
+@pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="no setpriv")
+def test_its_interpreter_finds_none_in_who_asks_it(tmp_path: Path) -> None:
+    """It is asked for vLLM's version in the first hundredth of a second of a start."""
+    interpreter, found = tmp_path / "python", tmp_path / "found"
+    look = f"{{ echo asked; cat /proc/$PPID/environ; }} >>{found} 2>&1"
+    interpreter.write_text(f"#!/bin/sh\n{look}\nexit 1\n")
+    interpreter.chmod(0o755)
+    done = subprocess.run(
+        [*limited(), sys.executable, "-m", "supervisor"],
+        cwd=ROOT,
+        env={**os.environ, "RUNPOD_API_KEY": KEY, "VLLM_COMMAND": str(interpreter)},
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode != 0
+    assert found.read_bytes()
+    assert KEY.encode() not in found.read_bytes()
