@@ -19,7 +19,6 @@ from supervisor.settings import table
 _MOST_HOSTS = 64  # of one job
 #: Names of this machine and of private networks, also where nobody here resolves them.
 _NEVER_PUBLIC = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa")
-_IN_ONE_GO = 500  # addresses, before others have their turn
 
 _DATA = "send the data itself (data:image/png;base64,...)"
 
@@ -49,7 +48,10 @@ class Judge:
         if request.route in audio.ROUTES:
             return  # a form, which has the recording itself
         unknown: dict[str, Place] = {}
-        for number, place in enumerate(places.named(request.body), 1):
+        for place in places.named(request.body):
+            if place is None:
+                await asyncio.sleep(0)
+                continue
             leads = self._read(place)
             if leads is not None and not self._private and self._needs_look(leads, place):
                 unknown.setdefault(leads.host, place)
@@ -59,8 +61,6 @@ class Judge:
                     f" {_DATA}",
                     place.field,
                 )
-            if number % _IN_ONE_GO == 0:
-                await asyncio.sleep(0)
         if unknown:
             await self._look(unknown)
 

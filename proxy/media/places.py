@@ -41,6 +41,7 @@ _TOLD = frozenset("tools functions response_format structured_outputs guided_jso
 #: What is looked at in a list; a long one without these, as of tokens, is passed over at once.
 _LOOKED_AT = frozenset((str, dict, list))
 _LONG = 50
+_IN_ONE_GO = 500  # entries: less than a millisecond, also where each is an address
 
 #: A name or a number, and what it is in. Put together only to be shown: names can be long.
 _Field = tuple[Any, str | int]
@@ -57,20 +58,24 @@ class Place:
     text: str
 
 
-def named(body: Mapping[str, Any]) -> Iterator[Place]:
-    """Every address in `body`, in no order.
+def named(body: Mapping[str, Any]) -> Iterator[Place | None]:
+    """Every address in `body`, in no order; None where others may have their turn: it can be long.
 
     Args:
         body: no deeper than `sendable` lets through.
     """
     inner = {name: value for name, value in body.items() if name not in _TOLD}
     waiting: list[tuple[_Field | None, str, Any]] = [(None, "", inner)]
+    looks = 0
     while waiting:
         field, name, value = waiting.pop()
         if type(value) is list and len(value) > _LONG and _LOOKED_AT.isdisjoint(map(type, value)):
             continue
         entries = value.items() if type(value) is dict else enumerate(value)
         for key, entry in entries:
+            looks += 1
+            if looks % _IN_ONE_GO == 0:
+                yield None
             kind = type(entry)
             if kind is str:
                 under = _standing(name, value, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -121,6 +122,23 @@ async def test_where_a_proxy_resolves_names() -> None:
         "https://metadata.google.internal/x",
     ):
         assert "no public address" in await refusal(url, **by)
+
+
+@pytest.mark.parametrize("entry", [{"a": 1}, [], "x", {"image_url": "data:,"}])
+async def test_the_look_at_a_large_job_holds_nobody_up(entry: Any) -> None:
+    """Of 20 MB there are millions of entries: seconds in one go."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await judge().check(Request("POST", "/v1/chat/completions", {"messages": [entry] * 50_000}))
+    task.cancel()
+    assert turns >= 100
 
 
 async def test_many_hosts() -> None:

@@ -132,7 +132,7 @@ FOUND: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", FOUND)
 def test_it_is_found(name: str) -> None:
     body, field = FOUND[name]
-    assert field in [place.field for place in places.named(body)]
+    assert field in [place.field for place in places.named(body) if place]
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_an_address_is_found_at_any_depth(nested: Any) -> None:
 def test_a_name_of_a_megabyte_over_many_entries_costs_no_copy_of_it() -> None:
     """Each would be a path of its own: 100 GB."""
     body = {"x" * 1_000_000: [[{"a": "b"}] for _ in range(100_000)], "image_url": URL}
-    (place,) = places.named(body)
+    (place,) = filter(None, places.named(body))
     assert place.field == "image_url"
 
 
 def test_a_long_field_is_shown_short() -> None:
-    (place,) = places.named({"x" * 10_000: {"image_url": URL}})
+    (place,) = filter(None, places.named({"x" * 10_000: {"image_url": URL}}))
     assert len(place.field) < 150
