@@ -78,6 +78,8 @@ _VALUE = (
     r"(?:(?!%2[2367C]|%7D|%20|[,;](?:\s|$|[\w.-]{1,60}=))[^\s&\"'}\])])+)"
 )
 _OF_AUTHORIZATION = _VALUE.replace(_SCHEMES, r"[a-z][\w-]{0,30}")  # any word, before the key
+#: A count, or what a model writes: <think>, <|eot_id|>, [INST].
+_NO_TOKEN = r"\d{1,7}|<[|/]?[\w .:-]{1,40}\|?>|\[/?[A-Z_]{1,20}\]"
 #: The password in an address, which may hold a slash where no port is meant; a key without a user;
 #: addresses that are a secret as a whole.
 _PASSWORD = (
@@ -206,8 +208,8 @@ def _is_value(text: str, start: int, found: re.Match[str], name: str, value: re.
         return False
     if value.re.pattern == _OF_ADDRESS:
         return True
-    if name.lower().endswith("token") and inner.isdecimal() and len(inner) < _SHORTEST:
-        return False  # a count
+    if name.lower().endswith("token") and re.fullmatch(_NO_TOKEN, inner):
+        return False
     if not bare or found["end"] or found["sign"] != ":" or not found["gap"]:
         return True
     if _is_random(inner.rpartition(" ")[2]) or re.match(rf"(?i)(?:{_SCHEMES}) ", inner):

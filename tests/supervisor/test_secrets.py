@@ -137,6 +137,9 @@ KEYS = [
 ]
 
 HARMLESS = [
+    '{"think_token": "<think>"}',
+    "eot_token='<|eot_id|>'",
+    '{"thinking_token": "[THINK]"}',
     "hf_transfer",
     "HF_HUB_ENABLE_HF_TRANSFER=1",
     "acme/hf_finetuned8b",
