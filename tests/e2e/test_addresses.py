@@ -92,7 +92,7 @@ def test_it_takes_no_address_that_is_not_found(real: Real) -> None:
             read = real.ask(part)
             if isinstance(read, list) and isinstance(read[1], str) and URL in read[1]:
                 taken += 1
-                assert read[1] in {place.text for place in places.named(body)}, name
+                assert read[1] in {place.text for place in places.named(body) if place}, name
     assert taken >= 6
 
 
