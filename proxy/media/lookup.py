@@ -1,7 +1,8 @@
 """The IP addresses of a name, as the engine beside us finds them: by the C library.
 
 A look-up blocks its thread for as long as a name server likes, so that each has a thread of its own
-that nobody waits for at the end, a few at a time: names that answer late hold up those jobs alone.
+that nobody waits for at the end, a few at a time: names that answer late hold up those jobs alone,
+until there are so many that no thread is left for another name.
 """
 
 from __future__ import annotations
