@@ -66,15 +66,15 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
 
 
 def _run(asked: SimpleNamespace) -> int:
-    from .link import hidden
-
-    hidden.hide()  # before there is a thread, and a process of the engine's that could look
     env = dict(os.environ)
-    asking = planning.asked_ahead(env)  # the answer takes as long as the imports
     try:
+        from .link import hidden
+
+        hidden.hide()  # before there is a thread, and a process of the engine's that could look
+        asking = planning.asked_ahead(env)  # the answer takes as long as the imports
         from .worker import start
     except ModuleNotFoundError as missing:
-        if missing.name != f"{__package__}.worker":
+        if missing.name not in {f"{__package__}.link", f"{__package__}.worker"}:
             raise
         raise NoWorker(
             "this package holds the command line alone: run the worker from its image, or by"
