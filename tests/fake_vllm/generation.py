@@ -76,6 +76,10 @@ class Fake:
         return texts
 
 
+#: Of one request: vLLM would refuse what its context does not hold.
+_MOST_TOKENS = 1_000_000
+
+
 class Refusal(Exception):
     """A request that is answered with an error of the OpenAI form."""
 
@@ -114,10 +118,12 @@ class Generation:
         if ("messages" if self.chat else "prompt") not in request:
             raise Refusal(400, "Field required: " + ("messages" if self.chat else "prompt"))
         self.stream = bool(request.get("stream"))
-        self.texts = self.fake.pieces(asked)
         prompt = request.get("prompt")
         many = not self.chat and isinstance(prompt, list) and not isinstance(prompt[0], int)
         self.choices = int(request.get("n", 1)) * (len(prompt or ()) if many else 1)
+        if max(asked, self.fake.tokens or 0) * max(1, self.choices) > _MOST_TOKENS:
+            raise Refusal(400, f"max_tokens={asked} is greater than the model's context length")
+        self.texts = self.fake.pieces(asked)
 
     @property
     def prompt_tokens(self) -> int:
