@@ -50,6 +50,20 @@ def test_a_job_is_answered_and_logged_without_its_text(platform: Platform, worke
     assert " w3" not in worker.text()
 
 
+def test_a_secret_in_a_job_is_not_logged_with_its_text(platform: Platform, tmp_path: Path) -> None:
+    key = "sk-proj-Zk3vQ9xT7bLm2RfW8yHcJ4nP"
+    worker = Worker(tmp_path / "log", {**worker_environment(platform.root), "LOG_CONTENT": "1"})
+    try:
+        worker.until_ready()
+        job = platform.submit({"prompt": f"said Authorization: Bearer {key} aloud"})
+        platform.until(job, "COMPLETED")
+        until(lambda: f"job {job}: /v1/completions 200" in worker.text(), what="the job's line")
+        assert "said Authorization" in worker.text()
+        assert key not in worker.text()
+    finally:
+        worker.end()
+
+
 def test_a_client_that_closes_its_stream_at_the_end_has_been_answered(
     platform: Platform, worker: Worker
 ) -> None:

@@ -145,8 +145,9 @@ class ProxyRun:
                 handover.JOBS_FD: str(jobs),
             }
             command = [sys.executable, "-m", "proxy"]
+            # Observed for as long as it lives: its lines, and the SDK's, are shown without secrets.
             return ours, await self._launcher.spawn(
-                command, environment, str(TREE), pass_fds=(its, jobs)
+                command, environment, str(TREE), observe=_nobody, pass_fds=(its, jobs)
             )
 
     def _take_report(self, fd: int) -> bool:
@@ -220,3 +221,7 @@ def tell_platform(why: str, env: Mapping[str, str]) -> None:
             timeout=_TELL_WITHIN,
             check=False,
         )
+
+
+def _nobody(_output: bytes) -> None:
+    """Wants to know what the proxy says."""
