@@ -5,6 +5,7 @@
     JobError                 status, type
     ├── InvalidInput         400  invalid_request_error    the job's input is not understood
     ├── RouteRefused         403  invalid_request_error    the route is not offered here
+    ├── LookupTooLate        503  service_unavailable      nobody told where an address leads
     ├── EngineRefused         *   the engine's own         the engine answered with an error
     │   └── ErrorInStream     *   the engine's own         as an event of its stream
     ├── EngineUnavailable    503  service_unavailable      the engine was not reached in time
@@ -62,6 +63,17 @@ class InvalidInput(JobError):
     type = "invalid_request_error"
 
     def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class LookupTooLate(JobError):
+    """Nobody told in time where the address in the field `param` leads; it can be tried again."""
+
+    status = 503
+    type = "service_unavailable"
+
+    def __init__(self, message: str, param: str) -> None:
         super().__init__(message)
         self.param = param
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 
 from proxy import excerpt
-from proxy.errors import InvalidInput
+from proxy.errors import InvalidInput, LookupTooLate
 from proxy.media import address, networks, places
 from proxy.media.address import Address
-from proxy.media.lookup import Lookup
+from proxy.media.lookup import Lookup, TooLate
 from proxy.media.places import Place
 from proxy.request import audio
 from proxy.request.forms import Request
@@ -44,6 +44,7 @@ class Judge:
         Raises:
             InvalidInput: it may not from one; names the field and the host, and never what the
                 name leads to, or whether it does.
+            LookupTooLate: nobody told in time where one leads.
         """
         if request.route in audio.ROUTES:
             return  # a form, which has the recording itself
@@ -93,6 +94,12 @@ class Judge:
     async def _look(self, unknown: Mapping[str, Place]) -> None:
         found = await asyncio.gather(*(self._is_public(host) for host in unknown))
         for place, public in zip(unknown.values(), found, strict=True):
+            if public is None:
+                raise LookupTooLate(
+                    f"{place.field}: the host {_host(place.text)} could not be looked up in time:"
+                    f" try again, or {_DATA}",
+                    place.field,
+                )
             if not public:
                 raise _not_public(place)
 
@@ -110,9 +117,16 @@ class Judge:
             raise _not_public(place)
         return not self._detour.takes(leads.scheme, leads.host)
 
-    async def _is_public(self, host: str) -> bool:
-        """Whether a name has addresses, all of them public: the engine may take any of them."""
-        addresses = [networks.read(each) for each in await self._lookup.addresses(host)]
+    async def _is_public(self, host: str) -> bool | None:
+        """Whether a name has addresses, all of them public: the engine may take any of them.
+
+        None where nobody told in time.
+        """
+        try:
+            found = await self._lookup.addresses(host)
+        except TooLate:
+            return None
+        addresses = [networks.read(each) for each in found]
         return bool(addresses) and all(each and networks.is_public(each) for each in addresses)
 
 

@@ -23,6 +23,10 @@ _FRESH = 30.0  # seconds for which what was found is believed
 _FRESH_FAILURE = 5.0  # and that nothing was
 
 
+class TooLate(Exception):
+    """No answer came in time, of which the name may be as innocent as whoever asked for it."""
+
+
 class Lookup:
     """Looks names up, and remembers them for a short while. All use is inside one event loop.
 
@@ -43,26 +47,32 @@ class Lookup:
         self._within = within
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._asked: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+        self._asked: dict[str, asyncio.Task[tuple[str, ...] | None]] = {}
 
     async def addresses(self, host: str) -> tuple[str, ...]:
-        """Every address of `host`; none where it has none, or none was told in time."""
-        until, found = self._known.get(host, (0.0, ()))
+        """Every address of `host`; none where it has none.
+
+        Raises:
+            TooLate: nobody told in time.
+        """
+        until, known = self._known.get(host, (0.0, ()))
         if self._clock() < until:
-            return found
+            return known
         task = self._asked.get(host)
         if task is None:
             task = self._asked[host] = asyncio.create_task(self._look(host))
             task.add_done_callback(lambda _task: self._asked.pop(host, None))
         # Others may wait for the same name: the end of one of them ends no look-up.
-        return await asyncio.shield(task)
+        if (found := await asyncio.shield(task)) is None:
+            raise TooLate
+        return found
 
-    async def _look(self, host: str) -> tuple[str, ...]:
+    async def _look(self, host: str) -> tuple[str, ...] | None:
         try:
             async with asyncio.timeout(self._within):
                 found = await self._in_thread(host)
         except TimeoutError:
-            found = ()
+            return None
         if len(self._known) >= _KEPT:
             self._known.clear()
         self._known[host] = (self._clock() + (_FRESH if found else _FRESH_FAILURE), found)

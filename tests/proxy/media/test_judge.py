@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from proxy import settings
-from proxy.errors import InvalidInput
+from proxy.errors import InvalidInput, LookupTooLate
 from proxy.media.judge import Judge
 from proxy.media.lookup import Lookup
 from proxy.request.forms import Request
@@ -149,3 +150,19 @@ async def test_a_form_and_a_question_have_no_addresses() -> None:
     body = {"file": "UklGRg==", "image_url": "http://127.0.0.1/"}
     await judge().check(Request("POST", "/v1/audio/transcriptions", body))
     await judge().check(Request("GET", "/v1/models", {}))
+
+
+async def test_a_name_that_is_told_late_is_nobodys_fault() -> None:
+    """Others may keep the name server busy; "no public address" would send the caller astray."""
+    may = threading.Event()
+
+    def late(_host: str) -> tuple[str, ...]:
+        may.wait()
+        return ("93.184.216.34",)
+
+    try:
+        one = Judge(settings.read({}), Lookup(late, within=0.05))
+        with pytest.raises(LookupTooLate, match="could not be looked up in time: try again"):
+            await one.check(request("https://good.example/x.png"))
+    finally:
+        may.set()
