@@ -35,8 +35,8 @@ OPEN = frozenset({"/health", "/ping"})
 _APIS = ("/v1/", "/v2/", "/inference/", "/cohere/")
 #: What works for a caller elsewhere. Every other route that is no reading is administration.
 _INFERENCE = frozenset(
-    "/invocations /tokenize /detokenize /score /rerank /pooling /classify /generative_scoring /ping"
-    "".split()
+    "/invocations /tokenize /detokenize /score /rerank /pooling /classify /generative_scoring"
+    " /ping".split()
 )
 #: Administration under these, and what tells more of the machine than a caller has to know.
 _ADMINISTRATION = frozenset(
