@@ -58,9 +58,8 @@ def test_jobs_are_told_why_no_worker_can_start(
     assert (error["code"], said in error["message"]) == (503, True), error
     another = platform.submit({"prompt": "x"})
     assert said in error_of(platform, another)["message"]
-    known = platform.workers()[worker]
-    assert known["pings"], "the platform takes it for a worker"
-    assert known["unhealthy"] == []
+    until(lambda: platform.workers()[worker]["pings"], what="a ping: it is taken for a worker")
+    assert platform.workers()[worker]["unhealthy"] == []
     assert one.ping() == 503
     assert one.status()["answering"]
     quiet = time.monotonic()
