@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CatalogError
-from . import bounds
+from . import bounds, release
 from .bounds import ANY, Bounds
 
 SCHEMA = 1
@@ -136,7 +136,7 @@ class Catalog:
         Parsers before 0.10 take one of several lists of choices out of a set, and which one that is
         changes with each start (--guided-decoding-backend of 0.8.5).
         """
-        numbers = tuple(int(part) for part in re.findall(r"\d+", self.version)[:2])
+        numbers = release.number(self.version)
         return HASH_SEED if numbers and numbers < _SEEDED_BEFORE else None
 
     def option(self, flag: str) -> Option | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from ..catalog import release
 from .known import is_configured
 
 _UNKNOWN = "the variable that sets it"
@@ -24,7 +25,7 @@ def beside(
     """
     option, field, why = (said.get(name, "") for name in ("option", "field", "why"))
     about = f"{field} {why} {_snake(said.get('owner', ''))}".lstrip()
-    number = tuple(int(part) for part in re.findall(r"\d+", version or "")[:2])
+    number = release.number(version)
     known = is_configured(option, configured)
     return {
         "variable": of_option(option) if known else named(about, configured),

@@ -8,11 +8,11 @@ model's config.json, or has to be asked for. Read from `ModelConfig` and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...catalog import release
 from ...findings import Fault, Findings, Remark
 from .table import KEY, SCALING, TEXT, THETA
 
@@ -185,7 +185,7 @@ def _scaled_positions(made: Mapping[str, Any]) -> int | None:
 
 def _is_trained(version: str) -> bool:
     """Whether vLLM wants `max_trained_positions` for a dynamic scaling."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2]) >= _TRAINED_SINCE
+    return release.number(version) >= _TRAINED_SINCE
 
 
 def _dynamic(

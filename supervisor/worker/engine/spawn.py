@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ... import began
+from ...catalog import release
 from ...command import plan as planned
 from ...command.plan import Plan
 from ...errors import SupervisorError
@@ -78,5 +78,5 @@ def _signature(version: str | None) -> str:
     Empty for a version that is not known to write it: each warns of variables that it does not
     know. It has no part in the key of vLLM's compile cache.
     """
-    number = tuple(int(part) for part in re.findall(r"\d+", version or "")[:2])
+    number = release.number(version)
     return f"~{secrets.token_hex(8)} " if number >= _SIGNS_SINCE else ""

@@ -11,7 +11,6 @@ import asyncio
 import io
 import json
 import logging
-import re
 import time
 import wave
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from ...catalog import release
 from ...command.plan import Plan
 from ...secrets import masked
 from ...settings import table
@@ -206,7 +206,7 @@ def _silence() -> bytes:
 
 def _fails_alone(version: str | None) -> bool:
     """Whether a request that its grammar backend cannot serve costs this vLLM nothing else."""
-    return tuple(map(int, re.findall(r"\d+", version or "")[:2])) >= _GRAMMAR_SINCE
+    return release.number(version) >= _GRAMMAR_SINCE
 
 
 def _told(body: bytes) -> str:
