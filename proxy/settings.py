@@ -32,13 +32,13 @@ MODELS_FOLDER = Setting(
     handover.MODELS_FOLDER, text, None, "Where weights are downloaded to.", Reader.PROXY
 )
 #: The engine's own option, as its command line says it: files that it may read for a job.
-ALLOWED_LOCAL_MEDIA_PATH = Setting(
-    "ALLOWED_LOCAL_MEDIA_PATH", text, None, "The engine's folder of media.", Reader.PROXY
+LOCAL_MEDIA = Setting(
+    handover.LOCAL_MEDIA, text, None, "The engine's folder of media.", Reader.PROXY
 )
 
 _ROWS: tuple[Setting[Any], ...] = (
     *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),
-    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY, ALLOWED_LOCAL_MEDIA_PATH),
+    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY, LOCAL_MEDIA),
 )
 
 

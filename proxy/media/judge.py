@@ -13,7 +13,7 @@ from proxy.media.lookup import Lookup, TooLate
 from proxy.media.places import Place
 from proxy.request import audio
 from proxy.request.forms import Request
-from proxy.settings import ALLOWED_LOCAL_MEDIA_PATH, Settings
+from proxy.settings import LOCAL_MEDIA, Settings
 from supervisor.settings import table
 
 _MOST_HOSTS = 64  # of one job
@@ -32,7 +32,7 @@ class Judge:
     """
 
     def __init__(self, settings: Settings, lookup: Lookup | None = None) -> None:
-        self._files = bool(settings[ALLOWED_LOCAL_MEDIA_PATH])
+        self._files = bool(settings[LOCAL_MEDIA])
         self._listed = settings[table.ALLOWED_MEDIA_DOMAINS]
         self._private = settings[table.MEDIA_PRIVATE]
         self._detour = settings.detour
@@ -72,7 +72,7 @@ class Judge:
             return None
         if address.is_file(text):
             raise InvalidInput(
-                f"{place.field} is a file of the worker's machine, and ALLOWED_LOCAL_MEDIA_PATH"
+                f"{place.field} is a file of the worker's machine, and {LOCAL_MEDIA.name}"
                 f" names no folder for such; {_DATA}, or an https address",
                 place.field,
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ...catalog import Catalog
 from ...findings import Applied, Findings, Remark, not_passed_on
+from ...link import handover
 from ...settings import parsers, table
 from ...settings.mode import Mode
 from ...settings.read import Settings
@@ -33,7 +34,7 @@ class Media:
         """The same as variables of the proxy."""
         return {
             table.ALLOWED_MEDIA_DOMAINS.name: ",".join(self.domains),
-            "ALLOWED_LOCAL_MEDIA_PATH": self.files,
+            handover.LOCAL_MEDIA: self.files,
         }
 
 

@@ -74,7 +74,7 @@ async def test_it_is_told_from_where_the_engine_may_fetch(monkeypatch: pytest.Mo
     settings = proxy_settings.read({**given, "MAX_CONCURRENCY": "1"})
     assert settings[table.ALLOWED_MEDIA_DOMAINS] == ("cdn.example",)
     assert settings[table.MEDIA_PRIVATE]
-    assert settings[proxy_settings.ALLOWED_LOCAL_MEDIA_PATH] == "/media"
+    assert settings[proxy_settings.LOCAL_MEDIA] == "/media"
     assert settings.detour == detour.read(by)
     assert settings.detour.takes("https", "b.example")
 
