@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from proxy.engine.requests import Engine
+from proxy.engine.requests import Attempt, Engine
 from proxy.errors import EngineRefused, ErrorInStream, JobError
 from proxy.job_log import Record
 from proxy.losses.tries import Tries
@@ -72,7 +72,7 @@ class Handler:
             ask = self._stream if request.stream else self._whole
             try:
                 async for output in self._tries.outputs(
-                    record, lambda again: ask(request, record, again=again)
+                    record, lambda attempt: ask(request, record, attempt)
                 ):
                     yield self._counted(output, record)
             except JobError as fault:
@@ -187,10 +187,10 @@ class Handler:
         return settled.request
 
     async def _whole(
-        self, request: Request, record: Record, *, again: bool
+        self, request: Request, record: Record, attempt: Attempt
     ) -> AsyncGenerator[Any, None]:
         """An answer in one piece."""
-        answer = await self._engine.whole(await self._settled(request, record), again=again)
+        answer = await self._engine.whole(await self._settled(request, record), attempt)
         if request.native:
             output, record.tokens = await self._native(answer.body)
         else:
@@ -200,14 +200,14 @@ class Handler:
         yield output
 
     async def _stream(
-        self, request: Request, record: Record, *, again: bool
+        self, request: Request, record: Record, attempt: Attempt
     ) -> AsyncGenerator[Any, None]:
         """A stream in batches; one that has an error event ends the stream as ErrorInStream."""
         request = await self._settled(request, record)
         outputs = Outputs(own_form=request.native, as_text=self._settings[table.RAW_OPENAI_OUTPUT])
         waiting = Batches(request.ramp, exact=self._pace.exact)
         with self._pace.stream():
-            async with self._engine.stream(request, again=again) as stream:
+            async with self._engine.stream(request, attempt) as stream:
                 _close_with_task(stream)
                 async for events in batches.batches(stream, waiting, self._pace):
                     self.figures.tokens += record.streamed(waiting.seen, events)

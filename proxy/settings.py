@@ -10,7 +10,7 @@ from proxy import detour
 from proxy.detour import Detour
 from supervisor.link import handover
 from supervisor.link.handover import Check
-from supervisor.settings import table
+from supervisor.settings import handed, table
 from supervisor.settings.keys import API_KEY
 from supervisor.settings.parsers import count, text
 from supervisor.settings.table import Reader, Setting
@@ -32,9 +32,7 @@ MODELS_FOLDER = Setting(
     handover.MODELS_FOLDER, text, None, "Where weights are downloaded to.", Reader.PROXY
 )
 #: The engine's own option, as its command line says it: files that it may read for a job.
-LOCAL_MEDIA = Setting(
-    handover.LOCAL_MEDIA, text, None, "The engine's folder of media.", Reader.PROXY
-)
+LOCAL_MEDIA = Setting(handed.LOCAL_MEDIA, text, None, "The engine's folder of media.", Reader.PROXY)
 
 _ROWS: tuple[Setting[Any], ...] = (
     *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),

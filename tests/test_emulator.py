@@ -214,8 +214,9 @@ def test_cancel_stops_the_job_in_the_worker(endpoint: Endpoint, tmp_path: Path) 
 def test_a_job_that_takes_too_long_is_stopped(endpoint: Endpoint, tmp_path: Path) -> None:
     mark = tmp_path / "cancelled"
     given = {"yields": 100_000, "pause": 0.05, "mark": str(mark)}
-    job = endpoint.submit(given, policy={"executionTimeout": 1000})
-    assert "executionTimeout of 1000 ms" in endpoint.until(job, "TIMED_OUT")["error"]
+    # Long enough for the handler to begin: one that has not is not stopped.
+    job = endpoint.submit(given, policy={"executionTimeout": 5000})
+    assert "executionTimeout of 5000 ms" in endpoint.until(job, "TIMED_OUT")["error"]
     until(mark.exists, what="the end of the handler")
 
 

@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from proxy import clients
@@ -23,6 +24,27 @@ from proxy.wire.answer import Answer as Coming
 
 _OK = 200
 _JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a request.
+
+    Attributes:
+        again: it is a further one, which takes a new connection.
+        may_go: is asked each time that the request is about to be sent, which is long after the
+            try began where the engine was away.
+    """
+
+    again: bool = False
+    may_go: Callable[[], bool] = lambda: True
+
+
+_FIRST = Attempt()
+
+
+class HeldBack(Exception):
+    """The request was not sent: its attempt may not go now."""
 
 
 class Engine:
@@ -55,19 +77,20 @@ class Engine:
         """The process stood still; see `proxy.awake`."""
         self._client.thawed()
 
-    async def whole(self, request: Request, *, again: bool = False) -> Answer:
+    async def whole(self, request: Request, attempt: Attempt = _FIRST) -> Answer:
         """An answer that comes in one piece, as it came.
 
         Args:
             request: what to ask.
-            again: a further try, which takes a new connection.
+            attempt: which try it is.
 
         Raises:
             EngineRefused: the engine answered with an error.
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
+            HeldBack: the attempt may not go.
             AnswerTooLarge: the platform would refuse the answer. The rest of it is not read.
         """
-        async with self._asked(request, again) as answer:
+        async with self._asked(request, attempt) as answer:
             return await read(answer)
 
     async def answer(self, request: Request) -> Any:
@@ -81,18 +104,19 @@ class Engine:
         return parsed(await self.whole(request))
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request, *, again: bool = False) -> AsyncIterator[Coming]:
+    async def stream(self, request: Request, attempt: Attempt = _FIRST) -> AsyncIterator[Coming]:
         """The body of a streaming answer; its connection is closed however the block ends.
 
         Args:
             request: what to ask.
-            again: a further try, which takes a new connection.
+            attempt: which try it is.
 
         Raises:
             EngineRefused: the engine answered with an error.
             EngineUnavailable, EngineSilent, StreamBroken: it did not answer.
+            HeldBack: the attempt may not go.
         """
-        async with self._asked(request, again) as answer:
+        async with self._asked(request, attempt) as answer:
             yield answer
 
     async def schema(self) -> Schema | None:
@@ -115,12 +139,19 @@ class Engine:
         return self._version
 
     @contextlib.asynccontextmanager
-    async def _asked(self, request: Request, again: bool) -> AsyncIterator[Coming]:
+    async def _asked(self, request: Request, attempt: Attempt) -> AsyncIterator[Coming]:
         """The answer with its status 200 and its body unread."""
         kind, body = await self._body(request)
-        answer = await self.health.once_there(
-            lambda: self._client.ask(request.method, request.route, body, kind=kind, fresh=again)
-        )
+        fresh = attempt.again
+
+        async def sent() -> Coming:
+            if not attempt.may_go():
+                raise HeldBack
+            return await self._client.ask(
+                request.method, request.route, body, kind=kind, fresh=fresh
+            )
+
+        answer = await self.health.once_there(sent)
         try:
             if answer.status != _OK:
                 raise EngineRefused(answer.status or 0, await read_error(answer), request.asked)

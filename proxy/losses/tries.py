@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from proxy.engine.health import Health
+from proxy.engine.requests import Attempt, HeldBack
 from proxy.errors import EndsEngine, EngineRefused, JobError
 from proxy.job_log import Record
 from proxy.losses.suspects import Suspects, Trial
@@ -18,8 +19,8 @@ from supervisor.link.figures import Figures
 
 log = logging.getLogger("proxy")
 
-#: One try: what it yields. The argument is whether it is a further one, on a new connection.
-Ask = Callable[[bool], AsyncGenerator[Any, None]]
+#: One try: what it yields.
+Ask = Callable[[Attempt], AsyncGenerator[Any, None]]
 
 
 class Tries:
@@ -47,16 +48,25 @@ class Tries:
         """
         trial = Trial(record.job)
         again = False
-        cut_in: int | None = None  # the life of the engine in which the connection was cut
+        life = self._health.life  # of the engine, when the job was sent
+        cut_in: int | None = None  # the life in which the connection was cut
+
+        def may_go() -> bool:
+            nonlocal life
+            life = self._health.life
+            return self._suspects.may_go(trial)
+
         try:
             await self._suspects.enter(trial)
             while True:
                 life = self._health.life
                 try:
-                    async for output in ask(again):
+                    async for output in ask(Attempt(again, may_go)):
                         if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)
                         yield output
+                except HeldBack:  # it waited for an engine, and became a suspect meanwhile
+                    pass
                 except JobError as fault:
                     if record.first is not None or not await self._is_lost(fault):
                         raise
@@ -74,10 +84,10 @@ class Tries:
                         record.job,
                         fault,
                     )
+                    again = True
+                    self._figures.resent += 1
                 else:
                     return
-                again = True
-                self._figures.resent += 1
                 await self._suspects.turn(trial)
                 await self._health.until_ready()
                 while not self._suspects.may_go(trial):  # another end was counted meanwhile

@@ -14,8 +14,6 @@ JOBS_FD = "JOBS_FD"
 FITNESS_CHECKS = "FITNESS_CHECKS"
 NO_CHECKS = "nothing"  # not "none", which means "not set"
 MODELS_FOLDER = "MODELS_FOLDER"
-#: The variable with the folder from which the engine reads media by `file:`.
-LOCAL_MEDIA = "ALLOWED_LOCAL_MEDIA_PATH"
 #: The variable that makes a proxy tell the platform that the worker is unhealthy, with this reason,
 #: and do nothing else.
 UNHEALTHY = "WORKER_UNHEALTHY"

@@ -12,6 +12,9 @@ from ..secrets import is_secret, masked
 from . import table
 from .table import Reader
 
+#: The variable with the folder from which the engine reads media by `file:`, for the proxy.
+LOCAL_MEDIA = "ALLOWED_LOCAL_MEDIA_PATH"
+
 _ROWS = [row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}]
 _OF_PROXY = frozenset(
     [

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from ...catalog import Catalog
 from ...findings import Applied, Findings, Remark, not_passed_on
-from ...link import handover
-from ...settings import parsers, table
+from ...settings import handed, parsers, table
 from ...settings.mode import Mode
 from ...settings.read import Settings
 from ..arguments import Arguments
@@ -34,7 +33,7 @@ class Media:
         """The same as variables of the proxy."""
         return {
             table.ALLOWED_MEDIA_DOMAINS.name: ",".join(self.domains),
-            handover.LOCAL_MEDIA: self.files,
+            handed.LOCAL_MEDIA: self.files,
         }
 
 

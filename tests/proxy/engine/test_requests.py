@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
-from proxy.engine.requests import Engine
+from proxy.engine.requests import Attempt, Engine, HeldBack
 from proxy.errors import AnswerTooLarge, EngineRefused, EngineUnavailable, InvalidInput
 from proxy.request.forms import Request
 from tests.client import PATIENCE
@@ -69,6 +69,22 @@ async def test_without_a_supervisor_the_wait_is_bounded_too() -> None:
     one = Engine(settings.read({"ENGINE_URL": url, "ENGINE_WAIT_TIMEOUT": "0.3"}))
     with pytest.raises(EngineUnavailable, match=r"no engine was ready within 0 s$"):
         await one.answer(Request("GET", "/x", {}))
+    await one.close()
+
+
+async def test_whether_it_may_go_is_asked_at_each_sending_and_not_before_the_wait() -> None:
+    """A request for an engine that is away is sent when it is back: much may have changed then."""
+    asked = []
+
+    def may_go() -> bool:
+        asked.append(len(asked))
+        return len(asked) < 3
+
+    url = f"http://127.0.0.1:{free_port()}"
+    one = Engine(settings.read({"ENGINE_URL": url}))
+    with pytest.raises(HeldBack):
+        await one.whole(Request("GET", "/x", {}), Attempt(may_go=may_go))
+    assert asked == [0, 1, 2]
     await one.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from proxy.engine.health import Health
+from proxy.engine.requests import Attempt, HeldBack
 from proxy.errors import (
     EndsEngine,
     EngineRefused,
@@ -59,6 +61,14 @@ class Job:
         self._tries = Tries(engine, self.figures, self.told.append)
         self._given = list(tries)
 
+    def also(self, *tries: list[Any]) -> Job:
+        """Another one in the same engine."""
+        job = Job.__new__(Job)
+        job.figures, job.told, job.again = self.figures, self.told, []
+        job.record = Record("job-2", time.monotonic)
+        job._tries, job._given = self._tries, list(tries)
+        return job
+
     async def outputs(self) -> list[Any]:
         found = []
         async with aclosing(self._tries.outputs(self.record, self._ask)) as outputs:
@@ -68,12 +78,18 @@ class Job:
                 found.append(output)
         return found
 
-    async def _ask(self, again: bool) -> AsyncGenerator[Any, None]:
-        self.again.append(again)
+    async def _ask(self, attempt: Attempt) -> AsyncGenerator[Any, None]:
+        self.again.append(attempt.again)
         for output in self._given.pop(0):
             if isinstance(output, JobError):
                 raise output
-            yield output
+            if not callable(output):
+                yield output
+                continue
+            found = await output()
+            if not attempt.may_go():
+                raise HeldBack
+            yield found
 
 
 CUT = StreamBroken("cut")
@@ -147,3 +163,42 @@ async def test_other_errors_end_a_job(fault: JobError) -> None:
     job = Job(Engine(), [fault], ["never"])
     with pytest.raises(type(fault)):
         await job.outputs()
+
+
+async def test_one_that_waited_for_an_engine_and_became_a_suspect_meanwhile_is_held_back() -> None:
+    """Sent, it would end the engine in which another is tried, who would be blamed for that."""
+
+    class Both(Engine):
+        """Ends with both jobs in it, and is back when both know."""
+
+        async def until_ready(self) -> None:
+            await asyncio.sleep(0.01)
+            self.life = (4 - len(self.ends)) // 2
+
+    engine = Both(*[True] * 4)
+    waiting, there, tried = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def waits() -> str:
+        waiting.set()
+        await there.wait()
+        return "sent"
+
+    async def is_lost_once_more() -> str:
+        await waiting.wait()
+        raise CUT
+
+    async def is_tried() -> str:
+        tried.set()
+        await asyncio.sleep(0.05)
+        return "a"
+
+    innocent = Job(engine, [CUT], [is_lost_once_more], [is_tried])
+    killer = innocent.also([CUT], [waits], [CUT])
+    first, second = (asyncio.create_task(job.outputs()) for job in (innocent, killer))
+    await tried.wait()
+    there.set()
+    assert await first == ["a"]
+    with pytest.raises(EndsEngine):
+        await second
+    assert killer.again == [False, True, True]
+    assert killer.figures.resent == 3, "what was held back was not sent"
