@@ -74,7 +74,7 @@ async def test_without_a_supervisor_the_wait_is_bounded_too() -> None:
 
 async def test_whether_it_may_go_is_asked_at_each_sending_and_not_before_the_wait() -> None:
     """A request for an engine that is away is sent when it is back: much may have changed then."""
-    asked = []
+    asked: list[int] = []
 
     def may_go() -> bool:
         asked.append(len(asked))
