@@ -31,11 +31,13 @@ setup: ## make the worker's environment alone
 # Processes that run tests: one for the real engines, one for images, two for all the others.
 AT_ONCE := 4
 test: tested =
+test: programs = "$$python" -m tools.programs &&
 test: ## run every test, also on the real vLLM (some: ARGS="-k sse")
 test-image: tested = -m image tests/image
+test-image: programs =
 test-image: ## build the image, run it in containers (docker or podman)
 test test-image:
-	@$(python) && "$$python" -m tools.environments dev engine older && \
+	@$(python) && "$$python" -m tools.environments dev engine older && $(programs) \
 	engine=$$("$$python" -m tools.environments engine --print) && \
 	older=$$("$$python" -m tools.environments older --print | tail -n 1) && \
 	VLLM_COMMAND="$$engine/bin/vllm" OLDER_VLLM_COMMAND="$$older/bin/vllm" \

@@ -20,8 +20,9 @@ def run(
     log: Path,
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], bool] | None = None,
+    cwd: Path | None = None,
 ) -> int:
-    """Run `command`, append what it prints to `log`, and return its exit code.
+    """Run `command` in `cwd`, append what it prints to `log`, and return its exit code.
 
     `on_line` sees every line and says whether the log is to have it. An exception, Ctrl-C included,
     ends the command before it goes on.
@@ -35,6 +36,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=env,
+            cwd=cwd,
             encoding="utf-8",
             errors="replace",
         ) as child,

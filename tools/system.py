@@ -66,23 +66,55 @@ def need_venv(log: Path) -> None:
 def install_packages(packages: list[str], purpose: str, log: Path) -> None:
     """Install system `packages` with apt-get if we may; else raise SetupError with the command."""
     names = " ".join(packages)
+    _need_apt(names, purpose)
+    if os.geteuid() != 0:
+        raise _by_hand(names, purpose)
+    install = ["install", "-y", "--no-install-recommends", *packages]
+    # A fresh container has no package lists yet.
+    if not _apt([install, ["update"], install], log):
+        raise SetupError(
+            f"{purpose} needs {names}, and `apt-get install -y {names}` failed: {log} says why."
+        )
+
+
+def unpack_package(package: str, target: Path, purpose: str, log: Path) -> None:
+    """Unpack system `package` into the folder `target`, or raise SetupError with the command.
+
+    Nothing is installed: no script of the package runs and no service of it starts. Root is needed
+    only where apt has no package lists yet.
+    """
+    _need_apt(package, purpose)
+    target.mkdir(parents=True, exist_ok=True)
+    download = ["download", package]
+    tries = [download, ["update"], download] if os.geteuid() == 0 else [download]
+    if _apt(tries, log, cwd=target):
+        (archive,) = target.glob("*.deb")
+        if commands.run(["dpkg-deb", "-x", str(archive), str(target)], log) == 0:
+            archive.unlink()
+            return
+    raise _by_hand(package, purpose)
+
+
+def _need_apt(names: str, purpose: str) -> None:
     if shutil.which("apt-get") is None:
         raise SetupError(
             f"{purpose} needs what Debian calls {names}: install it with your system's package "
             "manager and run the same command again."
         )
-    if os.geteuid() != 0:
-        raise SetupError(
-            f"{purpose} needs {names}: run `sudo apt-get install -y {names}`, then this again."
-        )
+
+
+def _by_hand(names: str, purpose: str) -> SetupError:
+    return SetupError(
+        f"{purpose} needs {names}: run `sudo apt-get install -y {names}`, then this again."
+    )
+
+
+def _apt(tries: list[list[str]], log: Path, cwd: Path | None = None) -> bool:
+    """Run apt-get with each of these arguments until the last ones succeed; whether they did."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-    # A fresh container has no package lists yet.
-    for command in (install, ["apt-get", "update"], install):
-        if commands.run(command, log, env) == 0 and command is install:
-            return
-    raise SetupError(
-        f"{purpose} needs {names}, and `apt-get install -y {names}` failed: {log} says why."
+    return any(
+        commands.run(["apt-get", *each], log, env, cwd=cwd) == 0 and each == tries[-1]
+        for each in tries
     )
 
 
