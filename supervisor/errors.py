@@ -8,7 +8,7 @@
     ├── BadArgument                  2    an argument of a command that is not understood
     ├── NoWorker                     2    the installed command line was told to run the worker
     ├── CatalogError                 1    the engine's options cannot be read
-    ├── NoDescriptor                 1    something could not be started for want of a descriptor
+    ├── OutOfResources               1    nothing was left with which something could be started
     ├── CommandNotFound            127    no such command
     └── CommandNotExecutable       126    a file without the right to run it
 
@@ -50,8 +50,10 @@ class CatalogError(SupervisorError):
     """The engine's interpreter could not say which options it accepts."""
 
 
-class NoDescriptor(SupervisorError):
-    """Something could not be started, because no file descriptor was left: no fault of its own."""
+class OutOfResources(SupervisorError):
+    """Something could not be started, because no file descriptor, process or thread was left: no
+    fault of its own.
+    """
 
 
 class CommandNotFound(SupervisorError):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..command.plan import Plan
-from ..errors import NoDescriptor, SupervisorError
+from ..errors import OutOfResources, SupervisorError
 from ..link import handover
 from ..link.handover import Check
 from ..link.journal import Journal, read_some
@@ -81,7 +81,7 @@ class ProxyRun:
             code = await self._from_start_to_end()
             cause = self._journal.cause
         except SupervisorError as reason:
-            cause, wanting = str(reason), isinstance(reason, NoDescriptor)
+            cause, wanting = str(reason), isinstance(reason, OutOfResources)
         except OSError as reason:
             cause, wanting = reason.strerror or str(reason), descriptors.lacking(reason)
         if code is None:

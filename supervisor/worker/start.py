@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .. import planning
 from ..catalog import store
@@ -84,13 +86,23 @@ def _run(
         if not _answers_jobs(made.settings) or not _is_shared(reason):
             raise
         # There is no engine to start here nor elsewhere, but a proxy can tell that to each job.
-        return asyncio.run(_serve(made, env, sink, _all_of_it(made, reason)))
+        return _in_loop(_serve(made, env, sink, _all_of_it(made, reason)))
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
     if opened := gate.widened(made.settings, made.engine_env):
         log.info("%s", opened)
     log.info("%s", preflight.where_models_go(made, env))
     log.info("command: %s", " ".join(explain.shown_command(made)))
-    return asyncio.run(_serve(made, env, sink))
+    return _in_loop(_serve(made, env, sink))
+
+
+def _in_loop(serve: Coroutine[Any, Any, int]) -> int:
+    """As `asyncio.run`, with the exit code also where its end finds no thread to be had."""
+    runner = asyncio.Runner()
+    try:
+        return runner.run(serve)
+    finally:
+        with contextlib.suppress(RuntimeError):
+            runner.close()
 
 
 def _checked(made: Plan, env: Mapping[str, str]) -> Plan:

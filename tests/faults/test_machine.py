@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -117,21 +118,29 @@ def test_without_descriptors_it_backs_off_and_recovers(start: Start) -> None:
 @pytest.fixture
 def small_memory() -> Iterator[str]:
     """The folder of a control group with 200 MB of memory."""
+    with control_group("memory", {"memory.limit_in_bytes", "memory.max"}) as (group, limit):
+        limit.write_text("200000000")
+        yield str(group)
+
+
+@contextlib.contextmanager
+def control_group(controller: str, limits: set[str]) -> Iterator[tuple[Path, Path]]:
+    """The folder of a control group of its own, and the file of its limit, which has one of those
+    names.
+    """
     lines = Path("/proc/self/cgroup").read_text().splitlines()
-    old = [line.split(":")[2] for line in lines if "memory" in line.split(":")[1].split(",")]
-    if old:
-        parent, limit = Path("/sys/fs/cgroup/memory") / old[0].lstrip("/"), "memory.limit_in_bytes"
-    else:
-        parent, limit = Path("/sys/fs/cgroup"), "memory.max"
+    old = [line.split(":")[2] for line in lines if controller in line.split(":")[1].split(",")]
+    root = Path("/sys/fs/cgroup")
+    parent = root / controller / old[0].lstrip("/") if old else root
     group = parent / f"vllm-supervisor-{uuid.uuid4().hex[:8]}"
     try:
         group.mkdir()
-        (group / limit).write_text(str(200_000_000))
-    except OSError as reason:
+        (limit,) = [group / each for each in limits if (group / each).exists()]
+    except (OSError, ValueError) as reason:
         if "CI" in os.environ:
             raise
         pytest.skip(f"no control group can be made here: {reason}")
-    yield str(group)
+    yield group, limit
     until(lambda: not (group / "cgroup.procs").read_text(), what="the end of the group")
     group.rmdir()
 
@@ -156,6 +165,53 @@ def test_an_engine_that_is_killed_for_memory_is_reported_as_that(
         assert worker.left() == []
     finally:
         worker.end()
+
+
+def test_want_of_processes_is_no_failure_of_the_engine(tmp_path: Path) -> None:
+    """Neither forks nor threads are to be had; more starts fail than MAX_RESTARTS allows."""
+    with control_group("pids", {"pids.max"}) as (group, limit):
+        inside = f'echo $$ > {group}/cgroup.procs; exec "$@"'
+        worker = Worker(tmp_path / "log", {"MAX_RESTARTS": "2"}, before=["sh", "-c", inside, "sh"])
+        try:
+            worker.until_ready()
+            limit.write_text("1")
+            psutil.Process(worker.engine_pid()).kill()
+            failed = "(no failure of its own): "
+            until(lambda: worker.text().count(failed) >= 3, what="more tries than are allowed")
+            said = "could not be started: no more processes and threads are allowed here; raise"
+            assert said in worker.text()
+            assert worker.ping() == 503
+            limit.write_text("max")
+            until(lambda: worker.ping() == 200, what="the recovery")
+            assert worker.status()["restarts"] == 1, "of the engine that was killed"
+            limit.write_text("1")
+            psutil.Process(worker.engine_pid()).kill()
+            until(lambda: worker.text().count(failed) >= 4, what="another want")
+            assert worker.stop() == 0
+            assert "Traceback" not in worker.text()
+        finally:
+            limit.write_text("max")
+            worker.end()
+
+
+def test_want_of_processes_that_lasts_ends_the_worker(tmp_path: Path) -> None:
+    with control_group("pids", {"pids.max"}) as (group, limit):
+        inside = f'echo $$ > {group}/cgroup.procs; exec "$@"'
+        environment = {"STARTUP_TIMEOUT": "10", "WORKER_MODE": "plain"}
+        worker = Worker(tmp_path / "log", environment, before=["sh", "-c", inside, "sh"])
+        try:
+            worker.until_ready()
+            limit.write_text("1")
+            psutil.Process(worker.engine_pid()).kill()
+            assert worker.wait() == 71
+            assert re.search(
+                "giving up with exit code 71: .* allowed here.*for 10 s", worker.text()
+            )
+            assert "Traceback" not in worker.text()
+            assert worker.left() == []
+        finally:
+            limit.write_text("max")
+            worker.end()
 
 
 def test_nothing_outlives_a_worker_whose_children_are_frozen(start: Start) -> None:

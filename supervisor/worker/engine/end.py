@@ -8,7 +8,7 @@ from ...errors import (
     CommandNotExecutable,
     CommandNotFound,
     ConfigurationError,
-    NoDescriptor,
+    OutOfResources,
     SupervisorError,
 )
 from .. import lifecycle
@@ -26,7 +26,7 @@ def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
     """The end of an engine that could not be spawned, or was not for what its settings say."""
     kind = _UNSPAWNABLE.get(type(reason))
     final = kind is not None
-    wanting = isinstance(reason, NoDescriptor)
+    wanting = isinstance(reason, OutOfResources)
     return lifecycle.Exited(
         str(reason), kind or "unknown", final=final, shared=final, wanting=wanting
     )

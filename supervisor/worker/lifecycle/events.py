@@ -78,7 +78,8 @@ class Exited:
         said: that in its own words, for the log alone.
         shared: every worker of the endpoint meets that cause; see `diagnosis.rules`.
         excused: a job that had ended engines before was alone in it, and answers for this end.
-        wanting: it was not spawned because no file descriptor was left, which is no fault of its.
+        wanting: it was not spawned because no descriptor, process or thread was left, which is no
+            fault of its.
     """
 
     cause: str
@@ -118,7 +119,7 @@ class ProxyExited:
         code: its exit code, negative for a signal; None: it was not spawned.
         cause: what it said of its end, or why it was not spawned.
         jobs: how many it had in hand: the next one answers them, or tells them why not.
-        wanting: it was not spawned because no file descriptor was left.
+        wanting: it was not spawned because no descriptor, process or thread was left.
     """
 
     code: int | None

@@ -18,7 +18,7 @@ class Policy:
     engine_drains_itself: bool = False
     backoff_first: float = 1.0
     backoff_most: float = 60.0
-    wanting_pause: float = 5.0  # no descriptor is left; a try costs little, and a line of the log
+    wanting_pause: float = 5.0  # nothing is left to start it; a try costs little, and a line
     healthy_again: float = 600.0  # after ten healthy minutes a crash is a new story
     proxy_backoff_most: float = 5.0  # jobs wait for it, and its start costs no model
     proxy_healthy_again: float = 60.0

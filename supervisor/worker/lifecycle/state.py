@@ -56,6 +56,7 @@ class History:
         failures: ends of the engine since it last was healthy for long.
         restarts: starts of the engine after the first one.
         was_ready: some engine was, at some time.
+        wanting: how often in a row none could be spawned for want of something.
         proxy_failures: ends of the proxy since it last ran for long.
         last_failure: the last cause; one sentence.
     """
@@ -63,6 +64,7 @@ class History:
     failures: int = 0
     restarts: int = 0
     was_ready: bool = False
+    wanting: int = 0
     proxy_failures: int = 0
     last_failure: str | None = None
 

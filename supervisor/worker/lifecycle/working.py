@@ -59,7 +59,7 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
             return _proxy_exited(state, state.proxy, event, policy, now, jitter)
     match state.engine, event:
         case Starting(), Ready():
-            history = replace(state.history, was_ready=True)
+            history = replace(state.history, was_ready=True, wanting=0)
             return replace(state, engine=Serving(now), history=history), ()
         case Starting(until), Warming(seconds):
             # A start that came to life in time is not late for what is done to it then.
@@ -122,8 +122,8 @@ def _exited(
         state = _forgiven(state, engine, policy, now)
     history = replace(state.history, last_failure=_cause(engine, event))
     if event.wanting:
-        waiting = BackingOff(now + policy.wanting_pause, spawned=False)
-        return replace(state, engine=waiting, history=history), ()
+        return _wanting(replace(state, history=history), policy, now)
+    history = replace(history, wanting=0)
     # For the moment: it is gone, and whether another one comes is decided below. After a job's
     # fault the others wait no longer than they must.
     failures = 0 if event.excused else history.failures
@@ -145,6 +145,18 @@ def _exited(
         last = ExitCode.NOT_READY_IN_TIME if late else code or ExitCode.RESTARTS_USED_UP
         return give_up(state, last, policy, now)
     return replace(state, history=replace(history, failures=history.failures + 1)), ()
+
+
+def _wanting(state: State, policy: Policy, now: float) -> Step:
+    """Try again soon: that is no failure. But no longer than a start may take."""
+    history = replace(state.history, wanting=state.history.wanting + 1)
+    waiting = BackingOff(now + policy.wanting_pause, spawned=False)
+    state = replace(state, engine=waiting, history=history)
+    if history.wanting * policy.wanting_pause >= policy.startup_timeout:
+        why = f"{history.last_failure}; so it was for {policy.startup_timeout:.0f} s"
+        state = replace(state, history=replace(history, last_failure=why))
+        return give_up(state, ExitCode.NOT_READY_IN_TIME, policy, now)
+    return state, ()
 
 
 def _is_final(engine: Process) -> bool:

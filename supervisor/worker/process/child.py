@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ...errors import CommandNotExecutable, CommandNotFound, NoDescriptor, SupervisorError
+from ...errors import CommandNotExecutable, CommandNotFound, OutOfResources, SupervisorError
 from ..logs import LogSink
 from . import descriptors
 from .guardian import Guardian
 from .orphans import descendants
 from .output import Output
+from .running import Running
 
 #: Seconds that a killed group may take, less than the lifecycle's `kill_grace`; a process in a
 #: driver's uninterruptible sleep takes long.
 GONE_WITHIN = 45.0
 _POLL = 0.02
+#: What a fork says where nothing is left for another process, in words that help.
+_WANTING = {
+    errno.EAGAIN: "no more processes and threads are allowed here; raise the limit"
+    " (`docker run --pids-limit`, `ulimit -u`)",
+    errno.ENOMEM: "no memory is left for another process",
+}
 _END_FIRST = "500"  # of 1000: how much sooner than others
 
 
 class Child:
     """One running child, its process group and its output."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Output, guard: Guardian) -> None:
+    def __init__(self, process: Running, log: Output, guard: Guardian) -> None:
         self._process = process
         self._log = log
         self._guard = guard
@@ -51,6 +58,8 @@ class Child:
     ) -> Child:
         """Start `command` in a process group of its own, its output going to `sink`.
 
+        It may look into no other process of its user, where the kernel has `confined.confine`.
+
         Args:
             command: the program and its arguments.
             env: all of its environment.
@@ -62,30 +71,21 @@ class Child:
             signature: what it was given to put before the lines of its own logger.
 
         Raises:
-            NoDescriptor: no file descriptor was left for it.
+            OutOfResources: no file descriptor, process or thread was left for it.
             SupervisorError: the system could not start it.
         """
         try:
             log = Output(sink, observe, signature)
-        except OSError as reason:
+        except (OSError, RuntimeError) as reason:
             raise _not_started(command[0], reason) from None
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=log.write_fd,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-                pass_fds=pass_fds,
-            )
+            process = Running(command, env, cwd, log.write_fd, pass_fds)
         except FileNotFoundError:
             message = f"{command[0]}, or the interpreter in its first line, was not found"
             raise CommandNotFound(message) from None
         except PermissionError:
             raise CommandNotExecutable(f"{command[0]} is not executable") from None
-        except OSError as reason:
+        except (OSError, RuntimeError) as reason:
             raise _not_started(command[0], reason) from None
         finally:
             log.spawned()
@@ -151,8 +151,7 @@ class Child:
 
     def tell(self, number: signal.Signals) -> None:
         """Signal the child alone; one that has ended is no error."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        self._process.send(number)
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the whole group; a group that is gone is no error."""
@@ -192,9 +191,13 @@ class Child:
         return self._log.tail.lines()
 
 
-def _not_started(program: str, reason: OSError) -> SupervisorError:
-    kind = NoDescriptor if descriptors.lacking(reason) else SupervisorError
-    return kind(f"{program} could not be started: {reason.strerror}")
+def _not_started(program: str, reason: OSError | RuntimeError) -> SupervisorError:
+    """Why, as an error. Only want of a thread is a RuntimeError."""
+    number = reason.errno if isinstance(reason, OSError) else errno.EAGAIN
+    words = _WANTING.get(number or 0)
+    if words is None and not descriptors.lacking(reason):
+        return SupervisorError(f"{program} could not be started: {os.strerror(number or 0)}")
+    return OutOfResources(f"{program} could not be started: {words or os.strerror(number or 0)}")
 
 
 def _end_first_for_memory(pid: int) -> None:

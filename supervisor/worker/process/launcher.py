@@ -81,7 +81,7 @@ class Launcher:
                     stderr=subprocess.DEVNULL,
                     process_group=0,
                 )
-            except OSError:
+            except (OSError, RuntimeError):  # or no thread to wait for it
                 return b""
             self.orphans.claim(process.pid)
         self._guardian.add(process.pid)

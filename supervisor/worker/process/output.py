@@ -27,6 +27,10 @@ class Output:
         sink: where it is handed on to.
         observe: called with the bytes as they are handed on, by the reading thread.
         signature: stands before lines of the child's own logger; taken out of what is handed on.
+
+    Raises:
+        OSError: there was no descriptor for it.
+        RuntimeError: there was no thread for it.
     """
 
     def __init__(
@@ -43,7 +47,12 @@ class Output:
         self._read_fd, self.write_fd = os.pipe()
         self._started = Started(sink)
         self._thread = threading.Thread(target=self._read_all, name="log-reader", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            os.close(self._read_fd)
+            os.close(self.write_fd)
+            raise
 
     def spawned(self) -> None:
         """Close our copy of the child's end: the pipe ends with the last process that has it."""

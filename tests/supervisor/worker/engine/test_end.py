@@ -10,7 +10,7 @@ from supervisor.errors import (
     CommandNotFound,
     ConfigurationError,
     MachineRefused,
-    NoDescriptor,
+    OutOfResources,
     SupervisorError,
 )
 from supervisor.worker.engine.end import exited, not_spawned
@@ -35,7 +35,7 @@ def test_what_could_not_be_spawned_has_ended(
 
 
 def test_want_of_a_descriptor_is_no_fault_of_what_could_not_be_spawned() -> None:
-    reason = NoDescriptor("Too many open files")
+    reason = OutOfResources("Too many open files")
     assert not_spawned(reason) == Exited(str(reason), wanting=True)
 
 

@@ -261,10 +261,10 @@ def test_memory_that_runs_out_again_and_again_has_its_own_code() -> None:
 WANT = Exited("Too many open files", wanting=True)
 
 
-def test_want_of_descriptors_counts_for_nothing_however_long_it_lasts() -> None:
+def test_want_counts_for_nothing_as_long_as_a_start_may_take() -> None:
     """Neither as a failure nor as a restart, and each try comes after the same pause."""
     lost = (Ready(), CRASH)
-    tries = (Due(), WANT) * 50
+    tries = (Due(), WANT) * 15
     state, actions = after(*lost, *tries)
     assert state.engine == BackingOff(state.engine.until, spawned=False)  # type: ignore[union-attr]
     assert (state.phase, state.history.failures) == (Phase.RESTARTING, 1)
@@ -274,6 +274,18 @@ def test_want_of_descriptors_counts_for_nothing_however_long_it_lasts() -> None:
     assert (state.history.restarts, actions) == (1, [Action.SPAWN_ENGINE])
     assert after(WANT)[0].phase is Phase.STARTING, "the first one is still to come"
     assert after(WANT, Due())[0].history.restarts == 0
+
+
+def test_want_that_lasts_longer_than_a_start_may_ends_the_worker() -> None:
+    most = round(POLICY.startup_timeout / POLICY.wanting_pause)
+    state, actions = after(Ready(), CRASH, *(Due(), WANT) * most)
+    assert state.exit_code == 71
+    why = f"Too many open files; so it was for {POLICY.startup_timeout:.0f} s"
+    assert (state.history.last_failure, state.history.failures) == (why, 1)
+    assert actions[-1] is Action.EXIT
+    half = (Due(), WANT) * (most // 2 + 1)
+    assert after(Ready(), CRASH, *half, Due(), Ready(), CRASH, *half)[0].exit_code is None
+    assert after(Ready(), CRASH, *half, Due(), CRASH, *half)[0].exit_code is None
 
 
 def test_nor_does_it_for_the_proxy() -> None:

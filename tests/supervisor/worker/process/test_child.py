@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from supervisor.errors import CommandNotExecutable, CommandNotFound
+from supervisor.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    OutOfResources,
+    SupervisorError,
+)
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.child import Child
 from supervisor.worker.process.guardian import Guardian
@@ -90,6 +98,51 @@ async def test_what_cannot_be_started_is_named(guard: Guardian, tmp_path: Path) 
     (tmp_path / "vllm").write_text("#!/bin/sh\n")
     with pytest.raises(CommandNotExecutable, match="vllm is not executable"):
         await spawn(guard, str(tmp_path / "vllm"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (BlockingIOError(errno.EAGAIN, "x"), "no more processes and threads are allowed here; "),
+        (OSError(errno.ENOMEM, "x"), "no memory is left for another process"),
+        (OSError(errno.EMFILE, "x"), "Too many open files"),
+    ],
+)
+async def test_want_is_told_from_what_is_wrong(
+    guard: Guardian, monkeypatch: pytest.MonkeyPatch, fault: OSError, said: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(OutOfResources, match=f"true could not be started: {said}"):
+        await spawn(guard, "true")
+    fault.errno = errno.EIO
+    with pytest.raises(SupervisorError, match="true could not be started: Input/output") as wrong:
+        await spawn(guard, "true")
+    assert not isinstance(wrong.value, OutOfResources)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+async def test_want_of_a_thread_leaves_nothing_open(
+    guard: Guardian, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The first one reads the output, the second one starts the program."""
+    sink, start, begun = LogSink(os.open(os.devnull, os.O_WRONLY)), threading.Thread.start, []
+
+    def few(thread: threading.Thread) -> None:
+        begun.append(thread)
+        if len(begun) == at:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    before = psutil.Process().num_fds()
+    monkeypatch.setattr(threading.Thread, "start", few)
+    with pytest.raises(OutOfResources, match="no more processes and threads are allowed here"):
+        await Child.spawn(["true"], dict(os.environ), "/", sink, guard)
+    async with asyncio.timeout(PATIENCE):
+        while psutil.Process().num_fds() != before:
+            await asyncio.sleep(0.01)
 
 
 def oom_score(pid: str) -> int:
