@@ -22,12 +22,14 @@ from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment
+from proxy.tally import Tally
 from proxy.wire.answer import Answer
-from supervisor.link.figures import Figures
+from supervisor.link.figures import CANCELLED, FAILED, REFUSED, Figures
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
 
+_SERVERS = 500  # statuses from here on are no fault of the caller's
 _IDLE_LOOK = 1.0  # seconds between two looks at whether a job is in hand
 
 
@@ -52,7 +54,8 @@ class Handler:
         self._settings = settings
         self._engine = engine
         self._clock = clock
-        self._tries = Tries(engine.health, self.figures, alone)
+        self._tally = Tally(self.figures, settings.allowed_routes)
+        self._tries = Tries(engine.health, self.figures, alone, self._tally.sent)
         self._media = Judge(settings)
         self._native = apart.Native()
         self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
@@ -69,6 +72,7 @@ class Handler:
         with self._accounted(record):
             request = forms.read(job, self._settings)
             record.route, record.asked = request.route, request.body
+            record.streams = request.stream
             ask = self._stream if request.stream else self._whole
             try:
                 async for output in self._tries.outputs(
@@ -117,28 +121,22 @@ class Handler:
         A stop that comes when the last output has been handed over changes nothing: a client closes
         a stream as soon as it has read its end.
         """
-        self.figures.jobs += 1
-        self.figures.taken += 1
+        self._tally.began()
         try:
             yield
-            self.figures.answered += 1
         except JobError as reason:
             self._failed(record, reason)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            if record.answered:
-                self.figures.answered += 1
-            elif not record.failed:
-                record.outcome = "cancelled"
-                self.figures.cancelled += 1
+            if not record.answered and record.ended is None:
+                record.outcome, record.ended = "cancelled", CANCELLED
             raise
         except Exception as fault:
-            record.outcome = "500 fault in the worker"
-            self.figures.failed += 1
+            record.outcome, record.ended = "500 fault in the worker", FAILED
             log.exception("job %s: a fault in the worker itself", record.job)
             raise JobError(f"the worker failed on this job: {type(fault).__name__}") from fault
         finally:
-            self.figures.jobs -= 1
+            self._tally.ended(record)
             log.info("%s", record)
             if self._settings[table.LOG_CONTENT]:
                 log.info("%s", record.content())
@@ -146,15 +144,16 @@ class Handler:
     def _failed(self, record: Record, reason: JobError) -> None:
         """Note that a job fails, once, before anybody hears of it: a stop then changes nothing."""
         record.outcome = f"{reason.status} {reason.type}"
-        if not record.failed:
-            record.failed = True
-            self.figures.failed += 1
+        if record.ended is None:
+            record.ended = REFUSED if reason.status < _SERVERS else FAILED
             self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
 
     def _counted(self, output: Any, record: Record) -> Any:
-        if not isinstance(output, Comment):
+        if isinstance(output, Comment):
+            self.figures.batches += 1
+        else:
+            self._tally.output(record)
             record.yielded(output)
-        self.figures.batches += 1
         return output
 
     async def _told(self, fault: JobError, record: Record) -> JobError:

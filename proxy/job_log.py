@@ -23,20 +23,22 @@ _encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
 class Record:
     """What is known of one job so far.
 
-    `clock` gives seconds and never goes back; `failed` is whether it is certain that the job fails;
-    `first` is when the first output came, in seconds since the job was taken; `answered` is whether
-    the last one has been handed over. With `keep` the record has what was asked and answered, for
-    `content`.
+    `clock` gives seconds and never goes back. `ended` is how the job ends, as `Figures` name it, as
+    soon as that is certain. `waited` is when it was sent to the engine and `first` when the first
+    output came, both in seconds since the job was taken; `answered` is whether the last one has
+    been handed over. With `keep` the record has what was asked and answered, for `content`.
     """
 
     job: str
     clock: Callable[[], float]
     keep: bool = False
     route: str = "-"
+    streams: bool = False
     outcome: str = "200"
-    failed: bool = False
+    ended: str | None = None
     answered: bool = False
     tokens: int | None = None
+    waited: float | None = None
     first: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(init=False)
@@ -44,10 +46,25 @@ class Record:
     _kept: int = 0  # characters in them
     _counted: int = 0  # tokens of a stream
     _total: int | None = None  # the same, by the engine's own count at its end
+    _first_tokens: int = 0  # of them in the first output
+    _last: float = 0.0  # as `first`, of the last output
 
     def __post_init__(self) -> None:
         self.started = self.clock()
         self.job = excerpt.text(self.job)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the job was taken."""
+        return self.clock() - self.started
+
+    @property
+    def per_token(self) -> float | None:
+        """Seconds from one token of a stream to the next, on average; None where none followed."""
+        following = (self.tokens or 0) - self._first_tokens
+        if not self.streams or self.first is None or following < 1:
+            return None
+        return (self._last - self.first) / following
 
     def streamed(self, counted: int, events: Sequence[bytes]) -> int:
         """Note what has come of a stream: `counted` tokens so far, in `events` the last of them.
@@ -67,8 +84,9 @@ class Record:
 
     def yielded(self, output: Any) -> None:
         """Note an output that is on its way."""
+        self._last = self.age
         if self.first is None:
-            self.first = self.clock() - self.started
+            self.first, self._first_tokens = self._last, self._counted
         if self.keep and self._kept < _LONGEST:
             text = output if isinstance(output, str) else _json(output)
             self._answered.append(text[: _LONGEST - self._kept])
@@ -87,7 +105,7 @@ class Record:
             parts.append(f"{self.tokens} tokens")
         if self.first is not None:
             parts.append(f"first after {self.first:.3f} s")
-        parts.append(f"{self.clock() - self.started:.3f} s in all")
+        parts.append(f"{self.age:.3f} s in all")
         return ", ".join(parts)
 
 

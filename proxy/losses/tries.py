@@ -30,14 +30,20 @@ class Tries:
         health: of the engine.
         figures: in which losses are counted.
         alone: is told which job is alone in the engine and may end it; see `suspects`.
+        sent: is told each time that a job is about to be sent.
     """
 
     def __init__(
-        self, health: Health, figures: Figures, alone: Callable[[str | None], None]
+        self,
+        health: Health,
+        figures: Figures,
+        alone: Callable[[str | None], None],
+        sent: Callable[[Record], None] = lambda _record: None,
     ) -> None:
         self._health = health
         self._figures = figures
         self._suspects = Suspects(alone)
+        self._sent = sent
 
     async def outputs(self, record: Record, ask: Ask) -> AsyncGenerator[Any, None]:
         """What `ask` yields, asked again where the engine was lost before anything of the answer.
@@ -54,7 +60,10 @@ class Tries:
         def may_go() -> bool:
             nonlocal life
             life = self._health.life
-            return self._suspects.may_go(trial)
+            may = self._suspects.may_go(trial)
+            if may:
+                self._sent(record)
+            return may
 
         try:
             await self._suspects.enter(trial)

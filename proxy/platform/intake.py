@@ -24,6 +24,7 @@ from proxy.poll import polled
 from proxy.poll.fetch import TooManyPolls
 from proxy.poll.polled import Job, Unreadable
 from proxy.poll.polls import Polls
+from supervisor.link.figures import EMPTY, JOBS, UNANSWERED, Figures
 from supervisor.link.report import Inherited, Report
 
 log = logging.getLogger("proxy")
@@ -56,6 +57,7 @@ class Intake:
         inherited: jobs of the previous proxy.
         clock: gives seconds and never goes back.
         sleep: waits for so many seconds.
+        figures: count what polls bring.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Intake:
         inherited: Iterable[Inherited] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Coroutine[Any, Any, object]] = asyncio.sleep,
+        figures: Figures | None = None,
     ) -> None:
         self._polls = polls
         self._runner = runner
@@ -80,6 +83,7 @@ class Intake:
         self._inherited = list(inherited)
         self._clock = clock
         self._sleep = sleep
+        self._figures = figures or Figures()
         self._draining = asyncio.Event()
         self._failed_polls = 0
 
@@ -173,12 +177,15 @@ class Intake:
         try:
             text = await unless(self._may_end(), self._polls.answer(wanted))
         except TooManyPolls:
+            self._figures.polls[UNANSWERED] += 1
             await unless(self._draining.wait(), self._sleep(_TOO_MANY_PAUSE))
             return None
         except Exception as reason:  # noqa: BLE001 - whatever it is, the worker has to go on
+            self._figures.polls[UNANSWERED] += 1
             log.warning("the platform did not answer a poll (%s)", str(reason) or repr(reason))
             await self._pause()
             return None
+        self._figures.polls[EMPTY if text is None else JOBS] += 1
         if text is None and self._clock() - began < _TOO_SOON:
             await self._pause()
         else:

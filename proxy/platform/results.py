@@ -25,6 +25,7 @@ from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import Comment, RawJson
 from proxy.wire.pool import Origin, request
 from proxy.wire.posts import Posts
+from supervisor.link.figures import LOST, RETRIED, SENT, Figures
 
 log = logging.getLogger("proxy")
 
@@ -63,6 +64,7 @@ class Results:
         done_url: for results; the same.
         headers: of every request.
         clock: gives seconds, and leaves out those for which the process stood still.
+        figures: count what becomes of outputs and results, and how long the platform takes.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class Results:
         done_url: str,
         headers: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
+        figures: Figures | None = None,
     ) -> None:
         self._posts = posts
         self._stream_url = stream_url
         self._done_url = done_url
         self._headers = dict(headers)
         self._clock = clock
+        self._figures = figures or Figures()
 
     async def run(
         self,
@@ -140,7 +144,8 @@ class Results:
             "charset": "utf-8",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        return _Sender(self._posts, *request("POST", url, headers), job, self._clock)
+        origin, head = request("POST", url, headers)
+        return _Sender(self._posts, origin, head, job, self._clock, self._figures)
 
 
 def encoded(output: Any) -> bytes:
@@ -164,7 +169,13 @@ class _Sender:
     """Posts what belongs to one job. `status` is that of the last post that was given up."""
 
     def __init__(
-        self, posts: Posts, origin: Origin, head: bytes, job: str, clock: Callable[[], float]
+        self,
+        posts: Posts,
+        origin: Origin,
+        head: bytes,
+        job: str,
+        clock: Callable[[], float],
+        figures: Figures,
     ) -> None:
         self.status: int | None = None
         self._posts = posts
@@ -172,13 +183,17 @@ class _Sender:
         self._head = head
         self._job = job
         self._clock = clock
+        self._figures = figures
 
     async def __call__(self, body: bytes, within: float) -> bool:
         """Post `body`, retrying for `within` seconds where that can help; whether it arrived."""
         try:
             await self._post(body)
         except (_Refused, OSError) as reason:
-            return await self._again(body, reason, within)
+            arrived = await self._again(body, reason, within)
+            self._figures.posts[RETRIED if arrived else LOST] += 1
+            return arrived
+        self._figures.posts[SENT] += 1
         return True
 
     async def _again(self, body: bytes, first: Exception, within: float) -> bool:
@@ -198,7 +213,9 @@ class _Sender:
         return True
 
     async def _post(self, body: bytes) -> None:
+        began = self._clock()
         status = await self._posts.post(self._origin, self._head, body)
+        self._figures.post.observe(self._clock() - began)
         if status not in _SOUND:
             raise _Refused(status)
 

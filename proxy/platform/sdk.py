@@ -193,8 +193,8 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         self._posts = Posts()
         headers = http_client.get_auth_header()
         headers.pop("Accept-Encoding", None)  # of the answer to a post nothing is read
-        streams, done = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL
-        results = Results(self._posts, streams, done, headers, self._awake.now)
+        streams, done, figures = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL, self._handler.figures
+        results = Results(self._posts, streams, done, headers, self._awake.now, figures)
         self._runner = Runner(self._handler, results, self._report)
         self._stops_url: str | None = rp_job._job_stop_url()  # looked for above; perhaps none
         fetch = Fetch(rp_job.JOB_GET_URL, self._stops_url or "", lambda: self.intake.busy)
@@ -207,6 +207,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
             worker_state.JobsProgress(),
             self.concurrency_modifier(1),
             config[_INHERITED],
+            figures=figures,
         )
         for part in (self._posts, polls, self._polls_for_stops, self._handler):
             self._awake.on_thaw(part.thawed)

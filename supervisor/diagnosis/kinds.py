@@ -13,6 +13,9 @@ CONFIGURATION = "configuration"
 #: The engine's command could not be started.
 COMMAND_NOT_FOUND = "command-not-found"
 COMMAND_NOT_EXECUTABLE = "command-not-executable"
+#: Why the worker itself ended an engine: no answer to its probes, no token for those who wait, not
+#: ready in time, dead by its own words.
+HUNG, STALLED, LATE, DEAD = "hung", "stalled", "not-ready-in-time", "dead"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .histogram import DURATION, FIRST_TOKEN, PER_TOKEN, REQUEST, TOKENS, Bounds, Histogram
+
+#: How jobs end. REFUSED: with a 4xx, which is the caller's to mend.
+ANSWERED, REFUSED, FAILED, CANCELLED = "answered", "refused", "failed", "cancelled"
+#: How outputs get to the platform: at the first try, at a later one, not at all.
+SENT, RETRIED, LOST = "ok", "retried", "lost"
+#: What polls for jobs bring.
+JOBS, EMPTY, UNANSWERED = "jobs", "empty", "failed"
+#: The route of a job whose own is not one of a bounded set: a caller may have made it up.
+OTHER = "other"
+
+
+def _histogram(bounds: Bounds) -> Callable[[], Histogram]:
+    return lambda: Histogram(bounds)
 
 
 @dataclass(slots=True)
@@ -20,9 +38,60 @@ class Figures:
     tokens: int = 0
     batches: int = 0
     bytes: int = 0  # of streams
+    ended: Counter[str] = field(default_factory=Counter)  # jobs, by `OUTCOME ROUTE`
+    posts: Counter[str] = field(default_factory=Counter)  # outputs and results, by what became
+    polls: Counter[str] = field(default_factory=Counter)  # by what they brought
+    # Seconds; from when the proxy began a job, where nothing else is said.
+    wait: Histogram = field(default_factory=_histogram(FIRST_TOKEN))  # until it was sent
+    first_token: Histogram = field(default_factory=_histogram(FIRST_TOKEN))  # of streams
+    per_token: Histogram = field(default_factory=_histogram(PER_TOKEN))  # after the first output
+    duration: Histogram = field(default_factory=_histogram(DURATION))
+    output_tokens: Histogram = field(default_factory=_histogram(TOKENS))  # no seconds: tokens
+    post: Histogram = field(default_factory=_histogram(REQUEST))  # until the platform answered
 
     def plus(self, other: Figures) -> Figures:
         """The sums of both."""
         return Figures(
             *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
         )
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Those that are one number each."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in found.items() if isinstance(value, int)}
+
+    def as_json(self) -> dict[str, Any]:
+        """All of them, for `read`."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def read(cls, said: Any) -> Figures:
+        """What `as_json` gave.
+
+        Raises:
+            TypeError, ValueError: it is none.
+        """
+        if not isinstance(said, dict):
+            raise TypeError("no figures")
+        empty = cls()
+        return cls(**{name: _read(getattr(empty, name, None), each) for name, each in said.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value.as_json() if isinstance(value, Histogram) else value
+
+
+def _read(of: Any, said: Any) -> Any:
+    """What was said, as a value of the kind of `of`."""
+    if isinstance(of, Histogram):
+        return of.read(said)
+    if isinstance(of, Counter):
+        return Counter({name: _count(each) for name, each in dict(said).items()})
+    return _count(said)
+
+
+def _count(said: Any) -> int:
+    if type(said) is not int:
+        raise TypeError("no count")
+    return said

@@ -21,7 +21,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from .figures import Figures
 
@@ -82,6 +81,16 @@ class Journal:
         """The totals of every proxy so far; the jobs in hand as they are known here."""
         return replace(self._before.plus(self._now), jobs=len(self._jobs))
 
+    @property
+    def taken(self) -> int:
+        """How many jobs every proxy so far took."""
+        return self._before.taken + self._now.taken
+
+    @property
+    def in_hand(self) -> int:
+        """How many jobs are known here to be in hand."""
+        return len(self._jobs)
+
     def feed(self, data: bytes) -> None:
         """Take bytes from the pipe; a line may come in pieces. One that is no report is dropped."""
         *complete, rest = data.split(b"\n")
@@ -122,7 +131,7 @@ class Journal:
             elif self._alone is not None and self._alone.until is None:
                 self._alone.until = self.clock() + _ALONE_LATELY
         elif kind == b"=":
-            self._now = _figures(json.loads(said))
+            self._now = Figures.read(json.loads(said))
             self.works = True
         elif kind == b"!":
             self.cause = said.decode(errors="replace")
@@ -151,12 +160,6 @@ class Journal:
             for name, job in self._jobs.items()
         ]
         return b"".join(line + b"\n" for line in lines)
-
-
-def _figures(said: Any) -> Figures:
-    if not isinstance(said, dict) or any(type(each) is not int for each in said.values()):
-        raise TypeError("no figures")
-    return Figures(**said)
 
 
 def read_some(fd: int, journal: Journal) -> bool:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .figures import Figures
@@ -78,7 +78,7 @@ class Report:
 
     def figures(self, figures: Figures) -> None:
         """The figures as they are now."""
-        self._say(f"={json.dumps(asdict(figures))}\n")
+        self._say(f"={json.dumps(figures.as_json())}\n")
 
     async def repeat(self, figures: Figures) -> None:
         """Report the figures once a second, until cancelled."""

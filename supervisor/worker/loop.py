@@ -17,6 +17,7 @@ from typing import Any
 from .. import __version__
 from ..command.plan import Plan
 from ..errors import SupervisorError
+from ..machine import gpus
 from ..settings import table
 from ..settings.mode import Mode
 from . import announce, lifecycle
@@ -85,6 +86,8 @@ class Worker:
             state=self._state,
             engine=lambda: self._acting.engine,
             figures=lambda: self._acting.journal.figures if queue_mode else None,
+            gpu=gpus.visible(env).name,
+            clock=lambda: time.monotonic() - self._pulse.frozen,
         )
 
     async def run(self, stops: Iterable[signal.Signals] = ()) -> int:
@@ -164,8 +167,7 @@ class Worker:
             self._events.put_nowait(lifecycle.Due())
         journal = self._acting.journal
         if isinstance(self._state.end, lifecycle.Answering) and journal.works:
-            figures = journal.figures
-            self._events.put_nowait(lifecycle.JobsSeen(figures.jobs, figures.taken))
+            self._events.put_nowait(lifecycle.JobsSeen(journal.in_hand, journal.taken))
 
     # --- what surrounds them ---
 

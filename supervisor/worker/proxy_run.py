@@ -87,7 +87,7 @@ class ProxyRun:
         if code is None:
             await asyncio.sleep(_SPAWN_PAUSE)
         self._journal.proxy_ended()
-        jobs = self._journal.figures.jobs
+        jobs = self._journal.in_hand
         self._put(lifecycle.ProxyExited(code, cause, jobs, wanting=wanting))
 
     def tell(self, number: signal.Signals) -> None:
@@ -158,14 +158,14 @@ class ProxyRun:
         if self._journal.works:
             self.checked = True
             self._tell_what_is_owed()
-        if self._journal.figures.taken and not self._took:
+        if self._journal.taken and not self._took:
             self._took = True
             self._put(lifecycle.JobTaken())
         return more
 
     def _tell_what_is_owed(self) -> None:
         # Until its handlers are installed, a signal would kill the proxy and its inherited jobs.
-        if self._child is not None and (self._journal.works or not self._journal.figures.jobs):
+        if self._child is not None and (self._journal.works or not self._journal.in_hand):
             while self._owed:
                 self._child.tell(self._owed.pop())
 

@@ -1,13 +1,14 @@
-"""What the worker tells of itself: kept by the loop, read by `/ping`, `/status` and `/metrics`."""
+"""What the worker tells of itself: kept by the loop, read by `/ping`, `/status` and `metrics`."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from .. import began
 from ..link.figures import Figures
 from ..link.standing import Standing
 from ..secrets import masked
@@ -20,6 +21,9 @@ _ENDS = {
     Phase.STOPPED: set[Phase](),
     Phase.FAILED: set[Phase](),
 }
+
+#: No engine answers.
+_WITHOUT = {Phase.STARTING, Phase.RESTARTING, Phase.FAILED}
 
 
 class Engine(Protocol):
@@ -37,6 +41,10 @@ class Engine(Protocol):
     def times(self) -> Times:
         """Of its start, once that is over."""
 
+    @property
+    def seen(self) -> Mapping[Any, float]:
+        """What its own metrics showed last, as `metrics.vllm` reads them."""
+
 
 @dataclass(slots=True)
 class Status:
@@ -51,12 +59,21 @@ class Status:
     since: float = field(default_factory=time.time)
     times: Times = field(default_factory=Times)  # of the last start
     first_job: float | None = None  # seconds that the first engine waited for its first job
+    cold_start: float | None = None  # seconds from the worker's beginning to the first ready engine
+    gpu: str = "cpu"  # the first of this machine
+    clock: Callable[[], float] = time.monotonic
+    _unavailable: float = 0.0  # seconds, up to the last change of the phase
+    _changed_at: float = field(init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._changed_at = self.clock()
 
     def publish(self, state: State) -> None:
         """Show `state`, and wake those who wait for it."""
         if state.phase is not self.state.phase:
             self.since = time.time()
+            self._unavailable, self._changed_at = self.unavailable, self.clock()
         self.state = state
         self._changed.set()
         self._changed = asyncio.Event()
@@ -66,9 +83,17 @@ class Status:
         engine = self.engine()
         if isinstance(event, Ready) and engine is not None:
             self.times = engine.times
+            if self.cold_start is None:
+                self.cold_start = began.seconds_ago()
         first = isinstance(event, JobTaken) and not self.state.history.restarts
         if first and self.first_job is None:
             self.first_job = max(0.0, time.time() - self.since)
+
+    @property
+    def unavailable(self) -> float:
+        """Seconds so far without a ready engine, those of the first start among them."""
+        waited = self.clock() - self._changed_at if self.state.phase in _WITHOUT else 0.0
+        return self._unavailable + waited
 
     async def wait_for(self, phase: Phase, timeout: float) -> bool:
         """Whether `phase` was reached within `timeout` seconds.
@@ -116,60 +141,10 @@ class Status:
             phases=times.phases,
             start=[asdict(part) for part in times.parts],
             first_job=None if self.first_job is None else round(self.first_job, 3),
-            jobs=None if figures is None else asdict(figures),
+            jobs=None if figures is None else figures.totals,
             versions=self.versions,
         )
-
-    def as_prometheus(self) -> str:
-        """The body of `/metrics`."""
-        up = int(self.state.phase is Phase.READY)
-        lines = [
-            "# HELP vllm_supervisor_ready Whether the engine is ready.",
-            "# TYPE vllm_supervisor_ready gauge",
-            f"vllm_supervisor_ready {up}",
-            "# HELP vllm_supervisor_restarts_total Starts of the engine after the first one.",
-            "# TYPE vllm_supervisor_restarts_total counter",
-            f"vllm_supervisor_restarts_total {self.state.history.restarts}",
-            "# HELP vllm_supervisor_phase_seconds How long each phase of the start took.",
-            "# TYPE vllm_supervisor_phase_seconds gauge",
-        ]
-        lines += [
-            f'vllm_supervisor_phase_seconds{{phase="{name}"}} {seconds:.3f}'
-            for name, seconds in self.times.phases.items()
-        ]
-        if self.first_job is not None:
-            lines += _metric(
-                "first_job_seconds",
-                "gauge",
-                "How long the first job was waited for.",
-                self.first_job,
-            )
-        if (figures := self.figures()) is not None:
-            for name, value in asdict(figures).items():
-                lines += _metric(*_OF_JOBS[name], value)
-        return "\n".join(lines) + "\n"
-
-
-#: Each of the proxy's figures as a metric: its name, its type, what it counts.
-_OF_JOBS = {
-    "jobs": ("jobs_in_hand", "gauge", "Jobs that were taken and have not ended."),
-    "taken": ("jobs_taken_total", "counter", "Jobs that were taken."),
-    "answered": ("jobs_answered_total", "counter", "Jobs that ended with an answer."),
-    "failed": ("jobs_failed_total", "counter", "Jobs that ended with an error."),
-    "cancelled": ("jobs_cancelled_total", "counter", "Jobs that were cancelled."),
-    "resent": ("jobs_resent_total", "counter", "Jobs sent to the engine a second time."),
-    "refused": ("jobs_refused_total", "counter", "Jobs that the engine answered with a 4xx."),
-    "engine_errors": ("engine_errors_total", "counter", "Answers of the engine with a 5xx."),
-    "tokens": ("tokens_total", "counter", "Tokens in the answers."),
-    "batches": ("batches_total", "counter", "Outputs handed to the platform."),
-    "bytes": ("bytes_total", "counter", "Bytes of streams read from the engine."),
-}
 
 
 def _masked(text: str | None) -> str | None:
     return text and masked("", text)
-
-
-def _metric(name: str, kind: str, meaning: str, value: float) -> list[str]:
-    full = f"vllm_supervisor_{name}"
-    return [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}", f"{full} {value}"]

@@ -123,6 +123,10 @@ class Engine:
         figures = [
             ("num_requests_running", "gauge", self._figures.running),
             ("num_requests_waiting", "gauge", 0),
+            ("kv_cache_usage_perc", "gauge", min(1.0, self._figures.running / 64)),
+            ("prefix_cache_queries_total", "counter", self._figures.prompt_tokens),
+            ("prefix_cache_hits_total", "counter", self._figures.prompt_tokens // 2),
+            ("num_preemptions_total", "counter", 0),
             ("prompt_tokens_total", "counter", self._figures.prompt_tokens),
             ("generation_tokens_total", "counter", self._figures.tokens),
         ]

@@ -24,8 +24,9 @@ from supervisor.diagnosis import rules
 from supervisor.link.standing import Standing
 from supervisor.settings.mode import Mode
 from supervisor.settings.table import TABLE, WORKER_VARIABLES
-from supervisor.worker import announce, status
+from supervisor.worker import announce
 from supervisor.worker.lifecycle import ExitCode, Phase
+from supervisor.worker.metrics import names
 from tests.processes import ROOT
 from tests.supervisor.command.test_translate import catalog
 from tools import image, run
@@ -261,15 +262,7 @@ def test_the_states_are_told() -> None:
 
 def test_the_metrics_are_those_of_the_worker() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    section = text.partition("| metric (`vllm_supervisor_...`)")[2].partition("\n\n")[0]
-    named = set(re.findall(r"`([a-z_]+)(?:\{\w+\})?`", section))
-    assert status.__file__
-    source = Path(status.__file__).read_text()
-    ours = {name for name, _, _ in status._OF_JOBS.values()}
-    others = re.findall(
-        r"# TYPE vllm_supervisor_(\w+)|^ +\"(\w+_seconds)\",$", source, re.MULTILINE
-    )
-    assert named == ours | {name for pair in others for name in pair if name}
+    assert f"\n\n{names.table()}\n" in text, "make docs writes it"
 
 
 # --- commands ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.docs import bake, common, console, hub, migrate, page, recipes
+from tools.docs import bake, common, console, hub, migrate, operations, page, recipes
 from tools.worker import CHECKOUT
 
 
@@ -17,6 +17,7 @@ def rendered() -> dict[str, str]:
         ".runpod/tests.json": hub.tests(),
         "docker-bake.hcl": bake.text(),
         "docs/configuration.md": page.text(),
+        "docs/operations.md": operations.text(),
         "docs/migrate.md": migrate.text(),
         "docs/recipes.md": recipes.text(page.memory_share()),
     }

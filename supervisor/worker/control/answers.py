@@ -43,8 +43,10 @@ class Answers:
             return Answer(self._status.ping)
         return self._access.refusal(question) or page(question)
 
-    def _count(self, _question: Question) -> Answer:
-        return Answer.text(self._status.as_prometheus())
+    def _count(self, question: Question) -> Answer:
+        from ..metrics import registry  # whoever asks first pays for the library
+
+        return Answer(200, *registry.exposition(registry.registry(self._status), question.accept))
 
     def _show(self, question: Question) -> Answer | Awaitable[Answer]:
         wanted = question.query.get("wait")

@@ -104,6 +104,8 @@ class Connection(asyncio.Protocol):
             self._hosts.append(value.decode("latin-1"))
         elif name == b"authorization":
             self._authorization = value
+        elif name == b"accept":
+            self._accept = value.decode("latin-1")
 
     def on_message_complete(self) -> None:
         """A question has come as a whole."""
@@ -117,6 +119,7 @@ class Connection(asyncio.Protocol):
             query=dict(reversed(pairs)),
             host=self._hosts[0] if len(self._hosts) == 1 else None,
             authorization=self._authorization,
+            accept=self._accept,
             peer=self._peer,
         )
         keeps = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
@@ -128,6 +131,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._hosts: list[str] = []
         self._authorization = b""
+        self._accept = ""
 
     def _refuse(self) -> None:
         """Nothing that comes now can be understood."""

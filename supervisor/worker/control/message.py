@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any
 
 _JSON = "application/json; charset=utf-8"
-_TEXT = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +22,7 @@ class Question:
         query: what is asked in it; of a name that comes twice, the first.
         host: the Host header; None: there was none, or several.
         authorization: the header of that name.
+        accept: the header of that name.
         peer: the address that it came from.
     """
 
@@ -31,6 +31,7 @@ class Question:
     query: Mapping[str, str] = field(default_factory=dict)
     host: str | None = None
     authorization: bytes = b""
+    accept: str = ""
     peer: str = ""
 
 
@@ -47,11 +48,6 @@ class Answer:
     def json(cls, body: Mapping[str, Any], status: int = 200, *headers: str) -> Answer:
         """An answer of JSON."""
         return cls(status, json.dumps(body).encode(), _JSON, headers)
-
-    @classmethod
-    def text(cls, body: str) -> Answer:
-        """An answer of plain text."""
-        return cls(200, body.encode(), _TEXT)
 
     @classmethod
     def error(cls, status: int, why: str, *headers: str) -> Answer:

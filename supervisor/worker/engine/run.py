@@ -17,10 +17,10 @@ from ...command.plan import Plan
 from ...diagnosis.voice import Voice
 from ...link.journal import Journal
 from ...secrets import secret_values
-from ...settings import table
 from ...settings.mode import Mode
 from ...status.parts import Times
 from .. import announce, lifecycle
+from ..metrics import vllm
 from ..process.child import Child
 from ..process.launcher import Launcher
 from ..pulse import Pulse
@@ -88,6 +88,7 @@ class EngineRun:
         spawned.child.listen(self._voice.hear)
         self._spawned_after = spawned.own_seconds
         self.times = Times()  # of the start, once it is over
+        self.seen: vllm.Figures = {}  # in its own metrics, at the last look
         #: Whether another may be warmed up: not after one that ended in that, or did not answer.
         self.warmed = True
 
@@ -123,7 +124,7 @@ class EngineRun:
             return
         code, out_of_memory = await self._until_ended(child)
         await child.wait()
-        self._child = None
+        self._child, self.seen = None, {}
         self._launcher.release(child)
         cause = diagnosis.diagnose(
             code,
@@ -138,14 +139,11 @@ class EngineRun:
             version=self._plan.vllm_version,
         )
         left = not child.gone or not await self._launcher.orphans.end()
+        doing = None if self._start.over else self._start.words
+        excused = self._start.over and self._suspicion.found
         self._put(
             exited(
-                cause,
-                code,
-                doing=None if self._start.over else self._start.words,
-                left=left,
-                out_of_memory=out_of_memory,
-                excused=self._start.over and self._suspicion.found,
+                cause, code, doing=doing, left=left, out_of_memory=out_of_memory, excused=excused
             )
         )
 
@@ -183,14 +181,13 @@ class EngineRun:
             child.tell_of_deaths(self._process_died)
             self._is_ready()
             async with asyncio.TaskGroup() as beside:
-                if self._settings[table.ENGINE_STALL_TIMEOUT]:
-                    beside.create_task(
-                        stall.watch_plan(self._settings, key, self._journal, self._stalled, frozen)
-                    )
+                watching = stall.watch_plan(
+                    self._settings, key, self._journal, self._stalled, frozen, self._see
+                )
+                beside.create_task(watching)
                 if self._settings.mode is Mode.PLAIN and self._first:
-                    model = await health.served_model(engine)
-                    port, keyed = self._settings.engine_port, bool(key)
-                    log.info("%s", announce.how_to_use(port, model, keyed=keyed))
+                    port, model = self._settings.engine_port, await health.served_model(engine)
+                    log.info("%s", announce.how_to_use(port, model, keyed=bool(key)))
                 await health.watch(engine, self._probed, self._alarm, frozen)
 
     def _process_died(self) -> None:
@@ -234,6 +231,9 @@ class EngineRun:
         else:
             self._suspicion.look()
         self._put(lifecycle.Probed(answer is Health.GOOD, answer is Health.SICK))
+
+    def _see(self, metrics: str) -> None:
+        self.seen = vllm.read(metrics)
 
     async def _stalled(self, seconds: float) -> None:
         self._suspicion.look()

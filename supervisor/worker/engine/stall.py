@@ -8,6 +8,7 @@ sleeping one says so.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -85,30 +86,34 @@ async def watch_plan(
     journal: Journal,
     report: Callable[[float], Awaitable[None]],
     frozen: Callable[[], float],
+    show: Callable[[str], None],
 ) -> None:
     """As `watch`, of the engine that these settings describe.
 
     Args:
-        settings: where it is, how requests reach it, ENGINE_STALL_TIMEOUT.
+        settings: where it is, how requests reach it, ENGINE_STALL_TIMEOUT. 0: its metrics are read
+            as often, and that is all.
         key: that it asks for; may be empty.
         journal: counts jobs and tokens, in queue mode.
         report: see `watch`.
         frozen: see `watch`.
+        show: see `watch`.
     """
 
     def waiting() -> int:
         if settings.mode is Mode.QUEUE:
-            return journal.figures.jobs
+            return journal.in_hand
         return ports.connections(settings.engine_port)
 
     async with health.client(settings.engine_url, key) as engine:
         await watch(
             engine,
-            settings[table.ENGINE_STALL_TIMEOUT],
+            settings[table.ENGINE_STALL_TIMEOUT] or math.inf,
             waiting=waiting,
             tokens=lambda: journal.figures.tokens,
             report=report,
             frozen=frozen,
+            show=show,
         )
 
 
@@ -119,23 +124,25 @@ async def watch(
     tokens: Callable[[], int],
     report: Callable[[float], Awaitable[None]],
     frozen: Callable[[], float] = lambda: 0.0,
+    show: Callable[[str], None] = lambda _metrics: None,
 ) -> None:
     """Watch for ever, and report each time that the engine has stalled.
 
     Args:
         engine: a client for it that sends the key it asks for.
-        timeout: seconds without a move; ENGINE_STALL_TIMEOUT.
+        timeout: seconds without a move; ENGINE_STALL_TIMEOUT. May be infinite.
         waiting: how many clients wait for an answer, counted outside the engine.
         tokens: how many tokens have come, counted by the proxy.
         report: is told for how many seconds nothing has moved.
         frozen: for how many seconds this process has stood still so far, as the engine may have.
             Nothing that was seen across such a time counts.
+        show: is given the text of its metrics at each look.
     """
     still = Stillness()
     while True:
         stood = frozen()
         await asyncio.sleep(min(LOOK_EVERY, timeout / 4))
-        seen, sight = tokens(), await _look(engine)
+        seen, sight = tokens(), await _look(engine, show)
         # The engine's own count comes from its core, which may have stopped counting.
         waits = waiting() > 0 or sight.waiting > 0
         seconds = still.see((seen, sight.moves), time.monotonic(), somebody_waits=waits)
@@ -147,14 +154,16 @@ async def watch(
         if await _answers(engine, min(ANSWER_MOST, timeout)) or frozen() != stood:
             still = Stillness()
             continue
-        if (tokens(), (await _look(engine)).moves) == (seen, sight.moves):
+        if (tokens(), (await _look(engine, show)).moves) == (seen, sight.moves):
             await report(seconds)
         still = Stillness()
 
 
-async def _look(engine: httpx.AsyncClient) -> Sight:
+async def _look(engine: httpx.AsyncClient, show: Callable[[str], None]) -> Sight:
     try:
-        return read((await engine.get("/metrics")).text)
+        metrics = (await engine.get("/metrics")).text
+        show(metrics)
+        return read(metrics)
     except httpx.HTTPError:
         return Sight(None, 0.0)
 

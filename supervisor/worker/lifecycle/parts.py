@@ -59,11 +59,12 @@ class Leaving:
 class Reason:
     """Why we killed an engine.
 
-    `late`: it had not become ready in time. `guess`: what its own lines say is better. `final`:
-    another start would end the same way.
+    `kind`: the short name of that. `late`: it had not become ready in time. `guess`: what its own
+    lines say is better. `final`: another start would end the same way.
     """
 
     words: str
+    kind: str = "unknown"
     late: bool = False
     guess: bool = False
     final: bool = False

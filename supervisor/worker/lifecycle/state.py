@@ -55,18 +55,30 @@ class History:
     Attributes:
         failures: ends of the engine since it last was healthy for long.
         restarts: starts of the engine after the first one.
+        restarts_by: the same, by the short name of what ended the engine before.
         was_ready: some engine was, at some time.
         wanting: how often in a row none could be spawned for want of something.
         proxy_failures: ends of the proxy since it last ran for long.
+        proxy_restarts: starts of the proxy after the first one.
         last_failure: the last cause; one sentence.
+        engine_ended_by: the short name of what ended the last engine; see `diagnosis.kinds`.
     """
 
     failures: int = 0
     restarts: int = 0
+    restarts_by: Mapping[str, int] = field(default_factory=dict)
     was_ready: bool = False
     wanting: int = 0
     proxy_failures: int = 0
+    proxy_restarts: int = 0
     last_failure: str | None = None
+    engine_ended_by: str = "unknown"
+
+    def restarted(self) -> History:
+        """The same after one more start of the engine."""
+        by = self.engine_ended_by
+        counts = {**self.restarts_by, by: self.restarts_by.get(by, 0) + 1}
+        return replace(self, restarts=self.restarts + 1, restarts_by=counts)
 
 
 #: The engines and the proxies that there can be in each end, and while there is none.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import ending, failing, working
 from .events import Action, Event, Thawed
 from .failing import Step
@@ -39,6 +41,14 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
     """
     if isinstance(event, Thawed):
         return state.thawed(event.seconds), ()
+    after, actions = _stepped(state, event, policy, now, jitter)
+    if Action.SPAWN_PROXY in actions:
+        again = replace(after.history, proxy_restarts=after.history.proxy_restarts + 1)
+        after = replace(after, history=again)
+    return after, actions
+
+
+def _stepped(state: State, event: Event, policy: Policy, now: float, jitter: float) -> Step:
     match state.end:
         case Finished():
             return state, ()

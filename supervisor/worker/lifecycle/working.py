@@ -74,7 +74,7 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
             return replace(state, engine=replace(served, missed=0)), ()
         case Serving(), Stalled(seconds):
             silent = f"requests ran, and for {seconds:.0f} s the engine gave no token to any"
-            return _kill(state, Reason(silent), policy, now)
+            return _kill(state, Reason(silent, kinds.STALLED), policy, now)
     return state, ()
 
 
@@ -91,7 +91,7 @@ def _probed(state: State, serving: Serving, event: Probed, policy: Policy, now: 
     missed = serving.missed + 1
     if missed < policy.hung_after:
         return replace(state, engine=replace(serving, missed=missed)), ()
-    hung = Reason(f"the engine did not answer {missed} health probes in a row")
+    hung = Reason(f"the engine did not answer {missed} health probes in a row", kinds.HUNG)
     return _kill(state, hung, policy, now)
 
 
@@ -120,7 +120,8 @@ def _exited(
 ) -> Step:
     if isinstance(engine, Serving):
         state = _forgiven(state, engine, policy, now)
-    history = replace(state.history, last_failure=_cause(engine, event))
+    kind = event.kind if (why := _our_reason(engine, event)) is None else why.kind
+    history = replace(state.history, last_failure=_cause(engine, event), engine_ended_by=kind)
     if event.wanting:
         return _wanting(replace(state, history=history), policy, now)
     history = replace(history, wanting=0)
@@ -165,17 +166,21 @@ def _is_final(engine: Process) -> bool:
 
 
 def _cause(engine: Process, event: Exited) -> str:
-    """Our reason, where we killed it for one. But what the kernel killed for memory is no hang, and
-    an engine that was dead before has said why.
-    """
     cause = event.cause
-    why = engine.why if isinstance(engine, Killed) and not event.out_of_memory else None
-    if why is not None and not (why.guess and event.told):
+    if (why := _our_reason(engine, event)) is not None:
         doing = "" if why.final or not event.doing else f", still {event.doing}"
         cause = f"{why.words}{doing}"
     if event.left:
         return f"{_UNKILLABLE}, and none may be started beside them; it ended because: {cause}"
     return cause
+
+
+def _our_reason(engine: Process, event: Exited) -> Reason | None:
+    """Why we killed it, where that is the cause: what the kernel killed for memory is no hang, and
+    an engine that was dead before has said why.
+    """
+    why = engine.why if isinstance(engine, Killed) and not event.out_of_memory else None
+    return None if why is None or (why.guess and event.told) else why
 
 
 # --- the proxy ---
@@ -218,15 +223,17 @@ def _due(state: State, policy: Policy, now: float) -> Step:
         return replace(state, proxy=ProxyRunning(now)), (Action.SPAWN_PROXY,)
     match state.engine:
         case BackingOff(until=until, spawned=spawned) if now >= until:
-            history = replace(state.history, restarts=state.history.restarts + spawned)
+            history = state.history.restarted() if spawned else state.history
             starting = Starting(now + policy.startup_timeout)
             return replace(state, engine=starting, history=history), (Action.SPAWN_ENGINE,)
         case Starting(until=until) if now >= until:
             late = f"the engine was not ready after {policy.startup_timeout:.0f} s"
-            return _kill(state, Reason(late, late=True), policy, now)
+            return _kill(state, Reason(late, kinds.LATE, late=True), policy, now)
         case Leaving(until=until, ended=ended) if now >= until:
             words = "the engine said that it is dead and did not end"
-            return _kill(state, None if ended else Reason(words, guess=True), policy, now)
+            return _kill(
+                state, None if ended else Reason(words, kinds.DEAD, guess=True), policy, now
+            )
         case Killed(until=until) if now >= until:
             history = replace(state.history, last_failure=_UNKILLABLE)
             return give_up(replace(state, history=history), ExitCode.UNEXPECTED, policy, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,7 @@ class Engine:
     pid: int | None = 7
     doing: str | None = "importing"
     times: Times = field(default_factory=lambda: TIMES)
+    seen: dict[Any, float] = field(default_factory=dict)
 
 
 def status(state: State, figures: Figures | None = None) -> Status:
@@ -102,16 +104,46 @@ def test_the_wait_for_the_first_job_is_no_phase_of_the_start() -> None:
     assert one.standing.first_job == waited >= 0.0
     assert one.standing.phases == {"imports": 2.0}
     assert one.standing.as_json()["start"] == [{"name": "imports", "begin": 0.123, "seconds": 2.0}]
-    assert f"vllm_supervisor_first_job_seconds {one.first_job}" in one.as_prometheus()
-    assert "first_job" not in status(READY).as_prometheus()
 
 
-def test_the_metrics_have_the_jobs_in_queue_mode_alone() -> None:
-    assert "vllm_supervisor_restarts_total 2\n" in status(READY).as_prometheus()
-    assert "jobs" not in status(READY).as_prometheus()
-    text = status(READY, Figures(jobs=3, tokens=9)).as_prometheus()
-    assert "vllm_supervisor_jobs_in_hand 3\n" in text
-    assert "vllm_supervisor_tokens_total 9\n" in text
+def test_only_numbers_of_the_jobs_are_told_with_the_state() -> None:
+    figures = Figures(jobs=3, tokens=9)
+    figures.wait.observe(1.0)
+    figures.ended["answered other"] += 1
+    jobs = status(READY, figures).standing.as_json()["jobs"]
+    assert jobs["jobs"] == 3
+    assert jobs["tokens"] == 9
+    assert all(isinstance(each, int) for each in jobs.values())
+
+
+def test_the_cold_start_is_that_of_the_first_engine() -> None:
+    one = status(READY)
+    assert one.cold_start is None
+    one.note(Ready(3.0))
+    first = one.cold_start
+    assert first is not None
+    assert first > 0
+    one.note(Ready(3.0))
+    assert one.cold_start == first
+
+
+def test_time_without_a_ready_engine_is_added_up() -> None:
+    """The first start and each later one; not a drain, in which the engine answers."""
+    now = 100.0
+    one = Status("plain", None, {}, STARTING, clock=lambda: now)
+    seen = []
+    for state, seconds in (
+        (STARTING, 10.0),
+        (READY, 50.0),
+        (RESTARTING, 5.0),
+        (READY, 20.0),
+        (DRAINING, 7.0),
+        (finished(ExitCode.OK), 3.0),
+    ):
+        one.publish(state)
+        now += seconds
+        seen.append(one.unavailable)
+    assert seen == [10.0, 10.0, 15.0, 15.0, 15.0, 15.0]
 
 
 async def test_waiting_ends_with_the_state() -> None:

@@ -19,7 +19,8 @@ Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def echo(question: Question) -> Answer:
-    return Answer.text(f"{question.method} {question.path} {dict(question.query)} {question.host}")
+    told = f"{question.method} {question.path} {dict(question.query)} {question.host}"
+    return Answer(200, told.encode())
 
 
 @contextlib.asynccontextmanager
@@ -181,7 +182,7 @@ async def test_an_answer_may_come_later_and_those_behind_it_wait() -> None:
     async def later() -> Answer:
         asked.set()
         await gate.wait()
-        return Answer.text("at last")
+        return Answer(200, b"at last")
 
     crowd = Crowd(9)
     async with connected(answers, crowd) as (reader, writer):

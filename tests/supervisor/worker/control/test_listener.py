@@ -25,7 +25,7 @@ from tests.processes import free_port
 async def listening(port: int, crowd: Crowd) -> Listener:
     sockets = await listen("127.0.0.1", port)
     loop = asyncio.get_running_loop()
-    return Listener(sockets, lambda: Connection(lambda _: Answer.text("x"), crowd), crowd, loop)
+    return Listener(sockets, lambda: Connection(lambda _: Answer(200, b"x"), crowd), crowd, loop)
 
 
 async def asked(one: socket.socket) -> bytes:

@@ -1,0 +1,50 @@
+"""What vLLM's own /metrics show, under names of ours. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from .names import KV_CACHE, PREEMPTIONS, PREFIX_HITS, PREFIX_QUERIES, RUNNING, WAITING, Metric
+
+#: Their names without `vllm:`, those of older versions behind today's.
+_OURS: Mapping[str, Metric] = {
+    "num_requests_running": RUNNING,
+    "num_requests_waiting": WAITING,
+    "kv_cache_usage_perc": KV_CACHE,
+    "gpu_cache_usage_perc": KV_CACHE,
+    "prefix_cache_queries_total": PREFIX_QUERIES,
+    "gpu_prefix_cache_queries_total": PREFIX_QUERIES,
+    "prefix_cache_hits_total": PREFIX_HITS,
+    "gpu_prefix_cache_hits_total": PREFIX_HITS,
+    "num_preemptions_total": PREEMPTIONS,
+}
+_LINE = re.compile(rf"^vllm:({'|'.join(_OURS)})(?:{{[^\n]*}})? (\S+)$", re.MULTILINE)
+_ADDED: Callable[[Iterable[float]], float] = sum
+_TOGETHER: Mapping[Metric, Callable[[Iterable[float]], float]] = {KV_CACHE: max}
+
+Figures = Mapping[Metric, float]
+
+
+def read(text: str) -> Figures:
+    """The figures in the text of vLLM's /metrics, all of its cores together.
+
+    What is not there, or no number, is left out.
+    """
+    found: dict[str, list[float]] = {}
+    for name, number in _LINE.findall(text):
+        found.setdefault(name, []).append(_number(number))
+    values = {
+        metric: _TOGETHER.get(metric, _ADDED)(found[name])
+        for name, metric in reversed(list(_OURS.items()))
+        if name in found
+    }
+    return {metric: value for metric, value in values.items() if math.isfinite(value)}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,206 @@
+"""/metrics of whole workers: what jobs, posts, polls, restarts and the engine leave in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests import client
+from tests.client import PATIENCE
+from tests.conftest import Start
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.faults.test_jobs import proxy_of
+from tests.processes import Worker, until
+
+ROUTE = "/v1/completions"
+
+
+class Figures:
+    """The samples of a worker's /metrics, by name and labels."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.text = client.get(f"http://127.0.0.1:{worker.control_port}/metrics").text
+        self._samples = [
+            sample
+            for family in text_string_to_metric_families(self.text)
+            for sample in family.samples
+        ]
+
+    def __call__(self, name: str, **labels: str) -> float:
+        """The sum of those with these labels; 0 where there is none."""
+        full = f"vllm_supervisor_{name}"
+        wanted = labels.items()
+        return sum(s.value for s in self._samples if s.name == full and wanted <= s.labels.items())
+
+    def labels(self, name: str) -> list[dict[str, str]]:
+        full = f"vllm_supervisor_{name}"
+        return [sample.labels for sample in self._samples if sample.name == full]
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with Platform("--worker-lost-seconds", "3600") as one:
+        yield one
+
+
+@pytest.fixture
+def worker(platform: Platform, tmp_path: Path) -> Iterator[Worker]:
+    one = Worker(tmp_path / "log", worker_environment(platform.root))
+    try:
+        one.until_ready()
+        yield one
+    finally:
+        one.end()
+
+
+def asked(tokens: int, *, stream: bool = True, **fake: Any) -> dict[str, Any]:
+    body = {
+        "model": "tiny",
+        "prompt": "a b c",
+        "stream": stream,
+        "fake": {"tokens": tokens, **fake},
+    }
+    return {"openai_route": ROUTE, "openai_input": body}
+
+
+def figures_with(worker: Worker, wanted: Callable[[Figures], bool]) -> Figures:
+    """What is shown once it is as `wanted`."""
+
+    def found() -> Figures | None:
+        return seen if wanted(seen := Figures(worker)) else None
+
+    return until(found, what="the figures")  # type: ignore[return-value]  # not None by now
+
+
+def ended(worker: Worker, jobs: int) -> Figures:
+    """What is shown once so many jobs have ended."""
+    return figures_with(worker, lambda found: found("jobs_total") >= jobs)
+
+
+def test_the_figures_of_a_load_agree_with_its_jobs(platform: Platform, worker: Worker) -> None:
+    streams = [platform.submit(asked(5 + n, rate=200)) for n in range(20)]
+    whole = [platform.submit(asked(3, stream=False)) for _ in range(10)]
+    refused = [platform.submit(asked(1, status=400)) for _ in range(4)]
+    failed = [platform.submit(asked(1, status=500)) for _ in range(3)]
+    strange = [
+        platform.submit({"route": "/v1/models/made-up", "method": "GET"}),
+        platform.submit({}),
+    ]
+    stopped = platform.submit(asked(5000, rate=5))
+    until(lambda: platform.job(stopped)["posts"], what="the first output")
+    client.post(f"{platform.url}/cancel/{stopped}")
+    for job in (*streams, *whole):
+        platform.until(job, "COMPLETED")
+    for job in (*refused, *failed, *strange):
+        platform.until(job, "FAILED")
+    seen = ended(worker, 40)
+
+    assert seen("jobs_taken_total") == seen("jobs_total") == 40
+    assert seen("jobs_in_hand") == 0
+    assert seen("jobs_total", outcome="answered", route=ROUTE) == 30
+    assert seen("jobs_total", outcome="refused", route=ROUTE) == 4
+    assert seen("jobs_total", outcome="failed", route=ROUTE) == 3
+    assert seen("jobs_total", outcome="refused", route="other") == 2
+    assert seen("jobs_total", outcome="cancelled", route=ROUTE) == 1
+    assert seen("jobs_answered_total") == 30
+    assert seen("jobs_failed_total") == 9
+    assert {each["route"] for each in seen.labels("jobs_total")} == {ROUTE, "other"}
+
+    assert seen("job_duration_seconds_count") == 40
+    assert seen("job_wait_seconds_count") == 39, "all but the one without a request"
+    assert seen("job_time_to_first_token_seconds_count") == 21, "streams that gave something"
+    assert seen("job_time_per_output_token_seconds_count") in {20, 21}, (
+        "it may have stopped after 1"
+    )
+    assert seen("job_time_per_output_token_seconds_bucket", le="2.5") >= 20
+    assert seen("job_output_tokens_bucket", le="4.0") in {10, 11}, "the answers in one piece"
+    assert seen("job_output_tokens_sum") == seen("tokens_total")
+    assert seen("tokens_total") >= sum(range(5, 25)) + 30
+    assert 0 < seen("job_time_to_first_token_seconds_sum") < seen("job_duration_seconds_sum")
+
+    posts = sum(len(platform.job(job)["posts"]) for job in (*streams, *whole))
+    assert seen("platform_posts_total", outcome="ok") >= posts + 39, "pieces and results"
+    assert seen("platform_posts_total") == seen("platform_posts_total", outcome="ok")
+    assert seen("platform_post_seconds_count") == seen("platform_posts_total")
+    assert seen("platform_polls_total", outcome="jobs") >= 1
+
+
+def test_posts_that_fail_and_polls_that_bring_nothing(platform: Platform, worker: Worker) -> None:
+    platform.until(platform.submit(asked(1)), "COMPLETED")
+    platform.fault(path="job-done", status=503, times=1)
+    platform.until(platform.submit(asked(1)), "COMPLETED")
+    platform.fault(path="job-done", status=413, times=2)
+    platform.submit(asked(1))
+    platform.fault(path="job-take", status=503, times=2)
+    seen = figures_with(
+        worker,
+        lambda found: (
+            found("platform_polls_total", outcome="failed") == 2
+            and found("platform_posts_total", outcome="lost") == 2
+        ),
+    )
+    assert seen("platform_posts_total", outcome="retried") == 1
+    platform.no_faults()
+
+
+def test_the_death_of_a_proxy_loses_no_figures(platform: Platform, worker: Worker) -> None:
+    for _ in range(5):
+        platform.until(platform.submit(asked(4)), "COMPLETED")
+    before = ended(worker, 5)
+    assert before("proxy_restarts_total") == 0
+    proxy = proxy_of(worker)
+    proxy.kill()
+    proxy.wait(PATIENCE)  # until then the platform may hand it a job
+    platform.until(platform.submit(asked(4)), "COMPLETED")
+    after = ended(worker, 6)
+    for name in ("jobs_taken_total", "job_duration_seconds_count", "job_wait_seconds_count"):
+        assert after(name) == before(name) + 1 == 6
+    assert after("tokens_total") == before("tokens_total") + 4
+    assert after("platform_posts_total") > before("platform_posts_total")
+    assert after("proxy_restarts_total") == 1
+    assert after("restarts_total") == 0
+
+
+def test_restarts_are_told_by_cause(worker: Worker) -> None:
+    first = Figures(worker)
+    assert first("restarts_total") == 0
+    assert first.labels("engine_restarts_total") == []
+    cold = first("cold_start_seconds")
+    assert cold > 0
+    psutil.Process(worker.engine_pid()).kill()
+    until(lambda: worker.status()["state"] != "READY", what="the end of the engine")
+    worker.until_ready()
+    once = Figures(worker)
+    assert once("restarts_total") == once("engine_restarts_total") == 1
+    assert once.labels("engine_restarts_total") == [{"cause": "killed"}]
+    assert once("unavailable_seconds_total") > first("unavailable_seconds_total") >= cold * 0.5
+    assert once("cold_start_seconds") == cold, "of the first start alone"
+    client.post(f"{worker.engine_url}/fake", content="exit-after=0")
+    until(lambda: worker.status()["restarts"] == 2, what="another start")
+    assert Figures(worker)("engine_restarts_total") == 2
+
+
+@pytest.mark.parametrize("timeout", ["2", "0"])
+def test_the_engines_figures_are_there_without_a_proxy(start: Start, timeout: str) -> None:
+    """Also where nothing is made of them."""
+    worker = start(ENGINE_STALL_TIMEOUT=timeout)
+    worker.until_ready()
+    body = {"model": "tiny", "prompt": "a b c", "stream": True}
+    fake = {"tokens": 5000, "rate": 5}
+    with client.stream("POST", f"{worker.engine_url}{ROUTE}", json={**body, "fake": fake}):
+        seen = figures_with(worker, lambda found: found("engine_requests_running") == 1)
+    assert seen("engine_kv_cache_usage_ratio") == 1 / 64
+    assert seen("engine_prefix_cache_queries_total") == 3
+    runs = worker.status()["versions"]["vllm"]
+    assert seen("build_info", mode="plain", vllm=runs or "unknown") == 1
+    assert "vllm_supervisor_job" not in seen.text
+    assert "vllm_supervisor_platform" not in seen.text
+    assert "vllm_supervisor_proxy" not in seen.text
+    psutil.Process(worker.engine_pid()).kill()
+    figures_with(worker, lambda found: not found.labels("engine_requests_running"))
