@@ -73,11 +73,8 @@ class Handler:
             request = forms.read(job, self._settings)
             record.route, record.asked = request.route, request.body
             record.streams = request.stream
-            ask = self._stream if request.stream else self._whole
             try:
-                async for output in self._tries.outputs(
-                    record, lambda attempt: ask(request, record, attempt)
-                ):
+                async for output in self._outputs(request, record):
                     yield self._counted(output, record)
             except JobError as fault:
                 error = await self._told(fault, record)
@@ -174,6 +171,18 @@ class Handler:
             return fault.last
         reads_events = not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
         return (error.as_event(),) if request.stream and reads_events else ()
+
+    def _outputs(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+        if request.route in self._settings.worker_routes:
+            return self._of_worker(request, record)
+        ask = self._stream if request.stream else self._whole
+        return self._tries.outputs(record, lambda attempt: ask(request, record, attempt))
+
+    async def _of_worker(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+        """What the worker answers itself, whatever the engine does."""
+        output = await self._engine.of_worker(request.route)
+        record.answered = True
+        yield output
 
     async def _settled(self, request: Request, record: Record) -> Request:
         """The request as this engine takes it: nothing of it is left out without a word."""

@@ -10,7 +10,7 @@ from proxy import detour
 from proxy.detour import Detour
 from supervisor.link import handover
 from supervisor.link.handover import Check
-from supervisor.settings import handed, table
+from supervisor.settings import handed, routes, table
 from supervisor.settings.keys import API_KEY
 from supervisor.settings.parsers import count, text
 from supervisor.settings.table import Reader, Setting
@@ -119,7 +119,12 @@ class Settings:
     @property
     def allowed_routes(self) -> frozenset[str]:
         """Routes that are offered beyond the default ones."""
-        return frozenset(self[table.ALLOWED_ROUTES])
+        return self.worker_routes.union(self[table.ALLOWED_ROUTES])
+
+    @property
+    def worker_routes(self) -> frozenset[str]:
+        """Those of them that are answered by the worker itself."""
+        return routes.WORKER if self[table.WORKER_ROUTES] else frozenset()
 
 
 def read(env: Mapping[str, str]) -> Settings:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -184,6 +187,65 @@ def test_restarts_are_told_by_cause(worker: Worker) -> None:
     client.post(f"{worker.engine_url}/fake", content="exit-after=0")
     until(lambda: worker.status()["restarts"] == 2, what="another start")
     assert Figures(worker)("engine_restarts_total") == 2
+
+
+def test_a_job_may_ask_the_worker_where_that_is_on(platform: Platform, tmp_path: Path) -> None:
+    """Also while there is no engine; with the token that the worker asks of others."""
+    opened = {"WORKER_ROUTES": "1", "CONTROL_TOKEN": "T0ken-of-this-test"}
+    go = tmp_path / "go"
+    go.touch()
+    env = {**worker_environment(platform.root), **opened, "FAKE_VLLM": f"wait-for={go}"}
+    worker = Worker(tmp_path / "log", env)
+    try:
+        worker.until_ready()
+        platform.until(platform.submit(asked(2)), "COMPLETED")
+
+        def counted() -> bool:
+            job = platform.submit({"openai_route": "/worker/metrics"})
+            told: str = platform.until(job, "COMPLETED")["output"][0]
+            return f'jobs_total{{outcome="answered",route="{ROUTE}"}} 1.0' in told
+
+        until(counted, what="the figures")
+        post = platform.submit({"route": "/worker/status", "method": "POST"})
+        assert "takes GET, not POST" in platform.until(post, "FAILED")["error"]
+        go.unlink()
+        client.post(f"{worker.engine_url}/fake", content="exit-after=0")
+        until(lambda: worker.ping() == 503, what="the end of the engine")
+        job = platform.submit({"route": "/worker/status"})
+        (status,) = platform.until(job, "COMPLETED")["output"]
+        assert (status["state"], status["mode"]) == ("RESTARTING", "queue")
+        assert "T0ken" not in worker.text()
+    finally:
+        worker.end()
+
+
+def test_it_may_not_by_default(platform: Platform, worker: Worker) -> None:
+    for route in ("/worker/status", "/worker/metrics"):
+        for job in ({"route": route}, {"openai_route": route}, {"route": f"/openai{route}"}):
+            error = json.loads(platform.until(platform.submit(job), "FAILED")["error"])
+            assert error["code"] == 403
+            assert "WORKER_ROUTES=1" in error["message"]
+    assert ended(worker, 6)("jobs_total", outcome="refused", route="other") == 6
+
+
+def test_the_log_sums_the_jobs_up(platform: Platform, tmp_path: Path) -> None:
+    short = (
+        "import functools, sys; from supervisor.worker.metrics import summary;"
+        " summary.Summary = functools.partial(summary.Summary, every=1.0);"
+        " from supervisor.__main__ import main; sys.exit(main([]))"
+    )
+    before = [sys.executable, "-c", short]
+    worker = Worker(tmp_path / "log", worker_environment(platform.root), before=before)
+    try:
+        worker.until_ready()
+        assert "last 1 s" not in worker.text()
+        for _ in range(3):
+            platform.until(platform.submit(asked(4)), "COMPLETED")
+        until(lambda: "last 1 s: jobs: " in worker.text(), what="a line")
+        found = re.search(r"jobs: .*; first token: 0\.\d\d s \(p50\), .*", worker.text())
+        assert found is not None
+    finally:
+        worker.end()
 
 
 @pytest.mark.parametrize("timeout", ["2", "0"])

@@ -37,6 +37,7 @@ PURE = (
     "supervisor.worker.announce",
     "supervisor.worker.metrics.names",
     "supervisor.worker.metrics.vllm",
+    "supervisor.worker.metrics.summary",
     "supervisor.link.histogram",
     "supervisor.models.placement",
     "supervisor.models.shape",

@@ -19,8 +19,10 @@ from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
 from proxy.settings import Settings
+from proxy.stream.raw import RawJson
 from proxy.stream.whole import Answer, parsed, read, read_error
 from proxy.wire.answer import Answer as Coming
+from supervisor.settings.routes import STATUS
 
 _OK = 200
 _JSON = "application/json"
@@ -126,6 +128,15 @@ class Engine:
             EngineUnavailable: it was not reached.
         """
         return await self.health.once_there(self._openapi.schema)
+
+    async def of_worker(self, route: str) -> str | RawJson:
+        """What the worker answers itself at `/worker/status` or `/worker/metrics`.
+
+        Raises:
+            EngineUnavailable: nobody is there to tell.
+        """
+        body = await self._supervision.page(route.removeprefix("/worker"))
+        return RawJson(body) if route == STATUS else body.decode()
 
     async def version(self) -> str | None:
         """The version of vLLM; None where this engine does not say.

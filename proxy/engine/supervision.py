@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import httpx
 
+from proxy.errors import EngineUnavailable
 from supervisor.link.standing import Standing
 
 _FRESH = 0.5  # seconds for which an answer is as good as a new one
@@ -55,6 +56,17 @@ class Supervision:
                 self._known = await self._ask({}, _TIMEOUT)
                 self._known_at = time.monotonic()
         return self._known
+
+    async def page(self, path: str) -> bytes:
+        """What the supervisor tells at a path of its own, such as `/metrics`.
+
+        Raises:
+            EngineUnavailable: it does not answer, or there is none.
+        """
+        with contextlib.suppress(httpx.HTTPError):
+            if self._url is not None:
+                return (await self._http.get(f"{self._url}{path}")).raise_for_status().content
+        raise EngineUnavailable("this worker has no supervisor that could tell")
 
     async def until_ready(self, within: float) -> None:
         """Wait until the worker is ready, `within` seconds at most; callers share one question.

@@ -12,7 +12,7 @@ from typing import Literal
 
 from proxy import excerpt
 from proxy.errors import InvalidInput, RouteRefused
-from supervisor.settings.routes import INFERENCE, is_route
+from supervisor.settings.routes import INFERENCE, WORKER, is_route
 
 Method = Literal["GET", "POST"]
 
@@ -53,9 +53,8 @@ def check(route: str, also: AbstractSet[str] = frozenset()) -> str:
         route = route.removeprefix(_PLATFORM)
     offered = route in DEFAULT_ROUTES or route in also
     if not offered and not any(pattern.fullmatch(route) for pattern in _PATTERNS):
-        raise RouteRefused(
-            f"the route {shown} is not offered by this worker; ALLOWED_ROUTES can add it"
-        )
+        remedy = "WORKER_ROUTES=1 offers it" if route in WORKER else "ALLOWED_ROUTES can add it"
+        raise RouteRefused(f"the route {shown} is not offered by this worker; {remedy}")
     return route
 
 
@@ -65,7 +64,7 @@ def methods(route: str) -> Sequence[Method] | None:
         return ("POST",)
     if route == "/ping":
         return ("GET", "POST")
-    if route in _GET or any(pattern.fullmatch(route) for pattern in _PATTERNS):
+    if route in _GET | WORKER or any(pattern.fullmatch(route) for pattern in _PATTERNS):
         return ("GET",)
     return None
 

@@ -17,6 +17,10 @@ INFERENCE = FORMS | frozenset(
     """.split()
 )
 
+#: Those of the worker itself, which WORKER_ROUTES offers to jobs.
+STATUS, METRICS = "/worker/status", "/worker/metrics"
+WORKER = frozenset({STATUS, METRICS})
+
 #: Every character that may stand in a route. No `%`: an encoded slash or dot is a disguise. No `?`,
 #: `#`, `@`, `:` beyond model names, `\\`, white space or control characters.
 _PATH = re.compile(r"(/[A-Za-z0-9._~:-]+)+")

@@ -450,6 +450,14 @@ ALLOWED_ROUTES: Setting[tuple[str, ...]] = Setting(
     Reader.BOTH,
     form="text",
 )
+WORKER_ROUTES = Setting(
+    "WORKER_ROUTES",
+    boolean,
+    False,
+    "Answer jobs for the routes /worker/status and /worker/metrics: how the worker that takes the"
+    " job stands, and its figures (queue mode). Every caller of the endpoint can then ask.",
+    Reader.PROXY,
+)
 GATE = Setting(
     "GATE",
     boolean,

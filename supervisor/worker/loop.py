@@ -25,6 +25,7 @@ from .acting import Acting
 from .early.prefetch import Prefetch
 from .engine.spawn import Spawned
 from .lifecycle import Action, Event, ExitCode, Policy
+from .metrics.summary import Summary
 from .process import orphans
 from .process.launcher import Launcher
 from .pulse import Pulse
@@ -78,6 +79,7 @@ class Worker:
             plan, env, launcher, self._tasks, self._pulse, self._events.put_nowait, prefetch
         )
         self._finished = False
+        self._summary = Summary()
         self._broken = False  # by a fault of our own
         self._status = Status(
             mode=str(self._settings.mode),
@@ -165,9 +167,18 @@ class Worker:
         """Once a second: after a freeze the loop wakes by this, if by nothing else."""
         if self._pulse.frozen > self._frozen:
             self._events.put_nowait(lifecycle.Due())
+        self._summarise()
         journal = self._acting.journal
         if isinstance(self._state.end, lifecycle.Answering) and journal.works:
             self._events.put_nowait(lifecycle.JobsSeen(journal.in_hand, journal.taken))
+
+    def _summarise(self) -> None:
+        if (figures := self._status.figures()) is None:
+            return
+        engine, restarts = self._acting.engine, self._state.history.restarts
+        seen = {} if engine is None else engine.seen
+        if line := self._summary.see(figures, restarts, seen, self._status.clock()):
+            log.info("%s", line)
 
     # --- what surrounds them ---
 

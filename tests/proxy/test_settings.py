@@ -101,6 +101,11 @@ def test_a_growth_of_1_means_constant_largest_batches() -> None:
 
 def test_routes_are_parted_by_commas_or_white_space() -> None:
     assert settings.read({}).allowed_routes == frozenset()
+    ours = settings.read({"WORKER_ROUTES": "1"})
+    assert ours.allowed_routes == ours.worker_routes == {"/worker/status", "/worker/metrics"}
+    named = settings.read({"ALLOWED_ROUTES": "/worker/status"})
+    assert named.allowed_routes == {"/worker/status"}
+    assert named.worker_routes == frozenset()
     read = settings.read({"ALLOWED_ROUTES": "/sleep,/wake_up  /v1/x"})
     assert read.allowed_routes == {"/sleep", "/wake_up", "/v1/x"}
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy.engine.supervision import Supervision
+from proxy.errors import EngineUnavailable
 from supervisor.link.standing import Standing
 from tests.client import PATIENCE
 from tests.processes import free_port
@@ -40,6 +43,23 @@ async def asking(supervisor: Supervisor) -> AsyncIterator[Supervision]:
         one = Supervision(f"http://127.0.0.1:{server.port}")
         yield one
         await one.close()
+
+
+async def test_a_page_is_told_as_it_is() -> None:
+    async with asking(Supervisor(READY)) as supervision:
+        assert json.loads(await supervision.page("/status")) == READY
+
+
+async def test_a_page_that_nobody_tells_is_an_error() -> None:
+    async def refused(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"error": "no"}, status=401)
+
+    async with TestServer(refused) as server, asyncio.timeout(PATIENCE):
+        for url in (None, f"http://127.0.0.1:{server.port}", f"http://127.0.0.1:{free_port()}"):
+            supervision = Supervision(url)
+            with pytest.raises(EngineUnavailable, match="no supervisor"):
+                await supervision.page("/metrics")
+            await supervision.close()
 
 
 async def test_many_who_ask_at_once_share_one_question() -> None:

@@ -102,6 +102,14 @@ def test_not_offered_unless_named(route: str) -> None:
     assert routes.check(route, frozenset({route})) == route
 
 
+@pytest.mark.parametrize("route", ["/worker/status", "/worker/metrics"])
+def test_the_workers_own_are_offered_by_a_setting_of_theirs(route: str) -> None:
+    for spelled in (route, f"/openai{route}"):
+        with pytest.raises(RouteRefused, match="WORKER_ROUTES=1"):
+            routes.check(spelled)
+    assert routes.methods(route) == ("GET",)
+
+
 @pytest.mark.parametrize(
     "route",
     [
