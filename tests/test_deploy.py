@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from tests.image.containers import HARDENED, LIMITED
 from tests.processes import ROOT
 from tools import tags
 
-DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+PAGE = ROOT / "docs" / "deploy.md"
+DEPLOY = PAGE.read_text()
 DEFAULTS = plan.make({}, None).settings
 
 
@@ -245,9 +247,10 @@ def test_the_manifest_is_all_there() -> None:
     secrets = [
         entry["valueFrom"]["secretKeyRef"] for entry in container()["env"] if "valueFrom" in entry
     ]
-    for secret in secrets:
-        made = f"kubectl create secret generic {secret['name']} --from-literal={secret['key']}="
-        assert made in DEPLOY
+    (made,) = re.findall(r"^kubectl create secret generic .*", joined(PAGE), re.MULTILINE)
+    _, _, _, _, name, *literals = shlex.split(made)
+    keys = {word.removeprefix("--from-literal=").partition("=")[0] for word in literals}
+    assert {(name, key) for key in keys} == {(each["name"], each["key"]) for each in secrets}
     assert f"{kinds['Service'].upper().replace('-', '_')}_PORT" not in WORKER_VARIABLES
 
 

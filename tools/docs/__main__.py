@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.docs import bake, common, console, hub, migrate, operations, page, recipes
+from tools.docs import bake, boards, common, console, hub, migrate, operations, page, recipes
 from tools.worker import CHECKOUT
 
 
@@ -20,6 +20,7 @@ def rendered() -> dict[str, str]:
         "docs/operations.md": operations.text(),
         "docs/migrate.md": migrate.text(),
         "docs/recipes.md": recipes.text(page.memory_share()),
+        **boards.rendered(),
     }
 
 

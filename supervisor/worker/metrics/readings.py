@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...link.figures import Figures
+from ...link.figures import EMPTY, JOBS, LOST, RETRIED, SENT, UNANSWERED, Figures
 from ...link.histogram import Histogram
 from ..lifecycle import Phase
 from ..status import Status
@@ -53,8 +53,16 @@ def _known(value: float | None) -> Mapping[Labels, float]:
     return {} if value is None else {(): value}
 
 
+#: Told as 0 before the first one: nobody sees a counter grow that begins with 1.
+_OUTCOMES: Mapping[str, Labels] = {
+    "posts": (SENT, RETRIED, LOST),
+    "polls": (JOBS, EMPTY, UNANSWERED),
+}
+
+
 def _of_jobs(figures: Figures, name: str) -> Mapping[Labels, float | Histogram]:
     value = getattr(figures, name)
     if isinstance(value, Mapping):
-        return {tuple(key.split(" ")): float(count) for key, count in value.items()}
+        none_yet = {(outcome,): 0.0 for outcome in _OUTCOMES.get(name, ())}
+        return none_yet | {tuple(key.split(" ")): float(n) for key, n in value.items()}
     return {(): value}

@@ -52,7 +52,8 @@ def test_figures_of_the_proxy_and_the_engine_are_told_as_they_are() -> None:
     found = read(status)
     assert found["jobs_in_hand"] == {(): 2}
     assert found["jobs_total"] == {("failed", "/v1/completions"): 1.0}
-    assert found["platform_posts_total"] == {("lost",): 1.0}
+    assert found["platform_posts_total"] == {("ok",): 0.0, ("retried",): 0.0, ("lost",): 1.0}
+    assert found["platform_polls_total"] == {("jobs",): 0.0, ("empty",): 0.0, ("failed",): 0.0}
     assert found["job_wait_seconds"] == {(): figures.wait}
     assert found["engine_kv_cache_usage_ratio"] == {(): 0.5}
     assert "engine_preemptions_total" not in found

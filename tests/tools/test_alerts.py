@@ -1,0 +1,260 @@
+"""The alerts: Prometheus takes them, each of them fires and is quiet, each has a section."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import programs
+from tools.docs.boards import alerts, prometheus
+from tools.docs.boards.alerts import ALERTS
+from tools.worker import CHECKOUT
+
+RULES = CHECKOUT / "deploy" / "prometheus" / prometheus.RULES
+CONFIGURATION = RULES.with_name("prometheus.yml")
+PAGE = (CHECKOUT / alerts.RUNBOOKS).read_text()
+
+WORKER = 'instance="w:8001", job="vllm-supervisor"'
+POD = 'instance="10.0.0.7:8001", job="llm/vllm-supervisor"'
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series of one value a minute, and when an alert is and is not."""
+
+    alert: str
+    series: dict[str, str]  # name and labels -> values as promtool writes them
+    fires: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    summary: str = ""
+    labels: str = WORKER  # of the alert
+
+    @property
+    def test(self) -> dict[str, object]:
+        """As promtool reads it."""
+        said = {alert.name: alert for alert in ALERTS}[self.alert]
+        told = {
+            "exp_labels": {
+                "severity": said.severity,
+                **dict(re.findall(r'(\w+)="([^"]*)"', self.labels)),
+            },
+            "exp_annotations": {"summary": self.summary, "runbook_url": said.runbook},
+        }
+        return {
+            "interval": "1m",
+            "input_series": [
+                {"series": each, "values": values} for each, values in self.series.items()
+            ],
+            "alert_rule_test": [
+                *(
+                    {"eval_time": time, "alertname": self.alert, "exp_alerts": [told]}
+                    for time in self.fires
+                ),
+                *(
+                    {"eval_time": time, "alertname": self.alert, "exp_alerts": []}
+                    for time in self.quiet
+                ),
+            ],
+        }
+
+
+def of(name: str, *labels: str, worker: str = WORKER) -> str:
+    return f"vllm_supervisor_{name}{{{', '.join([*labels, worker])}}}"
+
+
+def waits(short: str, long: str) -> dict[str, str]:
+    """Jobs that waited for less than a second, and all of them, of which the others took 60 s."""
+    name = "job_wait_seconds_bucket"
+    return {
+        of(name, 'le="1"'): short,
+        of(name, 'le="40"'): short,
+        of(name, 'le="80"'): long,
+        of(name, 'le="+Inf"'): long,
+    }
+
+
+CASES = {
+    "a worker that does not answer": Case(
+        "VllmWorkerNotScraped",
+        {f"up{{{WORKER}}}": "1 0x10"},
+        ("6m",),
+        ("5m",),
+        "w:8001 does not answer Prometheus.",
+    ),
+    "a pod that does not answer": Case(
+        "VllmWorkerNotScraped",
+        {f"up{{{POD}}}": "0x10", 'up{instance="x:1", job="another"}': "0x10"},
+        ("6m",),
+        (),
+        "10.0.0.7:8001 does not answer Prometheus.",
+        POD,
+    ),
+    "a worker that answers again": Case(
+        "VllmWorkerNotScraped", {f"up{{{WORKER}}}": "0x3 1 0x3 1x3"}, (), ("4m", "8m", "10m")
+    ),
+    "an engine that is gone": Case(
+        "VllmNoReadyEngine",
+        {of("ready"): "1 0x10", of("cold_start_seconds"): "60x11"},
+        ("4m", "10m"),
+        ("3m",),
+        "w:8001 has had no ready engine for 3 minutes.",
+    ),
+    "an engine that comes back": Case(
+        "VllmNoReadyEngine",
+        {of("ready"): "1 0x2 1 0x2 1", of("cold_start_seconds"): "60x7"},
+        (),
+        ("2m", "3m", "6m", "7m"),
+    ),
+    "an engine that was never ready": Case(
+        "VllmNoReadyEngine", {of("ready"): "0x20"}, (), ("20m",)
+    ),
+    "a start that lasts": Case(
+        "VllmSlowStart",
+        {of("unavailable_seconds_total"): "0+60x10"},
+        ("6m",),
+        ("5m",),
+        "w:8001 has taken 6m 0s to start.",
+    ),
+    "a start that lasted": Case(
+        "VllmSlowStart",
+        {
+            of("unavailable_seconds_total"): "0+60x7 420x60",
+            of("cold_start_seconds"): "_x7 420x60",
+        },
+        ("7m", "36m"),
+        ("37m", "50m"),
+        "w:8001 has taken 7m 0s to start.",
+    ),
+    "a quick start, and much time without an engine afterwards": Case(
+        "VllmSlowStart",
+        {of("unavailable_seconds_total"): "0+60x60", of("cold_start_seconds"): "_ 60x60"},
+        (),
+        ("1m", "10m", "60m"),
+    ),
+    "two restarts": Case(
+        "VllmEngineRestarts",
+        {of("restarts_total"): "0x5 1x5 2x40"},
+        ("12m",),
+        ("10m", "40m"),
+        "w:8001 has started its engine again 2 times in half an hour.",
+    ),
+    "a restart an hour": Case(
+        "VllmEngineRestarts", {of("restarts_total"): "0x40 1x60 2x60"}, (), ("41m", "101m", "120m")
+    ),
+    "jobs that wait": Case(
+        "VllmJobsWait",
+        waits("0+50x20", "0+60x20"),
+        ("10m",),
+        ("3m",),
+        "One job in twenty waits 1m 7s or longer for the engine.",
+        'job="vllm-supervisor"',
+    ),
+    "one in a hundred that waits": Case("VllmJobsWait", waits("0+99x20", "0+100x20"), (), ("20m",)),
+    "no jobs": Case("VllmJobsWait", waits("7x20", "9x20"), (), ("20m",)),
+    "jobs that fail": Case(
+        "VllmJobsFail",
+        {
+            of("jobs_total", 'outcome="failed"', 'route="/v1/completions"'): "0+2x20",
+            of("jobs_total", 'outcome="answered"', 'route="/v1/completions"'): "0+6x20",
+        },
+        ("10m",),
+        ("3m",),
+        "25% of the jobs fail.",
+        'job="vllm-supervisor"',
+    ),
+    "jobs that callers got wrong, and few that fail": Case(
+        "VllmJobsFail",
+        {
+            of("jobs_total", 'outcome="failed"', 'route="other"'): "0+1x20",
+            of("jobs_total", 'outcome="refused"', 'route="other"'): "0+9x20",
+            of("jobs_total", 'outcome="answered"', 'route="other"'): "0+10x20",
+        },
+        (),
+        ("20m",),
+    ),
+    "an output that is lost": Case(
+        "VllmOutputsLost",
+        {of("platform_posts_total", 'outcome="lost"'): "0x5 1x30"},
+        ("6m", "19m"),
+        ("5m", "25m"),
+        "w:8001 could not hand outputs to the platform.",
+        f'outcome="lost", {WORKER}',
+    ),
+    "outputs that came at a later try": Case(
+        "VllmOutputsLost",
+        {
+            of("platform_posts_total", 'outcome="retried"'): "0+9x30",
+            of("platform_posts_total", 'outcome="lost"'): "3x30",
+        },
+        (),
+        ("5m", "25m"),
+    ),
+    "a full cache": Case(
+        "VllmKvCacheFull",
+        {of("engine_kv_cache_usage_ratio"): "0.5 0.96x20"},
+        ("15m",),
+        ("2m", "6m"),
+        "The KV cache of w:8001 is 96% full.",
+    ),
+    "a cache that is full for moments": Case(
+        "VllmKvCacheFull",
+        {of("engine_kv_cache_usage_ratio"): "1 0.5 1 0.5 1 0.5 1 0.5 1 0.5 1 0.5 1 0.5 1 0.5"},
+        (),
+        ("15m",),
+    ),
+}
+
+
+def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [programs.promtool(), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_alert_fires_when_it_has_to_and_only_then(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "test.yml"
+    given = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [CASES[name].test]}
+    file.write_text(yaml.safe_dump(given))
+    done = promtool("test", "rules", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_seen_firing_and_quiet() -> None:
+    both = [{case.alert for case in CASES.values() if getattr(case, s)} for s in ("fires", "quiet")]
+    assert both == [{alert.name for alert in ALERTS}] * 2
+
+
+def test_prometheus_takes_the_rules() -> None:
+    done = promtool("check", "rules", str(RULES))
+    assert done.returncode == 0, done.stderr
+    assert f"SUCCESS: {len(ALERTS)} rules found" in done.stdout
+
+
+def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
+    """With the file of the token where it is; the rules beside it."""
+    token = tmp_path / "token"
+    token.write_text("x")
+    for path in (CONFIGURATION, RULES):
+        text = path.read_text().replace(prometheus.TOKEN_FILE, str(token))
+        (tmp_path / path.name).write_text(text)
+    done = promtool("check", "config", str(tmp_path / CONFIGURATION.name))
+    assert done.returncode == 0, done.stderr
+    assert f"SUCCESS: {len(ALERTS)} rules found" in done.stdout
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_every_alert_has_a_section_that_says_what_to_do(alert: alerts.Alert) -> None:
+    found = re.search(rf"^### {alert.name}\n\n(.+?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    meaning, look, do = re.split(r"^- \*\*(?:Look at|Do)\*\*", found[1], flags=re.MULTILINE)
+    assert all(part.strip() for part in (meaning, look, do))
+    assert alert.runbook == f"{alerts.RUNBOOKS}#{alert.name.lower()}"
+
+
+def test_no_section_is_of_an_alert_that_is_gone() -> None:
+    assert re.findall(r"^### (\w+)$", PAGE, re.MULTILINE) == [alert.name for alert in ALERTS]

@@ -1,0 +1,132 @@
+"""The list of alerts: what each asks, for how long it has to be so, and what is then said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervisor.worker.metrics import names
+from tools.docs.boards.promql import quantile, series
+
+#: Where each alert has a section under its name.
+RUNBOOKS = "docs/monitoring.md"
+#: Of the scrape; an operator that makes one of a PodMonitor puts the namespace before it.
+JOB = "vllm-supervisor"
+
+#: Seconds. RunPod gives a start seven minutes unless RUNPOD_INIT_TIMEOUT is set.
+LONG_START = 300
+LONG_WAIT = 30  # seconds
+FULL = 0.9  # of the KV cache
+MANY_FAIL = 0.1  # of the jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert.
+
+    Args:
+        name: of its section in RUNBOOKS, too.
+        value: what is looked at; it returns something wherever a worker has worked.
+        condition: what of it is bad.
+        pending: for how long, as Prometheus writes a duration.
+        severity: critical where callers get no answers.
+        summary: a sentence with the target's labels and the value.
+    """
+
+    name: str
+    value: str
+    condition: str
+    pending: str
+    severity: str
+    summary: str
+
+    @property
+    def expression(self) -> str:
+        """What Prometheus evaluates."""
+        return f"{self.value} {self.condition}"
+
+    @property
+    def runbook(self) -> str:
+        """Where it says what to do."""
+        return f"{RUNBOOKS}#{self.name.lower()}"
+
+
+def _all(metric: names.Metric, **labels: str) -> str:
+    return series(metric, "", **labels)
+
+
+_COLD_START = _all(names.COLD_START)
+_POSTS = names.OF_JOBS["posts"]
+_ENDED = names.OF_JOBS["ended"]
+
+ALERTS = (
+    Alert(
+        "VllmWorkerNotScraped",
+        f'up{{job=~"(.+/)?{JOB}"}}',
+        "== 0",
+        "5m",
+        "warning",
+        "{{ $labels.instance }} does not answer Prometheus.",
+    ),
+    # Who was never ready has no cold start yet: that is VllmSlowStart's.
+    Alert(
+        "VllmNoReadyEngine",
+        f"({_all(names.READY)} and {_COLD_START})",
+        "== 0",
+        "3m",
+        "critical",
+        "{{ $labels.instance }} has had no ready engine for 3 minutes.",
+    ),
+    # Before the first ready engine the time without one is the time of the start.
+    Alert(
+        "VllmSlowStart",
+        f"(({_all(names.UNAVAILABLE)} unless {_COLD_START})\n"
+        f"  or ({_COLD_START} unless {_COLD_START} offset 30m))",
+        f"> {LONG_START}",
+        "0m",
+        "warning",
+        "{{ $labels.instance }} has taken {{ $value | humanizeDuration }} to start.",
+    ),
+    # `increase` makes 2.02 of two, and 1.01 of one: it reckons up to the ends of the window.
+    Alert(
+        "VllmEngineRestarts",
+        f"increase({_all(names.RESTARTS)}[30m])",
+        "> 1.5",
+        "0m",
+        "warning",
+        '{{ $labels.instance }} has started its engine again {{ $value | printf "%.0f" }} times'
+        " in half an hour.",
+    ),
+    Alert(
+        "VllmJobsWait",
+        quantile(0.95, names.OF_JOBS["wait"], "job", window="5m", chosen=""),
+        f"> {LONG_WAIT}",
+        "5m",
+        "warning",
+        "One job in twenty waits {{ $value | humanizeDuration }} or longer for the engine.",
+    ),
+    Alert(
+        "VllmJobsFail",
+        f"sum by (job) (rate({_all(_ENDED, outcome='failed')}[10m]))\n"
+        f"  / sum by (job) (rate({_all(_ENDED)}[10m]))",
+        f"> {MANY_FAIL}",
+        "5m",
+        "critical",
+        "{{ $value | humanizePercentage }} of the jobs fail.",
+    ),
+    Alert(
+        "VllmOutputsLost",
+        f"increase({_all(_POSTS, outcome='lost')}[15m])",
+        "> 0",
+        "0m",
+        "critical",
+        "{{ $labels.instance }} could not hand outputs to the platform.",
+    ),
+    Alert(
+        "VllmKvCacheFull",
+        f"avg_over_time({_all(names.KV_CACHE)}[5m])",
+        f"> {FULL}",
+        "5m",
+        "warning",
+        "The KV cache of {{ $labels.instance }} is {{ $value | humanizePercentage }} full.",
+    ),
+)
