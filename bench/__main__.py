@@ -49,6 +49,11 @@ async def _until_told(asked: Asked) -> int:
             print("\n" + "\n".join(each.line() for each in carried))
             print(capacity.compared(carried))
             return 0
+        case "picture":
+            seen = [await measure(each, asked.loads[0], 1) for each in asked.contenders]
+            print("\n".join(report.line(run) for run in seen))
+            plot.tokens(asked.picture, seen)
+            return 1 if any(run.complaint for run in seen) else 0
         case "short":
             ended = await short.rounds(asked.contenders, asked.rounds, asked.model)
             print("\n" + "\n".join(each.line() for each in ended))

@@ -22,7 +22,7 @@ _LOADS = "burst-300,300,30,1,tls-300,steady-300,cancelled-300"
 _QUICK = "burst-30,30,1"
 _SIZE, _QUICK_SIZE = (5, 200), (1, 50)  # rounds, and tokens of a stream
 SETUPS = (PROCESS, *setups.SETUPS)
-_QUESTIONS = ("capacity", "short", "start", "jobs", "real")
+_QUESTIONS = ("capacity", "short", "start", "jobs", "real", "picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,10 @@ class Asked:
     rounds: int
     json: Path
     plot: Path
-    question: str = "loads"  # or capacity, short, start, jobs, real
+    question: str = "loads"  # or one of _QUESTIONS
     jobs: int = 0
     setups: Sequence[str] = ()  # of starts
+    picture: Path = RESULTS / "tokens.svg"
 
     @property
     def baseline(self) -> str:
@@ -65,6 +66,8 @@ def parse(arguments: Sequence[str]) -> Asked:
     asked = [each for each in _QUESTIONS if getattr(given, each)]
     question = asked[0] if asked else "loads"
     more = {"jobs": given.jobs or 0, "setups": given.setups}
+    if given.picture:
+        more["picture"] = given.picture
     return Asked(measured, loads, model, rounds, given.json, given.plot, question, **more)
 
 
@@ -134,6 +137,12 @@ def _instead(group: argparse._MutuallyExclusiveGroup) -> None:
         type=_count,
         metavar="N",
         help="instead: N jobs for the proxy alone, its memory and files",
+    )
+    add(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="instead: one stream of the first load, with each contender, as an SVG",
     )
     add("--real", action="store_true", help="instead: through the real vLLM, 8 streams")
 

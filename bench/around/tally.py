@@ -34,6 +34,9 @@ class Delivered:
     added_p50_ms: float  # from submission to result, without the engine's time and the network's
     added_p99_ms: float
     problem: str = ""  # of the first job that failed
+    #: Of the job in the middle: ms from its submission until the engine sent a token, and until it
+    #: arrived at the platform, of each token.
+    stream: Sequence[tuple[float, float]] = ()
 
     def complaint(self, load: Load) -> str:
         """Why this run does not count; empty if every token came once and in order."""
@@ -56,6 +59,7 @@ class Job:
 
     submitted: int
     to_be_stopped: bool
+    watched: bool  # token by token
     tokens: int = 0
     first: int = 0
     rest: str = ""  # of a token's mark that was torn between two pieces
@@ -64,6 +68,7 @@ class Job:
     sent: int = 0  # when the engine sent its last token
     added_ms: float = 0
     problem: str = ""
+    seen: list[tuple[int, int]] = field(default_factory=list)  # when sent, when arrived
 
 
 @dataclass
@@ -82,7 +87,7 @@ class Tally:
     def submit(self, name: str, now: int) -> None:
         """A job is in the platform's queue from now on."""
         stop = self.load.half_cancelled and len(self.jobs) % 2 == 1
-        self.jobs[name] = Job(now, stop)
+        self.jobs[name] = Job(now, stop, len(self.jobs) == self.load.jobs // 2)
         self._open += 1
 
     @property
@@ -121,6 +126,8 @@ class Tally:
         self._out_of_order += number != job.tokens
         job.tokens += 1
         job.sent = sent
+        if job.watched:
+            job.seen.append((sent, arrived))
         self._delays_ms.append((arrived - sent) / 1e6)
 
     def result(self, name: str, body: bytes, error: object, arrived: int) -> bool:
@@ -183,6 +190,11 @@ class Tally:
             added_p50_ms=percentile(added, 0.5),
             added_p99_ms=percentile(added, 0.99),
             problem=next((job.problem for job in jobs if job.problem), ""),
+            stream=[
+                ((sent - job.submitted) / 1e6, (arrived - job.submitted) / 1e6)
+                for job in jobs
+                for sent, arrived in job.seen
+            ],
         )
 
 

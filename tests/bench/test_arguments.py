@@ -43,6 +43,12 @@ def test_one_other_question(question: str) -> None:
     assert parse([f"--{question}"]).question == question
 
 
+def test_a_picture() -> None:
+    asked = parse(["--picture", "docs/tokens.svg", "--loads", "300"])
+    assert (asked.question, str(asked.picture)) == ("picture", "docs/tokens.svg")
+    assert [each.name for each in asked.contenders] == [OURS, PASS_THROUGH]
+
+
 def test_the_set_ups_of_a_start() -> None:
     assert parse(["--start"]).setups == SETUPS
     assert parse(["--start", "--setups", "hub, local"]).setups == ["hub", "local"]

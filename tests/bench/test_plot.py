@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 from bench import plot, report
 from tests.bench.runs import run
+
+
+def test_a_stream_of_each_contender(tmp_path: Path) -> None:
+    """The same figures make the same file; names and texts stay words."""
+    seen = [(10.0 * n, 10.0 * n + 20) for n in range(50)]
+    lumps = [(10.0 * n, 200.0 * (n // 20 + 1)) for n in range(50)]
+    runs = [run("mine", stream=seen), run("theirs", stream=lumps)]
+    files = [tmp_path / "new" / name for name in ("one.svg", "two.svg")]
+    for file in files:
+        plot.tokens(file, runs)
+    one, two = (file.read_text() for file in files)
+    assert one == two
+    assert all(f">{name}</text>" in one for name in ("mine", "theirs", "the engine sends"))
+    ElementTree.fromstring(one)  # noqa: S314 - we made it
 
 
 def test_a_picture(tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ def test_the_first_token_counts_from_the_submission() -> None:
     assert percentile([30, 270], 0.4) == 30
 
 
+def test_the_stream_in_the_middle_is_watched_token_by_token() -> None:
+    one = tally(jobs=3)
+    for number in range(3):
+        one.piece(f"job-{number}", mark(0, 1010 + number), 1030 * MS)
+    one.piece("job-1", mark(1, 1020), 1060 * MS)
+    assert one.delivered().stream == [(11, 30), (20, 60)]
+
+
 def test_a_run_without_a_fault() -> None:
     one = tally()
     one.piece("job-0", mark(0, 1020) + mark(1, 1030), 1050 * MS)
