@@ -13,6 +13,7 @@ import time
 from collections import deque
 
 from ..secrets import masked
+from .page.recent import Recent
 
 _WAITING_MOST = 8 * 1024 * 1024  # bytes kept for a reader that is slow
 
@@ -23,6 +24,8 @@ class LogSink:
     def __init__(self, fd: int = 1) -> None:
         #: Values of variables that no line of ours shows, nor what an engine says of its start.
         self.secrets: tuple[str, ...] = ()
+        #: What was written last, for those who look on.
+        self.recent = Recent()
         self._fd = fd
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -35,6 +38,7 @@ class LogSink:
     def write(self, data: bytes) -> None:
         """Hand over bytes to be written; returns at once."""
         with self._changed:
+            self.recent.feed(data)
             self._line_open = not data.endswith(b"\n")
             self._waiting.append(data)
             self._size += len(data)

@@ -26,6 +26,8 @@ from .early.prefetch import Prefetch
 from .engine.spawn import Spawned
 from .lifecycle import Action, Event, ExitCode, Policy
 from .metrics.summary import Summary
+from .page.samples import Samples
+from .page.view import View
 from .process import orphans
 from .process.launcher import Launcher
 from .pulse import Pulse
@@ -91,6 +93,15 @@ class Worker:
             gpu=gpus.visible(env).name,
             clock=lambda: time.monotonic() - self._pulse.frozen,
         )
+        self._samples = Samples()
+        self._view = View(
+            plan,
+            env,
+            self._status,
+            self._samples,
+            launcher.sink.recent,
+            lambda: launcher.sink.secrets,
+        )
 
     async def run(self, stops: Iterable[signal.Signals] = ()) -> int:
         """Until the lifecycle says so.
@@ -123,7 +134,7 @@ class Worker:
             orphans.adopt()
             self._tasks.create(self._launcher.orphans.reap_for_ever())
             self._tasks.create(self._pulse.beat(self._beaten))
-            control = await control_port.serve(self._status, self._settings)
+            control = await control_port.serve(self._status, self._settings, self._view.looked_at)
             while not self._finished and not self._broken:
                 await self._step(await self._next_event())
         finally:

@@ -39,7 +39,7 @@ class Engine(Protocol):
 
     @property
     def times(self) -> Times:
-        """Of its start, once that is over."""
+        """Of its start, as far as that has come."""
 
     @property
     def seen(self) -> Mapping[Any, float]:

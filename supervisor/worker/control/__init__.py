@@ -1,4 +1,4 @@
-"""The control port: GET /ping, also under the platform's name for it, /status and /metrics.
+"""The control port: GET /ping, also under the platform's name for it, /status, /metrics, the page.
 
 It may be open to the whole network, and the process behind it supervises an engine: so a head has
 few seconds, of too many connections the one that has been idle longest goes, and descriptors are
@@ -23,7 +23,7 @@ from ...settings.read import Settings
 from ..process import descriptors
 from ..status import Status
 from .access import Access
-from .answers import Answers
+from .answers import Answers, Looked
 from .connection import Connection
 from .crowd import Crowd
 from .listener import Listener, listen
@@ -33,11 +33,16 @@ _CONNECTIONS_MOST = 1024
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - /ping answers the platform
 
 
-async def serve(status: Status, settings: Settings) -> Listener:
+async def serve(status: Status, settings: Settings, looked_at: Looked) -> Listener:
     """Listen on the control port until the returned listener is closed.
 
     In load-balancer mode it listens on every address, because the platform asks for /ping from
     outside. The worker's own processes always find it at `settings.control_url`.
+
+    Args:
+        status: what is told.
+        settings: where, and to whom.
+        looked_at: see `Answers`.
 
     Raises:
         SupervisorError: the port cannot be listened on.
@@ -55,7 +60,7 @@ async def serve(status: Status, settings: Settings) -> Listener:
                 each.close()
             raise SupervisorError(_refusal(host, settings.control_port, reason)) from None
     access = Access(settings[table.CONTROL_TOKEN], settings.control_host)
-    answers = Answers(status, access, settings.health_path)
+    answers = Answers(status, access, settings.health_path, looked_at)
     crowd = Crowd(descriptors.spared(_CONNECTIONS_MOST))
     return Listener(sockets, lambda: Connection(answers, crowd), crowd, asyncio.get_running_loop())
 

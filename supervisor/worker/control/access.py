@@ -27,6 +27,10 @@ class Access:
         self._token = None if token is None else token.encode()
         self._names = frozenset({"localhost", host.lower()})
 
+    def refusal_of_page(self, question: Question) -> Answer | None:
+        """As `refusal`, for a page that tells nothing of the worker, but asks for the token."""
+        return None if self._token is not None else self.refusal(question)
+
     def refusal(self, question: Question) -> Answer | None:
         """Why `question` is not answered; None: it is."""
         token = table.CONTROL_TOKEN.name

@@ -1,4 +1,7 @@
-"""What the control port answers: /ping to everybody, the rest to those who may ask."""
+"""What the control port answers: /ping to everybody, the rest to those who may ask.
+
+The page at / tells nothing of the worker: it asks for that itself, at /events.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,18 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..lifecycle import Phase
+from ..page import document
 from ..status import Status
 from .access import Access
-from .message import Answer, Question
+from .message import Answer, Live, Question
+
+Found = Answer | Live | Awaitable[Answer]
+Looked = Callable[[], Callable[[], bytes]]
 
 _WAIT_MOST = 3600.0  # seconds
 _READS = frozenset({"GET", "HEAD"})
+#: Sec-Fetch-Site of our own page, of an address that a person typed, of what is no browser.
+_OUR_SITE = frozenset({"same-origin", "none", ""})
 
 
 class Answers:
@@ -21,27 +30,48 @@ class Answers:
         status: what is told.
         access: who may ask for more than /ping.
         health: another path for /ping.
+        looked_at: for one who opens the page: gives events of what is new, again and again.
     """
 
-    def __init__(self, status: Status, access: Access, health: str) -> None:
+    def __init__(self, status: Status, access: Access, health: str, looked_at: Looked) -> None:
         self._status = status
         self._access = access
         self._pings = frozenset({"/ping", health})
-        self._pages: Mapping[str, Callable[[Question], Answer | Awaitable[Answer]]] = {
+        self._looked_at = looked_at
+        self._pages: Mapping[str, Callable[[Question], Found]] = {
+            "/": self._page,
+            "/events": self._look_on,
             "/status": self._show,
             "/metrics": self._count,
         }
 
-    def __call__(self, question: Question) -> Answer | Awaitable[Answer]:
-        """The answer, or what has to be awaited for it."""
+    def __call__(self, question: Question) -> Found:
+        """The answer, one that goes on, or what has to be awaited for it."""
         page = self._pages.get(question.path)
         if page is None and question.path not in self._pings:
-            return Answer.error(404, "there are /ping, /status and /metrics here")
+            return Answer.error(404, "there are /, /ping, /status and /metrics here")
         if question.method not in _READS:
             return Answer.error(405, "nothing can be changed here", "Allow: GET, HEAD")
         if page is None:
             return Answer(self._status.ping)
-        return self._access.refusal(question) or page(question)
+        refusal = self._access.refusal
+        if question.path == "/":
+            refusal = self._access.refusal_of_page
+        return refusal(question) or page(question)
+
+    def _page(self, _question: Question) -> Answer:
+        try:
+            page = document.read()
+        except OSError as reason:
+            return Answer.error(500, f"the page cannot be read: {reason.strerror}")
+        return Answer(200, page.body, "text/html; charset=utf-8", page.headers)
+
+    def _look_on(self, question: Question) -> Answer | Live:
+        if question.site not in _OUR_SITE:
+            return Answer.error(403, "a page of another site asks; open the one that is here")
+        if question.method == "HEAD":
+            return Answer(204)
+        return Live(self._looked_at())
 
     def _count(self, question: Question) -> Answer:
         from ..metrics import registry  # whoever asks first pays for the library

@@ -10,8 +10,10 @@ from urllib.parse import parse_qsl, unquote
 
 import httptools
 
+from .answers import Found
 from .crowd import Crowd
-from .message import Answer, Question
+from .live import Telling
+from .message import Answer, Live, Question
 
 HEAD_WITHIN = 5.0  # seconds for a question to come as a whole, and for a last answer to go out
 KEPT_FOR = 75.0  # seconds without a question: more than pauses between probes
@@ -21,9 +23,7 @@ QUESTIONS_MOST = 16 * 1024  # bytes of questions that have not been answered
 class Connection(asyncio.Protocol):
     """Answers by `answers` what comes on a connection, as one of `crowd`."""
 
-    def __init__(
-        self, answers: Callable[[Question], Answer | Awaitable[Answer]], crowd: Crowd
-    ) -> None:
+    def __init__(self, answers: Callable[[Question], Found], crowd: Crowd) -> None:
         self._answers = answers
         self._crowd = crowd
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -32,6 +32,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[Question | None, bool]] = deque()  # None: no HTTP
         self._task: asyncio.Future[Answer] | None = None
+        self._telling: Telling | None = None
         self._unanswered = 0  # bytes
         self._asking = False  # some of a question has come, and not all
         self._ends = False  # nothing is read any more
@@ -68,7 +69,15 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """It does not read its answers, which would pile up here."""
-        self.drop()
+        if self._telling is None:
+            self.drop()
+        else:
+            self._telling.pause()
+
+    def resume_writing(self) -> None:
+        """It has read them, after all."""
+        if self._telling is not None:
+            self._telling.resume()
 
     def connection_lost(self, _reason: Exception | None) -> None:
         """It is closed: what it asked for is not waited for any more."""
@@ -79,12 +88,20 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+        if self._telling is not None:
+            self._telling.end()
 
     def drop(self) -> None:
         """Close it at once."""
         self._ends = True
         self._waiting.clear()
         self._transport.abort()
+
+    def conclude(self) -> None:
+        """Tell it the last, and close it."""
+        if self._telling is not None:
+            self._telling.last()
+            self._close()
 
     # --- the parser's calls ---
 
@@ -106,6 +123,8 @@ class Connection(asyncio.Protocol):
             self._authorization = value
         elif name == b"accept":
             self._accept = value.decode("latin-1")
+        elif name == b"sec-fetch-site":
+            self._site = value.decode("latin-1")
 
     def on_message_complete(self) -> None:
         """A question has come as a whole."""
@@ -121,6 +140,7 @@ class Connection(asyncio.Protocol):
             authorization=self._authorization,
             accept=self._accept,
             peer=self._peer,
+            site=self._site,
         )
         keeps = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
         self._waiting.append((question, keeps))
@@ -132,6 +152,7 @@ class Connection(asyncio.Protocol):
         self._hosts: list[str] = []
         self._authorization = b""
         self._accept = ""
+        self._site = ""
 
     def _refuse(self) -> None:
         """Nothing that comes now can be understood."""
@@ -148,6 +169,8 @@ class Connection(asyncio.Protocol):
             found = self._answers(question)
             if isinstance(found, Answer):
                 self._say(found, question, keeps)
+            elif isinstance(found, Live):
+                self._begin_telling(found, question)
             else:
                 self._wait_for(found, question, keeps)
 
@@ -170,18 +193,33 @@ class Connection(asyncio.Protocol):
         self._say(answer, question, keeps)
         self._answer_next()
 
+    def _begin_telling(self, live: Live, question: Question) -> None:
+        if not self._crowd.looks_on(self):
+            why = "enough pages are open already: close one of them"
+            self._say(Answer.error(503, why), question, keeps=False)
+            return
+        self._ends = True
+        self._waiting.clear()
+        self._drop_after(None)
+        self._telling = Telling(self._transport, live, self.drop)
+        self._telling.begin()
+
     def _say(self, answer: Answer, question: Question | None, keeps: bool) -> None:
         bodiless = question is not None and question.method == "HEAD"
         self._transport.write(answer.wire(keeps=keeps, bodiless=bodiless))
         self._crowd.rests(self)
         if not keeps:
-            self._ends = True
-            self._waiting.clear()
-            self._transport.close()
-            self._drop_after(HEAD_WITHIN)
+            self._close()
         elif not self._waiting:
             self._unanswered = int(self._asking)
             self._drop_after(HEAD_WITHIN if self._asking else KEPT_FOR)
+
+    def _close(self) -> None:
+        """Once what was written has gone out."""
+        self._ends = True
+        self._waiting.clear()
+        self._transport.close()
+        self._drop_after(HEAD_WITHIN)
 
     def _drop_after(self, seconds: float | None) -> None:
         if self._timer is not None:

@@ -85,6 +85,7 @@ class Listener:
             if (pause := self._pauses.pop(one, None)) is not None:
                 pause.cancel()
             one.close()
+        self._crowd.conclude()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_ANSWERS):
                 while self._crowd.busy:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
 _JSON = "application/json; charset=utf-8"
+_EVENTS = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Question:
         authorization: the header of that name.
         accept: the header of that name.
         peer: the address that it came from.
+        site: whose page asks, where a browser says so (Sec-Fetch-Site); else empty.
     """
 
     method: str
@@ -33,6 +35,7 @@ class Question:
     authorization: bytes = b""
     accept: str = ""
     peer: str = ""
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,44 @@ class Answer:
             keeps: the connection stays open.
             bodiless: it answers HEAD.
         """
-        lines = [
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
-            f"Date: {formatdate(usegmt=True)}",
-            *self.headers,
-        ]
+        lines = list(self.headers)
         if self.status != HTTPStatus.NO_CONTENT:
             lines.append(f"Content-Length: {len(self.body)}")
         if self.kind:
             lines.append(f"Content-Type: {self.kind}")
         if not keeps:
             lines.append("Connection: close")
-        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+        head = _head(self.status, lines)
         return head if bodiless else head + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An answer that goes on until its asker leaves.
+
+    Attributes:
+        news: server-sent events of what has changed since it was called last; may be none.
+    """
+
+    news: Callable[[], bytes]
+
+    def head(self) -> bytes:
+        """What is sent before the events. They end with the connection."""
+        return _head(
+            200,
+            [
+                f"Content-Type: {_EVENTS}",
+                "Cache-Control: no-store",
+                "X-Accel-Buffering: no",  # nginx would keep them until it has many
+                "X-Content-Type-Options: nosniff",
+                "Connection: close",
+            ],
+        )
+
+
+def _head(status: int, headers: Iterable[str]) -> bytes:
+    first = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Date: {formatdate(usegmt=True)}",
+    )
+    return "\r\n".join((*first, *headers)).encode() + b"\r\n\r\n"

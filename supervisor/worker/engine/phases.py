@@ -13,7 +13,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...status.parts import Part, Times
@@ -89,6 +89,7 @@ class Start:
     _interrupted: str = ""  # by a download
     _beside: dict[str, float] = field(default_factory=dict)  # what runs, and since when
     _rest: str = ""
+    _stopped: float | None = None  # when it failed
     began: float = field(init=False)
     _phase_began: float = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -187,20 +188,36 @@ class Start:
                 self._end(name)
             self.over = True
 
+    def failed(self) -> None:
+        """The engine has ended: nothing of its start goes on."""
+        with self._lock:
+            self._stopped = self.clock()
+
     def times(self, spawned_after: float | None) -> Times:
-        """How long all of it took, which is over.
+        """How long it took, or has taken by now; until it failed, where it did.
 
         Args:
             spawned_after: seconds that the worker needed for the spawn; None where this is not its
                 first start.
         """
-        phases, parts = self.seconds, self.parts
+        with self._lock:
+            phases, parts = self._so_far()
         engine = {"engine_start": sum(phases.values())}
         if spawned_after is None:
             return Times({**phases, **engine}, parts)
         later = [replace(part, begin=part.begin + spawned_after) for part in parts]
         spawn = Part("spawn", 0.0, spawned_after)
         return Times({spawn.name: spawned_after, **phases, **engine}, [spawn, *later])
+
+    def _so_far(self) -> tuple[Mapping[str, float], Sequence[Part]]:
+        """The seconds of its phases, and its parts, with those that are under way."""
+        if self.over:
+            return self.seconds, self.parts
+        now = self.clock() if self._stopped is None else self._stopped
+        running = {self.phase: self._phase_began, **self._beside}
+        parts = [Part(name, at - self.began, now - at) for name, at in running.items()]
+        phase = self.seconds.get(self.phase, 0.0) + parts[0].seconds
+        return {**self.seconds, self.phase: phase}, [*self.parts, *parts]
 
     @property
     def words(self) -> str:

@@ -86,8 +86,7 @@ class EngineRun:
         self._child: Child | None = spawned.child
         self._voice = Voice(spawned.signature)
         spawned.child.listen(self._voice.hear)
-        self._spawned_after = spawned.own_seconds
-        self.times = Times()  # of the start, once it is over
+        self._spawned_after = spawned.own_seconds if first else None
         self.seen: vllm.Figures = {}  # in its own metrics, at the last look
         #: Whether another may be warmed up: not after one that ended in that, or did not answer.
         self.warmed = True
@@ -101,6 +100,11 @@ class EngineRun:
     def doing(self) -> str | None:
         """What its start is doing, in words; None where none is under way."""
         return None if self._child is None or self._start.over else self._start.words
+
+    @property
+    def times(self) -> Times:
+        """Of its start, as far as that has come."""
+        return self._start.times(self._spawned_after)
 
     def terminate(self) -> None:
         """SIGTERM: vLLM's API server ends its own processes in order."""
@@ -123,6 +127,7 @@ class EngineRun:
         if child is None:
             return
         code, out_of_memory = await self._until_ended(child)
+        self._start.failed()
         await child.wait()
         self._child, self.seen = None, {}
         self._launcher.release(child)
@@ -153,14 +158,8 @@ class EngineRun:
         Asked at once, for what is left of its group may take long to go.
         """
         async with asyncio.TaskGroup() as group:
-            watches = [
-                group.create_task(watch)
-                for watch in (
-                    self._killed.look_for_ever(),
-                    self._watch_health(child),
-                    self._watch_model(),
-                )
-            ]
+            every = (self._killed.look_for_ever(), self._watch_health(child), self._watch_model())
+            watches = [group.create_task(watch) for watch in every]
             code = await child.ended()
             out_of_memory = self._killed.killed_lately()
             self._suspicion.look()
@@ -215,10 +214,10 @@ class EngineRun:
 
     def _is_ready(self) -> None:
         self._start.ended()
-        self.times = self._start.times(self._spawned_after if self._first else None)
-        for line in announce.start(self.times, self._plan):
+        times = self.times
+        for line in announce.start(times, self._plan):
             log.info("%s", line)
-        self._put(lifecycle.Ready(self.times.phases["engine_start"]))
+        self._put(lifecycle.Ready(times.phases["engine_start"]))
 
     async def _probed(self, answer: Health) -> None:
         from .health import Health

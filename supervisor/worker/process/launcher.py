@@ -14,11 +14,11 @@ from .orphans import Orphans
 
 
 class Launcher:
-    """What every child of ours is started with."""
+    """What every child of ours is started with; `sink` takes what they print."""
 
     def __init__(self, sink: LogSink) -> None:
         self.orphans = Orphans()
-        self._sink = sink
+        self.sink = sink
         self._guardian = Guardian()
         self._children: list[Child] = []
         self._asides: set[asyncio.Task[None]] = set()
@@ -124,7 +124,7 @@ class Launcher:
                 command,
                 env,
                 cwd,
-                self._sink,
+                self.sink,
                 self._guardian,
                 observe=observe,
                 pass_fds=pass_fds,

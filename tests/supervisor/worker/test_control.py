@@ -24,7 +24,7 @@ READY = State(Serving(1.0), NoProxy(), history=History(was_ready=True))
 async def served(**env: str) -> AsyncIterator[tuple[Status, httpx.AsyncClient]]:
     settings, _ = read({"PORT_HEALTH": str(free_port()), **env})
     status = Status(str(settings.mode), "m", {}, State(Starting(9.0), NoProxy()))
-    listener = await control.serve(status, settings)
+    listener = await control.serve(status, settings, lambda: bytes)
     try:
         async with httpx.AsyncClient(base_url=settings.control_url, trust_env=False) as asking:
             yield status, asking
@@ -87,7 +87,7 @@ async def test_a_taken_port_is_an_error() -> None:
         port = str(asking.base_url.port)
         settings, _ = read({"PORT_HEALTH": port})
         with pytest.raises(SupervisorError, match=f"the control port {port} is taken by process"):
-            await control.serve(status, settings)
+            await control.serve(status, settings, lambda: bytes)
 
 
 async def test_an_address_of_another_machine_is_named() -> None:
@@ -143,7 +143,7 @@ async def test_beyond_loopback_ping_alone_answers_without_a_token(env: dict[str,
 async def test_what_waits_is_answered_when_the_worker_ends_or_let_go_of() -> None:
     settings, _ = read({"PORT_HEALTH": str(free_port())})
     status = Status(str(settings.mode), "m", {}, State(Starting(9.0), NoProxy()))
-    listener = await control.serve(status, settings)
+    listener = await control.serve(status, settings, lambda: bytes)
     url = f"{settings.control_url}/status?wait=ready&timeout=60"
     async with httpx.AsyncClient(trust_env=False) as asking:
         waiting = asyncio.create_task(asking.get(url))

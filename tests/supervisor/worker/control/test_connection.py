@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from supervisor.worker.control import connection
+from supervisor.worker.control.answers import Found
 from supervisor.worker.control.connection import Connection
 from supervisor.worker.control.crowd import Crowd
 from supervisor.worker.control.message import Answer, Question
@@ -25,7 +26,7 @@ def echo(question: Question) -> Answer:
 
 @contextlib.asynccontextmanager
 async def connected(
-    answers: Callable[[Question], Answer | Awaitable[Answer]] = echo, crowd: Crowd | None = None
+    answers: Callable[[Question], Found] = echo, crowd: Crowd | None = None
 ) -> AsyncIterator[Wire]:
     ours, its = socket.socketpair()
     its.setblocking(False)

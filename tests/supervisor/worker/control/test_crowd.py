@@ -9,6 +9,10 @@ class One:
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
         self.dropped = False
+        self.concluded = False
+
+    def conclude(self) -> None:
+        self.concluded = True
 
     def drop(self) -> None:
         self.dropped = True
@@ -57,3 +61,19 @@ def test_one_that_ends_makes_room() -> None:
     crowd.leaves(ones[0])
     crowd.rests(One(crowd))
     assert not ones[1].dropped
+
+
+def test_those_that_look_on_are_few_and_stay_before_idle_ones() -> None:
+    crowd = Crowd(3, lookers=1)
+    ones = [One(crowd) for _ in range(3)]
+    for one in ones:
+        crowd.rests(one)
+    assert crowd.looks_on(ones[0])
+    assert not crowd.looks_on(ones[1])
+    assert not crowd.busy
+    crowd.rests(One(crowd))
+    assert [one.dropped for one in ones] == [False, True, False]
+    crowd.conclude()
+    assert [one.concluded for one in ones] == [True, False, False]
+    crowd.drop_all()
+    assert ones[0].dropped

@@ -196,6 +196,22 @@ def test_the_first_start_begins_with_the_worker() -> None:
     )
 
 
+def test_a_start_is_told_as_far_as_it_has_come() -> None:
+    now = 0.0
+    start = Start(lambda: now)
+    now = 2.0
+    start.begin("read")
+    now = 3.0
+    start.feed(b"INFO Starting to load model demo...\n")
+    now = 7.0
+    phases = {"imports": 3.0, "weights": 4.0, "engine_start": 7.0}
+    parts = [Part("imports", 0.0, 3.0), Part("weights", 3.0, 4.0), Part("read", 2.0, 5.0)]
+    assert start.times(None) == Times(phases, parts)
+    start.failed()
+    now = 60.0
+    assert start.times(None) == Times(phases, parts), "and no further than it came"
+
+
 def test_the_cpu_build_compiles_too() -> None:
     start = Start()
     start.feed(b"INFO [gpu_model_runner.py:5040] Starting to load model demo...\n")

@@ -1,0 +1,103 @@
+"""What the page shows, told again whenever it changes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple
+from functools import cached_property
+from typing import Any
+
+from ...command import explain
+from ...command.plan import Plan
+from ...diagnosis import slowest
+from ..status import Status
+from . import addresses
+from .recent import Reader, Recent
+from .samples import Samples
+
+
+class View:
+    """What there is to see of a worker. Nothing is done for it while nobody looks.
+
+    Args:
+        plan: what is run.
+        env: the worker's environment, as the platform made it.
+        status: how the worker stands.
+        samples: the last quarter of an hour.
+        log: the last of the log.
+        secrets: what no line of it shows, as of now.
+        clock: Unix time.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        env: Mapping[str, str],
+        status: Status,
+        samples: Samples,
+        log: Recent,
+        secrets: Callable[[], Iterable[str]] = tuple,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._plan = plan
+        self._env = env
+        self._status = status
+        self._samples = samples
+        self._log = log
+        self._secrets = secrets
+        self._clock = clock
+
+    def looked_at(self) -> Callable[[], bytes]:
+        """For one who begins to look: gives what is new since it gave something last."""
+        told: dict[str, Any] = {}
+        reader = Reader(self._log, self._secrets)
+
+        def news() -> bytes:
+            return self._news(told, reader)
+
+        return news
+
+    def _news(self, told: dict[str, Any], reader: Reader) -> bytes:
+        """One event with the parts that have changed; `told` has what they were."""
+        parts = {"state": self._state, "start": self._start, "settings": self._settings}
+        changed: dict[str, Any] = {
+            name: part for name, part in parts.items() if told.get(name) != part
+        }
+        told.update(changed)
+        if samples := self._samples.since(told.get("sampled", 0.0)):
+            told["sampled"] = samples[-1].at
+            changed["samples"] = [astuple(sample) for sample in samples]
+        if lines := reader.lines():
+            changed["log"] = lines
+        if not changed:
+            return b""
+        changed["now"] = round(self._clock(), 3)
+        return f"data: {json.dumps(changed, separators=(',', ':'))}\n\n".encode()
+
+    @property
+    def _state(self) -> Mapping[str, Any]:
+        found = self._status.standing.as_json()
+        del found["phases"], found["start"]
+        return {**found, "ping": self._status.ping}
+
+    @property
+    def _start(self) -> Mapping[str, Any]:
+        """Of the start that is under way, has failed, or was the last."""
+        engine = self._status.engine()
+        if engine is None:
+            return {"outcome": None, "parts": [], "phases": [], "advice": None}
+        times = engine.times.rounded()
+        over = self._status.times.rounded() == times
+        return {
+            "outcome": "over" if over else "failed" if engine.doing is None else "runs",
+            "parts": [[part.name, part.begin, part.seconds] for part in times.parts],
+            "phases": list(times.phases),
+            "advice": slowest.advice(times, self._plan) if over else None,
+        }
+
+    @cached_property
+    def _settings(self) -> Mapping[str, Any]:
+        """What is the same for as long as this worker runs."""
+        return {**explain.as_json(self._plan), "try": addresses.of_callers(self._plan, self._env)}
