@@ -30,6 +30,7 @@ def main() -> int:
         last = (given.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise SetupError(f"The local endpoint does not start ({last}).")
     supervisor = [str(python), "-m", "supervisor", "run"]
+    print(run.page(environ), flush=True)
     return together(endpoint, supervisor, environ, environ | variables(given.stdout))
 
 

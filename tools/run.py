@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from supervisor import planning
 from tools import engine, environments, worker
 from tools.errors import SetupError, reported
 
@@ -85,6 +86,11 @@ def prepared(caller: Path) -> tuple[Path, dict[str, str]]:
     return made[0].path / "bin" / "python", settings(os.environ, caller, vllm, cpu)
 
 
+def page(environ: Mapping[str, str]) -> str:
+    """Say where the worker with this environment shows how it stands."""
+    return f"How the worker stands is shown on {planning.settings(environ).control_url}/"
+
+
 def asked(description: str | None) -> argparse.Namespace:
     """Read the command line: --caller is the folder that relative paths are meant from."""
     parser = argparse.ArgumentParser(description=description)
@@ -103,6 +109,8 @@ def main() -> int:
             "make run MODEL_NAME=Qwen/Qwen3-0.6B",
             flush=True,
         )
+    if wanted.command == ["run"]:
+        print(page(environ), flush=True)
     os.chdir(worker.CHECKOUT)
     os.execve(python, [str(python), "-m", "supervisor", *wanted.command], environ)
 

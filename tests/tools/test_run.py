@@ -73,3 +73,9 @@ def test_what_make_means_does_not_reach_the_worker() -> None:
     assert "MAKEFLAGS" not in env
     assert "ENGINE" not in env
     assert env["PATH"] == "/bin"
+
+
+def test_it_is_said_where_the_page_of_the_worker_is() -> None:
+    assert run.page({}).endswith(" http://127.0.0.1:8001/")
+    elsewhere = {"PORT_HEALTH": "8002", "CONTROL_HOST": "127.0.0.5"}
+    assert run.page(elsewhere).endswith(" http://127.0.0.5:8002/")

@@ -152,3 +152,30 @@ async def test_what_waits_is_answered_when_the_worker_ends_or_let_go_of() -> Non
         with pytest.raises(httpx.HTTPError):
             await waiting
         await closing
+
+
+async def test_the_page_asks_for_the_token_and_tells_nothing_without() -> None:
+    async with served(CONTROL_TOKEN="T", MODEL_NAME="m") as (_, asking):
+        page = await asking.get("/")
+        assert page.status_code == 200
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert page.headers["x-frame-options"] == "DENY"
+        assert (await asking.get("/events")).status_code == 401
+        async with asking.stream("GET", "/events", headers={"Authorization": "Bearer T"}) as told:
+            assert told.headers["content-type"] == "text/event-stream"
+            assert told.status_code == 200
+
+
+async def test_a_stop_does_not_wait_for_those_who_look_on() -> None:
+    settings, _ = read({"PORT_HEALTH": str(free_port())})
+    status = Status(str(settings.mode), "m", {}, State(Starting(9.0), NoProxy()))
+    listener = await control.serve(status, settings, lambda: lambda: b"data: x\n\n")
+    async with (
+        httpx.AsyncClient(trust_env=False) as asking,
+        asking.stream("GET", f"{settings.control_url}/events") as told,
+    ):
+        lines = told.aiter_lines()
+        assert await anext(lines) == "data: x"
+        await listener.close()
+        assert [line async for line in lines if line] == ["data: x"], "the last word"

@@ -135,7 +135,9 @@
     }
     const ends = start.parts.map(([, begin, seconds]) => begin + seconds);
     const whole = Math.max(0, ...ends);
-    at("start").hidden = at("start-legend").hidden = !rows.size;
+    const phases = new Set(start.phases);
+    at("start").hidden = !rows.size;
+    at("start-legend").hidden = [...rows.keys()].every((name) => phases.has(name));
     say(at("start-half"), (whole / 2).toFixed(1));
     say(at("start-whole"), `${whole.toFixed(1)} s`);
     say(at("start-note"), {
@@ -143,7 +145,6 @@
       runs: `${whole.toFixed(1)} s so far`,
       failed: `the engine ended after ${whole.toFixed(1)} s, before it was ready`,
     }[start.outcome] ?? "No engine has been started.");
-    const phases = new Set(start.phases);
     const order = [...rows].sort(([, one], [, two]) => one[0][0] - two[0][0]);
     const last = start.parts.findLast(([name]) => phases.has(name))?.[0];
     at("start").tBodies[0].replaceChildren(...order.map(([name, parts]) => {
