@@ -26,7 +26,6 @@ from .early.prefetch import Prefetch
 from .engine.spawn import Spawned
 from .lifecycle import Action, Event, ExitCode, Policy
 from .metrics.summary import Summary
-from .page.samples import Samples
 from .page.view import View
 from .process import orphans
 from .process.launcher import Launcher
@@ -93,12 +92,10 @@ class Worker:
             gpu=gpus.visible(env).name,
             clock=lambda: time.monotonic() - self._pulse.frozen,
         )
-        self._samples = Samples()
         self._view = View(
             plan,
             env,
             self._status,
-            self._samples,
             launcher.sink.recent,
             lambda: launcher.sink.secrets,
         )
@@ -176,6 +173,7 @@ class Worker:
 
     def _beaten(self) -> None:
         """Once a second: after a freeze the loop wakes by this, if by nothing else."""
+        self._view.beat()
         if self._pulse.frozen > self._frozen:
             self._events.put_nowait(lifecycle.Due())
         self._summarise()

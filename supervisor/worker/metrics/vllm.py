@@ -6,7 +6,22 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from .names import KV_CACHE, PREEMPTIONS, PREFIX_HITS, PREFIX_QUERIES, RUNNING, WAITING, Metric
+from .names import (
+    KV_CACHE,
+    PREEMPTIONS,
+    PREFIX_HITS,
+    PREFIX_QUERIES,
+    RUNNING,
+    WAITING,
+    Kind,
+    Metric,
+    Source,
+)
+
+#: For the page alone, where no proxy counts; programs have them from the engine itself.
+TOKENS = Metric("engine_tokens", Kind.COUNTER, "Tokens in answers.", (), Source.ENGINE)
+FIRST_TOKENS = Metric("engine_begun", Kind.COUNTER, "Answers that began.", (), Source.ENGINE)
+FIRST_SECONDS = Metric("engine_wait", Kind.COUNTER, "For how long, all.", (), Source.ENGINE)
 
 #: Their names without `vllm:`, those of older versions behind today's.
 _OURS: Mapping[str, Metric] = {
@@ -19,6 +34,9 @@ _OURS: Mapping[str, Metric] = {
     "prefix_cache_hits_total": PREFIX_HITS,
     "gpu_prefix_cache_hits_total": PREFIX_HITS,
     "num_preemptions_total": PREEMPTIONS,
+    "generation_tokens_total": TOKENS,
+    "time_to_first_token_seconds_count": FIRST_TOKENS,
+    "time_to_first_token_seconds_sum": FIRST_SECONDS,
 }
 _LINE = re.compile(rf"^vllm:({'|'.join(_OURS)})(?:{{[^\n]*}})? (\S+)$", re.MULTILINE)
 _ADDED: Callable[[Iterable[float]], float] = sum

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple
@@ -13,19 +14,18 @@ from ...command import explain
 from ...command.plan import Plan
 from ...diagnosis import slowest
 from ..status import Status
-from . import addresses
+from . import addresses, reading, samples
 from .recent import Reader, Recent
 from .samples import Samples
 
 
 class View:
-    """What there is to see of a worker. Nothing is done for it while nobody looks.
+    """What there is to see of a worker. While nobody looks, samples alone are taken for it.
 
     Args:
         plan: what is run.
         env: the worker's environment, as the platform made it.
         status: how the worker stands.
-        samples: the last quarter of an hour.
         log: the last of the log.
         secrets: what no line of it shows, as of now.
         clock: Unix time.
@@ -36,7 +36,6 @@ class View:
         plan: Plan,
         env: Mapping[str, str],
         status: Status,
-        samples: Samples,
         log: Recent,
         secrets: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.time,
@@ -44,10 +43,18 @@ class View:
         self._plan = plan
         self._env = env
         self._status = status
-        self._samples = samples
+        self._samples = Samples()
+        self._sampled = -math.inf
         self._log = log
         self._secrets = secrets
         self._clock = clock
+
+    def beat(self) -> None:
+        """Called once a second: takes a sample every few of them."""
+        now = self._clock()
+        if abs(now - self._sampled) > samples.EVERY - 0.5:
+            self._sampled = now
+            self._samples.take(reading.read(self._status), now)
 
     def looked_at(self) -> Callable[[], bytes]:
         """For one who begins to look: gives what is new since it gave something last."""
@@ -66,9 +73,9 @@ class View:
             name: part for name, part in parts.items() if told.get(name) != part
         }
         told.update(changed)
-        if samples := self._samples.since(told.get("sampled", 0.0)):
-            told["sampled"] = samples[-1].at
-            changed["samples"] = [astuple(sample) for sample in samples]
+        if new := self._samples.since(told.get("sampled", 0.0)):
+            told["sampled"] = new[-1].at
+            changed["samples"] = [astuple(sample) for sample in new]
         if lines := reader.lines():
             changed["log"] = lines
         if not changed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from supervisor.command import plan as planned
@@ -13,7 +15,7 @@ QUEUE = worker_environment("https://api.runpod.ai", "abc123")
 
 def said(**env: str) -> dict[str, object]:
     env = {"MODEL_NAME": "org/m", **env}
-    return addresses.of_callers(planned.make(env, None), env)
+    return addresses.of_callers(replace(planned.make(env, None), environment=env), env)
 
 
 def test_on_a_machine_of_ones_own_it_is_where_the_page_is() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor.command import plan as planned
 from supervisor.status.parts import Part, Times
 from supervisor.worker.lifecycle import History, NoProxy, Ready, Serving, Starting, State
 from supervisor.worker.page.recent import Recent
-from supervisor.worker.page.samples import Reading, Samples
 from supervisor.worker.page.view import View
 from supervisor.worker.status import Status
 
@@ -23,6 +22,7 @@ class Engine:
     pid: int | None = 7
     doing: str | None = "importing"
     times: Times = field(default_factory=lambda: Times({"imports": 2.0}, [Part("imports", 0, 2)]))
+    seen: dict[Any, float] = field(default_factory=dict)
 
 
 class Seen:
@@ -32,10 +32,10 @@ class Seen:
         env = {"MODEL_NAME": "org/m", **env}
         self.engine = Engine()
         self.status = Status("plain", "org/m", {}, State(Starting(9.0), NoProxy()), self._engine)
-        self.samples, self.log = Samples(), Recent()
-        made = planned.make(env, None)
-        view = View(made, env, self.status, self.samples, self.log, clock=lambda: 1000.0)
-        self.look = view.looked_at
+        self.log, self.now = Recent(), 1000.0
+        made = replace(planned.make(env, None), environment=env)
+        self.view = View(made, env, self.status, self.log, clock=lambda: self.now)
+        self.look = self.view.looked_at
         self.news = self.look()
 
     def _engine(self) -> Engine:
@@ -53,16 +53,25 @@ def read(event: bytes) -> dict[str, Any]:
 def test_everything_first_and_then_what_has_changed() -> None:
     seen = Seen()
     seen.log.feed(b"a line\n")
-    seen.samples.take(Reading(running=1), 990.0)
+    seen.view.beat()
     first = read(seen.news())
     assert first.keys() == {"state", "start", "settings", "samples", "log", "now"}
     assert seen.news() == b"", "nothing has changed"
     seen.log.feed(b"another\n")
     assert read(seen.news()) == {"log": ["another"], "now": 1000.0}
-    seen.samples.take(Reading(running=2), 995.0)
-    assert read(seen.news()) == {"samples": [[995.0, 2, *[None] * 4]], "now": 1000.0}
+    seen.now += 5
+    seen.view.beat()
+    assert read(seen.news()) == {"samples": [[1005.0, *[None] * 5]], "now": 1005.0}
     seen.status.publish(READY)
     assert read(seen.news())["state"]["state"] == "READY"
+
+
+def test_a_sample_is_taken_every_five_seconds() -> None:
+    seen = Seen()
+    for _ in range(20):
+        seen.view.beat()
+        seen.now += 1.001
+    assert [round(one[0]) for one in read(seen.news())["samples"]] == [1000, 1005, 1010, 1015]
 
 
 def test_whoever_looks_next_is_told_everything_as_well() -> None:
