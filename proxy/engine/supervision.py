@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Mapping
 
@@ -12,11 +13,14 @@ import httpx
 from proxy.errors import EngineUnavailable
 from supervisor.link.standing import Standing
 
+log = logging.getLogger("proxy")
+
 _FRESH = 0.5  # seconds for which an answer is as good as a new one
 _TIMEOUT = 5.0  # seconds for a question that is answered at once
 _HELD = 300.0  # seconds that the supervisor holds the question for the end
 _POLL = 0.1  # seconds between two questions after a loss
 _DIAGNOSED_WITHIN = 6.0  # seconds: an API server whose core has died ends within 3
+_REFUSED = (401, 403)  # for want of CONTROL_TOKEN, or of the right one
 _AGAIN = 1.0  # seconds before the question for the end is repeated: nothing is urgent then
 
 
@@ -35,6 +39,7 @@ class Supervision:
             verify=False,  # noqa: S501
             headers=headers,
         )
+        self._refused = False
         self._known: Standing | None = None
         self._known_at = -_FRESH
         self._asking = asyncio.Lock()
@@ -124,6 +129,20 @@ class Supervision:
             return None
         try:
             answer = await self._http.get(f"{self._url}/status", params=query, timeout=timeout)
+            if answer.status_code in _REFUSED:
+                self._say_refused(answer.status_code)
+                return None
             return Standing.read(answer.json())
         except (httpx.HTTPError, ValueError, AttributeError):
             return None
+
+    def _say_refused(self, status: int) -> None:
+        """Once: it is asked again and again, and a token does not change while a proxy runs."""
+        if not self._refused:
+            self._refused = True
+            log.warning(
+                "the supervisor at %s refuses this proxy (HTTP %d), so that nobody says how the"
+                " engine stands: set the CONTROL_TOKEN of that worker here",
+                self._url,
+                status,
+            )

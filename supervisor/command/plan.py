@@ -153,7 +153,7 @@ def _made(
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     read_ahead, reading, of_reading = loading.ahead(behind, extra, catalog, disk, settings)
     moved = {**secrets, **written.secrets}
-    of_doors = doors.read(given, moved, settings, catalog, behind, disk.configured)
+    of_doors = doors.read(given, moved, settings, catalog, behind, disk)
     # The gate comes before other middlewares, which makes it see what those made of a request.
     ours = (*where, *drain, *quiet, *divided, *read_ahead, *of_doors.tokens)
     options = arguments.parse(ours, catalog) + behind

@@ -18,7 +18,10 @@ from . import stored
 from .hub import cached, weights_folder
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
-_KEY = re.compile(r"^[ \t]*[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:", re.MULTILINE)
+_SET = r"[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:[ \t]*[\"']?([\w~]*)"  # and the first word behind it
+_OWN = re.compile(rf"^{_SET}", re.MULTILINE)
+_KEY = re.compile(rf"^[ \t]*{_SET}", re.MULTILINE)  # of a value's own, too
+_OFF = {"false", "no", "off", "0", "null", "none", "~"}
 _OTHERS = ("/var/tmp", "/usr/tmp")  # noqa: S108 - as Python's tempfile has them
 
 
@@ -52,13 +55,15 @@ def _files(env: Mapping[str, str]) -> OnDisk:
     volume = _volume(env)
     model = _model(env, volume)
     place = model.path or _elsewhere(env)
+    said = _text(table.VLLM_CONFIG_FILE.written(env))
     return replace(
         model,
         volume=volume,
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
         stored=None if place is None or model.download else stored.look(Path(place)),
-        configured=_keys(table.VLLM_CONFIG_FILE.written(env)),
+        configured=frozenset(_named(said, _KEY)),
+        turned_on=frozenset(key for key, value in _named(said, _OWN).items() if value not in _OFF),
     )
 
 
@@ -98,13 +103,16 @@ def _config(folder: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _keys(config_file: str) -> frozenset[str]:
-    """What a YAML file sets, near enough: a key of another one's value counts, too."""
+def _text(config_file: str) -> str:
     try:
-        text = Path(config_file).read_text(encoding="utf-8") if config_file else ""
+        return Path(config_file).read_text(encoding="utf-8") if config_file else ""
     except (OSError, ValueError):  # the engine will say what is wrong with it
-        return frozenset()
-    return frozenset(key.replace("_", "-") for key in _KEY.findall(text))
+        return ""
+
+
+def _named(text: str, keys: re.Pattern[str]) -> dict[str, str]:
+    """What a YAML file sets, near enough, and the word behind it on its line."""
+    return {key.replace("_", "-"): value.lower() for key, value in keys.findall(text)}
 
 
 def _volume(env: Mapping[str, str]) -> Path | None:

@@ -77,9 +77,9 @@ class OnDisk:
 
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
     model comes from the hub (code of another repository). `configured` has the options that
-    VLLM_CONFIG_FILE sets, as `served-model-name`. `gpus` is how many GPUs the engine can use
-    together. `volume` may still have to
-    be made. `temporary` is the folder for temporary files. `config`
+    VLLM_CONFIG_FILE sets, as `served-model-name`; `turned_on` those of them that are its own keys,
+    and are not turned off there. `gpus` is how many GPUs the engine can use together. `volume` may
+    still have to be made. `temporary` is the folder for temporary files. `config`
     is what the model says of itself in its config.json; empty where that is not on this machine.
     `stored` is where its files are already, whoever finds them; None where they are not. `hangs` is
     where a volume is mounted that does not answer: what is on it nobody knows.
@@ -92,6 +92,7 @@ class OnDisk:
     needs_hub: bool = False
     download: Download | None = None
     configured: frozenset[str] = frozenset()
+    turned_on: frozenset[str] = frozenset()
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
     gpus: int = 0

@@ -6,11 +6,11 @@ And what is said of what stands open. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from ...catalog import Catalog
 from ...findings import Findings, Remark
+from ...models.placement import OnDisk
 from ...settings import values
 from ...settings.keys import API_KEY
 from ...settings.read import Settings
@@ -37,7 +37,7 @@ def read(
     settings: Settings,
     catalog: Catalog | None,
     said: Arguments,
-    configured: AbstractSet[str],
+    disk: OnDisk,
 ) -> Doors:
     """The doors of an engine.
 
@@ -47,7 +47,7 @@ def read(
         settings: the worker's.
         catalog: what the engine accepts.
         said: the options that are on the command line already.
-        configured: what VLLM_CONFIG_FILE sets, as `api-key`.
+        disk: what VLLM_CONFIG_FILE sets, as `api-key`.
     """
     whole = {**env, **moved}
     taken, faults = values.take(whole, [API_KEY])
@@ -58,11 +58,12 @@ def read(
     if not faults and whole.get(API_KEY.name, first) != first:
         told = {API_KEY.name: first, **told}
     if catalog is not None:
-        told = {**among.on_loopback(env, said, configured), **told}
-    of_file = tuple(gate.other_key(keys, configured))
-    of_open = (*opened.switches(whole, catalog, said), *of_file)
+        told = {**among.on_loopback(env, said, disk.configured), **told}
+    of_file = tuple(gate.other_key(keys, settings, disk.turned_on))
+    of_keys = (*gate.two_keys(env, moved), *of_file)
+    of_open = (*opened.switches(whole, catalog, said, disk.turned_on), *of_keys)
     if tokens:
-        of_open = (*of_open, *opened.past_the_gate(whole, said))
+        of_open = (*of_open, *opened.past_the_gate(whole, said, disk.turned_on))
     # What a key in the file leaves open has been said, and VLLM_API_KEY is not what opens then.
     listener = None if faults or tokens or of_file else opened.listener(keys, settings)
     return Doors(tokens, told, Findings.of(*faults, *found, *of_open), listener)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...catalog import Catalog
 from ...findings import Applied, Fault, Finding, Ignored, Remark
+from ...secrets import MASK
 from ...settings import table
 from ...settings.keys import API_KEY
 from ...settings.mode import Mode
@@ -128,19 +129,41 @@ def _more(settings: Settings) -> list[str]:
     return [each for each in settings[table.ALLOWED_ROUTES] if each not in INFERENCE]
 
 
-def other_key(keys: Sequence[str], configured: AbstractSet[str]) -> Iterator[Remark]:
+def other_key(
+    keys: Sequence[str], settings: Settings, turned_on: AbstractSet[str]
+) -> Iterator[Finding]:
     """What is to be said of a key in vLLM's configuration file, which wins there.
 
     Args:
         keys: that open the engine.
-        configured: what the file sets, as `api-key`.
+        settings: the worker's.
+        turned_on: what the file sets, as `api-key`.
     """
-    if "api-key" in configured:
+    if "api-key" in turned_on:
         file, own = table.VLLM_CONFIG_FILE.name, API_KEY.name
-        message = f"api-key in {file} is read by vLLM alone: it {left_open()}"
+        remedy = f"move it into {own}"
         if keys:
-            message = f"api-key in {file} wins in vLLM over {own}, which then opens nothing"
-        yield Remark(file, message, f"move it into {own}")
+            message = f"api-key in {file} wins in vLLM over {own}: no key would open both"
+            yield Fault(file, MASK, message, remedy)
+        elif settings.mode is Mode.QUEUE:
+            message = f"api-key in {file} is read by vLLM alone: it would refuse every job"
+            yield Fault(file, MASK, message, remedy)
+        else:
+            message = f"api-key in {file} is read by vLLM alone: it {left_open()}"
+            yield Remark(file, message, remedy)
+
+
+def two_keys(env: Mapping[str, str], moved: Mapping[str, str]) -> Iterator[Remark]:
+    """What is to be said where keys stand in the variable and, others, behind an option.
+
+    Args:
+        env: the worker's environment.
+        moved: what was written as options, by its variable.
+    """
+    written, option = API_KEY.written(env), moved.get(API_KEY.name, "").strip()
+    if written and option and written != option:
+        message = f"--api-key is written as well: it wins, and {API_KEY.name} opens nothing"
+        yield Remark(API_KEY.name, message, "leave one of them out")
 
 
 def left_open() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from ...catalog import Catalog
 from ...findings import Remark
@@ -14,6 +15,8 @@ from ..arguments import Arguments
 from . import gate
 
 _TRUST = "--trust-remote-code"
+_GRPC = ("--grpc", "--grpc-port")
+_FILE = table.VLLM_CONFIG_FILE.name
 _RUST = "VLLM_USE_RUST_FRONTEND"
 #: vLLM's own switches that open something -> what, and what to do about it.
 SWITCHES: Mapping[str, tuple[str, str]] = {
@@ -32,35 +35,44 @@ SWITCHES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def switches(env: Mapping[str, str], catalog: Catalog | None, said: Arguments) -> Iterator[Remark]:
+def switches(
+    env: Mapping[str, str], catalog: Catalog | None, said: Arguments, turned_on: AbstractSet[str]
+) -> Iterator[Remark]:
     """A warning for each switch that opens more than an answer.
 
     Args:
         env: the worker's environment.
         catalog: what the engine accepts.
         said: the options of the command line.
+        turned_on: those of VLLM_CONFIG_FILE.
     """
     for name, (what, remedy) in SWITCHES.items():
         if _is_on(env.get(name, "")):
             yield Remark(name, f"{name} is on: {what}", remedy)
     trusted = said.last(_TRUST)
     option = catalog.option(_TRUST) if catalog else None
-    if trusted is not None and not (option and trusted.spelt in option.off):
-        message = "TRUST_REMOTE_CODE is on: the engine runs code that comes with the model"
+    on = trusted is not None and not (option and trusted.spelt in option.off)
+    of_file = trusted is None and _TRUST.removeprefix("--") in turned_on
+    if on or of_file:
+        what = f"trust-remote-code in {_FILE}" if of_file else "TRUST_REMOTE_CODE"
+        message = f"{what} is on: the engine runs code that comes with the model"
         remedy = "see that somebody has read it; MODEL_REVISION can name the commit that was read"
-        yield Remark("TRUST_REMOTE_CODE", message, remedy)
+        yield Remark(_FILE if of_file else "TRUST_REMOTE_CODE", message, remedy)
 
 
-def past_the_gate(env: Mapping[str, str], said: Arguments) -> Iterator[Remark]:
+def past_the_gate(
+    env: Mapping[str, str], said: Arguments, turned_on: AbstractSet[str]
+) -> Iterator[Remark]:
     """A warning for each server of vLLM's that loads no middleware, so that no gate stands there.
 
     Args:
         env: the worker's environment.
         said: the options of the command line.
+        turned_on: those of VLLM_CONFIG_FILE.
     """
-    others = [
-        (flag, table.VLLM_EXTRA_ARGS.name) for flag in ("--grpc", "--grpc-port") if said.last(flag)
-    ]
+    others = [(flag, table.VLLM_EXTRA_ARGS.name) for flag in _GRPC if said.last(flag)]
+    of_file = [flag for flag in _GRPC if flag.removeprefix("--") in turned_on]
+    others += [(flag, _FILE) for flag in of_file if not said.last(flag)]
     if _is_on(env.get(_RUST, "")):
         others.append((_RUST, _RUST))
     for what, name in others:

@@ -78,6 +78,23 @@ async def test_nobody_says_where_no_supervisor_answers() -> None:
         await supervision.close()
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_token_that_is_refused_is_said_once(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"error": "no"}, status=status)
+
+    async with TestServer(refuse) as server, asyncio.timeout(PATIENCE):
+        supervision = Supervision(f"http://127.0.0.1:{server.port}")
+        for _ in range(2):
+            assert await supervision.after_a_loss() is None
+        await supervision.close()
+    (line,) = caplog.messages
+    assert f"http://127.0.0.1:{server.port} refuses this proxy (HTTP {status})" in line
+    assert line.endswith("set the CONTROL_TOKEN of that worker here")
+
+
 async def test_a_loss_is_asked_about_until_the_supervisor_has_seen_it() -> None:
     """All jobs that were lost share the questions."""
     supervisor = Supervisor(READY, READY, GONE)

@@ -139,3 +139,14 @@ def test_what_the_configuration_file_sets(tmp_path: Path) -> None:
     assert found == {"model", "tensor-parallel-size", "max-model-len"}
     for text in ("", str(tmp_path), "/not/there"):
         assert disk.look({"VLLM_CONFIG_FILE": text}).configured == frozenset()
+
+
+def test_what_the_configuration_file_turns_on(tmp_path: Path) -> None:
+    """Not what is off, nor what belongs to the value of another key."""
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "trust_remote_code: True\ngrpc: false # no\nenable-lora: 'no'\nseed:\n"
+        "kv-transfer-config:\n  api-key: x\n'api-key': s\nload-format: null\n"
+    )
+    found = disk.look({"VLLM_CONFIG_FILE": str(file), "MODEL_NAME": "a/b"}).turned_on
+    assert found == {"trust-remote-code", "seed", "kv-transfer-config", "api-key"}

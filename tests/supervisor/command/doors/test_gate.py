@@ -11,6 +11,7 @@ import pytest
 from supervisor.catalog import Catalog
 from supervisor.command import explain, plan
 from supervisor.command.doors import gate
+from supervisor.findings import Fault, Remark
 from supervisor.models.placement import OnDisk
 from tests.processes import ROOT
 from tests.supervisor.command.test_translate import VERSIONS, catalog
@@ -178,9 +179,33 @@ def test_what_was_widened_is_said(env: dict[str, str], said: str) -> None:
     assert gate.widened(none.settings, none.engine_env) == ""
 
 
-@pytest.mark.parametrize(("key", "word"), [("", "is read by vLLM alone"), ("s", "wins in vLLM")])
-def test_a_key_in_vllms_own_file(key: str, word: str) -> None:
-    disk = OnDisk(configured=frozenset({"api-key"}))
-    found = plan.make({"MODEL_NAME": "m", "VLLM_API_KEY": key}, CURRENT, disk)
-    (warning,) = [each for each in found.findings.warnings if each.env == "VLLM_CONFIG_FILE"]
-    assert word in warning.message
+@pytest.mark.parametrize(
+    ("env", "errors", "word"),
+    [
+        ({}, 0, "is read by vLLM alone: it closes /v1"),
+        ({"WORKER_MODE": "queue"}, 1, "is read by vLLM alone: it would refuse every job"),
+        ({"VLLM_API_KEY": "s"}, 1, "wins in vLLM over VLLM_API_KEY: no key would open both"),
+        ({"VLLM_EXTRA_ARGS": "--api-key s"}, 1, "wins in vLLM over VLLM_API_KEY"),
+        ({"VLLM_API_KEY": "s", "GATE": "0"}, 1, "wins in vLLM over VLLM_API_KEY"),
+    ],
+)
+def test_a_key_in_vllms_own_file(env: dict[str, str], errors: int, word: str) -> None:
+    """The engine takes it, and asks for no other: those of the worker would open nothing."""
+    disk = OnDisk(turned_on=frozenset({"api-key"}))
+    found = plan.make({"MODEL_NAME": "m", **env}, CURRENT, disk).findings
+    assert len(found.errors) == errors
+    every: list[Remark | Fault] = [*found.warnings, *found.errors]
+    (said,) = [each for each in every if each.env == "VLLM_CONFIG_FILE"]
+    assert word in said.message
+    assert said.suggestion == "move it into VLLM_API_KEY"
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"), [("another", True), ("", False), ("a-key,b-key", False)]
+)
+def test_who_wins_of_two_is_said(variable: str, said: bool) -> None:
+    env = {"VLLM_API_KEY": variable, "VLLM_EXTRA_ARGS": "--api-key a-key,b-key"}
+    warnings = [each for each in made(env).findings.warnings if each.env == "VLLM_API_KEY"]
+    assert [each.message for each in warnings] == [
+        "--api-key is written as well: it wins, and VLLM_API_KEY opens nothing"
+    ] * said

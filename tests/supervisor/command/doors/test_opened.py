@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from supervisor.command import plan
+from supervisor.models.placement import OnDisk
 from tests.supervisor.command.test_translate import VERSIONS, catalog
 
+TRUSTED = frozenset({"trust-remote-code"})
 CURRENT = catalog("0.32.0")
 
 
@@ -71,6 +73,29 @@ def test_nobody_is_told_to_set_what_is_set() -> None:
     (warning,) = made(TRUST_REMOTE_CODE="1", MODEL_REVISION="a" * 40).findings.warnings
     assert warning.suggestion is not None
     assert not warning.suggestion.startswith("set MODEL_REVISION")
+
+
+@pytest.mark.parametrize(
+    ("extra", "of"),
+    [
+        ("", ["VLLM_CONFIG_FILE"]),
+        ("--trust-remote-code", ["TRUST_REMOTE_CODE"]),
+        ("--no-trust-remote-code", []),
+    ],
+)
+def test_code_that_vllms_own_file_lets_in(extra: str, of: list[str]) -> None:
+    """What stands on the command line wins over it."""
+    env, disk = {"MODEL_NAME": "m", "VLLM_API_KEY": "s"}, OnDisk(turned_on=TRUSTED)
+    found = plan.make({**env, "VLLM_EXTRA_ARGS": extra}, CURRENT, disk).findings.warnings
+    assert [each.env for each in found] == of
+    assert all("is on: the engine runs code" in each.message for each in found)
+
+
+def test_a_server_without_middleware_that_vllms_own_file_starts() -> None:
+    env, disk = {"MODEL_NAME": "m", "VLLM_API_KEY": "s"}, OnDisk(turned_on=frozenset({"grpc"}))
+    (warning,) = plan.make(env, CURRENT, disk).findings.warnings
+    assert warning.env == "VLLM_CONFIG_FILE"
+    assert warning.message.startswith("no gate stands before the server that --grpc starts")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
