@@ -90,8 +90,9 @@ async def test_a_token_that_is_refused_is_said_once(
         for _ in range(2):
             assert await supervision.after_a_loss() is None
         await supervision.close()
+        port = server.port
     (line,) = caplog.messages
-    assert f"http://127.0.0.1:{server.port} refuses this proxy (HTTP {status})" in line
+    assert f"http://127.0.0.1:{port} refuses this proxy (HTTP {status})" in line
     assert line.endswith("set the CONTROL_TOKEN of that worker here")
 
 
