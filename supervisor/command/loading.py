@@ -1,4 +1,4 @@
-"""Who reads a model's weights before they are asked for: the worker, or vLLM itself. Pure."""
+"""Who reads a model's weights before they are asked for: the worker, and vLLM itself. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ..catalog import Catalog
 from ..catalog.options import variable
 from ..findings import Applied, Findings
-from ..foreign.reading.mounts import is_fuse
 from ..models.placement import OnDisk
 from ..settings import table
 from ..settings.read import Settings
@@ -46,9 +45,10 @@ class ReadAhead:
 def ahead(
     said: Arguments, extra: Arguments, catalog: Catalog | None, disk: OnDisk, settings: Settings
 ) -> tuple[tuple[str, ...], ReadAhead | None, Findings]:
-    """The option by which vLLM reads ahead itself, else what the worker reads.
+    """The option by which vLLM reads ahead itself, and what the worker reads.
 
-    Many file systems of FUSE drop what was read when a file is opened again, as vLLM does it.
+    vLLM begins when it has imported everything. The worker begins before; but many file systems
+    of FUSE drop what was read when a file is opened again, and then vLLM's reading is all there is.
 
     Args:
         said: all that the command line says without it.
@@ -60,13 +60,11 @@ def ahead(
     if not settings[table.READ_AHEAD] or disk.stored is None or _is_elsewhere(extra, disk):
         return (), None, Findings()
     kind, load_format = disk.stored.filesystem, (said.value(_FORMAT) or "auto").lower()
-    if is_fuse(kind) and said.value(STRATEGY) == _PREFETCH:
-        return (), None, Findings()
-    if disk.stored.fits_cache and load_format in _BY_STRATEGY and _may_be_told(said, catalog, disk):
-        note = f"the model is on a file system of FUSE ({kind}): vLLM itself reads it ahead"
-        row = Applied(variable(STRATEGY), _PREFETCH, STRATEGY, "worker", note)
-        return (f"{STRATEGY}={_PREFETCH}",), None, Findings.of(row)
     reading = ReadAhead(disk.stored.path, load_format) if load_format in _CACHED else None
+    if disk.stored.fits_cache and load_format in _BY_STRATEGY and _may_be_told(said, catalog, disk):
+        note = f"the model is on a file system of FUSE ({kind}): vLLM itself reads it ahead as well"
+        row = Applied(variable(STRATEGY), _PREFETCH, STRATEGY, "worker", note)
+        return (f"{STRATEGY}={_PREFETCH}",), reading, Findings.of(row)
     return (), reading, Findings()
 
 

@@ -268,7 +268,7 @@ READ_AHEAD = Setting(
     boolean,
     True,
     "Read weights that are on this machine into the page cache while vLLM imports, as far as memory"
-    " is free; on FUSE let vLLM do that (SAFETENSORS_LOAD_STRATEGY=prefetch), where it can.",
+    " is free; on FUSE let vLLM do so, too (SAFETENSORS_LOAD_STRATEGY=prefetch), where it can.",
     Reader.SUPERVISOR,
     form="toggle",
 )

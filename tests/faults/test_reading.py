@@ -178,13 +178,13 @@ def test_it_ends_when_vllm_has_its_weights(start: Start, model: Path, tmp_path: 
 
 
 @needs_fuse
-def test_on_fuse_vllm_is_told_to_read_itself(start: Start, model: Path, tmp_path: Path) -> None:
+def test_on_fuse_both_read(start: Start, model: Path, tmp_path: Path) -> None:
+    """The worker while vLLM imports, and vLLM what is left then."""
     with fuse.mounted(tmp_path / "mount", model, "--keep-cache") as place:
-        worker = start(MODEL_NAME=str(place))
-        worker.until_ready()
+        worker = start(MODEL_NAME=str(place), FAKE_VLLM=f"wait-for={tmp_path / 'go'}")
+        until(lambda: "read ahead: 0." in worker.text(), what="the line")
         command = _command(psutil.Process(worker.engine_pid()))
         assert "--safetensors-load-strategy=prefetch" in command
-        assert "read ahead" not in worker.text()
         worker.stop()
 
 

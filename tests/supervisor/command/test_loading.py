@@ -29,11 +29,12 @@ def test_the_worker_reads_what_is_on_a_disk(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", versions.known())
-def test_on_fuse_vllm_reads_itself_where_it_can(version: str) -> None:
+def test_on_fuse_vllm_reads_as_well_where_it_can(version: str) -> None:
+    """It begins when it has imported everything, and the worker before."""
     one = made(FUSE, version)
+    assert one.reading == ReadAhead(HERE, "auto")
     rows = [row for row in one.findings.applied if row.flag == STRATEGY]
     if version in WITH_PREFETCH:
-        assert one.reading is None
         assert f"{STRATEGY}=prefetch" in one.command
         (row,) = rows
         assert (row.env, row.value, row.source) == (
@@ -42,10 +43,10 @@ def test_on_fuse_vllm_reads_itself_where_it_can(version: str) -> None:
             "worker",
         )
         assert row.note == (
-            "the model is on a file system of FUSE (fuse.juicefs): vLLM itself reads it ahead"
+            "the model is on a file system of FUSE (fuse.juicefs): vLLM itself reads it ahead as"
+            " well"
         )
     else:
-        assert one.reading == ReadAhead(HERE, "auto")
         assert (one.value(STRATEGY), rows) == (None, [])
 
 
@@ -76,7 +77,6 @@ def test_it_can_be_switched_off() -> None:
     ],
 )
 def test_a_user_who_has_chosen_is_obeyed(env: dict[str, str], value: str | None) -> None:
-    """And the worker reads, for vLLM does not."""
     one = made(FUSE, **env)
     assert one.value(STRATEGY) == value
     assert not [
@@ -96,9 +96,9 @@ def test_so_is_a_configuration_file(key: str) -> None:
     assert (one.value(STRATEGY), one.reading) == (None, ReadAhead(HERE, "auto"))
 
 
-def test_a_user_who_lets_vllm_read_needs_no_worker_for_it() -> None:
-    assert made(FUSE, SAFETENSORS_LOAD_STRATEGY="prefetch").reading is None
-    assert made(LOCAL, SAFETENSORS_LOAD_STRATEGY="prefetch").reading == ReadAhead(HERE, "auto")
+@pytest.mark.parametrize("stored", [LOCAL, FUSE])
+def test_a_user_who_lets_vllm_read_lets_the_worker_begin(stored: Stored) -> None:
+    assert made(stored, SAFETENSORS_LOAD_STRATEGY="prefetch").reading == ReadAhead(HERE, "auto")
 
 
 def test_weights_that_do_not_fit_or_are_others_are_left_to_the_worker() -> None:
