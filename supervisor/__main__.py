@@ -6,6 +6,7 @@ before the engine is spawned.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -15,6 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
+
+if __name__ == "__main__":
+    gc.disable()  # until the engine is spawned: what is made for a start is no garbage
 
 from . import __version__, began, planning  # noqa: F401 - began: it counts from here
 from .command import command_line
@@ -60,9 +64,6 @@ def main(arguments: Sequence[str] | None = None, program: str = "vllm-supervisor
         # The reader had enough, as `head` does. What is left must not be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-
-
-# --- commands: each takes the parsed arguments and returns an exit code ---
 
 
 def _run(asked: SimpleNamespace) -> int:
@@ -175,14 +176,12 @@ def _in_colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
-# --- the parser ---
-
-
 def _asked(arguments: Sequence[str], program: str) -> SimpleNamespace:
     """What the command line asks for; a start is not to wait for argparse."""
     own, engine = command_line.parted(arguments, _COMMANDS)
     if own in ([], [_COMMANDS[0]]):
         return SimpleNamespace(command=_run, engine=engine)
+    gc.enable()
     parser = _parser(program)
     asked = parser.parse_args(own, SimpleNamespace(engine=engine))
     if engine and asked.command not in {_run, _explain, _doctor}:

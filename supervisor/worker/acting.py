@@ -66,7 +66,7 @@ class Acting:
         """Carry out `action`, which led to `state`; EXIT is the caller's."""
         match action:
             case Action.SPAWN_ENGINE:
-                self.watch_engine(await try_spawn(self._plan, self._env, self._launcher))
+                self.watch_engine(try_spawn(self._plan, self._env, self._launcher))
             case Action.TERMINATE_ENGINE if self.engine is not None:
                 self.engine.terminate()
             case Action.KILL_ENGINE if self.engine is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +133,8 @@ def written(made: Plan) -> Plan:
 
 
 def _in_own_folder(shared: Path, files: Mapping[str, str]) -> str:
+    import tempfile  # most starts write nothing
+
     shared.mkdir(parents=True, exist_ok=True)
     own = tempfile.mkdtemp(prefix="vllm-supervisor-", dir=shared)  # of mode 700
     for path, text in files.items():
@@ -143,6 +143,8 @@ def _in_own_folder(shared: Path, files: Mapping[str, str]) -> str:
 
 
 def _remove(own: str) -> None:
+    import shutil
+
     with contextlib.suppress(hanging.HangsError):
         hanging.look(lambda: shutil.rmtree(own, ignore_errors=True), [own])
 

@@ -112,7 +112,7 @@ class ProxyRun:
         if left:
             log.info("the proxy takes over %d jobs of the one before", left.count(b"\n"))
         with contextlib.ExitStack() as ends:
-            reports, child = await self._spawn(left, ends)
+            reports, child = self._spawn(left, ends)
             self._child, self._reports = child, reports
             self._tell_what_is_owed()
             try:
@@ -124,7 +124,7 @@ class ProxyRun:
                 pass
             return code
 
-    async def _spawn(self, left: bytes, ends: contextlib.ExitStack) -> tuple[int, Child]:
+    def _spawn(self, left: bytes, ends: contextlib.ExitStack) -> tuple[int, Child]:
         """The descriptor of its reports, closed with `ends`, and its process."""
         loop = asyncio.get_running_loop()
         ours, its = os.pipe()
@@ -146,7 +146,7 @@ class ProxyRun:
             }
             command = [sys.executable, "-m", "proxy"]
             # Observed for as long as it lives: its lines, and the SDK's, are shown without secrets.
-            return ours, await self._launcher.spawn(
+            return ours, self._launcher.spawn(
                 command, environment, str(TREE), observe=_nobody, pass_fds=(its, jobs)
             )
 

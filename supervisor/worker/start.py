@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -26,7 +26,7 @@ from ..settings import table
 from ..settings.mode import Mode
 from ..settings.read import Settings
 from . import preflight
-from .engine.spawn import try_spawn
+from .engine.spawn import Spawned, try_spawn
 from .logs import LogSink, SinkHandler
 from .process import descriptors
 from .process.launcher import Launcher
@@ -86,17 +86,19 @@ def _run(
         if not _answers_jobs(made.settings) or not _is_shared(reason):
             raise
         # There is no engine to start here nor elsewhere, but a proxy can tell that to each job.
-        return _in_loop(_serve(made, env, sink, _all_of_it(made, reason)))
+        return _serve(made, env, sink, _all_of_it(made, reason))
     log.info("mode %s, vLLM %s", made.settings.mode, made.vllm_version or "of unknown version")
     if opened := gate.widened(made.settings, made.engine_env):
         log.info("%s", opened)
     log.info("%s", preflight.where_models_go(made, env))
     log.info("command: %s", " ".join(explain.shown_command(made)))
-    return _in_loop(_serve(made, env, sink))
+    return _serve(made, env, sink)
 
 
 def _in_loop(serve: Coroutine[Any, Any, int]) -> int:
     """As `asyncio.run`, with the exit code also where its end finds no thread to be had."""
+    import asyncio
+
     runner = asyncio.Runner()
     try:
         return runner.run(serve)
@@ -136,18 +138,34 @@ def _all_of_it(made: Plan, reason: SupervisorError) -> SupervisorError:
     return ConfigurationError("; ".join(errors)) if errors else reason
 
 
-async def _serve(
+def _serve(
     made: Plan, env: Mapping[str, str], sink: LogSink, refused: SupervisorError | None = None
 ) -> int:
-    """Spawn the engine, then import what watches it: nothing of ours is to delay the spawn.
+    """Spawn the engine, then import what watches it, asyncio too: nothing is to delay the spawn.
 
     `refused` is why there is none to spawn.
     """
     stops: list[signal.Signals] = []  # that come before the loop takes over
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
+        signal.signal(number, lambda told, _: stops.append(signal.Signals(told)))
     launcher = Launcher(sink)
-    first = refused or await try_spawn(made, env, launcher)
+    first = refused or try_spawn(made, env, launcher)
+    gc.enable()
+    return _in_loop(_watched(made, env, launcher, first, stops))
+
+
+async def _watched(
+    made: Plan,
+    env: Mapping[str, str],
+    launcher: Launcher,
+    first: Spawned | SupervisorError,
+    stops: list[signal.Signals],
+) -> int:
+    """What the worker does from its first engine on; `stops` takes the signals until then."""
+    import asyncio
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
     prefetch = None
     if not isinstance(first, SupervisorError):
         from .early.prefetch import begin

@@ -98,7 +98,7 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
         if not asked:
             return None
         interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
-        child = await launcher.spawn_aside(
+        child = launcher.spawn_aside(
             (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)), environment(env), "/"
         )
     except (SupervisorError, hanging.HangsError) as reason:

@@ -51,7 +51,7 @@ async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str], launcher:
 async def watch(start: Start, command: Sequence[str], launcher: Launcher) -> None:
     """Run `command` while the engine of `start` may want what it reads; then it is killed."""
     try:
-        child = await launcher.spawn_aside(command, {}, "/")
+        child = launcher.spawn_aside(command, {}, "/")
     except SupervisorError as reason:
         log.warning("the weights are not read ahead: %s", reason)
         return

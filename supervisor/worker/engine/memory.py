@@ -6,7 +6,6 @@ of its own.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import deque
 from pathlib import Path
@@ -48,6 +47,8 @@ class MemoryWatch:
 
     async def look_for_ever(self) -> None:
         """Look every few seconds."""
+        import asyncio  # after the spawn
+
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             self.look()

@@ -8,7 +8,6 @@ when it begins and ends. All of this is for people: nothing else depends on it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import threading
@@ -231,6 +230,8 @@ class Start:
 
 async def tell(start: Start) -> None:
     """Log every few seconds what the engine is doing."""
+    import asyncio  # after the spawn
+
     while True:
         await asyncio.sleep(_TELL_EVERY)
         log.info("engine is %s, %.0f s so far", start.words, start.clock() - start.began)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,17 +44,15 @@ class Spawned:
     signature: str = ""
 
 
-async def try_spawn(
-    plan: Plan, env: Mapping[str, str], launcher: Launcher
-) -> Spawned | SupervisorError:
+def try_spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned | SupervisorError:
     """As `spawn`, with the error as a value: a failed start is an event of the worker's life."""
     try:
-        return await spawn(plan, env, launcher)
+        return spawn(plan, env, launcher)
     except SupervisorError as reason:
         return reason
 
 
-async def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned:
+def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned:
     """Start the engine of `plan`; `env` is the worker's environment.
 
     Raises:
@@ -64,7 +62,7 @@ async def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawn
     if signature := _signature(plan.vllm_version):
         own = {**own, _PREFIX: signature + own.get(_PREFIX, "")}  # a user's own stays
     start, killed = Start(), MemoryWatch()
-    child = await launcher.spawn(
+    child = launcher.spawn(
         (*plan.before, *plan.command), own, "/", observe=start.feed, signature=signature
     )
     spawned = Spawned(child, own, start, killed, began.seconds_ago(), signature)
@@ -79,4 +77,4 @@ def _signature(version: str | None) -> str:
     know. It has no part in the key of vLLM's compile cache.
     """
     number = release.number(version)
-    return f"~{secrets.token_hex(8)} " if number >= _SIGNS_SINCE else ""
+    return f"~{os.urandom(8).hex()} " if number >= _SIGNS_SINCE else ""

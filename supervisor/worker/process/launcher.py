@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..logs import LogSink
 from .child import Child
 from .guardian import Guardian
 from .orphans import Orphans
+
+if TYPE_CHECKING:  # the first engine does not wait for it
+    import asyncio
 
 
 class Launcher:
@@ -25,7 +27,7 @@ class Launcher:
         self._leaving: dict[Child, asyncio.Task[None]] = {}
         self.orphans.claim(self._guardian.pid)
 
-    async def spawn(
+    def spawn(
         self,
         command: Sequence[str],
         env: Mapping[str, str],
@@ -40,26 +42,28 @@ class Launcher:
         Raises:
             SupervisorError: the system could not start it.
         """
-        child = await self._spawn(
+        child = self._spawn(
             command, env, cwd, observe=observe, pass_fds=pass_fds, signature=signature
         )
         self._children.append(child)
         return child
 
-    async def spawn_aside(self, command: Sequence[str], env: Mapping[str, str], cwd: str) -> Child:
-        """As `spawn`, for one that no stop waits for, and whose end nobody has to see.
+    def spawn_aside(self, command: Sequence[str], env: Mapping[str, str], cwd: str) -> Child:
+        """As `spawn`, for one that no stop waits for, and whose end nobody has to see. In a loop.
 
         A process that hangs in a read of a volume may outlive SIGKILL.
 
         Raises:
             SupervisorError: the system could not.
         """
-        child = await self._spawn(command, env, cwd)
+        child = self._spawn(command, env, cwd)
         self._leaving[child] = self._see_off(self._until_gone(child))
         return child
 
     async def seen_off(self, child: Child) -> None:
         """Until one that was spawned aside is gone with its group, and all that it said is read."""
+        import asyncio
+
         if (leaving := self._leaving.get(child)) is not None:
             await asyncio.shield(leaving)
 
@@ -70,6 +74,8 @@ class Launcher:
 
         No stop waits for it either: it is killed when nobody waits for the answer any more.
         """
+        import asyncio
+
         with self.orphans.birth():
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -99,6 +105,8 @@ class Launcher:
         self.orphans.release(process.pid)
 
     def _see_off(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        import asyncio
+
         self._asides.add(task := asyncio.create_task(work))
         task.add_done_callback(self._asides.discard)
         return task
@@ -109,7 +117,7 @@ class Launcher:
         if child.gone:  # else it stays ours, so that nobody waits for it as for an orphan
             self.orphans.release(child.pid)
 
-    async def _spawn(
+    def _spawn(
         self,
         command: Sequence[str],
         env: Mapping[str, str],
@@ -120,7 +128,7 @@ class Launcher:
         signature: str = "",
     ) -> Child:
         with self.orphans.birth():
-            child = await Child.spawn(
+            child = Child.spawn(
                 command,
                 env,
                 cwd,

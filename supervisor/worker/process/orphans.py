@@ -5,7 +5,6 @@ A process that has left its group (a daemon of Ray) would outlive the engine oth
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -65,6 +64,8 @@ class Orphans:
 
     async def end(self) -> bool:
         """End all of them; whether none is left after 10 s."""
+        import asyncio
+
         # Looks are counted, not seconds: in a process that stands still nothing can end.
         for _ in range(round(_END_WITHIN / _POLL)):
             if not self._births and not self.reap(kill=True):
@@ -74,6 +75,8 @@ class Orphans:
 
     async def reap_for_ever(self) -> None:
         """Reap those that have ended, every few seconds."""
+        import asyncio
+
         while True:
             await asyncio.sleep(_REAP_EVERY)
             self.reap(kill=False)

@@ -6,14 +6,12 @@ exec, which would be slow and, beside other threads, unsafe.
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .confined import confine
 
@@ -41,9 +39,12 @@ class Running:
         output: int,
         pass_fds: Sequence[int],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[int] = self._loop.create_future()
-        begun: concurrent.futures.Future[subprocess.Popen[bytes]] = concurrent.futures.Future()
+        #: For its end, and None behind it; each says whether somebody is still there.
+        self._waiting: list[Callable[[], bool]] | None = []
+        self._lock = threading.Lock()
+        begun = threading.Event()
+        found: list[subprocess.Popen[bytes]] = []
+        faults: list[BaseException] = []
 
         def begin() -> subprocess.Popen[bytes]:
             confine()
@@ -60,34 +61,56 @@ class Running:
 
         def run() -> None:
             try:
-                process = begin()
+                found.append(begin())
             except BaseException as reason:  # noqa: BLE001 - raised again, by who waits for it
-                begun.set_exception(reason)
+                faults.append(reason)
                 return
-            begun.set_result(process)
-            # It stays a zombie until the loop takes it in, so that no signal meets another one.
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            try:
-                self._loop.call_soon_threadsafe(self._reap)
-            except RuntimeError:  # the loop is closed
-                process.wait()
+            finally:
+                begun.set()
+            # It stays a zombie until `wait` takes it in, so that no signal meets another one.
+            os.waitid(os.P_PID, found[0].pid, os.WEXITED | os.WNOWAIT)
+            with self._lock:
+                waiting, self._waiting = self._waiting or [], None
+            told = [tell() for tell in waiting]
+            if True not in told:
+                found[0].wait()
 
         threading.Thread(target=run, name="child-watcher", daemon=True).start()
         # As long as `Popen` itself takes: nothing may come between the child and who kills it.
-        self._process = begun.result()
+        begun.wait()
+        for fault in faults:
+            raise fault
+        self._process = found[0]
         self.pid = self._process.pid
 
     async def wait(self) -> int:
         """Until it ends; its exit code, negative for a signal."""
-        return await asyncio.shield(self._ended)
+        import asyncio  # not before the first engine is spawned
+
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def tell() -> bool:
+            try:
+                loop.call_soon_threadsafe(over.set)
+            except RuntimeError:  # the loop is closed
+                return False
+            return True
+
+        with self._lock:
+            if self._waiting is None:
+                over.set()
+            else:
+                self._waiting.append(tell)
+        try:
+            await over.wait()
+        finally:
+            with self._lock:
+                if self._waiting is not None:
+                    self._waiting.remove(tell)
+        return self._process.wait()
 
     def send(self, number: signal.Signals) -> None:
         """Signal it; one that has ended is no error."""
-        if not self._ended.done():
+        if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-
-    def _reap(self) -> None:
-        code = self._process.wait()
-        if not self._ended.done():
-            self._ended.set_result(code)

@@ -85,9 +85,9 @@ async def environment_of(monkeypatch: pytest.MonkeyPatch, **env: str) -> Mapping
     given: list[Mapping[str, str]] = []
     spawn = run.launcher.spawn
 
-    async def spawned(command: Any, environment: Mapping[str, str], *rest: Any, **more: Any) -> Any:
+    def spawned(command: Any, environment: Mapping[str, str], *rest: Any, **more: Any) -> Any:
         given.append(environment)
-        return await spawn(command, environment, *rest, **more)
+        return spawn(command, environment, *rest, **more)
 
     monkeypatch.setattr(run.launcher, "spawn", spawned)
     await run.until_over()
@@ -113,7 +113,7 @@ async def test_a_proxy_that_cannot_be_started_has_ended(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(asyncio, "sleep", pause)
 
-    async def refuse(*_asked: Any, **_more: Any) -> Any:
+    def refuse(*_asked: Any, **_more: Any) -> Any:
         raise OSError(24, "Too many open files")
 
     run = Run()
@@ -141,8 +141,8 @@ async def test_what_stands_in_the_pipe_can_be_read_at_once(
     spawn = run.launcher.spawn
     go, said = tmp_path / "go", tmp_path / "said"
 
-    async def shell(_command: Any, env: Any, cwd: str, **more: Any) -> Any:
-        return await spawn(["bash", "-c", REPORTS.format(go=go, said=said)], env, cwd, **more)
+    def shell(_command: Any, env: Any, cwd: str, **more: Any) -> Any:
+        return spawn(["bash", "-c", REPORTS.format(go=go, said=said)], env, cwd, **more)
 
     monkeypatch.setattr(run.launcher, "spawn", shell)
     running = asyncio.create_task(run.until_over())
@@ -177,9 +177,9 @@ async def test_a_signal_waits_until_the_proxy_hears_it(
     run = Run(journal)
     spawn = run.launcher.spawn
 
-    async def shell(_command: Any, env: Any, cwd: str, **more: Any) -> Any:
+    def shell(_command: Any, env: Any, cwd: str, **more: Any) -> Any:
         code = PROXY.format(go=tmp_path / "go")
-        return await spawn(["bash", "-c", code], env, cwd, **more)
+        return spawn(["bash", "-c", code], env, cwd, **more)
 
     monkeypatch.setattr(run.launcher, "spawn", shell)
     run.run.tell(handover.FINISH)

@@ -43,7 +43,7 @@ class Run:
         self.plan = plan.make(self.env, options.load(CATALOG))
 
     async def start(self, *, warm: bool = True) -> EngineRun:
-        spawned = await spawn(self.plan, self.env, self.launcher)
+        spawned = spawn(self.plan, self.env, self.launcher)
         return EngineRun(
             self.plan,
             spawned,

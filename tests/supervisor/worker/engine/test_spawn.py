@@ -24,7 +24,7 @@ async def test_it_runs_in_its_own_environment_and_its_log_is_read() -> None:
         "A": "b",
         "WORKER_MODE": "plain",
     }
-    spawned = await spawn(plan.make(env, None), env, launcher)
+    spawned = spawn(plan.make(env, None), env, launcher)
     assert spawned.env == {"PATH": env["PATH"], "A": "b"}
     assert spawned.own_seconds > 0
     assert await spawned.child.wait() == 0
@@ -37,8 +37,8 @@ async def test_a_command_that_is_missing_is_refused() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
     missing = plan.make({"VLLM_COMMAND": "/nowhere/vllm"}, None)
     with pytest.raises(CommandNotFound):
-        await spawn(missing, {}, launcher)
-    assert isinstance(await try_spawn(missing, {}, launcher), CommandNotFound)
+        spawn(missing, {}, launcher)
+    assert isinstance(try_spawn(missing, {}, launcher), CommandNotFound)
     assert not launcher.children
     await closed(launcher)
 
@@ -62,7 +62,7 @@ async def test_its_logger_signs_where_this_version_can(
         launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
         env = {"PATH": os.environ["PATH"], "VLLM_COMMAND": "sh -c env x", **own}
         made = replace(plan.make(env, None), vllm_version=version)
-        spawned = await spawn(made, env, launcher)
+        spawned = spawn(made, env, launcher)
         assert await spawned.child.wait() == 0
         heard: list[str] = []
         spawned.child.listen(heard.append)

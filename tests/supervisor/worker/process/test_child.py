@@ -43,9 +43,9 @@ def guard() -> Iterator[Guardian]:
     one.close()
 
 
-async def spawn(guard: Guardian, *command: str, cwd: str = "/") -> Child:
+def spawn(guard: Guardian, *command: str, cwd: str = "/") -> Child:
     null = os.open(os.devnull, os.O_WRONLY)
-    return await Child.spawn(command, dict(os.environ), cwd, LogSink(null), guard)
+    return Child.spawn(command, dict(os.environ), cwd, LogSink(null), guard)
 
 
 async def printed(child: Child, what: str) -> str:
@@ -57,7 +57,7 @@ async def printed(child: Child, what: str) -> str:
 
 @pytest.mark.parametrize(("code", "expected"), [("exit 3", 3), ("kill -9 $$", -9)])
 async def test_the_exit_code_is_the_childs(guard: Guardian, code: str, expected: int) -> None:
-    child = await spawn(guard, "sh", "-c", f"echo last words; {code}")
+    child = spawn(guard, "sh", "-c", f"echo last words; {code}")
     assert await child.wait() == expected
     assert child.last_lines() == ["last words"]
     assert child.gone
@@ -65,7 +65,7 @@ async def test_the_exit_code_is_the_childs(guard: Guardian, code: str, expected:
 
 
 async def test_nothing_of_the_group_is_left(guard: Guardian) -> None:
-    child = await spawn(guard, sys.executable, "-c", PARENT)
+    child = spawn(guard, sys.executable, "-c", PARENT)
     inner = int((await printed(child, "child")).split()[1])
     child.terminate()
     assert await child.wait() == -signal.SIGTERM
@@ -73,7 +73,7 @@ async def test_nothing_of_the_group_is_left(guard: Guardian) -> None:
 
 
 async def test_the_death_of_a_process_of_its_is_told(guard: Guardian) -> None:
-    child = await spawn(guard, sys.executable, "-c", PARENT)
+    child = spawn(guard, sys.executable, "-c", PARENT)
     inner = int((await printed(child, "child")).split()[1])
     told = asyncio.Event()
     child.tell_of_deaths(told.set)
@@ -85,7 +85,7 @@ async def test_the_death_of_a_process_of_its_is_told(guard: Guardian) -> None:
 
 
 async def test_signals_to_what_has_ended_are_no_error(guard: Guardian) -> None:
-    child = await spawn(guard, "true")
+    child = spawn(guard, "true")
     await child.wait()
     child.tell(signal.SIGTERM)
     child.signal(signal.SIGKILL)
@@ -94,10 +94,10 @@ async def test_signals_to_what_has_ended_are_no_error(guard: Guardian) -> None:
 async def test_what_cannot_be_started_is_named(guard: Guardian, tmp_path: Path) -> None:
     missing = "/nowhere/vllm, or the interpreter in its first line, was not found"
     with pytest.raises(CommandNotFound, match=missing):
-        await spawn(guard, "/nowhere/vllm")
+        spawn(guard, "/nowhere/vllm")
     (tmp_path / "vllm").write_text("#!/bin/sh\n")
     with pytest.raises(CommandNotExecutable, match="vllm is not executable"):
-        await spawn(guard, str(tmp_path / "vllm"))
+        spawn(guard, str(tmp_path / "vllm"))
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ async def test_want_is_told_from_what_is_wrong(
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     with pytest.raises(OutOfResources, match=f"true could not be started: {said}"):
-        await spawn(guard, "true")
+        spawn(guard, "true")
     fault.errno = errno.EIO
     with pytest.raises(SupervisorError, match="true could not be started: Input/output") as wrong:
-        await spawn(guard, "true")
+        spawn(guard, "true")
     assert not isinstance(wrong.value, OutOfResources)
 
 
@@ -139,7 +139,7 @@ async def test_want_of_a_thread_leaves_nothing_open(
     before = psutil.Process().num_fds()
     monkeypatch.setattr(threading.Thread, "start", few)
     with pytest.raises(OutOfResources, match="no more processes and threads are allowed here"):
-        await Child.spawn(["true"], dict(os.environ), "/", sink, guard)
+        Child.spawn(["true"], dict(os.environ), "/", sink, guard)
     async with asyncio.timeout(PATIENCE):
         while psutil.Process().num_fds() != before:
             await asyncio.sleep(0.01)
@@ -150,7 +150,7 @@ def oom_score(pid: str) -> int:
 
 
 async def test_the_kernel_takes_a_child_first(guard: Guardian) -> None:
-    child = await spawn(guard, "sleep", "300")
+    child = spawn(guard, "sleep", "300")
     assert oom_score(str(child.pid)) > oom_score("self")
     child.signal(signal.SIGKILL)
     await child.wait()

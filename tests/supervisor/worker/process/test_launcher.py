@@ -19,7 +19,7 @@ from tests.supervisor.worker.closing import closed
 async def test_children_are_known_until_they_are_released() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
     seen: list[bytes] = []
-    child = await launcher.spawn(["sh", "-c", "echo $A; pwd"], {"A": "a"}, "/", observe=seen.append)
+    child = launcher.spawn(["sh", "-c", "echo $A; pwd"], {"A": "a"}, "/", observe=seen.append)
     assert launcher.children == (child,)
     assert await child.wait() == 0
     assert child.last_lines() == ["a", "/"]
@@ -28,14 +28,14 @@ async def test_children_are_known_until_they_are_released() -> None:
     launcher.release(child)
     assert not launcher.children
     with pytest.raises(CommandNotFound):
-        await launcher.spawn(["/nowhere"], {}, "/")
+        launcher.spawn(["/nowhere"], {}, "/")
     assert not launcher.children
     await closed(launcher)
 
 
 async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
-    child = await launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
+    child = launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
     assert launcher.children == ()
     launcher.orphans.reap(kill=True)
     assert child.alive()
@@ -44,13 +44,13 @@ async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
         while not child.gone:
             await asyncio.sleep(0.01)
     with pytest.raises(CommandNotFound):
-        await launcher.spawn_aside(["/nowhere"], {}, "/")
+        launcher.spawn_aside(["/nowhere"], {}, "/")
     await closed(launcher)
 
 
 async def test_one_aside_ends_with_us() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
-    child = await launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
+    child = launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
     launcher.close()
     async with asyncio.timeout(PATIENCE):
         assert await child.ended() == -signal.SIGKILL

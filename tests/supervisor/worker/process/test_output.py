@@ -59,9 +59,11 @@ def test_a_bar_of_progress_does_not_wait_for_its_end() -> None:
     read, write = os.pipe()
     sink = LogSink(write)
     output = Output(sink, lambda _: None)
-    os.write(output.write_fd, b"\rLoading: 10%")
-    assert os.read(read, 100) == b"\rLoading: 10%"
+    child = os.dup(output.write_fd)
     output.spawned()
+    os.write(child, b"\rLoading: 10%")
+    assert os.read(read, 100) == b"\rLoading: 10%"
+    os.close(child)
     output.join(PATIENCE)
     os.close(read)
 
@@ -71,9 +73,11 @@ def test_what_comes_after_the_start_is_passed_on_as_it_is() -> None:
     sink = LogSink(write)
     output = Output(sink, lambda _: None)
     output.observe = None
-    os.write(output.write_fd, b"INFO api_key='x' half of a")
-    assert os.read(read, 100) == b"INFO api_key='x' half of a"
+    child = os.dup(output.write_fd)
     output.spawned()
+    os.write(child, b"INFO api_key='x' half of a")
+    assert os.read(read, 100) == b"INFO api_key='x' half of a"
+    os.close(child)
     output.join(PATIENCE)
     os.close(read)
 
