@@ -19,6 +19,11 @@ WORKDIR /opt/vllm-supervisor
 COPY --chmod=755 image/engine-bytecode.sh image/
 RUN image/engine-bytecode.sh
 
+# What vLLM notes down of each model's class: 7 s of every first start, in which it is imported again.
+COPY --chmod=755 image/model-infos.sh image/
+COPY --chmod=644 image/model_infos.py image/
+RUN image/model-infos.sh
+
 # 2. The worker's environment. The secrets are for a builder behind a package index of its own.
 COPY --chmod=755 tools/find-python.sh tools/
 COPY --chmod=755 image/worker-env.sh image/

@@ -62,7 +62,7 @@ def _files(env: Mapping[str, str]) -> OnDisk:
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
         stored=None if place is None or model.download else stored.look(Path(place)),
-        configured=frozenset(_named(said, _KEY)),
+        configured=_keys(said),
         turned_on=frozenset(key for key, value in _named(said, _OWN).items() if value not in _OFF),
     )
 
@@ -103,6 +103,15 @@ def _config(folder: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def keys(config_file: str) -> frozenset[str]:
+    """What a YAML file sets, near enough: a key of another one's value counts, too."""
+    return _keys(_text(config_file))
+
+
+def _keys(text: str) -> frozenset[str]:
+    return frozenset(_named(text, _KEY))
+
+
 def _text(config_file: str) -> str:
     try:
         return Path(config_file).read_text(encoding="utf-8") if config_file else ""
@@ -110,9 +119,9 @@ def _text(config_file: str) -> str:
         return ""
 
 
-def _named(text: str, keys: re.Pattern[str]) -> dict[str, str]:
+def _named(text: str, pattern: re.Pattern[str]) -> dict[str, str]:
     """What a YAML file sets, near enough, and the word behind it on its line."""
-    return {key.replace("_", "-"): value.lower() for key, value in keys.findall(text)}
+    return {key.replace("_", "-"): value.lower() for key, value in pattern.findall(text)}
 
 
 def _volume(env: Mapping[str, str]) -> Path | None:

@@ -12,7 +12,7 @@ from ..link import handover
 from ..link.journal import Journal
 from ..settings.mode import Mode
 from . import lifecycle
-from .early import reading
+from .early import infos, reading
 from .early.prefetch import Prefetch
 from .engine.end import not_spawned
 from .engine.run import EngineRun
@@ -91,6 +91,8 @@ class Acting:
             self._nothing_to_check = ended.shared
             self._put(ended)
             return
+        if self._engines == 1:
+            self._tasks.create(infos.hand_over(spawned.env))
         if self._prefetch is not None:
             self._prefetch.beside(spawned.start)
             if self._engines == 1:
@@ -112,7 +114,7 @@ class Acting:
         self._tasks.create(self.engine.run())
 
     def stop_prefetch(self) -> None:
-        """The worker ends, and needs no download any more."""
+        """No engine will need a download any more: one is ready, or the worker ends."""
         if self._prefetch is not None:
             self._prefetch.stop()
 
@@ -124,7 +126,9 @@ class Acting:
     def _put_with_cause(self, event: Event) -> None:
         """With the cause that kept the download from the engine, where it ended without one."""
         why = None if self._prefetch is None else self._prefetch.cause
-        self._had_all = self._had_all or isinstance(event, lifecycle.Ready)
+        if isinstance(event, lifecycle.Ready):
+            self._had_all = True
+            self.stop_prefetch()  # what it may still fetch nobody will ask for
         ended_starting = isinstance(event, lifecycle.Exited) and event.doing is not None
         if why and isinstance(event, lifecycle.Exited) and ended_starting and not self._had_all:
             event = replace(event, cause=f"{event.cause}. Beside it: {why}")

@@ -315,7 +315,8 @@ def test_it_survives_the_engine_and_ends_by_itself(
     size = (repository / _WEIGHTS).stat().st_size
     with hub("--slow", str(size // 8), demo=repository) as url:
         state = str(tmp_path / "starts")
-        worker = started(url, FAKE_VLLM="fail-starts=1 start=1", FAKE_VLLM_STATE=state)
+        # The first start ends within the download of 8 s, the second one well behind it.
+        worker = started(url, FAKE_VLLM="fail-starts=1 start=7.5", FAKE_VLLM_STATE=state)
         until(lambda: parts(tmp_path), what="a download")
         first = downloads(worker)
         until(lambda: worker.text().count("engine spawned") == 2, what="a restart")

@@ -79,6 +79,18 @@ def test_a_worker_that_gives_up_lets_it_clear_up(
     assert worker.left() == []
 
 
+def test_a_ready_engine_needs_it_no_more(start: Start, tmp_path: Path) -> None:
+    """What vLLM did not ask for is not downloaded beside its jobs."""
+    part = tmp_path / _NAME
+    download = f"trap 'rm {part}; exit 1' TERM; touch {part}; while :; do sleep 0.1; done"
+    worker = begin(start, tmp_path, download, FAKE_VLLM=f"wait-for={tmp_path / 'go'}")
+    until(part.exists, what="the download")
+    (tmp_path / "go").touch()
+    worker.until_ready()
+    until(lambda: not part.exists(), what="its end")
+    assert worker.stop() == 0
+
+
 def test_why_it_failed_is_not_why_a_later_engine_does(start: Start, tmp_path: Path) -> None:
     """One that was ready had all that it needs from the hub."""
     ran, go = tmp_path / "ran", tmp_path / "go"

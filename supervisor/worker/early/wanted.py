@@ -10,11 +10,18 @@ from typing import Any
 
 from ...command.checks import adapters
 from ...command.plan import Plan
+from ...models.disk import keys
 from ...models.hub import cached, hub_cache, is_set, snapshot, weights_folder
 from ...models.placement import Name
 
 #: With these vLLM fetches nothing from the hub.
 _NOT_THE_HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VLLM_USE_MODELSCOPE")
+#: What a configuration file may say of what is fetched.
+_OF_A_DOWNLOAD = {
+    *("model", "model-tag", "revision", "tokenizer", "tokenizer-revision", "download-dir"),
+    *("load-format", "ignore-patterns", "lora-modules", "default-mm-loras"),
+    *("speculative-config", "speculative-model", "speculative-model-revision"),
+}
 _QUANTIZED = re.compile(r"(?P<name>[^:]+):(?P<quantization>\w+)")  # org/name:Q4_K_M
 
 
@@ -29,7 +36,7 @@ def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
     """
     if any(is_set(env, name) for name in _NOT_THE_HUB):
         return []
-    if plan.value("--config") is not None:  # its keys would have to be read as vLLM reads them
+    if _may_name_others(_configuration(plan)):
         return []
     caches = {
         "hub": str(hub_cache(env)),
@@ -70,7 +77,19 @@ def folders(plan: Plan, env: Mapping[str, str]) -> list[Path]:
     named += [_object(plan.value("--speculative-config")).get("model")]
     named += [plan.value("--speculative-model")]
     caches = (hub_cache(env), weights_folder(plan.value("--download-dir"), env))
+    named += [_configuration(plan)]
     return [*caches, *(Path("/", text) for text in named if isinstance(text, str))]
+
+
+def _configuration(plan: Plan) -> str:
+    """The file of `--config`; empty where there is none."""
+    said = plan.value("--config")
+    return "" if said is None else str(Path("/", said))
+
+
+def _may_name_others(config_file: str) -> bool:
+    """Whether it says something of what is fetched, or what it says cannot be seen."""
+    return bool(config_file) and (not (said := keys(config_file)) or bool(said & _OF_A_DOWNLOAD))
 
 
 def _model(plan: Plan) -> Iterator[dict[str, Any]]:

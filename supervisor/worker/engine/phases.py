@@ -123,6 +123,8 @@ class Start:
             self._end(name)
 
     def _end(self, name: str) -> None:
+        if name == PREFETCH and self.phase != "download":
+            self.progress = None
         if (begin := self._beside.pop(name, None)) is not None:
             self.parts = [*self.parts, Part(name, begin - self.began, self.clock() - begin)]
 

@@ -22,6 +22,7 @@ from supervisor.worker.lifecycle import (
     NoEngine,
     NoProxy,
     ProxyRunning,
+    Ready,
     Serving,
     Starting,
     State,
@@ -136,3 +137,13 @@ async def test_a_stop_ends_the_download(monkeypatch: pytest.MonkeyPatch) -> None
     run.acting.stop_prefetch()
     await closed(run.launcher)
     assert prefetch.stopped == 1
+
+
+async def test_so_does_an_engine_that_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has what it needs from the hub, and asks for nothing more."""
+    run = Run(monkeypatch)
+    prefetch = Prefetch(None)
+    run.acting._prefetch = prefetch  # type: ignore[assignment]
+    run.acting._put_with_cause(Ready(1.0))
+    await closed(run.launcher)
+    assert (prefetch.stopped, run.events) == (1, [Ready(1.0)])

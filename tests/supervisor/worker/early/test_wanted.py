@@ -189,3 +189,24 @@ def test_what_is_here_beside_the_model(tmp_path: Path) -> None:
     for method in ("ngram", "[ngram]"):
         none = {"MODEL_NAME": "m", "SPECULATIVE_CONFIG": json.dumps({"model": method})}
         assert beside(plan.make(none, options.load(CATALOG)), none) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fetched"),
+    [
+        ("max-model-len: 4096\ndtype: auto\n", True),
+        ("max-model-len: 4096\nmodel: org/other\n", False),
+        ("lora_modules:\n  - a=org/adapter\n", False),
+        ("{max-model-len: 4096, model: org/other}\n", False),  # no line of its own for each key
+    ],
+)
+@pytest.mark.parametrize("by", ["variable", "argument"])
+def test_a_configuration_file_may_name_others(
+    tmp_path: Path, text: str, fetched: bool, by: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    given = {"VLLM_CONFIG_FILE": str(file)}
+    if by == "argument":
+        given = {"VLLM_EXTRA_ARGS": f"--config {file}"}
+    assert named(wanted(tmp_path, given)) == ([("org/model", "model")] if fetched else [])

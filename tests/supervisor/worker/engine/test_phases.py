@@ -165,6 +165,14 @@ def test_a_download_beside_the_imports_interrupts_only_those_who_wait_for_it() -
     assert start.seconds == {"imports": 10.0, "download": 4.0, "weights": 1.0}
 
 
+def test_a_download_that_is_over_is_no_progress_of_the_imports() -> None:
+    start = Start()
+    start.begin("prefetch")
+    start.downloading("88 %, 1.0 MB/s")
+    start.end("prefetch")
+    assert start.words == "importing"
+
+
 def test_the_warm_up_is_a_phase() -> None:
     now = 0.0
     start = Start(lambda: now)
