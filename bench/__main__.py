@@ -23,7 +23,7 @@ def main(given: list[str]) -> int:
     asked = arguments.parse(given)
     try:
         if asked.question == "start":
-            cold.run(asked.setups, asked.rounds)
+            cold.run(asked.setups, asked.rounds, slow_s=asked.slow_s)
             return 0
         if asked.question == "real":
             print(real.measure(asked.rounds).line())

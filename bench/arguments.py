@@ -11,6 +11,7 @@ from typing import TypeVar
 from bench import contenders
 from bench.cold import setups
 from bench.cold.measure import PROCESS
+from bench.cold.setups import SLOW_S
 from bench.contenders import Contender
 from bench.load import Load, named
 
@@ -38,6 +39,7 @@ class Asked:
     question: str = "loads"  # or one of _QUESTIONS
     jobs: int = 0
     setups: Sequence[str] = ()  # of starts
+    slow_s: float = SLOW_S
     picture: Path = RESULTS / "tokens.svg"
 
     @property
@@ -65,7 +67,7 @@ def parse(arguments: Sequence[str]) -> Asked:
     rounds = given.rounds or usual_rounds
     asked = [each for each in _QUESTIONS if getattr(given, each)]
     question = asked[0] if asked else "loads"
-    more = {"jobs": given.jobs or 0, "setups": given.setups}
+    more = {"jobs": given.jobs or 0, "setups": given.setups, "slow_s": given.slow}
     if given.picture:
         more["picture"] = given.picture
     return Asked(measured, loads, model, rounds, given.json, given.plot, question, **more)
@@ -118,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SETUP,...",
         help=f"of --start, whose rounds take ten minutes with all of them: {','.join(SETUPS)}",
     )
+    add(
+        "--slow",
+        type=_seconds,
+        default=SLOW_S,
+        metavar="SECONDS",
+        help=f"that a model takes from the slow hub or volume of --start ({SLOW_S:g})",
+    )
     _instead(parser.add_mutually_exclusive_group())
     return parser
 
@@ -165,6 +174,13 @@ def _rate(text: str) -> float:
     found = float(text)
     if not 0 < found <= 1000:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not over 0 and at most 1000 tokens/s")
+    return found
+
+
+def _seconds(text: str) -> float:
+    found = float(text)
+    if not 1 <= found <= 600:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not from 1 to 600 seconds")
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import ready
 from bench import start as stand_in
 from bench.cold import alone, figures
-from bench.cold.setups import HUB, LOCAL, SECOND, VOLUME, Setups
+from bench.cold.setups import HUB, LOCAL, SECOND, SLOW_S, VOLUME, Setups
 from bench.cold.start import BARE, OURS, WARM, Start, measure
 from tests.fuse import NoVolumeError
 from tools import environments
@@ -19,13 +19,16 @@ _CONTENDERS = {LOCAL: (BARE, OURS, WARM)}
 _BOTH = (BARE, OURS)
 
 
-def run(setups: Sequence[str], rounds: int, vllm: Path | None = None) -> None:
+def run(
+    setups: Sequence[str], rounds: int, vllm: Path | None = None, slow_s: float = SLOW_S
+) -> None:
     """Measure and print.
 
     Args:
         setups: of setups.SETUPS, and PROCESS for the worker's own share beside a stand-in engine.
         rounds: of each; contenders take turns, the order is reversed every other round.
         vllm: the engine's command, instead of that of the project's own environment.
+        slow_s: how long the model takes from a slow place, in seconds.
 
     Raises:
         ProcessEndedError: a start failed.
@@ -39,7 +42,7 @@ def run(setups: Sequence[str], rounds: int, vllm: Path | None = None) -> None:
     if real:
         engine = vllm or environments.engine_command(environments.made("engine")[-1])
         with tempfile.TemporaryDirectory(prefix="bench-cold-") as folder:
-            starts, beside, remarks = _Rounds(Path(folder), engine).run(real, rounds)
+            starts, beside, remarks = _Rounds(Path(folder), engine, slow_s).run(real, rounds)
         print("\n" + "\n".join(figures.table(starts)), flush=True)
         goals += figures.goals(starts, beside)
         print(*(f"! {remark}" for remark in (*remarks, *figures.remarks(starts))), sep="\n")
@@ -49,10 +52,10 @@ def run(setups: Sequence[str], rounds: int, vllm: Path | None = None) -> None:
 class _Rounds:
     """Rounds of starts of the real engine."""
 
-    def __init__(self, folder: Path, vllm: Path) -> None:
+    def __init__(self, folder: Path, vllm: Path, slow_s: float) -> None:
         self._folder = folder
         self._vllm = vllm
-        self._setups = Setups(folder)
+        self._setups = Setups(folder, slow_s)
         self._starts: dict[tuple[str, str], list[Start]] = {}
         self._alone: dict[str, list[float]] = {}
 

@@ -14,7 +14,7 @@ from tools.run import DEMO_MODEL
 LOCAL, HUB, VOLUME, SECOND = "local", "hub", "volume", "second"
 SETUPS = (LOCAL, HUB, VOLUME, SECOND)
 REPOSITORY = "org/demo"
-_SLOW_S = 18.0  # that the model takes from a slow place; beside a start it must say something
+SLOW_S = 18.0  # that the model takes from a slow place; beside a start it must say something
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 
@@ -28,9 +28,13 @@ class Place:
 
 @dataclass
 class Setups:
-    """The four set-ups, with files in `folder`. A place holds for one start."""
+    """The four set-ups, with files in `folder`. A place holds for one start.
+
+    `slow_s` is how long the model takes from a slow place, in seconds.
+    """
 
     folder: Path
+    slow_s: float = SLOW_S
     _filled: dict[str, Path] = field(default_factory=dict)  # homes, by contender
     _number: int = 0
 
@@ -51,7 +55,7 @@ class Setups:
                 with self._of_hub(self._filled[contender]) as place:
                     yield place
             case "volume":
-                with mounted(self.folder) as folder:
+                with mounted(self.folder, self.slow_s) as folder:
                     yield self._of_folder(folder)
             case _:
                 yield self._of_folder(DEMO_MODEL)
@@ -62,7 +66,7 @@ class Setups:
 
     @contextlib.contextmanager
     def _of_hub(self, home: Path) -> Iterator[Place]:
-        with hub("--slow", str(int(_size() / _SLOW_S)), demo=DEMO_MODEL) as url:
+        with hub("--slow", str(int(_size() / self.slow_s)), demo=DEMO_MODEL) as url:
             yield Place(REPOSITORY, {"HOME": str(home), "HF_ENDPOINT": url})
 
     def _of_folder(self, folder: Path) -> Place:
@@ -84,12 +88,12 @@ def _size() -> int:
 
 
 @contextlib.contextmanager
-def mounted(folder: Path) -> Iterator[Path]:
+def mounted(folder: Path, slow_s: float = SLOW_S) -> Iterator[Path]:
     """The model on a slow volume that nobody has read yet.
 
     Raises:
         fuse.NoVolumeError: with the reason.
     """
-    rate = f"--rate={_size() / _SLOW_S:.0f}"
+    rate = f"--rate={_size() / slow_s:.0f}"
     with fuse.mounted(folder / "volume", DEMO_MODEL, rate, "--keep-cache") as place:
         yield place

@@ -52,6 +52,7 @@ def test_a_picture() -> None:
 def test_the_set_ups_of_a_start() -> None:
     assert parse(["--start"]).setups == SETUPS
     assert parse(["--start", "--setups", "hub, local"]).setups == ["hub", "local"]
+    assert (parse(["--start"]).slow_s, parse(["--start", "--slow", "9.5"]).slow_s) == (18.0, 9.5)
 
 
 def test_many_jobs() -> None:
@@ -66,6 +67,7 @@ def test_many_jobs() -> None:
         (["--rounds", "0"], "'0' is no number from 1 on"),
         (["--rate", "0"], "'0' is not over 0"),
         (["--setups", "local,moon"], "'moon' is no set-up; there are process, local"),
+        (["--slow", "0"], "'0' is not from 1 to 600 seconds"),
         (["--against", "/nowhere.py"], "there is no file '/nowhere.py'"),
         (["--also", "a"], "'a' is no contender"),
         (["--also", f"{OURS}=b"], "each contender needs a name of its own"),
