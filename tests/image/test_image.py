@@ -94,6 +94,8 @@ def test_another_vllm_is_a_build_argument(images: Images, version: str) -> None:
     assert "reading the options" not in done.stderr
     kept = once(images, name, "ls", f"{HOME}/supervisor/catalog/kept").split()
     assert [file for file in kept if file.startswith(f"vllm-{version}")] == kept != []
+    notes = once(images, name, "ls", f"{HOME}/model-infos").split()
+    assert "vllm-model_executor-models-llama-LlamaForCausalLM.json" in notes
     assert config(images, name)["Labels"]["org.opencontainers.image.version"].endswith(
         f"-vllm{version}"
     )

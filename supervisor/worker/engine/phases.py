@@ -41,18 +41,20 @@ _BEGINS = (
     ),
     ("warmup", r"(?!)"),  # when `begin` says so
 )
+# Patterns are compiled with the first line that an engine prints: its spawn does not wait for it.
+
 #: What ends a download, which interrupts the imports (ours) or the weights (vLLM's own).
-_DOWNLOADED = re.compile(
+_DOWNLOADED = (
     r"^downloaded \S+, commit|Time spent downloading|Loading (?:safetensors|pt) checkpoint"
     r"|Loading weights took"
 )
 _NAMES = tuple(name for name, _ in _BEGINS)
-_ANY = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS))
+_ANY = "|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS)
 
 # model.safetensors:  45%|####      | 1.2G/2.5G [00:10<00:12, 120MB/s]
-_BAR = re.compile(r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]")
+_BAR = r"(\d{1,3})%[^\[]*\[[^,\]]*, *([^\]]+)\]"
 # org/name: 45 % of 2.50 GB, 120.0 MB/s
-_OURS = re.compile(r"^\S+: (\d{1,3}) % of [\d.]+ [GM]B, ([\d.]+ MB/s)$")
+_OURS = r"^\S+: (\d{1,3}) % of [\d.]+ [GM]B, ([\d.]+ MB/s)$"
 _LONGEST = 4096  # characters of a line that are looked at
 
 PREFETCH = "prefetch"  # a download beside the imports
@@ -141,14 +143,14 @@ class Start:
             self._resume()
 
     def _line(self, line: str) -> None:
-        found = _ANY.search(line)
-        if _DOWNLOADED.search(line):
+        found = re.search(_ANY, line)
+        if re.search(_DOWNLOADED, line):
             self._resume()
         elif found is not None and found.lastgroup == "download":
             self._interrupt()
         if found is not None and found.lastgroup not in {None, "download"}:
             self._enter(str(found.lastgroup))
-        bar = _OURS.search(line) or _BAR.search(line)
+        bar = re.search(_OURS, line) or re.search(_BAR, line)
         if bar and self.phase in {"download", "weights"}:
             self.progress = f"{bar[1]} %, {bar[2].strip()}"
 
