@@ -43,8 +43,8 @@ def main() -> int:
         The exit code: 0 after a stop, 78 for a setting that cannot be carried out, of which the
         platform has been told, 130 after SIGINT before the first job.
     """
-    logs.configure()
     env = dict(os.environ)
+    logs.configure(env)
     if why := env.get(handover.UNHEALTHY):
         _tell_platform(why)
         return 0
@@ -58,7 +58,8 @@ def main() -> int:
     # Only now: the SDK reads these variables when it is imported.
     from proxy.platform import fitness, heartbeat, sdk
 
-    heartbeat.install()
+    logs.of_the_sdk()
+    heartbeat.install(env)
     report = Report(settings[REPORT_FD])
     fitness.register(settings, env, report.cause)
     _tune()
@@ -77,6 +78,7 @@ def _tell_platform(why: str) -> None:
     os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN")
     from proxy.platform import fitness
 
+    logs.of_the_sdk()
     fitness.report_unhealthy(why)
 
 

@@ -126,21 +126,25 @@ class Handler:
             raise
         except (asyncio.CancelledError, GeneratorExit):
             if not record.answered and record.ended is None:
-                record.outcome, record.ended = "cancelled", CANCELLED
+                record.fails(None, "cancelled")
+                record.ended = CANCELLED
             raise
         except Exception as fault:
-            record.outcome, record.ended = "500 fault in the worker", FAILED
-            log.exception("job %s: a fault in the worker itself", record.job)
+            record.fails(500, "internal_error", f"a fault in the worker: {type(fault).__name__}")
+            record.ended = FAILED
+            of_job = {"job": record.job}
+            log.exception("job %s: a fault in the worker itself", record.job, extra=of_job)
             raise JobError(f"the worker failed on this job: {type(fault).__name__}") from fault
         finally:
             self._tally.ended(record)
-            log.info("%s", record)
+            line, fields = record.line()
+            log.log(record.level, "%s", line, extra=fields)
             if self._settings[table.LOG_CONTENT]:
-                log.info("%s", record.content())
+                log.info("%s", record.content(), extra={"job": fields["job"]})
 
     def _failed(self, record: Record, reason: JobError) -> None:
         """Note that a job fails, once, before anybody hears of it: a stop then changes nothing."""
-        record.outcome = f"{reason.status} {reason.type}"
+        record.fails(reason.status, reason.type, str(reason))
         if record.ended is None:
             record.ended = REFUSED if reason.status < _SERVERS else FAILED
             self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
@@ -190,7 +194,7 @@ class Handler:
         strict = self._settings[table.STRICT_PARAMETERS]
         settled = await settle.settled(request, self._engine, strict=strict)
         if settled.remark is not None:
-            log.warning("job %s: %s", record.job, settled.remark)
+            log.warning("job %s: %s", record.job, settled.remark, extra={"job": record.job})
         record.asked = settled.request.body
         return settled.request
 

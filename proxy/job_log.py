@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from typing import Any
 
 from proxy import excerpt
 from proxy.stream import sse
+from supervisor.secrets import masked
 
 _LONGEST = 20_000  # characters of a question or an answer in the log
 _LONGEST_NAME = 200  # characters of an id or a route
+_LONGEST_REASON = 300  # characters of an error: it may quote what the caller sent
+_OURS = 500  # from this status on a failure is none of the caller's
 
 #: What ends a line, moves a terminal's cursor, or is no character at all.
 _UNPRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -23,10 +27,11 @@ _encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
 class Record:
     """What is known of one job so far.
 
-    `clock` gives seconds and never goes back. `ended` is how the job ends, as `Figures` name it, as
-    soon as that is certain. `waited` is when it was sent to the engine and `first` when the first
-    output came, both in seconds since the job was taken; `answered` is whether the last one has
-    been handed over. With `keep` the record has what was asked and answered, for `content`.
+    `clock` gives seconds and never goes back. `status` is an HTTP status, None of a job that was
+    cancelled; `kind` and `reason` are of its error. `ended` is how the job ends, as `Figures` name
+    it, as soon as that is certain. `waited` is when it was sent to the engine and `first` when the
+    first output came, both in seconds since the job was taken; `answered` is whether the last one
+    has been handed over. With `keep` the record has what was asked and answered, for `content`.
     """
 
     job: str
@@ -34,7 +39,9 @@ class Record:
     keep: bool = False
     route: str = "-"
     streams: bool = False
-    outcome: str = "200"
+    status: int | None = 200
+    kind: str = ""
+    reason: str = ""
     ended: str | None = None
     answered: bool = False
     tokens: int | None = None
@@ -82,6 +89,10 @@ class Record:
         self.tokens = None if unknown else self._counted
         return self._counted - before
 
+    def fails(self, status: int | None, kind: str, reason: str = "") -> None:
+        """Note how it fails; `status` is None where it is cancelled."""
+        self.status, self.kind, self.reason = status, kind, reason
+
     def yielded(self, output: Any) -> None:
         """Note an output that is on its way."""
         self._last = self.age
@@ -98,15 +109,42 @@ class Record:
         job = _line(self.job, _LONGEST_NAME)
         return f"job {job} asked {_line(asked)} and was answered {_line(answered)}"
 
-    def __str__(self) -> str:
-        names = (_line(each, _LONGEST_NAME) for each in (self.job, self.route, self.outcome))
-        parts = ["job {}: {} {}".format(*names)]
+    @property
+    def level(self) -> int:
+        """Of its line, as `logging` has it: a warning where it failed, and not by its caller."""
+        return logging.INFO if self.status is None or self.status < _OURS else logging.WARNING
+
+    def line(self) -> tuple[str, dict[str, Any]]:
+        """The line of the log, and the same as fields (`supervisor.link.log_lines`)."""
+        seconds = self.age
+        job, route, kind = (_line(x, _LONGEST_NAME) for x in (self.job, self.route, self.kind))
+        status = "" if self.status is None else str(self.status)
+        parts = [f"job {job}: {route} {' '.join(filter(None, (status, kind)))}"]
         if self.tokens is not None:
             parts.append(f"{self.tokens} tokens")
         if self.first is not None:
             parts.append(f"first after {self.first:.3f} s")
-        parts.append(f"{self.age:.3f} s in all")
-        return ", ".join(parts)
+        parts.append(f"{seconds:.3f} s in all")
+        told = ", ".join(parts)
+        if self.reason:
+            # Masked before it is cut: half a secret is not known for one.
+            reason = masked("", " ".join(self.reason.split()))
+            told += f": {_line(reason, _LONGEST_REASON)}"
+        fields = {
+            "job": job,
+            "route": route,
+            "status": self.status,
+            "error_kind": kind or None,
+            "tokens": self.tokens,
+            "wait_s": _rounded(self.waited),
+            "first_token_s": _rounded(self.first),
+            "seconds": _rounded(seconds),
+        }
+        return told, fields
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _json(value: Any) -> str:

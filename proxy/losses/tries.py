@@ -92,6 +92,7 @@ class Tries:
                         "job %s: retrying: the engine was lost before any output: %s",
                         record.job,
                         fault,
+                        extra={"job": record.job},
                     )
                     again = True
                     self._figures.resent += 1

@@ -10,7 +10,8 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import requests
@@ -34,8 +35,11 @@ class Mirror(Protocol):
         """Their ids, parted by commas; None for none."""
 
 
-def install() -> bool:
+def install(env: Mapping[str, str]) -> bool:
     """Put `beat` in the place of the SDK's loop.
+
+    Args:
+        env: of which the form of its log follows.
 
     Returns:
         Whether this SDK has what that needs; False leaves it as it is, with a warning.
@@ -44,7 +48,8 @@ def install() -> bool:
     if missing:
         log.warning("runpod %s has no %s: pings are the SDK's own", runpod.__version__, missing)
         return False
-    setattr(rp_ping.Heartbeat, "process_loop", staticmethod(beat))  # noqa: B010 - as in `sdk`
+    beating = partial(beat, dict(env))
+    setattr(rp_ping.Heartbeat, "process_loop", staticmethod(beating))  # noqa: B010 - as in `sdk`
     return True
 
 
@@ -64,9 +69,9 @@ def _missing() -> str | None:
     return None
 
 
-def beat(mirror: Mirror | None = None, test: bool = False) -> None:
+def beat(env: Mapping[str, str], mirror: Mirror | None = None, test: bool = False) -> None:
     """Ping for ever; once for a `test`. What the SDK's process runs, by this name."""
-    logs.configure()
+    logs.configure(env)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retries name the whole address
     sdk = rp_ping.Heartbeat()
     interval = max(_LEAST_INTERVAL, sdk.PING_INTERVAL)

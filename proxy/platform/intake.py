@@ -136,7 +136,7 @@ class Intake:
 
     def _is_in_hand(self, name: str) -> bool:
         if name in self._names:
-            log.warning("job %s came once more while it is in hand", name)
+            log.warning("job %s came once more while it is in hand", name, extra={"job": name})
         return name in self._names
 
     def _take(self, job: Job) -> None:
@@ -163,7 +163,10 @@ class Intake:
 
     def _taken_over(self, one: Inherited) -> Job:
         if one.job is not None:
-            log.info("job %s: retrying: the previous proxy died before answering", one.id)
+            of_job = {"job": one.id}
+            log.info(
+                "job %s: retrying: the previous proxy died before answering", one.id, extra=of_job
+            )
             return one.job
         ended = "the worker's proxy ended in the middle of this answer; send the job again"
         self._runner.lose(one.id, WorkerStopped(ended))

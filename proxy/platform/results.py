@@ -197,7 +197,12 @@ class _Sender:
         return True
 
     async def _again(self, body: bytes, first: Exception, within: float) -> bool:
-        log.warning("job %s: the platform did not take an output (%s)", self._job, _why(first))
+        log.warning(
+            "job %s: the platform did not take an output (%s)",
+            self._job,
+            _why(first),
+            extra={"job": self._job},
+        )
         try:
             if isinstance(first, _Refused) and first.for_good:
                 raise first
@@ -207,7 +212,7 @@ class _Sender:
         except (_Refused, OSError) as reason:  # TimeoutError is an OSError
             self.status = reason.status if isinstance(reason, _Refused) else None
             log.error(  # noqa: TRY400 - one line for a person
-                "job %s: an output is lost (%s)", self._job, _why(reason)
+                "job %s: an output is lost (%s)", self._job, _why(reason), extra={"job": self._job}
             )
             return False
         return True

@@ -6,14 +6,17 @@ import asyncio
 import logging
 from typing import Any
 
+from proxy import excerpt
 from proxy.errors import JobError, WorkerStopped
 from proxy.platform.results import Handler, Result, Results, failed
 from supervisor.link.report import Report
+from supervisor.secrets import masked
 
 log = logging.getLogger("proxy")
 
 #: Stops that are remembered for jobs that have not begun; of the oldest the job is over.
 _STOPS_MOST = 1000
+_REASON_MOST = 300  # characters of an error in the log
 
 
 class Runner:
@@ -43,8 +46,9 @@ class Runner:
         name = str(job["id"])
         try:
             if name in self._stops:
-                log.info("job %s: cancelled before it began", name)
+                log.info("job %s: cancelled before it began", name, extra={"job": name})
             elif reason := self._lost.pop(name, None) or self._aborted:
+                _tell(name, reason)
                 await self._results.finish(name, failed(reason))
             else:
                 await self._run(name, job)
@@ -58,7 +62,7 @@ class Runner:
             # From here on neither a stop nor an abort finds the job: what is told is not cut off.
             await self._results.finish(name, result)
         except Exception as fault:
-            log.exception("job %s: a fault in the worker itself", name)
+            log.exception("job %s: a fault in the worker itself", name, extra={"job": name})
             error = JobError(f"the worker failed on this job: {type(fault).__name__}")
             await self._results.finish(name, failed(error))
 
@@ -75,6 +79,7 @@ class Runner:
             if self._aborted is None or task is None:
                 raise
             task.uncancel()
+            _tell(name, self._aborted)
             return failed(self._aborted)
         finally:
             self._running.pop(name, None)
@@ -105,3 +110,12 @@ class Runner:
         )
         for task in list(self._running.values()):
             task.cancel()
+
+
+def _tell(job: str, reason: JobError) -> None:
+    """The line of a job that fails without its handler."""
+    fields = {"job": job, "status": reason.status, "error_kind": reason.type}
+    why = excerpt.text(masked("", str(reason)), _REASON_MOST)
+    log.warning(
+        "job %s: %d %s: %s", excerpt.text(job), reason.status, reason.type, why, extra=fields
+    )

@@ -20,7 +20,7 @@ _PREFIX = re.compile(
 _LOGGED = re.compile(
     r"(?:\((?P<process>[\w.-]{1,60}) pid=\d{1,10}\) )?"
     r"(?P<level>[A-Z]{4,8}) \d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,6})? "
-    r"\[?(?:[\w.-]{1,40}/){0,6}(?P<file>[\w.-]{1,60}):\d{1,6}\] ?"
+    r"\[?(?P<place>(?:[\w.-]{1,40}/){0,6}(?P<file>[\w.-]{1,60}):\d{1,6})\] ?"
 )
 #: vLLM 0.10.2 colours the name of a process, also where no terminal reads it.
 _COLOUR = re.compile(r"\x1b\[[\d;]{0,20}m")
@@ -34,18 +34,22 @@ WAS_READY = re.compile(r"INFO:\s{1,9}Application startup complete|INFO [^']{0,80
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A line of vLLM's own logger: `prefix` is the same in all lines of one message."""
+    """A line of vLLM's own logger: `prefix` is the same in all lines of one message.
+
+    `place` is where in vLLM's source it is logged, as far as it is told: `v1/engine/core.py:95`.
+    """
 
     prefix: str
     process: str
     level: str
+    place: str
     file: str
     message: str
 
 
-def plain(line: str) -> str:
-    """The beginning of a line, without colours."""
-    return _COLOUR.sub("", line[:MOST]) if "\x1b" in line else line[:MOST]
+def plain(line: str, most: int = MOST) -> str:
+    """The beginning of a line, `most` characters of it, without colours."""
+    return _COLOUR.sub("", line[:most]) if "\x1b" in line else line[:most]
 
 
 def logged(line: str) -> Logged | None:
@@ -54,7 +58,8 @@ def logged(line: str) -> Logged | None:
     if found is None:
         return None
     process = found["process"] or ""
-    return Logged(found[0], process, found["level"], found["file"], line[found.end() :])
+    level, place, file = found["level"], found["place"], found["file"]
+    return Logged(found[0], process, level, place, file, line[found.end() :])
 
 
 def without_prefix(line: str) -> str:

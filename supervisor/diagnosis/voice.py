@@ -120,7 +120,7 @@ class Voice:
                 self.signed = True
                 self._forget()
             self._prefixed = True
-            self._logged(_signed(plain(before[-_BEFORE:]), plain(after)))
+            self._logged(signed(plain(before[-_BEFORE:]), plain(after)))
         elif not self.signed:
             self._unsigned(plain(line))
 
@@ -164,7 +164,7 @@ class Voice:
             self._reports.append(report)
 
 
-def _signed(before: str, after: str) -> Logged | None:
+def signed(before: str, after: str) -> Logged | None:
     """The line around a signature, which stands before the process or behind it."""
     found = logged(after)
     process = None if found is None or found.process else _PROCESS.search(before)

@@ -17,6 +17,9 @@ MODELS_FOLDER = "MODELS_FOLDER"
 #: The variable that makes a proxy tell the platform that the worker is unhealthy, with this reason,
 #: and do nothing else.
 UNHEALTHY = "WORKER_UNHEALTHY"
+#: The variable with what a proxy puts before each object of its log, where that is one of objects:
+#: no line that anything else makes it print is taken for one.
+LOG_SIGNATURE = "LOG_SIGNATURE"
 
 
 class Check(StrEnum):

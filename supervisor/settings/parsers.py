@@ -47,6 +47,13 @@ def mode(written: str) -> Mode:
         raise ValueError(f"is not one of {', '.join(Mode)}") from None
 
 
+def log_format(written: str) -> str:
+    """One of the two forms of the log, in any case."""
+    if written.lower() not in {"text", "json"}:
+        raise ValueError("is neither text nor json")
+    return written.lower()
+
+
 def command(written: str) -> str:
     """A command line, as it is; a shell could split it."""
     try:

@@ -21,6 +21,7 @@ from .parsers import (
     growth,
     is_none,
     latency,
+    log_format,
     mode,
     port,
     positive,
@@ -422,6 +423,22 @@ LOG_CONTENT = Setting(
     " its own ENABLE_LOG_REQUESTS.",
     Reader.PROXY,
     form="toggle",
+)
+LOG_FORMAT = Setting(
+    "LOG_FORMAT",
+    log_format,
+    "text",
+    "The form of the log: text, or json, in which all that the worker and its processes print is"
+    " one object a line.",
+    Reader.BOTH,
+)
+FOLD_ACCESS_LOG = Setting(
+    "FOLD_ACCESS_LOG",
+    boolean,
+    True,
+    "Count the requests that the engine answered well, in one line a minute, instead of showing"
+    " its line for each.",
+    Reader.SUPERVISOR,
 )
 REQUEST_IDLE_TIMEOUT = Setting(
     "REQUEST_IDLE_TIMEOUT",

@@ -81,7 +81,9 @@ class Acting:
                 self.proxy.kill()
             case Action.TELL_PLATFORM:
                 why = state.history.last_failure or "this worker cannot go on"
-                await asyncio.to_thread(tell_platform, why, self._env)
+                await asyncio.to_thread(
+                    tell_platform, why, self._env, self._launcher.sink.signature
+                )
 
     def watch_engine(self, spawned: Spawned | SupervisorError) -> None:
         """Take over an engine that was spawned, or put that it could not be."""

@@ -26,6 +26,7 @@ from ..models.hub import weights_folder
 from ..secrets import masked, secret_values
 from ..settings import handed, table
 from . import lifecycle
+from .logs.speaker import PROXY, Speaker
 from .process import descriptors
 from .process.child import Child
 from .process.launcher import Launcher
@@ -147,7 +148,12 @@ class ProxyRun:
             command = [sys.executable, "-m", "proxy"]
             # Observed for as long as it lives: its lines, and the SDK's, are shown without secrets.
             return ours, self._launcher.spawn(
-                command, environment, str(TREE), observe=_nobody, pass_fds=(its, jobs)
+                command,
+                environment,
+                str(TREE),
+                observe=_nobody,
+                pass_fds=(its, jobs),
+                speaker=Speaker(PROXY, self._launcher.sink.signature),
             )
 
     def _take_report(self, fd: int) -> bool:
@@ -179,6 +185,7 @@ class ProxyRun:
             table.CONTROL_URL.name: settings.control_url,
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
             handover.MODELS_FOLDER: str(folder),
+            handover.LOG_SIGNATURE: self._launcher.sink.signature,
             **plan.media.variables,
         }
 
@@ -207,8 +214,14 @@ def _readable(fd: int) -> bool:
     return bool(select.select([fd], [], [], 0)[0])
 
 
-def tell_platform(why: str, env: Mapping[str, str]) -> None:
-    """Let a proxy of its own say that this worker is unhealthy, and wait until it has."""
+def tell_platform(why: str, env: Mapping[str, str], signature: str) -> None:
+    """Let a proxy of its own say that this worker is unhealthy, and wait until it has.
+
+    Args:
+        why: the cause.
+        env: the worker's environment.
+        signature: see `handover.LOG_SIGNATURE`.
+    """
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(
             [sys.executable, "-m", "proxy"],
@@ -216,6 +229,7 @@ def tell_platform(why: str, env: Mapping[str, str]) -> None:
             env={
                 **handed.to_proxy(env),
                 handover.UNHEALTHY: masked("", why, secret_values(env))[:_WHY_MOST],
+                handover.LOG_SIGNATURE: signature,
             },
             stdin=subprocess.DEVNULL,
             timeout=_TELL_WITHIN,

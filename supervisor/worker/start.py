@@ -27,10 +27,11 @@ from ..settings.mode import Mode
 from ..settings.read import Settings
 from . import preflight
 from .engine.spawn import Spawned, try_spawn
-from .logs import LogSink, SinkHandler
-from .process import descriptors
+from .logs import LogSink
+from .logs.repeats import Folding
+from .logs.sink import SinkHandler
+from .process import descriptors, stray
 from .process.launcher import Launcher
-from .repeats import Folding
 
 log = logging.getLogger("supervisor")
 
@@ -51,10 +52,20 @@ def run(
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     descriptors.raise_limit()
-    sink = LogSink()
-    handler = Folding(SinkHandler(sink))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
+    with stray.sink(as_json=_as_json(env)) as sink:
+        handler = Folding(SinkHandler(sink))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+        logging.captureWarnings(True)  # they are lines as others are
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each probe helps nobody
+        try:
+            return _until_over(env, arguments, sink, asking)
+        finally:
+            handler.flush()
+
+
+def _until_over(
+    env: Mapping[str, str], arguments: Sequence[str], sink: LogSink, asking: store.Asking | None
+) -> int:
     try:
         descriptors.check()
         return _run(env, arguments, sink, asking)
@@ -63,11 +74,18 @@ def run(
         if planning.settings(env).mode is Mode.QUEUE:
             from .proxy_run import tell_platform
 
-            tell_platform(str(reason), env)
+            tell_platform(str(reason), env, sink.signature)
         return reason.exit_code
-    finally:
-        handler.flush()
-        sink.flush(timeout=2.0)
+    except Exception:
+        log.exception("a fault in the supervisor itself")
+        return 1
+
+
+def _as_json(env: Mapping[str, str]) -> bool:
+    """Which form the log has; a wrong value is told of in text."""
+    with contextlib.suppress(ValueError):
+        return table.LOG_FORMAT.of(env) == "json"
+    return False
 
 
 def _run(

@@ -21,6 +21,7 @@ The process behaves as the words in the environment variable FAKE_VLLM say, part
     daemon                the same, in a session of its own, as Ray starts its own
     eat                   takes memory until there is no more
     log=N, log-flood      N log lines before it listens; lines without end
+    access-log            a line for each answer, as uvicorn writes it
     health=CODE           what `/health` answers
     slow-health[=SECONDS] `/health` takes that long (30)
     core                  has a process as vLLM has its EngineCore; the log says `core PID`.

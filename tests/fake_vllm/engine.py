@@ -65,6 +65,8 @@ class Engine:
             return await self._guard(request, handler)
 
         app = web.Application(client_max_size=1 << 28, middlewares=[guard])
+        if self._words.access_log:
+            app.on_response_prepare.append(_log_access)
         route = app.router.add_route
         route("GET", "/health", self._health)
         route("GET", "/version", self._tell_version)
@@ -261,3 +263,7 @@ def _note(path: str, line: str) -> None:
     """Add one line to the file at `path`."""
     with Path(path).open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
+
+
+async def _log_access(request: web.Request, response: web.StreamResponse) -> None:
+    log.access(request.method, request.raw_path, response.status, response.reason or "")

@@ -28,3 +28,9 @@ def past_the_logger(text: str) -> None:
     """As it is, without a line end of ours."""
     sys.stderr.flush()
     os.write(2, text.encode(errors="replace"))
+
+
+def access(method: str, path: str, status: int, reason: str) -> None:
+    """A line of uvicorn's access log."""
+    line = f'INFO:     127.0.0.1:43210 - "{method} {path} HTTP/1.1" {status} {reason}'
+    print(line, file=sys.stderr, flush=True)

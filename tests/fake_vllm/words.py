@@ -60,6 +60,7 @@ class Words:
     eat: bool = False
     log: int = 0
     log_flood: bool = False
+    access_log: bool = False
     health: int = 200
     slow_health: float = 0
     stall: bool = False

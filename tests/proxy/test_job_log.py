@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -26,13 +27,52 @@ def test_the_line_has_what_is_known() -> None:
     record.yielded("two")
     record.route, record.tokens = "/v1/completions", 7
     expected = "job a: /v1/completions 200, 7 tokens, first after 0.250 s, 1.250 s in all"
-    assert str(record) == expected
+    assert record.line()[0] == expected
 
 
 def test_a_job_that_failed_before_any_output() -> None:
     record = Record("a", Clock())
-    record.outcome = "400 invalid_request_error"
-    assert str(record) == "job a: - 400 invalid_request_error, 0.000 s in all"
+    record.fails(400, "invalid_request_error")
+    assert record.line()[0] == "job a: - 400 invalid_request_error, 0.000 s in all"
+
+
+def test_a_failure_has_its_reason_on_one_line_cut_and_without_secrets() -> None:
+    record = Record("a", Clock())
+    record.fails(502, "engine_error", f"no\n  sk-proj-1234567890abcdef {'x ' * 1000}")
+    line, _ = record.line()
+    assert line.startswith("job a: - 502 engine_error, 0.000 s in all: no *** x x")
+    assert len(line) < 400
+    assert line.isprintable()
+
+
+def test_the_same_stands_in_fields() -> None:
+    clock = Clock()
+    record = Record("a", clock)
+    clock.now += 0.25
+    record.waited = record.age
+    clock.now += 0.25
+    record.yielded("one")
+    record.route, record.tokens = "/v1/completions", 7
+    assert record.line()[1] == {
+        "job": "a",
+        "route": "/v1/completions",
+        "status": 200,
+        "error_kind": None,
+        "tokens": 7,
+        "wait_s": 0.25,
+        "first_token_s": 0.5,
+        "seconds": 0.5,
+    }
+
+
+def test_a_failure_that_is_not_the_callers_is_a_warning() -> None:
+    record = Record("a", Clock())
+    levels = {}
+    for status in (200, 400, 429, 500, 503, None):
+        record.fails(status, "x")
+        levels[status] = logging.getLevelName(record.level)
+    assert {status for status, level in levels.items() if level == "WARNING"} == {500, 503}
+    assert record.line()[0].startswith("job a: - x, ")
 
 
 def test_what_was_said_is_kept_on_demand_alone() -> None:
@@ -120,6 +160,7 @@ def test_a_long_answer_is_not_kept_for_the_log() -> None:
 
 def test_names_from_outside_are_cut_and_forge_no_lines() -> None:
     record = Record("id\n12:00:00 INFO proxy: all is well", Clock())
-    record.route, record.outcome = "/x" * 1_000_000, "418 \x1bTeapot\n"
-    assert len(str(record)) < 1000
-    assert str(record).isprintable()
+    record.route = "/x" * 1_000_000
+    record.fails(418, "\x1bTeapot\n", "no\n12:00:00 INFO proxy: coffee" * 1_000_000)
+    assert len(record.line()[0]) < 1000
+    assert record.line()[0].isprintable()

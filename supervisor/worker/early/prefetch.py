@@ -22,6 +22,7 @@ from ...diagnosis import known
 from ...errors import SupervisorError
 from ...settings import table
 from ..engine.phases import PREFETCH, Start
+from ..logs.speaker import Speaker
 from ..process.child import Child
 from ..process.launcher import Launcher
 from .wanted import folders, repositories
@@ -99,7 +100,10 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
             return None
         interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
         child = launcher.spawn_aside(
-            (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)), environment(env), "/"
+            (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)),
+            environment(env),
+            "/",
+            Speaker("prefetch"),
         )
     except (SupervisorError, hanging.HangsError) as reason:
         log.info("no download ahead of the engine: %s", reason)

@@ -16,6 +16,7 @@ from ... import foreign, hanging
 from ...command.plan import Plan
 from ...errors import SupervisorError
 from ..engine.phases import READ, Start
+from ..logs.speaker import Speaker
 from ..process.launcher import Launcher
 from .wanted import beside, folders
 
@@ -51,7 +52,7 @@ async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str], launcher:
 async def watch(start: Start, command: Sequence[str], launcher: Launcher) -> None:
     """Run `command` while the engine of `start` may want what it reads; then it is killed."""
     try:
-        child = launcher.spawn_aside(command, {}, "/")
+        child = launcher.spawn_aside(command, {}, "/", Speaker("read-ahead"))
     except SupervisorError as reason:
         log.warning("the weights are not read ahead: %s", reason)
         return

@@ -12,6 +12,8 @@ from ...catalog import release
 from ...command import plan as planned
 from ...command.plan import Plan
 from ...errors import SupervisorError
+from ...settings import table
+from ..logs.speaker import ENGINE, Speaker
 from ..process.child import Child
 from ..process.launcher import Launcher
 from .memory import MemoryWatch
@@ -62,8 +64,9 @@ def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned:
     if signature := _signature(plan.vllm_version):
         own = {**own, _PREFIX: signature + own.get(_PREFIX, "")}  # a user's own stays
     start, killed = Start(), MemoryWatch()
+    speaker = Speaker(ENGINE, signature, folds=plan.settings[table.FOLD_ACCESS_LOG])
     child = launcher.spawn(
-        (*plan.before, *plan.command), own, "/", observe=start.feed, signature=signature
+        (*plan.before, *plan.command), own, "/", observe=start.feed, speaker=speaker
     )
     spawned = Spawned(child, own, start, killed, began.seconds_ago(), signature)
     log.info("engine spawned, pid %d", child.pid)

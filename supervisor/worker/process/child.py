@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...errors import CommandNotExecutable, CommandNotFound, OutOfResources, SupervisorError
 from ..logs import LogSink
+from ..logs.speaker import SUPERVISOR, Speaker
 from . import descriptors
 from .guardian import Guardian
 from .orphans import descendants
@@ -56,7 +57,7 @@ class Child:
         *,
         observe: Callable[[bytes], None] | None = None,
         pass_fds: Sequence[int] = (),
-        signature: str = "",
+        speaker: Speaker = SUPERVISOR,
     ) -> Child:
         """Start `command` in a process group of its own, its output going to `sink`.
 
@@ -70,14 +71,14 @@ class Child:
             guard: what ends it if we end without doing so.
             observe: sees its output as well, until `unobserved`.
             pass_fds: descriptors that it inherits.
-            signature: what it was given to put before the lines of its own logger.
+            speaker: who it is in the log.
 
         Raises:
             OutOfResources: no file descriptor, process or thread was left for it.
             SupervisorError: the system could not start it.
         """
         try:
-            log = Output(sink, observe, signature)
+            log = Output(sink, observe, speaker)
         except (OSError, RuntimeError) as reason:
             raise _not_started(command[0], reason) from None
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..logs import LogSink
+from ..logs.speaker import SUPERVISOR, Speaker
 from .child import Child
 from .guardian import Guardian
 from .orphans import Orphans
@@ -35,20 +36,20 @@ class Launcher:
         *,
         observe: Callable[[bytes], None] | None = None,
         pass_fds: Sequence[int] = (),
-        signature: str = "",
+        speaker: Speaker = SUPERVISOR,
     ) -> Child:
         """Start `command`; see `Child.spawn`.
 
         Raises:
             SupervisorError: the system could not start it.
         """
-        child = self._spawn(
-            command, env, cwd, observe=observe, pass_fds=pass_fds, signature=signature
-        )
+        child = self._spawn(command, env, cwd, observe=observe, pass_fds=pass_fds, speaker=speaker)
         self._children.append(child)
         return child
 
-    def spawn_aside(self, command: Sequence[str], env: Mapping[str, str], cwd: str) -> Child:
+    def spawn_aside(
+        self, command: Sequence[str], env: Mapping[str, str], cwd: str, speaker: Speaker
+    ) -> Child:
         """As `spawn`, for one that no stop waits for, and whose end nobody has to see. In a loop.
 
         A process that hangs in a read of a volume may outlive SIGKILL.
@@ -56,7 +57,7 @@ class Launcher:
         Raises:
             SupervisorError: the system could not.
         """
-        child = self._spawn(command, env, cwd)
+        child = self._spawn(command, env, cwd, speaker=speaker)
         self._leaving[child] = self._see_off(self._until_gone(child))
         return child
 
@@ -125,7 +126,7 @@ class Launcher:
         *,
         observe: Callable[[bytes], None] | None = None,
         pass_fds: Sequence[int] = (),
-        signature: str = "",
+        speaker: Speaker = SUPERVISOR,
     ) -> Child:
         with self.orphans.birth():
             child = Child.spawn(
@@ -136,7 +137,7 @@ class Launcher:
                 self._guardian,
                 observe=observe,
                 pass_fds=pass_fds,
-                signature=signature,
+                speaker=speaker,
             )
             self.orphans.claim(child.pid)
         return child

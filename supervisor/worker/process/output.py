@@ -1,32 +1,58 @@
 """What a child and its descendants print: handed on, its last lines kept, its lines heard.
 
-It is handed on without the signature of its own logger (see `diagnosis.voice`).
+As text it is handed on without the signature of its own logger (see `diagnosis.voice`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import math
 import os
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
-from ...secrets import masked_line
 from ..logs import LogSink
+from ..logs.access import Access
+from ..logs.plain import Plain
+from ..logs.speaker import SUPERVISOR, Speaker
 
 _CHUNK = 64 * 1024  # bytes in one read, and of a line that does not end
 _TAIL_LINES = 200  # enough to hold a traceback of vLLM with the lines that say why
+
+log = logging.getLogger("supervisor")
+
+
+class Written(Protocol):
+    """Hands on what a process prints, in one of the log's forms."""
+
+    def feed(self, data: bytes, *, masks: bool) -> None:
+        """Take in some of it; `masks`: no secret of it is handed on."""
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until `look` has something to do, if nothing comes before; None for never."""
+
+    def look(self) -> None:
+        """Hand over what has waited long enough."""
+
+    def end(self) -> None:
+        """Nothing more will come."""
 
 
 class Output:
     """A pipe for a child's output: read by a thread, its tail kept, handed on.
 
-    While it is observed no secret is handed on, and the signature never; everything else is as it
-    came.
+    While it is observed no secret is handed on, and the signature never; as text everything else is
+    as it came.
 
     Args:
         sink: where it is handed on to.
-        observe: called with the bytes as they are handed on, by the reading thread.
-        signature: stands before lines of the child's own logger; taken out of what is handed on.
+        observe: called with the bytes as they are handed on as text, by the reading thread.
+        speaker: whose output it is.
 
     Raises:
         OSError: there was no descriptor for it.
@@ -37,15 +63,15 @@ class Output:
         self,
         sink: LogSink,
         observe: Callable[[bytes], None] | None = None,
-        signature: str = "",
+        speaker: Speaker = SUPERVISOR,
     ) -> None:
-        self.tail = Tail(signature=signature)
-        self._plain = Unsigned(signature.encode())
+        self.tail = Tail(signature=speaker.signature)
+        self._speaker = speaker
+        self._plain = Unsigned(speaker.signature.encode())
         #: Called with the bytes by the reading thread; None once nobody wants to know.
         self.observe = observe
         self._sink = sink
         self._read_fd, self.write_fd = os.pipe()
-        self._started = Started(sink)
         self._thread = threading.Thread(target=self._read_all, name="log-reader", daemon=True)
         try:
             self._thread.start()
@@ -63,22 +89,51 @@ class Output:
         self._thread.join(timeout)
 
     def _read_all(self) -> None:
-        while data := os.read(self._read_fd, _CHUNK):
-            self.tail.feed(data)
-            self._hand_on(self._plain.feed(data))
-        self._hand_on(self._plain.rest())
-        self._started.flush()
-        os.close(self._read_fd)
+        with contextlib.closing(os.fdopen(self._read_fd, "rb", buffering=0)) as pipe:
+            data = os.read(pipe.fileno(), _CHUNK)
+            if not data:
+                return
+            # Only now: what reads an engine's lines is imported once it is spawned.
+            written = self._written()
+            while data:
+                self.tail.feed(data)
+                self._hand_on(written, data)
+                data = _read(pipe.fileno(), written)
+            self._hand_on(written, b"", over=True)
+            written.end()
 
-    def _hand_on(self, data: bytes) -> None:
-        if not data:
-            return
-        if (observe := self.observe) is not None:
-            observe(data)
-            self._started.write(data)
-        else:
-            self._started.flush()
-            self._sink.write(data)
+    def _written(self) -> Written:
+        access = Access(_tell) if self._speaker.folds else None
+        if not self._sink.as_json:
+            return Plain(self._sink, access)
+        from ..logs.wrapped import Wrapped
+
+        return Wrapped(self._sink, self._speaker, access)
+
+    def _hand_on(self, written: Written, data: bytes, *, over: bool = False) -> None:
+        plain = self._plain.feed(data) + (self._plain.rest() if over else b"")
+        observe = self.observe
+        if observe is not None and plain:
+            observe(plain)
+        given = data if self._sink.as_json else plain
+        if given:
+            written.feed(given, masks=observe is not None)
+        written.look()
+
+
+def _read(fd: int, written: Written) -> bytes:
+    """More of it; what has waited long enough is handed on meanwhile."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    while True:
+        left = written.left
+        if poll.poll(None if left is None else math.ceil(left * 1000)):
+            return os.read(fd, _CHUNK)
+        written.look()
+
+
+def _tell(line: str) -> None:
+    log.info("%s", line)
 
 
 class Unsigned:
@@ -105,36 +160,6 @@ class Unsigned:
 
     def _ends_with(self, data: bytes, length: int) -> bool:
         return data.endswith(self._signature[:length])
-
-
-class Started:
-    """What an engine says until it is ready, on its way to the log: without secrets.
-
-    vLLM writes its arguments there, of which it masks two. A line waits until it is whole; but
-    bars of progress, which begin with a carriage return and have no end.
-    """
-
-    def __init__(self, sink: LogSink) -> None:
-        self._sink = sink
-        self._rest = b""
-
-    def write(self, data: bytes) -> None:
-        """Hand over bytes; a line may come in pieces."""
-        data = self._rest + data
-        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        self._rest = data[end:]
-        if len(self._rest) > _CHUNK or data[:end].endswith(b"\r"):
-            end, self._rest = len(data), b""
-        self._pass_on(data[:end])
-
-    def flush(self) -> None:
-        """Hand over what waits: no more of its line will come."""
-        rest, self._rest = self._rest, b""
-        self._pass_on(rest)
-
-    def _pass_on(self, data: bytes) -> None:
-        if data:
-            self._sink.write(masked_line(data, self._sink.secrets))
 
 
 class Tail:

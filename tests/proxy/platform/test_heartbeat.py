@@ -188,9 +188,9 @@ def test_the_loop_is_the_sdks_and_has_a_name_for_any_process(
 ) -> None:
     """Python 3.14 starts the process from a server, which takes what it runs by its name."""
     monkeypatch.setattr(rp_ping.Heartbeat, "process_loop", rp_ping.Heartbeat.process_loop)
-    assert heartbeat.install()
+    assert heartbeat.install({})
     target: Any = rp_ping.Heartbeat.process_loop
-    assert pickle.loads(pickle.dumps(target)) is heartbeat.beat  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(target)).func is heartbeat.beat  # noqa: S301 - our own
     monkeypatch.setenv("RUNPOD_WEBHOOK_PING", platform.url)
     monkeypatch.setenv("RUNPOD_AI_API_KEY", "key")
     context = multiprocessing.get_context("forkserver")
@@ -209,6 +209,6 @@ def test_with_another_sdk_its_own_loop_is_used(
 ) -> None:
     monkeypatch.setattr("inspect.getsource", lambda _found: "class Heartbeat: ...")
     before = rp_ping.Heartbeat.process_loop
-    assert not heartbeat.install()
+    assert not heartbeat.install({})
     assert rp_ping.Heartbeat.process_loop is before
     assert "pings are the SDK's own" in caplog.text

@@ -10,10 +10,13 @@ import pytest
 
 from supervisor.errors import CommandNotFound
 from supervisor.worker.logs import LogSink
+from supervisor.worker.logs.speaker import Speaker
 from supervisor.worker.process import orphans
 from supervisor.worker.process.launcher import Launcher
 from tests.client import PATIENCE
 from tests.supervisor.worker.closing import closed
+
+ASIDE = Speaker("aside")
 
 
 async def test_children_are_known_until_they_are_released() -> None:
@@ -35,7 +38,7 @@ async def test_children_are_known_until_they_are_released() -> None:
 
 async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
-    child = launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
+    child = launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/", ASIDE)
     assert launcher.children == ()
     launcher.orphans.reap(kill=True)
     assert child.alive()
@@ -44,13 +47,13 @@ async def test_one_aside_is_nobodys_to_wait_for_and_no_orphan() -> None:
         while not child.gone:
             await asyncio.sleep(0.01)
     with pytest.raises(CommandNotFound):
-        launcher.spawn_aside(["/nowhere"], {}, "/")
+        launcher.spawn_aside(["/nowhere"], {}, "/", ASIDE)
     await closed(launcher)
 
 
 async def test_one_aside_ends_with_us() -> None:
     launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
-    child = launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/")
+    child = launcher.spawn_aside(["sleep", "60"], {"PATH": os.environ["PATH"]}, "/", ASIDE)
     launcher.close()
     async with asyncio.timeout(PATIENCE):
         assert await child.ended() == -signal.SIGKILL

@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.worker.logs import LogSink
+from supervisor.worker.logs.access import Access
+from supervisor.worker.logs.plain import Plain
+from supervisor.worker.logs.speaker import Speaker
 from supervisor.worker.process.output import Output, Tail, Unsigned
 from tests.client import PATIENCE
 
@@ -38,17 +42,14 @@ def test_no_secret_of_a_start_is_passed_on_however_it_comes() -> None:
     line = b"INFO 11-26 [api_utils.py:286] non-default args: {'x': {'api_key': 'Vf9qLw2xRt'}}\n"
     lines = b"\xff\rLoading: 10%\rLoading: 20%" + b"\n" + line + b"own mine-1234"
     masked = lines.replace(b"Vf9qLw2xRt", b"***").replace(b"mine-1234", b"***")
-    for cut in range(0, len(lines), 3):
+    for folds, cut in itertools.product((False, True), range(0, len(lines), 3)):
         read, write = os.pipe()
         sink = LogSink(write)
         sink.secrets = ("mine-1234",)
-        seen: list[bytes] = []
-        output = Output(sink, seen.append)
+        shown = Plain(sink, Access(pytest.fail) if folds else None)
         for piece in (lines[:cut], lines[cut:]):
-            output._started.write(piece)  # a pipe may join what was written apart
-        os.write(output.write_fd, b"")
-        output.spawned()
-        output.join(PATIENCE)
+            shown.feed(piece, masks=True)  # a pipe may join what was written apart
+        shown.end()
         sink.flush(60)
         assert os.read(read, 1000) == masked
         os.close(read)
@@ -113,7 +114,7 @@ def test_what_is_passed_on_has_no_signature() -> None:
     read, write = os.pipe()
     sink = LogSink(write)
     seen: list[bytes] = []
-    output = Output(sink, seen.append, "~ab ")
+    output = Output(sink, seen.append, Speaker("engine", "~ab "))
     os.write(output.write_fd, b"~ab one\n~ab two\n~a")
     output.spawned()
     output.join(PATIENCE)

@@ -91,4 +91,5 @@ def _told(repeated: _Repeated) -> list[logging.LogRecord]:
         return []
     last = repeated.last
     text = f"{last.getMessage()} (this line was left out {repeated.left_out} times)"
-    return [logging.makeLogRecord({**last.__dict__, "msg": text, "args": None, "exc_info": None})]
+    said = {"msg": text, "args": None, "exc_info": None, "exc_text": None}
+    return [logging.makeLogRecord({**last.__dict__, **said})]

@@ -1,31 +1,40 @@
-"""The worker's log: what the engine and the proxy print, unchanged, and our own lines among it.
+"""Where the log goes. Nothing waits for a reader of it.
 
-Nothing waits for a reader of the log. Threads carry the bytes; when nobody reads them, the oldest
-are dropped and counted.
+A thread carries the bytes; when nobody reads them, the oldest are dropped and counted.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 import time
 from collections import deque
 
-from ..secrets import masked
-from .page.recent import Recent
+from ...link import log_lines
+from ...secrets import masked
+from ..page.recent import Recent
 
 _WAITING_MOST = 8 * 1024 * 1024  # bytes kept for a reader that is slow
 
 
 class LogSink:
-    """Writes to one file descriptor from a thread of its own, so that no caller ever waits."""
+    """Writes to one file descriptor from a thread of its own, so that no caller ever waits.
 
-    def __init__(self, fd: int = 1) -> None:
+    Args:
+        fd: is written to.
+        as_json: whether the log is one of objects; its callers see to that.
+    """
+
+    def __init__(self, fd: int = 1, *, as_json: bool = False) -> None:
         #: Values of variables that no line of ours shows, nor what an engine says of its start.
         self.secrets: tuple[str, ...] = ()
         #: What was written last, for those who look on.
         self.recent = Recent()
+        self.as_json = as_json
+        #: Stands before the objects of processes of ours, and nobody else knows it.
+        self.signature = f"~{secrets.token_hex(8)} " if as_json else ""
         self._fd = fd
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -53,6 +62,10 @@ class LogSink:
         before = b"\n" if self._line_open else b""
         self.write(before + text.encode(errors="backslashreplace") + b"\n")
 
+    def masked(self, text: str) -> str:
+        """`text` as a line of the log may have it."""
+        return masked("", text, self.secrets)
+
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written, `timeout` seconds at most; whether it is."""
         end = time.monotonic() + timeout
@@ -74,9 +87,14 @@ class LogSink:
                 self._size = 0
                 self._busy = True
             if dropped:
-                note = f"supervisor: {dropped} bytes of this log were dropped: nobody read them\n"
-                data = note.encode() + data
+                data = self._of_dropped(dropped).encode() + data
             self._write(data)
+
+    def _of_dropped(self, size: int) -> str:
+        words = f"{size} bytes of this log were dropped: nobody read them"
+        said = {"levelname": "WARNING", "name": "supervisor", "msg": words}
+        lines = log_lines.Lines(as_json=self.as_json)
+        return lines.format(logging.makeLogRecord(said)) + "\n"
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -93,10 +111,8 @@ class SinkHandler(logging.Handler):
     def __init__(self, sink: LogSink) -> None:
         super().__init__()
         self._sink = sink
-        self.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)s supervisor: %(message)s", "%H:%M:%S")
-        )
+        self.setFormatter(log_lines.Lines(as_json=sink.as_json, mask=sink.masked))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and hand over one line."""
-        self._sink.write_line(masked("", self.format(record), self._sink.secrets))
+        self._sink.write_line(self.format(record))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisor.worker.logs import LogSink, SinkHandler
+from supervisor.worker.logs.sink import LogSink, SinkHandler
 from tests.client import PATIENCE
 
 
@@ -25,7 +25,9 @@ def test_our_lines_begin_a_line(pipe: tuple[int, int]) -> None:
     sink = LogSink(pipe[1])
     sink.write(b"no newline")
     handler = SinkHandler(sink)
-    handler.emit(logging.makeLogRecord({"msg": "ours \udcff", "levelname": "INFO"}))
+    handler.emit(
+        logging.makeLogRecord({"msg": "ours \udcff", "levelname": "INFO", "name": "supervisor"})
+    )
     sink.flush(PATIENCE)
     first, second, rest = os.read(pipe[0], 1000).split(b"\n")
     assert (first, rest) == (b"no newline", b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from supervisor.worker.repeats import Folding, Repeats
+from supervisor.worker.logs.repeats import Folding, Repeats
 
 
 def record(text: str, level: int = logging.WARNING) -> logging.LogRecord:

@@ -1,0 +1,27 @@
+"""Whose lines they are. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A process that prints into the log.
+
+    Attributes:
+        source: its name there.
+        signature: what it was given to put before the lines of its logger; empty for one that puts
+            nothing there.
+        folds: whether the access log that it writes is folded.
+    """
+
+    source: str
+    signature: str = ""
+    folds: bool = False
+
+
+ENGINE = "engine"
+PROXY = "proxy"
+#: This process, and whatever prints into its own output.
+SUPERVISOR = Speaker("supervisor")

@@ -1,0 +1,205 @@
+"""What a process prints as objects of the log: one for each line, and one for a whole traceback.
+
+A bar of progress has no lines: of what a terminal would overwrite, the last is shown, and that
+every few seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...link import log_lines
+from .access import Access
+from .sink import LogSink
+from .speaker import ENGINE, Speaker
+from .spoken import Said, Spoken
+from .tracebacks import Traceback
+
+_LINE_MOST = log_lines.MOST  # bytes of a line that is still without its end
+_QUIET = 0.2  # seconds without more, after which a message is whole
+_OPEN_MOST = 5.0  # seconds that a line without an end waits for it
+_PROCESSES_MOST = 64  # whose messages may be open
+_ERRORS = frozenset({"ERROR", "CRITICAL", "WARNING"})
+
+
+@dataclass(slots=True)
+class _Message:
+    """One that more lines may belong to."""
+
+    said: Said
+    at: float  # Unix time
+    last: float  # on the clock, when its last line came
+    lines: list[str]
+    size: int
+    traceback: Traceback = field(default_factory=Traceback)
+    of_traceback: bool = False
+
+    def takes(self, said: Said) -> bool:
+        if said.prefix != self.said.prefix or said.trusted != self.said.trusted:
+            return False
+        if self.size + len(said.message) > log_lines.MOST:
+            return False
+        taken = self.traceback.takes(said.message)
+        self.of_traceback = self.of_traceback or taken
+        return taken
+
+
+class Wrapped:
+    """Makes the bytes that a process prints objects in the sink. Used by one thread.
+
+    Args:
+        sink: takes the objects.
+        speaker: who prints it; of a process of ours the signature stands before objects.
+        access: folds the engine's access log; None for other processes, and where it is not folded.
+        clock: gives seconds and never goes back.
+    """
+
+    def __init__(
+        self,
+        sink: LogSink,
+        speaker: Speaker,
+        access: Access | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sink = sink
+        self._source = speaker.source
+        self._signature = speaker.signature
+        self._spoken = Spoken(speaker.signature) if speaker.source == ENGINE else None
+        self._access = access
+        self._clock = clock
+        self._rest = b""
+        self._lost = 0  # bytes of a line that is too long
+        self._open_since = 0.0
+        self._open: dict[str, _Message] = {}  # by process
+        self._masks = True
+
+    def feed(self, data: bytes, *, masks: bool) -> None:
+        """Take in what it printed; `masks`: without what is secret in it."""
+        self._masks = masks
+        now = self._clock()
+        *lines, rest = data.split(b"\n")
+        if lines:
+            first, *lines = lines
+            self._end_of_line(first)
+            for line in lines:
+                self._line(line)
+            self._open_since = now
+        elif not self._rest:
+            self._open_since = now
+        self._add(rest)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until `look` has something to do, if nothing comes before; None for never."""
+        times = [] if self._access is None else [self._access.left]
+        times += [each.last + _QUIET - self._clock() for each in self._open.values()]
+        if self._rest:
+            times.append(self._open_since + _OPEN_MOST - self._clock())
+        return max(0.0, min(found)) if (found := [x for x in times if x is not None]) else None
+
+    def look(self) -> None:
+        """Hand over what has waited long enough."""
+        now = self._clock()
+        for key in [key for key, each in self._open.items() if now - each.last >= _QUIET]:
+            self._close(key)
+        if self._rest and now - self._open_since >= _OPEN_MOST:
+            self._end_of_line(b"")
+        if self._access is not None:
+            self._access.tell()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        if self._rest or self._lost:
+            self._end_of_line(b"")
+        self._close_all()
+        if self._access is not None:
+            self._access.tell_rest()
+
+    # --- lines ---
+
+    def _add(self, more: bytes) -> None:
+        """More of a line that has no end yet; of a bar what a terminal would show."""
+        line = self._rest + more
+        if b"\r" in more and not (self._signature and self._signature.encode() in line):
+            line = line[line.rstrip(b"\r").rfind(b"\r") + 1 :]
+        self._rest = line[:_LINE_MOST]
+        self._lost += len(line) - len(self._rest)
+
+    def _end_of_line(self, last: bytes) -> None:
+        self._add(last)
+        line, lost = self._rest, self._lost
+        self._rest, self._lost = b"", 0
+        self._line(line + b"... (%d bytes left out)" % lost if lost else line)
+
+    def _line(self, line: bytes) -> None:
+        if self._access is not None and self._access.takes(line):
+            return
+        text = line.decode("utf-8", "backslashreplace").rstrip("\r")
+        if self._spoken is not None:
+            for said in self._spoken.read(text):
+                self._said(said)
+        elif self._signature:
+            before, found, after = text.partition(self._signature)
+            if before or not found:
+                self._said(Said(before.rpartition("\r")[2]))
+            if found:
+                self._object(after)
+        else:
+            self._said(Said(text.rpartition("\r")[2]))
+
+    def _object(self, text: str) -> None:
+        """What a process of ours has made already; secrets that it does not know are masked."""
+        self._close_all()
+        try:
+            fields = json.loads(text)
+            line = log_lines.encoded(log_lines.masked_fields(fields, self._sink.masked))
+        except (ValueError, AttributeError, RecursionError):  # cut off, as at a kill
+            self._said(Said(text))
+            return
+        self._sink.write_line(line)
+
+    # --- messages ---
+
+    def _said(self, said: Said) -> None:
+        key = f"{said.process} {said.trusted}"
+        if (message := self._open.get(key)) is not None:
+            if message.takes(said):
+                message.lines.append(said.message)
+                message.size += len(said.message) + 1
+                message.last = self._clock()
+                return
+            self._close(key)
+        if not said.message.strip():
+            return
+        message = _Message(said, time.time(), self._clock(), [said.message], len(said.message))
+        message.of_traceback = message.traceback.takes(said.message)
+        if message.of_traceback or (said.prefix and said.level in _ERRORS):
+            if len(self._open) >= _PROCESSES_MOST:
+                self._close_all()
+            self._open[key] = message
+        else:
+            self._write(message)
+
+    def _close(self, key: str) -> None:
+        self._write(self._open.pop(key))
+
+    def _close_all(self) -> None:
+        for key in list(self._open):
+            self._close(key)
+
+    def _write(self, message: _Message) -> None:
+        said, text = message.said, "\n".join(message.lines).rstrip()
+        is_error = message.of_traceback and not said.prefix and said.trusted
+        more = {"process": said.process, "place": said.place}
+        self._sink.write_line(
+            log_lines.as_object(
+                message.at,
+                "ERROR" if is_error else said.level,
+                self._source,
+                self._sink.masked(text) if self._masks else text,
+                {name: value for name, value in more.items() if value},
+            )
+        )

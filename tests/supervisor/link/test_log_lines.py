@@ -1,0 +1,71 @@
+"""What a line of the log looks like, in both forms."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.link import log_lines
+from supervisor.link.log_lines import Lines
+
+
+def record(text: str, **more: Any) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": "proxy", "levelname": "INFO", "msg": text, **more})
+
+
+def test_each_line_of_text_has_its_date_its_zone_and_who_says_it() -> None:
+    lines = Lines(as_json=False).format(record("one\n2026-01-01T00:00:00 INFO proxy: two"))
+    for line in lines.split("\n"):
+        when, level, name, _ = line.split(" ", 3)
+        assert datetime.fromisoformat(when).tzinfo is not None
+        assert (level, name) == ("INFO", "proxy:")
+    assert len(lines.split("\n")) == 2
+
+
+def test_an_object_has_what_is_known_and_nothing_else() -> None:
+    line = Lines(as_json=True, before="~ab ").format(record("a", job="j", status=200, tokens=None))
+    found = json.loads(line.removeprefix("~ab "))
+    assert datetime.fromisoformat(found.pop("ts")).tzinfo is not None
+    assert found == {"level": "INFO", "source": "proxy", "message": "a", "job": "j", "status": 200}
+
+
+def test_a_traceback_is_one_object_with_the_whole_of_it() -> None:
+    try:
+        int("of the fault")
+    except ValueError:
+        found = Lines(as_json=True).format(record("a fault", exc_info=sys.exc_info()))
+    message = json.loads(found)["message"]
+    assert message.startswith("a fault\nTraceback (most recent call last):\n")
+    assert message.endswith("with base 10: 'of the fault'")
+
+
+def test_secrets_are_masked_in_every_field_and_before_anything_is_escaped() -> None:
+    secret = 'a"b\\c\nd'
+    for as_json in (False, True):
+        lines = Lines(as_json=as_json, mask=lambda text: text.replace(secret, "***"))
+        found = lines.format(record(f"is {secret}.", route=f"/{secret}"))
+        assert "is ***." in found
+        assert "a\\" not in found
+        assert "d" not in found.rpartition("message")[2].replace("message", "")
+
+
+@given(st.text(st.characters(), max_size=50), st.text(st.characters(), max_size=50))
+def test_whatever_is_said_is_one_line_that_can_be_read(text: str, job: str) -> None:
+    line = Lines(as_json=True).format(record("%s", args=(text,), job=job))
+    assert "\n" not in line
+    assert "\r" not in line
+    found = json.loads(line.encode())
+    assert set(found) == {"ts", "level", "source", "message", "job"}
+    assert json.dumps(found, ensure_ascii=False).encode(), "no half a character is in it"
+
+
+def test_a_long_message_is_cut() -> None:
+    found = json.loads(Lines(as_json=True).format(record("x" * 1_000_000)))
+    assert len(found["message"]) < log_lines.MOST + 100
+    assert found["message"].endswith("characters left out)")

@@ -1,0 +1,35 @@
+"""Lines that belong together."""
+
+from __future__ import annotations
+
+import traceback
+
+from supervisor.worker.logs.tracebacks import Traceback
+
+
+def fails(reason: Exception | None) -> None:
+    raise ValueError("second\n  with more") from reason
+
+
+def made() -> list[str]:
+    try:
+        try:
+            int("first")
+        except ValueError as reason:
+            fails(reason)
+    except ValueError:
+        return traceback.format_exc().rstrip().split("\n")
+    return []
+
+
+def test_a_traceback_is_taken_to_its_end_with_what_caused_it() -> None:
+    found = Traceback()
+    assert not found.takes("before")
+    assert [line for line in made() if not found.takes(line)] == []
+    assert not found.takes("INFO: after")
+    assert not found.takes("  also indented")
+
+
+def test_another_one_may_follow() -> None:
+    found = Traceback()
+    assert all(found.takes(line) for line in [*made(), *made()])
