@@ -6,6 +6,7 @@ address), by its own shape, or because a variable of this worker holds it. Pure.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -41,7 +42,7 @@ def masked(name: str, value: str, secrets: Iterable[str] = ()) -> str:
     if name and is_secret(name):
         return MASK if value else ""
     for secret in secrets:
-        value = value.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
+        value = value.replace(secret, MASK).replace(_quoted(secret), MASK)
     if not _has(shapes.HINTS, value):
         return value
     plain = re.sub(shapes.ESCAPE, "", value) if "\x1b" in value else value
@@ -68,6 +69,12 @@ def _shown(value: str) -> str:
     value = re.sub(shapes.SCHEME, _scheme, value)
     value = re.sub(shapes.OPTION, _option, value)
     return re.sub(shapes.SHAPE, _shape, value) if _has(shapes.SHAPE_HINTS, value) else value
+
+
+@functools.cache
+def _quoted(secret: str) -> str:
+    """As it stands in an address. Each line of a log asks for the same few."""
+    return quote(secret, safe="")
 
 
 def masked_tokens(tokens: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_WIDTH = 25  # columns from the beginning of a start to its end; a line of the log then has 80
+_WIDTH = 25  # columns from the beginning of a start to its end; a line of the log then has 100
 _NAME = 10
 
 

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..logs import LogSink
-from ..logs.access import Access
-from ..logs.plain import Plain
 from ..logs.speaker import SUPERVISOR, Speaker
 
 _CHUNK = 64 * 1024  # bytes in one read, and of a line that does not end
@@ -93,7 +91,7 @@ class Output:
             data = os.read(pipe.fileno(), _CHUNK)
             if not data:
                 return
-            # Only now: what reads an engine's lines is imported once it is spawned.
+            # Only now: what reads lines is imported once an engine is spawned.
             written = self._written()
             while data:
                 self.tail.feed(data)
@@ -103,8 +101,12 @@ class Output:
             written.end()
 
     def _written(self) -> Written:
+        from ..logs.access import Access
+
         access = Access(_tell) if self._speaker.folds else None
         if not self._sink.as_json:
+            from ..logs.plain import Plain
+
             return Plain(self._sink, access)
         from ..logs.wrapped import Wrapped
 
