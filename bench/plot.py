@@ -11,6 +11,7 @@ from bench.report import Medians
 _PLOTTED = ("last first ms", "p50 ms", "p99 ms", "us/token")
 
 
+_SHOWN_S = 1.5  # of a stream: longer, and its steps are too small to be seen
 #: Of the lines, on white: the engine, then the contenders.
 _COLOURS = ("#9aa0a6", "#1a73e8", "#d93025", "#188038", "#f9ab00")
 
@@ -34,10 +35,11 @@ def tokens(path: Path, runs: Sequence[Run]) -> None:
         lines = [("the engine sends", sent)]
         lines += [(run.contender, [last for _, last in run.delivered.stream]) for run in runs]
         for (name, times), colour in zip(lines, _COLOURS, strict=False):
-            seconds = [each / 1000 for each in times]
+            seconds = [each / 1000 for each in times if each < _SHOWN_S * 1000]
             panel.step(seconds, range(1, len(seconds) + 1), colour, where="post", label=name)
         load = runs[0].load
-        panel.set_title(f"One of {load.jobs} streams that run together", fontsize=11)
+        title = f"One of {load.jobs} streams of {load.rate:g} tokens/s, its first {_SHOWN_S:g} s"
+        panel.set_title(title, fontsize=11)
         panel.set_xlabel("seconds since its job was submitted")
         panel.set_ylabel("tokens that its caller has")
         panel.spines[["top", "right"]].set_visible(False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 from bench import plot, report
+from bench.arguments import OURS, PASS_THROUGH
 from tests.bench.runs import run
+from tests.processes import ROOT
 
 
 def test_a_stream_of_each_contender(tmp_path: Path) -> None:
@@ -21,6 +24,15 @@ def test_a_stream_of_each_contender(tmp_path: Path) -> None:
     assert one == two
     assert all(f">{name}</text>" in one for name in ("mine", "theirs", "the engine sends"))
     ElementTree.fromstring(one)  # noqa: S314 - we made it
+
+
+def test_the_readmes_picture_is_one_of_these() -> None:
+    shown = re.findall(
+        r"^!\[.+\]\((docs/tokens\.svg)\)$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    (drawn,) = [(ROOT / path).read_text() for path in shown]
+    assert all(f">{name}</text>" in drawn for name in ("the engine sends", OURS, PASS_THROUGH))
+    assert len(drawn) < 50_000
 
 
 def test_a_picture(tmp_path: Path) -> None:
