@@ -12,7 +12,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import uvloop
 
@@ -28,10 +28,11 @@ from proxy.settings import (
     Settings,
     read,
 )
+from proxy.traces.trace import Traces
 from supervisor.link import handover
 from supervisor.link.handover import Check
 from supervisor.link.report import Report, inherited
-from supervisor.settings import table
+from supervisor.settings import otel, table
 
 log = logging.getLogger("proxy")
 
@@ -62,15 +63,29 @@ def main() -> int:
     heartbeat.install(env)
     report = Report(settings[REPORT_FD])
     fitness.register(settings, env, report.cause)
+    left = list(inherited(settings[JOBS_FD]))
+    traces = _traces(env, [one.id for one in left])
     _tune()
     awake = Awake()
-    handler = Handler(settings, Engine(settings, awake.now), alone=report.alone)
-    left = inherited(settings[JOBS_FD])
+    handler = Handler(settings, Engine(settings, awake.now), alone=report.alone, traces=traces)
     try:
         sdk.serve(handler, settings[table.MAX_CONCURRENCY], report, left, awake)
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _traces(env: Mapping[str, str], left: Sequence[str]) -> Traces:
+    target = otel.targets(env).traces
+    if target is None:
+        return Traces(left)
+    from proxy.traces.spans import Spans
+
+    try:
+        return Spans(target, env, left)
+    except Exception as reason:  # noqa: BLE001 - whatever its SDK does not like, jobs are answered
+        log.error("no traces are exported: %s", reason)  # noqa: TRY400 - a sentence for the user
+        return Traces(left)
 
 
 def _tell_platform(why: str) -> None:

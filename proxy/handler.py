@@ -23,7 +23,7 @@ from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment
 from proxy.tally import Tally
-from proxy.wire.answer import Answer
+from proxy.traces.trace import Traces
 from supervisor.link.figures import CANCELLED, FAILED, REFUSED, Figures
 from supervisor.settings import table
 
@@ -38,7 +38,7 @@ class Handler:
 
     Args:
         settings: the proxy's.
-        engine: is closed with the handler.
+        engine, traces: are closed with the handler; the traces are told of each job.
         alone: is told which job is alone in the engine and may end it; None: none is any more.
         clock: gives seconds and never goes back.
     """
@@ -49,8 +49,9 @@ class Handler:
         engine: Engine,
         alone: Callable[[str | None], None] = lambda _job: None,
         clock: Callable[[], float] = time.monotonic,
+        traces: Traces | None = None,
     ) -> None:
-        self.figures = Figures()
+        self.figures, self.traces = Figures(), traces or Traces()
         self._settings = settings
         self._engine = engine
         self._clock = clock
@@ -68,7 +69,8 @@ class Handler:
         Raises:
             JobError: the job failed. Who reads a stream of events has got it as the last event.
         """
-        record = Record(str(job.get("id")), self._clock, keep=self._settings[table.LOG_CONTENT])
+        trace, keep = self.traces.of(job), self._settings[table.LOG_CONTENT]
+        record = Record(str(job.get("id")), self._clock, trace, keep=keep)
         with self._accounted(record):
             request = forms.read(job, self._settings)
             record.route, record.asked = request.route, request.body
@@ -108,8 +110,9 @@ class Handler:
         self._engine.thawed()
 
     async def close(self) -> None:
-        """Close the connections to the engine."""
+        """Close the connections to the engine; what was noted of jobs goes out."""
         await self._engine.close()
+        await self.traces.close()
 
     @contextmanager
     def _accounted(self, record: Record) -> Iterator[None]:
@@ -137,6 +140,7 @@ class Handler:
             raise JobError(f"the worker failed on this job: {type(fault).__name__}") from fault
         finally:
             self._tally.ended(record)
+            record.trace.done(record.route, record.asked, record.tokens)
             line, fields = record.line()
             log.log(record.level, "%s", line, extra=fields)
             if self._settings[table.LOG_CONTENT]:
@@ -220,7 +224,7 @@ class Handler:
         waiting = Batches(request.ramp, exact=self._pace.exact)
         with self._pace.stream():
             async with self._engine.stream(request, attempt) as stream:
-                _close_with_task(stream)
+                stream.close_with_task()
                 async for events in batches.batches(stream, waiting, self._pace):
                     self.figures.tokens += record.streamed(waiting.seen, events)
                     text = b"".join(events)
@@ -235,15 +239,3 @@ class Handler:
                         record.answered = waiting.over and number == len(made)
                         yield output
         record.answered = True  # also where the end of the stream made no output
-
-
-def _close_with_task(stream: Answer) -> None:
-    """Close the request when the job's task ends.
-
-    A job is stopped by cancelling its task. If that hits while a batch is posted, our generator
-    stays suspended, and only the garbage collector would end the request.
-    """
-    task = asyncio.current_task()
-    if task is not None:
-        close = stream.closer()
-        task.add_done_callback(lambda _task: close())

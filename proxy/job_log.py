@@ -11,6 +11,7 @@ from typing import Any
 
 from proxy import excerpt
 from proxy.stream import sse
+from proxy.traces.trace import UNTRACED, Trace
 from supervisor.secrets import masked
 
 _LONGEST = 20_000  # characters of a question or an answer in the log
@@ -27,15 +28,17 @@ _encoder = json.JSONEncoder(ensure_ascii=False, default=repr)
 class Record:
     """What is known of one job so far.
 
-    `clock` gives seconds and never goes back. `status` is an HTTP status, None of a job that was
-    cancelled; `kind` and `reason` are of its error. `ended` is how the job ends, as `Figures` name
-    it, as soon as that is certain. `waited` is when it was sent to the engine and `first` when the
-    first output came, both in seconds since the job was taken; `answered` is whether the last one
-    has been handed over. With `keep` the record has what was asked and answered, for `content`.
+    `clock` gives seconds and never goes back. `trace` hears of it. `status` is an HTTP status, None
+    of a job that was cancelled; `kind` and `reason` are of its error. `ended` is how the job ends,
+    as `Figures` name it, as soon as that is certain. `waited` is when it was sent to the engine and
+    `first` when the first output came, both in seconds since the job was taken; `answered` is
+    whether the last one has been handed over. With `keep` the record has what was asked and
+    answered, for `content`.
     """
 
     job: str
     clock: Callable[[], float]
+    trace: Trace = UNTRACED
     keep: bool = False
     route: str = "-"
     streams: bool = False
@@ -92,12 +95,17 @@ class Record:
     def fails(self, status: int | None, kind: str, reason: str = "") -> None:
         """Note how it fails; `status` is None where it is cancelled."""
         self.status, self.kind, self.reason = status, kind, reason
+        if status is None:
+            self.trace.cancelled()
+        else:
+            self.trace.failed(status, kind)
 
     def yielded(self, output: Any) -> None:
         """Note an output that is on its way."""
         self._last = self.age
         if self.first is None:
             self.first, self._first_tokens = self._last, self._counted
+            self.trace.first()
         if self.keep and self._kept < _LONGEST:
             text = output if isinstance(output, str) else _json(output)
             self._answered.append(text[: _LONGEST - self._kept])

@@ -18,7 +18,7 @@ from .files import read_text
 from .findings import Fault, Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
-from .settings import quotes, read, table
+from .settings import otel, quotes, read, table
 from .settings.read import Settings
 
 _WARMUP_MOST = 16 << 20  # bytes of its file
@@ -116,8 +116,28 @@ def _looked_over(made: Plan, *, here: bool) -> Plan:
         )
     except hanging.HangsError:  # the engine will see
         gone = []
-    found = paths.missing(gone, made.speakers, here=here)
+    found = paths.missing(gone, made.speakers, here=here) + _certificates(made, here=here)
     return _warmed(replace(made, findings=made.findings + found), here=here)
+
+
+def _certificates(made: Plan, *, here: bool) -> Findings:
+    """What is said of a collector's certificates and keys that are not there."""
+    named = otel.files(made.environment)
+    if not named:
+        return Findings()
+    try:
+        gone = hanging.look(
+            lambda: [name for name, path in named.items() if not _exists(path)], [*named.values()]
+        )
+    except hanging.HangsError:  # who sends will see
+        gone = []
+    remedy = "give the absolute path of a file that this worker can read"
+    found: list[Fault | Remark] = []
+    for name in gone:
+        message = f"{name}={named[name]} does not exist on this machine"
+        fault, remark = Fault(name, named[name], message, remedy), Remark(name, message, remedy)
+        found.append(fault if here else remark)
+    return Findings.of(*found)
 
 
 def _warmed(made: Plan, *, here: bool) -> Plan:

@@ -23,7 +23,7 @@ from tests.processes import ROOT
 VLLM = "0.33.0"
 COMMANDS = ("run", "explain", "status", "catalog", "bake", "doctor")
 #: What runs the worker stays in the tree.
-LEFT_OUT = ("worker", "link", "diagnosis")
+LEFT_OUT = ("worker", "link", "diagnosis", "telemetry")
 
 
 def ran(

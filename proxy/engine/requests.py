@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from proxy import clients
@@ -21,6 +21,7 @@ from proxy.request.schema import Schema
 from proxy.settings import Settings
 from proxy.stream.raw import RawJson
 from proxy.stream.whole import Answer, parsed, read, read_error
+from proxy.traces.trace import REQUEST_ID
 from proxy.wire.answer import Answer as Coming
 from supervisor.settings.routes import STATUS
 
@@ -36,10 +37,12 @@ class Attempt:
         again: it is a further one, which takes a new connection.
         may_go: is asked each time that the request is about to be sent, which is long after the
             try began where the engine was away.
+        headers: by which the engine knows the job.
     """
 
     again: bool = False
     may_go: Callable[[], bool] = lambda: True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 _FIRST = Attempt()
@@ -153,13 +156,13 @@ class Engine:
     async def _asked(self, request: Request, attempt: Attempt) -> AsyncIterator[Coming]:
         """The answer with its status 200 and its body unread."""
         kind, body = await self._body(request)
-        fresh = attempt.again
+        fresh, headers = attempt.again, _headers(request, attempt)
 
         async def sent() -> Coming:
             if not attempt.may_go():
                 raise HeldBack
             return await self._client.ask(
-                request.method, request.route, body, kind=kind, fresh=fresh
+                request.method, request.route, body, kind=kind, headers=headers, fresh=fresh
             )
 
         answer = await self.health.once_there(sent)
@@ -195,3 +198,13 @@ class Engine:
             models = await self.answer(Request("GET", "/v1/models", {}))
             self._model = str(models["data"][0]["id"])
         return self._model
+
+
+def _headers(request: Request, attempt: Attempt) -> Mapping[str, str]:
+    """The attempt's; an id that the caller gives the request itself is left to them.
+
+    The engine would take the header's instead.
+    """
+    if not request.body.get("request_id"):
+        return attempt.headers
+    return {name: text for name, text in attempt.headers.items() if name != REQUEST_ID}

@@ -53,7 +53,7 @@ class Tries:
             JobError: what `ask` raises otherwise.
         """
         trial = Trial(record.job)
-        again = False
+        number = 1  # of the sending
         life = self._health.life  # of the engine, when the job was sent
         cut_in: int | None = None  # the life in which the connection was cut
 
@@ -62,6 +62,7 @@ class Tries:
             life = self._health.life
             may = self._suspects.may_go(trial)
             if may:
+                record.trace.sending(number)
                 self._sent(record)
             return may
 
@@ -70,7 +71,8 @@ class Tries:
             while True:
                 life = self._health.life
                 try:
-                    async for output in ask(Attempt(again, may_go)):
+                    attempt = Attempt(number > 1, may_go, record.trace.headers(number))
+                    async for output in ask(attempt):
                         if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)
                         yield output
@@ -94,7 +96,8 @@ class Tries:
                         fault,
                         extra={"job": record.job},
                     )
-                    again = True
+                    record.trace.again(type(fault).__name__)
+                    number += 1
                     self._figures.resent += 1
                 else:
                     return

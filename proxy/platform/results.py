@@ -23,6 +23,7 @@ from proxy.errors import AnswerTooLarge, JobError
 from proxy.stream import finite
 from proxy.stream.ramp import ANSWER_MOST
 from proxy.stream.raw import Comment, RawJson
+from proxy.traces.trace import UNTRACED, Trace
 from proxy.wire.pool import Origin, request
 from proxy.wire.posts import Posts
 from supervisor.link.figures import LOST, RETRIED, SENT, Figures
@@ -88,6 +89,7 @@ class Results:
         handler: Handler,
         job: dict[str, Any],
         begun: Callable[[str], None] = lambda _job: None,
+        trace: Trace = UNTRACED,
     ) -> Result:
         """Run `job` and post what it yields. Nothing of the platform's is raised.
 
@@ -97,12 +99,13 @@ class Results:
             job: as the platform gave it.
             begun: is told the job's id before the first output goes to the platform that is
                 something of the answer.
+            trace: is told of each post.
 
         Returns:
             The result, for `finish`.
         """
         name = str(job["id"])
-        send = self._sender(name, self._stream_url, stream=False)
+        send = self._sender(name, self._stream_url, trace, stream=False)
         outputs: list[bytes] = []
         size = 0
         streaming, told = True, False
@@ -124,9 +127,9 @@ class Results:
             return failed(reason)
         return b'{"output": [%b]}' % b", ".join(outputs)
 
-    async def finish(self, job: str, result: Result) -> None:
+    async def finish(self, job: str, result: Result, trace: Trace = UNTRACED) -> None:
         """Tell the platform how a job ended; a result that it finds too large becomes an error."""
-        send = self._sender(job, self._done_url, stream=True)
+        send = self._sender(job, self._done_url, trace, stream=True)
         if await send(result, _RESULT_WITHIN) or send.status not in _TOO_LARGE:
             return
         error = AnswerTooLarge(
@@ -135,7 +138,7 @@ class Results:
         )
         await send(failed(error), _RESULT_WITHIN)
 
-    def _sender(self, job: str, template: str, *, stream: bool) -> _Sender:
+    def _sender(self, job: str, template: str, trace: Trace, *, stream: bool) -> _Sender:
         name = quote(job, safe="-._~:@!$&'()*+,;=")
         url = f"{template.replace('$ID', name)}&isStream={'true' if stream else 'false'}"
         headers = {
@@ -145,7 +148,7 @@ class Results:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         origin, head = request("POST", url, headers)
-        return _Sender(self._posts, origin, head, job, self._clock, self._figures)
+        return _Sender(self._posts, origin, head, job, trace, self._clock, self._figures)
 
 
 def encoded(output: Any) -> bytes:
@@ -174,6 +177,7 @@ class _Sender:
         origin: Origin,
         head: bytes,
         job: str,
+        trace: Trace,
         clock: Callable[[], float],
         figures: Figures,
     ) -> None:
@@ -182,6 +186,7 @@ class _Sender:
         self._origin = origin
         self._head = head
         self._job = job
+        self._trace = trace
         self._clock = clock
         self._figures = figures
 
@@ -197,11 +202,10 @@ class _Sender:
         return True
 
     async def _again(self, body: bytes, first: Exception, within: float) -> bool:
+        self._trace.refused(_why(first))
+        of_job = {"job": self._job}
         log.warning(
-            "job %s: the platform did not take an output (%s)",
-            self._job,
-            _why(first),
-            extra={"job": self._job},
+            "job %s: the platform did not take an output (%s)", self._job, _why(first), extra=of_job
         )
         try:
             if isinstance(first, _Refused) and first.for_good:
@@ -214,6 +218,7 @@ class _Sender:
             log.error(  # noqa: TRY400 - one line for a person
                 "job %s: an output is lost (%s)", self._job, _why(reason), extra={"job": self._job}
             )
+            self._trace.lost(_why(reason))
             return False
         return True
 
@@ -223,6 +228,7 @@ class _Sender:
         self._figures.post.observe(self._clock() - began)
         if status not in _SOUND:
             raise _Refused(status)
+        self._trace.posted(len(body))
 
     def _retrying(self, within: float) -> tenacity.AsyncRetrying:
         end = self._clock() + within

@@ -9,6 +9,7 @@ from typing import Any
 from proxy import excerpt
 from proxy.errors import JobError, WorkerStopped
 from proxy.platform.results import Handler, Result, Results, failed
+from proxy.traces.trace import Trace, Traces
 from supervisor.link.report import Report
 from supervisor.secrets import masked
 
@@ -26,12 +27,16 @@ class Runner:
         handler: answers a job.
         results: hands its outputs to the platform.
         report: is told when a job has begun and when it has ended.
+        traces: are told too, before anybody else.
     """
 
-    def __init__(self, handler: Handler, results: Results, report: Report) -> None:
+    def __init__(
+        self, handler: Handler, results: Results, report: Report, traces: Traces | None = None
+    ) -> None:
         self._handler = handler
         self._results = results
         self._report = report
+        self._traces = traces or Traces()
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._stops: dict[str, None] = {}  # ids, in the order in which they came
         self._lost: dict[str, JobError] = {}
@@ -44,29 +49,33 @@ class Runner:
             asyncio.CancelledError: it was stopped; the platform knows that.
         """
         name = str(job["id"])
+        trace = self._traces.begin(job)
         try:
             if name in self._stops:
                 log.info("job %s: cancelled before it began", name, extra={"job": name})
+                trace.cancelled()
             elif reason := self._lost.pop(name, None) or self._aborted:
                 _tell(name, reason)
-                await self._results.finish(name, failed(reason))
+                trace.failed(reason.status, reason.type)
+                await self._results.finish(name, failed(reason), trace)
             else:
-                await self._run(name, job)
+                await self._run(name, job, trace)
         finally:
+            self._traces.end(name)
             self._stops.pop(name, None)  # of one that came while its result went out
             self._report.ended(name)
 
-    async def _run(self, name: str, job: dict[str, Any]) -> None:
+    async def _run(self, name: str, job: dict[str, Any], trace: Trace) -> None:
         try:
-            result = await self._result(name, job)
+            result = await self._result(name, job, trace)
             # From here on neither a stop nor an abort finds the job: what is told is not cut off.
-            await self._results.finish(name, result)
+            await self._results.finish(name, result, trace)
         except Exception as fault:
             log.exception("job %s: a fault in the worker itself", name, extra={"job": name})
             error = JobError(f"the worker failed on this job: {type(fault).__name__}")
-            await self._results.finish(name, failed(error))
+            await self._results.finish(name, failed(error), trace)
 
-    async def _result(self, name: str, job: dict[str, Any]) -> Result:
+    async def _result(self, name: str, job: dict[str, Any], trace: Trace) -> Result:
         """Run a job, which can be stopped or aborted until it has its result."""
         task = asyncio.current_task()
         if task is not None:
@@ -74,12 +83,13 @@ class Runner:
             # the news that a job has failed must not be cut off.
             self._running[name] = task
         try:
-            return await self._results.run(self._handler, job, self._report.begun)
+            return await self._results.run(self._handler, job, self._report.begun, trace)
         except asyncio.CancelledError:
             if self._aborted is None or task is None:
                 raise
             task.uncancel()
             _tell(name, self._aborted)
+            trace.failed(self._aborted.status, self._aborted.type)
             return failed(self._aborted)
         finally:
             self._running.pop(name, None)

@@ -13,7 +13,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from typing import Any, Protocol
 
 import runpod
@@ -31,6 +31,7 @@ from proxy.poll.fetch import Fetch
 from proxy.poll.polled import Job
 from proxy.poll.polls import Polls
 from proxy.stream.raw import RawJson
+from proxy.traces.trace import Traces
 from proxy.wire.posts import Posts
 from supervisor.link import handover
 from supervisor.link.figures import Figures
@@ -48,6 +49,7 @@ class JobHandler(Protocol):
     """Answers jobs; see `proxy.handler`."""
 
     figures: Figures
+    traces: Traces
 
     def __call__(self, job: Job) -> AsyncGenerator[Any, None]:
         """Answer one job; raises JobError where it fails."""
@@ -147,16 +149,17 @@ def _missing() -> str | None:
     """The first thing that `DrainingScaler` needs and this SDK does not have."""
     scaler = rp_scale.JobScaler
     methods = ("start", "run", "handle_shutdown", "is_alive", "kill_worker")
-    for owner, names, is_sound in (
-        (scaler, methods, callable),
-        (worker_state.JobsProgress, ("add", "remove"), callable),
-        (http_client, ("AsyncClientSession", "get_auth_header"), callable),
-        (rp_job, ("_job_stop_url",), callable),
-        (rp_job, ("JOB_GET_URL",), _is_text),
-        (rp_http, ("JOB_STREAM_URL", "JOB_DONE_URL"), _is_text),
+    kind: Any
+    for owner, names, kind in (
+        (scaler, methods, Callable),
+        (worker_state.JobsProgress, ("add", "remove"), Callable),
+        (http_client, ("AsyncClientSession", "get_auth_header"), Callable),
+        (rp_job, ("_job_stop_url",), Callable),
+        (rp_job, ("JOB_GET_URL",), str),
+        (rp_http, ("JOB_STREAM_URL", "JOB_DONE_URL"), str),
     ):
         for name in names:
-            if not is_sound(getattr(owner, name, None)):
+            if not isinstance(getattr(owner, name, None), kind):
                 return f"{owner.__name__.rpartition('.')[2]}.{name}"
     source = inspect.getsource(scaler)
     for text in (
@@ -177,10 +180,6 @@ async def _watched(work: Coroutine[Any, Any, object]) -> None:
         log.exception("a fault in the worker itself")
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
 class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is typed in parts only
     """The SDK's scaler; which jobs are taken and how they run is ours."""
 
@@ -195,7 +194,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         headers.pop("Accept-Encoding", None)  # of the answer to a post nothing is read
         streams, done, figures = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL, self._handler.figures
         results = Results(self._posts, streams, done, headers, self._awake.now, figures)
-        self._runner = Runner(self._handler, results, self._report)
+        self._runner = Runner(self._handler, results, self._report, self._handler.traces)
         self._stops_url: str | None = rp_job._job_stop_url()  # looked for above; perhaps none
         fetch = Fetch(rp_job.JOB_GET_URL, self._stops_url or "", lambda: self.intake.busy)
         session = http_client.AsyncClientSession

@@ -20,6 +20,7 @@ from proxy.request import audio, inputs, routes, sendable
 from proxy.request.inputs import Native, OpenAI, Route
 from proxy.request.routes import Method
 from proxy.settings import Ramp, Settings
+from proxy.traces import context
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
@@ -120,7 +121,7 @@ def _routed(
     method = routes.chosen(path, takes, said)
     ramp = settings.ramp
     if method == "GET":
-        return Request(method, path, {}, ramp, said=said, unsent=(*beside, *body))
+        return Request(method, path, {}, ramp, said=said, unsent=(*beside, *_without_trace(body)))
     given = _with_stream(body)
     if path in audio.ROUTES:
         audio.check(given)
@@ -135,12 +136,16 @@ def _with_stream(body: Mapping[str, Any]) -> dict[str, Any]:
 
     The engine takes "true" and 1 for true, too. Without a model none is named: the served one.
     """
-    given = dict(body)
+    given = _without_trace(body)
     if not given.get("model"):
         given.pop("model", None)
     if (stream := given.get("stream")) is not None:
         given["stream"] = inputs.boolean("stream", stream)
     return given
+
+
+def _without_trace(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in context.KEYS}
 
 
 def _native(form: Native, settings: Settings) -> Request:

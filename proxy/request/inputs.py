@@ -21,10 +21,14 @@ from proxy import excerpt
 from proxy.errors import InvalidInput
 from proxy.request.routes import Method
 from proxy.settings import MOST_BATCH
+from proxy.traces import context
 
 #: Keys that mean nothing to an engine: those of RunPod's own envelope, which stand beside `input`
-#: and get into it by mistake, and one of older workers.
-_NOBODYS = frozenset("id webhook policy s3Config refresh_worker use_openai_format".split())
+#: and get into it by mistake, one of
+#: older workers, and what `proxy.traces` reads.
+_NOBODYS = (
+    frozenset("id webhook policy s3Config refresh_worker use_openai_format".split()) | context.KEYS
+)
 
 _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
 

@@ -93,6 +93,17 @@ class Answer(Connection):
         self._pause()
         return data
 
+    def close_with_task(self) -> None:
+        """Close the request when the task ends that calls this, which is a job's.
+
+        A job is stopped by cancelling its task. If that hits while a batch is posted, our generator
+        stays suspended, and only the garbage collector would end the request.
+        """
+        task = asyncio.current_task()
+        if task is not None:
+            close = self.closer()
+            task.add_done_callback(lambda _task: close())
+
     def closer(self) -> Callable[[], None]:
         """What closes the connection, unless this answer has been read; the server then ends what
         it does. It does nothing to a later answer on the same connection.

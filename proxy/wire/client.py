@@ -37,7 +37,14 @@ class Client:
         self._pool = Pool(origin, lambda: Answer(silence, named), kept, _CONNECT_WITHIN)
 
     async def ask(
-        self, method: str, path: str, body: bytes = b"", *, kind: str = "", fresh: bool = False
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        kind: str = "",
+        headers: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Answer:
         """Send a request; returns its answer once the head of that has come. Give it to `end`.
 
@@ -46,6 +53,7 @@ class Client:
             path: on the server.
             body: of the request.
             kind: its content type.
+            headers: of this request alone.
             fresh: no connection that was used before: where one was lost, all idle ones may be.
 
         Raises:
@@ -58,7 +66,7 @@ class Client:
         except Unreachable as reason:
             raise self._named(reason) from reason
         try:
-            await answer.ask(self._head(method, path, kind), body)
+            await answer.ask(self._head(method, path, kind, headers or {}), body)
         except BaseException:
             self._pool.drop(answer)
             raise
@@ -79,6 +87,6 @@ class Client:
         """Close every connection."""
         self._pool.close()
 
-    def _head(self, method: str, path: str, kind: str) -> bytes:
-        headers = {**self._headers, **({"Content-Type": kind} if kind else {})}
+    def _head(self, method: str, path: str, kind: str, own: Mapping[str, str]) -> bytes:
+        headers = {**self._headers, **({"Content-Type": kind} if kind else {}), **own}
         return request(method, self._url + path, headers)[1]

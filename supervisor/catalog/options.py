@@ -129,15 +129,15 @@ class Catalog:
             for spelling in (*option.off, *option.on, *option.aliases, option.flag)
         }
 
-    @property
-    def hash_seed(self) -> str | None:
-        """PYTHONHASHSEED for the engine, where its options depend on it; else None.
+    def seed(self, env: Mapping[str, str]) -> dict[str, str]:
+        """PYTHONHASHSEED for the engine, where its options depend on it and `env` has none.
 
         Parsers before 0.10 take one of several lists of choices out of a set, and which one that is
         changes with each start (--guided-decoding-backend of 0.8.5).
         """
         numbers = release.number(self.version)
-        return HASH_SEED if numbers and numbers < _SEEDED_BEFORE else None
+        seeded = numbers and numbers < _SEEDED_BEFORE and not env.get("PYTHONHASHSEED")
+        return {"PYTHONHASHSEED": HASH_SEED} if seeded else {}
 
     def option(self, flag: str) -> Option | None:
         """The option with this spelling, if this version has it."""

@@ -87,7 +87,9 @@ def find(
         path = folder / _file_name(engine)
         if path.is_file():
             with contextlib.suppress(CatalogError):  # a damaged one is made again
-                return options.load(path), path
+                kept = options.load(path)
+                if "tracing" in kept.features:  # an older worker did not ask for that
+                    return kept, path
     announce(f"reading the options of vLLM {engine.version or '(version unknown)'}, once")
     text = make(engine, env)
     catalog = options.loads(text, "what the engine's interpreter printed")

@@ -34,6 +34,7 @@ from . import (
     loading,
     served,
     spelling,
+    tracing,
     translate,
 )
 from .arguments import Arguments
@@ -154,8 +155,9 @@ def _made(
     read_ahead, reading, of_reading = loading.ahead(behind, extra, catalog, disk, settings)
     moved = {**secrets, **written.secrets}
     of_doors = doors.read(given, moved, settings, catalog, behind, disk)
+    traced = tracing.read(given, catalog, behind)
     # The gate comes before other middlewares, which makes it see what those made of a request.
-    ours = (*where, *drain, *quiet, *divided, *read_ahead, *of_doors.tokens)
+    ours = (*where, *drain, *quiet, *divided, *read_ahead, *traced.tokens, *of_doors.tokens)
     options = arguments.parse(ours, catalog) + behind
     for by, place in ((written.options, "among the arguments"), (of_user, _IN_EXTRA)):
         of_options = command_line.losing(of_options, by, catalog, place)
@@ -164,7 +166,7 @@ def _made(
     fetched = media.judged(settings, options, disk.configured)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
-    of_ours = (of_gpus, of_drain, of_quiet, of_reading, of_doors.findings)
+    of_ours = (of_gpus, of_drain, of_quiet, of_reading, of_doors.findings, traced.findings)
     return Plan(
         settings,
         version,
@@ -174,11 +176,12 @@ def _made(
         effect.path,
         disk.download,
         engine_env={
-            **_seed(given, catalog),
+            **(catalog.seed(given) if catalog else {}),
             **media.environment(given, fetched, options, catalog, disk.configured),
             **effect.engine_env,
             **moved,
             **of_doors.engine_env,
+            **traced.engine_env,
         },
         volume=disk.volume,
         gpus=disk.gpus,
@@ -200,11 +203,6 @@ def _names(catalog: Catalog | None) -> frozenset[str]:
     if catalog is None:
         return frozenset(WORKER_VARIABLES)
     return spelling.known(catalog)
-
-
-def _seed(given: Mapping[str, str], catalog: Catalog | None) -> Mapping[str, str]:
-    seed = catalog.hash_seed if catalog else None
-    return {} if seed is None or given.get("PYTHONHASHSEED") else {"PYTHONHASHSEED": seed}
 
 
 def _command(settings: Settings, model: str | None, options: Arguments) -> tuple[str, ...]:

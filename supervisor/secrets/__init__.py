@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from . import shapes
 from .names import OF_ADDRESSES, is_secret
@@ -25,6 +25,7 @@ __all__ = [
 
 MASK = "***"
 
+_PARTS = r"(?:^|,)[\w-]{1,40}=|,"  # between several keys, or headers for a collector
 _SHORTEST = 8  # characters of a secret that is looked for in a text; shorter ones are in any word
 _LONG = 40  # characters of a word that no language has
 _NO_NAME = 20  # characters from which on a shape is a key in a path, too, where names stand
@@ -100,7 +101,7 @@ def masked_line(line: bytes, secrets: Iterable[str]) -> bytes:
 def secret_values(env: Mapping[str, str]) -> tuple[str, ...]:
     """The values of the variables that are held to be secrets, the longest first."""
     found = {value.strip() for name, value in env.items() if is_secret(name)}
-    found |= {part.strip() for value in found if "," in value for part in value.split(",")}
+    found |= {unquote(part).strip() for value in found for part in re.split(_PARTS, value)}
     return tuple(sorted((x for x in found if len(x) >= _SHORTEST), key=lambda x: (-len(x), x)))
 
 

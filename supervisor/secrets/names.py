@@ -42,4 +42,5 @@ def is_secret(name: str) -> bool:
         or "secret" in words[:-1]
         or (last in _LATER and bool(before))
         or bool(_IN_ONE.search(last))
+        or (last == "headers" and "otlp" in words)  # api-key=...,x-tenant=...
     )

@@ -29,8 +29,19 @@ _OF_PROXY = frozenset(
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     ]
 )
-#: RUNPOD_: the SDK builds some of its names. NVIDIA_, CUDA_: the GPUs that are checked.
-_OF_PROXY_BEGIN = ("RUNPOD_", "NVIDIA_", "CUDA_", "PYTHON", "LC_", "LD_", "MALLOC_", "AIOHTTP_")
+#: RUNPOD_: the SDK builds some of its names. NVIDIA_, CUDA_: the GPUs that are checked. OTEL_:
+#: where its traces go.
+_OF_PROXY_BEGIN = (
+    "RUNPOD_",
+    "NVIDIA_",
+    "CUDA_",
+    "PYTHON",
+    "LC_",
+    "LD_",
+    "MALLOC_",
+    "AIOHTTP_",
+    "OTEL_",
+)
 _OF_PLATFORM = frozenset({table.CONTROL_TOKEN.name, "JUPYTER_PASSWORD", "JUPYTER_TOKEN"})
 
 

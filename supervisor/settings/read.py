@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..findings import Applied, Findings, Ignored, Remark
 from ..secrets import masked
-from . import table
+from . import otel, table
 from .mode import Mode, of_platform
 from .parsers import is_none
 from .values import Values, take
@@ -123,7 +123,8 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
         engine_port=values[_engine_port(mode)],
         values=values,
     )
-    return settings, Findings.of(*listed, *ignored, *_warnings(env, mode), *faults)
+    found = Findings.of(*listed, *ignored, *_warnings(env, mode), *faults)
+    return settings, found + otel.findings(env)
 
 
 def _listed(row: table.Setting[Any], env: Mapping[str, str]) -> Applied:

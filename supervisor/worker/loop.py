@@ -25,6 +25,7 @@ from .acting import Acting
 from .early.prefetch import Prefetch
 from .engine.spawn import Spawned
 from .lifecycle import Action, Event, ExitCode, Policy
+from .metrics import exported
 from .metrics.summary import Summary
 from .page.view import View
 from .process import orphans
@@ -99,6 +100,7 @@ class Worker:
             launcher.sink.recent,
             lambda: launcher.sink.secrets,
         )
+        self._pushing = exported.pushing(self._status, env)
 
     async def run(self, stops: Iterable[signal.Signals] = ()) -> int:
         """Until the lifecycle says so.
@@ -132,10 +134,14 @@ class Worker:
             self._tasks.create(self._launcher.orphans.reap_for_ever())
             self._tasks.create(self._pulse.beat(self._beaten))
             control = await control_port.serve(self._status, self._settings, self._view.looked_at)
+            if self._pushing is not None:
+                self._tasks.create(self._pushing.repeat())
             while not self._finished and not self._broken:
                 await self._step(await self._next_event())
         finally:
             await self._clean_up()
+            if self._pushing is not None:
+                self._pushing.last()
             if control is not None:
                 await control.close()
         return ExitCode.UNEXPECTED if self._broken else self._state.exit_code or ExitCode.OK

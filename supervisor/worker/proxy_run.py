@@ -24,7 +24,7 @@ from ..link.handover import Check
 from ..link.journal import Journal, read_some
 from ..models.hub import weights_folder
 from ..secrets import masked, secret_values
-from ..settings import handed, table
+from ..settings import handed, otel, table
 from . import lifecycle
 from .logs.speaker import PROXY, Speaker
 from .process import descriptors
@@ -177,7 +177,9 @@ class ProxyRun:
 
     def _environment(self) -> dict[str, str]:
         settings, plan = self._plan.settings, self._plan
-        env = {**self._env, **plan.engine_env}  # a key that was moved from the command line
+        # With a key that was moved from the command line, but not the engine's name among services.
+        moved = {k: v for k, v in plan.engine_env.items() if not k.startswith(otel.FAMILY)}
+        env = {**self._env, **moved}
         folder = weights_folder(plan.value("--download-dir"), env, plan.download)
         return {
             **handed.to_proxy(env),

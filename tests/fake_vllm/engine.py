@@ -199,6 +199,7 @@ class Engine:
                 return _told_status(fake)
             await media.fetch(asked)
             generation = Generation(asked, chat, model, fake)
+            generation.id = request.headers.get("X-Request-Id", generation.id)
             self._figures.prompt_tokens += generation.prompt_tokens
             if fake.kill:
                 await until_begun(fake, self._words)

@@ -133,3 +133,21 @@ def test_a_warmup_file_that_is_not_there(tmp_path: Path, here: bool) -> None:
     assert [each.message for each in told] == [
         f"WARMUP={file} cannot be read: No such file or directory"
     ]
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_collectors_certificate_that_is_not_there(tmp_path: Path, here: bool) -> None:
+    there = tmp_path / "there.pem"
+    there.touch()
+    env = {
+        **ENV,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://c:4318",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": str(tmp_path / "gone.pem"),
+        "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": str(there),
+    }
+    found = planning.by_catalog(env, versions.load("0.32.0"), here=here).findings
+    told = [*found.errors] if here else [*found.warnings]
+    [said] = [each for each in told if each.env.startswith("OTEL_")]
+    assert said.message == (
+        f"OTEL_EXPORTER_OTLP_CERTIFICATE={tmp_path}/gone.pem does not exist on this machine"
+    )

@@ -359,6 +359,15 @@ def test_each_of_several_keys_is_a_secret() -> None:
     )
 
 
+def test_the_headers_for_a_collector_are_secrets() -> None:
+    name = "OTEL_EXPORTER_OTLP_TRACES_HEADERS"
+    assert masked(name, "api-key=abcdefgh") == MASK
+    assert masked("ALLOWED_HEADERS", "*") == "*"
+    found = secret_values({name: "api-key=abcdefgh,Authorization=Basic%20ijklmnop,x=1"})
+    assert {"abcdefgh", "Basic ijklmnop"} <= set(found)
+    assert "Authorization" not in found
+
+
 def test_a_line_of_bytes_is_masked_and_otherwise_as_it_was() -> None:
     """Half a character, a carriage return and colours stay."""
     assert masked_line(b"\x1b[1m\xff api_key='abc'\r\n", ()) == b"\x1b[1m\xff api_key='***'\r\n"

@@ -23,6 +23,7 @@ from supervisor.command import explain, legacy, plan, translate
 from supervisor.diagnosis import rules
 from supervisor.link.standing import Standing
 from supervisor.settings.mode import Mode
+from supervisor.settings.otel import checks
 from supervisor.settings.table import TABLE, WORKER_VARIABLES
 from supervisor.worker import announce
 from supervisor.worker.lifecycle import ExitCode, Phase
@@ -109,6 +110,9 @@ AROUND = set(
     VLLM_SERVER_DEV_MODE VLLM_ALLOW_RUNTIME_LORA_UPDATING VLLM_ALLOW_INSECURE_SERIALIZATION
     GLOO_SOCKET_IFNAME VLLM_WORKER_MULTIPROC_METHOD VLLM_LOGGING_PREFIX VLLM_LOGGING_CONFIG_PATH
     VLLM_CONFIGURE_LOGGING
+    OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_HEADERS
+    OTEL_EXPORTER_OTLP_TIMEOUT OTEL_EXPORTER_OTLP_PROTOCOL OTEL_EXPORTER_OTLP_COMPRESSION
+    OTEL_SERVICE_NAME OTEL_TRACES_EXPORTER OTEL_METRICS_EXPORTER
     RUNPOD_AI_API_KEY CONTROL_TOKEN CAP_SYS_PTRACE CAP_PERFMON CAP_SYS_ADMIN CAP_BPF PR_SET_DUMPABLE
     """.split()
 )
@@ -120,7 +124,7 @@ def test_each_name_in_capitals_is_one(page: Path) -> None:
     options = {name for version in versions.known() for name in catalog(version).by_variable}
     known_names = {
         *options, *WORKER_VARIABLES, *legacy.names(), *translate.GUARDED, *image.ARGUMENTS, *AROUND,
-        *older.TWO_OWN, *run.CPU_DEFAULTS, "WORKER_VERSION",
+        *older.TWO_OWN, *run.CPU_DEFAULTS, "WORKER_VERSION", *checks.OF_SDK,
     }  # fmt: skip
     named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", page.read_text()))
     assert named - known_names == set()

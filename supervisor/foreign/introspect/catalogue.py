@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from . import tracing
 from .entry import find_parser
 from .environment import variables
 from .features import features
@@ -49,7 +50,7 @@ def main() -> None:
         "route": found.route,
         "python": "{}.{}".format(*sys.version_info[:2]),
         "problems": found.problems,
-        "features": features(found.parser),
+        "features": {**features(found.parser), "tracing": tracing.available()},
         "positionals": positionals(found.parser),
         "options": _with(limits(), options(found.parser)),
         "environment": variables(),

@@ -7,6 +7,7 @@
     readings  what each of them is now
     summary   one line a minute for the log
     registry  a registry of `prometheus_client` that collects these
+    exported  the same by OTLP
 
 Nothing is counted here: the proxy, the lifecycle and the engine have the totals.
 """

@@ -23,12 +23,14 @@ class Machine:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.version = 200
         self.large = self.sent = 0
         self.cut = asyncio.Event()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked.append(request.path)
+        self.headers.append({name.lower(): text for name, text in request.headers.items()})
         if request.path == "/version":
             return web.json_response({"version": "0.33.0"}, status=self.version)
         if request.path == "/v1/models":
@@ -86,6 +88,18 @@ async def test_whether_it_may_go_is_asked_at_each_sending_and_not_before_the_wai
         await one.whole(Request("GET", "/x", {}), Attempt(may_go=may_go))
     assert asked == [0, 1, 2]
     await one.close()
+
+
+async def test_a_request_carries_its_attempts_headers_beside_a_callers_own_id() -> None:
+    async with engine() as (machine, one):
+        headers = {"X-Request-Id": "job-1", "traceparent": "00-a-b-01"}
+        names = [name.lower() for name in headers]
+        await one.answer(Request("POST", "/x", {"model": "m"}))
+        await one.whole(Request("POST", "/x", {"model": "m"}), Attempt(headers=headers))
+        own = {"model": "m", "request_id": "mine"}
+        await one.whole(Request("POST", "/x", own), Attempt(headers=headers))
+        sent = [[each.get(name) for name in names] for each in machine.headers]
+        assert sent == [[None, None], ["job-1", "00-a-b-01"], [None, "00-a-b-01"]]
 
 
 async def test_an_answer_is_its_json_or_its_text_whatever_is_in_it() -> None:

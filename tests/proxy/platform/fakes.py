@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from proxy.platform.results import Handler, Result, Results
+from proxy.traces.trace import UNTRACED, Trace, Traces
 from proxy.wire.posts import Posts
 from supervisor.link.figures import Figures
 from supervisor.link.journal import Journal, read_some
@@ -26,6 +27,7 @@ class FakeHandler:
 
     def __init__(self) -> None:
         self.figures = Figures()
+        self.traces = Traces()
         self.begun: list[str] = []
         self.at_work = asyncio.Event()
         self.go = asyncio.Event()
@@ -72,14 +74,17 @@ class FakeResults(Results):
         handler: Handler,
         job: Job,
         begun: Callable[[str], None] = lambda _job: None,
+        trace: Trace = UNTRACED,
     ) -> Result:
+        del trace
         async for _output in handler(job):
             begun(job["id"])
         if "run" in self.faults:
             raise self.faults.pop("run")
         return b'{"output": []}'
 
-    async def finish(self, job: str, result: Result) -> None:
+    async def finish(self, job: str, result: Result, trace: Trace = UNTRACED) -> None:
+        del trace
         self.telling.set()
         await self.heard.wait()
         if "finish" in self.faults:

@@ -80,6 +80,21 @@ def test_keys_that_the_native_form_does_not_list_go_to_the_engine(
     assert request.unsent == ()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prompt": "x", "traceparent": "t", "tracestate": "s"},
+        {"prompt": "x", "sampling_params": {"traceparent": "t"}},
+        {"openai_input": {"prompt": "x", "traceparent": "t"}, "tracestate": "s"},
+        {"route": "/v1/models", "method": "GET", "body": {"traceparent": "t"}},
+        {"route": "/tokenize", "body": {"prompt": "x", "tracestate": "s"}},
+    ],
+)
+def test_a_callers_trace_is_no_parameter(given: dict[str, Any]) -> None:
+    request = read(given)
+    assert not {"traceparent", "tracestate"} & {*request.body, *request.unsent}
+
+
 def test_keys_beside_a_body_are_not_sent() -> None:
     """A client's body is whole as it is."""
     body = {"model": "m", "input": "x"}

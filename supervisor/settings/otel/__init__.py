@@ -1,0 +1,166 @@
+"""What OpenTelemetry's variables say: where figures and traces go, and what of that is wrong. Pure.
+
+The names and their meaning are OpenTelemetry's, for whoever sets them sets them for other programs
+too. Most of them its SDK reads itself; what it would only complain of, with a secret in the
+complaint, or take in another way than its specification, is found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from ...findings import Applied, Fault, Findings, Remark
+from ...secrets import masked
+from . import checks
+from .checks import PROTOCOL as PROTOCOL
+
+FAMILY = "OTEL_"
+SERVICE_NAME = "OTEL_SERVICE_NAME"
+HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+
+_OTLP = "OTEL_EXPORTER_OTLP_"
+_ENDPOINT, _TIMEOUT = "ENDPOINT", "TIMEOUT"
+_GRPC_PORT = 4317
+_TIMEOUT_MS = 10_000.0
+_INTERVAL, _INTERVAL_MS = "OTEL_METRIC_EXPORT_INTERVAL", 60_000.0
+
+
+class Signal(StrEnum):
+    """What is exported."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+
+    @property
+    def endpoint(self) -> str:
+        """The variable with its own address."""
+        return f"{_OTLP}{self.name}_{_ENDPOINT}"
+
+    @property
+    def exporter(self) -> str:
+        """The variable that can switch it off."""
+        return f"{FAMILY}{self.name}_EXPORTER"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one signal goes: the whole URL, and how many seconds a request to it may take."""
+
+    url: str
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where each goes; None: nowhere."""
+
+    traces: Target | None = None
+    metrics: Target | None = None
+
+
+def targets(env: Mapping[str, str]) -> Targets:
+    """Where figures and traces go by `env`; nowhere where that is not said, or cannot be used."""
+    found = {signal: _target(env, signal) for signal in Signal if not _faults(env, signal)}
+    return Targets(found.get(Signal.TRACES), found.get(Signal.METRICS))
+
+
+def interval(env: Mapping[str, str]) -> float:
+    """Seconds from one export of metrics to the next."""
+    return float(_said(env, _INTERVAL) or _INTERVAL_MS) / 1000
+
+
+def source(env: Mapping[str, str], signal: Signal) -> str:
+    """The variable that says where a signal goes; empty where none does."""
+    found = _endpoint(env, signal)
+    return "" if found is None else found[0]
+
+
+def files(env: Mapping[str, str]) -> dict[str, str]:
+    """The files that they name, by the variable; none where nothing is exported."""
+    if targets(env) == Targets():
+        return {}
+    ends = ("_CERTIFICATE", "_CLIENT_KEY")
+    names = (name for name in sorted(env) if name.startswith(_OTLP[:-1]) and name.endswith(ends))
+    return {name: _said(env, name) for name in names if _said(env, name)}
+
+
+def findings(env: Mapping[str, str]) -> Findings:
+    """What is said of them, and what is wrong with that; nothing where nothing is exported."""
+    on = [signal for signal in Signal if _endpoint(env, signal)]
+    if not on or _disabled(env):
+        return Findings()
+    faults = {fault.env: fault for signal in on for fault in _faults(env, signal)}
+    listed = [
+        Applied(name, masked(name, _said(env, name)), None, "worker")
+        for name in sorted(env)
+        if name.startswith(FAMILY) and _said(env, name) and name not in faults
+    ]
+    return Findings.of(*listed, *_remarks(env, on), *faults.values())
+
+
+def _remarks(env: Mapping[str, str], on: list[Signal]) -> Iterator[Remark]:
+    for name in sorted({source(env, signal) for signal in on}):
+        try:
+            port = urlsplit(_said(env, name)).port
+        except ValueError:
+            continue  # it is a fault
+        if port == _GRPC_PORT:
+            message = f"{name} names port {_GRPC_PORT}, where collectors take OTLP by gRPC; this"
+            yield Remark(name, f"{message} worker speaks {PROTOCOL}", "most take that on port 4318")
+
+
+def _target(env: Mapping[str, str], signal: Signal) -> Target | None:
+    found = _endpoint(env, signal)
+    if _disabled(env) or found is None:
+        return None
+    name, own = found
+    url = _said(env, name) if own else f"{_said(env, name).rstrip('/')}/v1/{signal}"
+    timeout = _first(env, signal, _TIMEOUT)
+    return Target(url, float(_said(env, timeout) if timeout else _TIMEOUT_MS) / 1000)
+
+
+def _endpoint(env: Mapping[str, str], signal: Signal) -> tuple[str, bool] | None:
+    """The variable with a signal's address, and whether it is its own; None where it goes nowhere.
+
+    A base address is that of all signals, to which the specification adds each one's path.
+    """
+    if _said(env, signal.exporter).lower() == "none":
+        return None
+    if _said(env, signal.endpoint):
+        return signal.endpoint, True
+    return (_OTLP + _ENDPOINT, False) if _said(env, _OTLP + _ENDPOINT) else None
+
+
+def _disabled(env: Mapping[str, str]) -> bool:
+    return _said(env, f"{FAMILY}SDK_DISABLED").lower() == "true"
+
+
+def _first(env: Mapping[str, str], signal: Signal, of: str) -> str | None:
+    """The variable that counts for a signal: its own, or the one of all."""
+    names = (f"{_OTLP}{signal.name}_{of}", _OTLP + of)
+    return next((name for name in names if _said(env, name)), None)
+
+
+def _faults(env: Mapping[str, str], signal: Signal) -> list[Fault]:
+    """What of the values that count for a signal cannot be used."""
+    found = _endpoint(env, signal)
+    names: dict[str, checks.Check] = {found[0]: checks.url} if found else {}
+    of_otlp = ((_first(env, signal, of), check) for of, check in checks.OF_OTLP.items())
+    names |= {name: check for name, check in of_otlp if name}
+    names |= {name: check for name, check in checks.OF_SDK.items() if _said(env, name)}
+    names |= {signal.exporter: checks.exporter} if _said(env, signal.exporter) else {}
+    faults = []
+    for name, check in names.items():
+        try:
+            check(_said(env, name))
+        except ValueError as reason:
+            shown = masked(name, _said(env, name))
+            faults.append(Fault(name, shown, f"{name}={shown} {reason}"))
+    return faults
+
+
+def _said(env: Mapping[str, str], name: str) -> str:
+    return env.get(name, "").strip()

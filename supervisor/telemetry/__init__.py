@@ -1,0 +1,8 @@
+"""What leaves the worker by OTLP. Imported only where OpenTelemetry's variables ask for it.
+
+Modules:
+    resource: who says it
+    exporting: an exporter that fails is told of in one line, and holds nobody up
+    points: Prometheus' metrics as OpenTelemetry's
+    pushing: sends them again and again
+"""

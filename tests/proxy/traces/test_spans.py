@@ -1,0 +1,99 @@
+"""A job becomes one span, whose place in the trace the engine is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from proxy.traces.spans import Spans
+from supervisor.settings.otel import Target
+from tests.collector import Collector, attributes, events
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+UNSAMPLED = PARENT[:-1] + "0"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as one:
+        yield one
+
+
+def spans(collector: Collector) -> Spans:
+    return Spans(Target(f"{collector.url}/v1/traces", 5.0), {"RUNPOD_POD_ID": "w1"})
+
+
+async def test_what_happens_to_a_job_stands_in_its_span(collector: Collector) -> None:
+    traces = spans(collector)
+    trace = traces.begin({"id": "a", "input": {}})
+    trace.sending(1)
+    trace.sending(1)  # the engine was not there
+    trace.again("ConnectionLost")
+    trace.sending(2)
+    trace.first()
+    for _ in range(300):
+        trace.posted(100)
+    trace.refused("status 503")
+    trace.lost("status 503")
+    asked = {"model": "m", "messages": ["secret"]}
+    trace.done("/v1/chat/completions", asked, 7)
+    trace.failed(500, "worker_error")
+    traces.end("a")
+    await traces.close()
+    [span] = collector.spans()
+    assert events(span) == [
+        *("sent", "engine lost", "sent", "first output", "first post"),
+        *("post refused", "post lost"),
+    ]
+    assert span.name == "job chat"
+    assert (span.status.code, span.status.message) == (2, "worker_error")
+    assert attributes(span.attributes) == {
+        "runpod.job.id": "a",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.output_tokens": 7,
+        "http.route": "/v1/chat/completions",
+        "http.response.status_code": 500,
+        "error.type": "worker_error",
+        "vllm_supervisor.posts": 300,
+        "vllm_supervisor.posted_bytes": 30_000,
+    }
+    assert collector.resources()[0]["service.instance.id"] == "w1"
+
+
+async def test_two_jobs_share_a_trace_only_where_their_callers_say_so(
+    collector: Collector,
+) -> None:
+    traces = spans(collector)
+    headers = []
+    for number, given in enumerate(({}, {}, {"traceparent": PARENT}, {"traceparent": PARENT})):
+        headers.append(traces.begin({"id": str(number), "input": given}).headers(1))
+    ids = [each["traceparent"].split("-")[1] for each in headers]
+    assert len(set(ids)) == 3
+    assert ids[2:] == [TRACE, TRACE]
+    for number in range(4):
+        traces.end(str(number))
+    await traces.close()
+    assert [span.trace_id.hex() for span in collector.spans()] == ids
+
+
+async def test_a_caller_who_records_nothing_is_followed_in_that(collector: Collector) -> None:
+    traces = spans(collector)
+    trace = traces.begin({"id": "a", "input": {"traceparent": UNSAMPLED}})
+    _, where, _, flags = trace.headers(1)["traceparent"].split("-")
+    assert (where, flags) == (TRACE, "00")
+    trace.first()
+    traces.end("a")
+    await traces.close()
+    assert collector.spans() == []
+
+
+async def test_a_collector_that_hangs_does_not_hold_up_the_end(collector: Collector) -> None:
+    collector.open.clear()
+    traces = spans(collector)
+    traces.begin({"id": "a", "input": {}})
+    traces.end("a")
+    await traces.close()
+    assert collector.spans() == []
