@@ -203,7 +203,7 @@
 
   function noteOf(id, values, last, fresh, highest, text) {
     if (!values.length) {
-      return id === "first" ? "no answer began in this time" : "the engine has not said";
+      return id === "first" ? "no answer began in this time" : "nobody has said yet";
     }
     if (id === "first" && !fresh) return `the last at ${clock(last[0])}`;
     const waiting = samples.at(-1)[2];
