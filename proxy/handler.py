@@ -22,14 +22,13 @@ from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment
-from proxy.tally import Tally
+from proxy.tally import Tally, outcome
 from proxy.traces.trace import Traces
-from supervisor.link.figures import CANCELLED, FAILED, REFUSED, Figures
+from supervisor.link.figures import CANCELLED, FAILED, Figures
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
 
-_SERVERS = 500  # statuses from here on are no fault of the caller's
 _IDLE_LOOK = 1.0  # seconds between two looks at whether a job is in hand
 
 
@@ -150,7 +149,7 @@ class Handler:
         """Note that a job fails, once, before anybody hears of it: a stop then changes nothing."""
         record.fails(reason.status, reason.type, str(reason))
         if record.ended is None:
-            record.ended = REFUSED if reason.status < _SERVERS else FAILED
+            record.ended = outcome(reason)
             self.figures.refused += isinstance(reason, EngineRefused) and reason.status < 500
 
     def _counted(self, output: Any, record: Record) -> Any:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+from proxy.errors import JobError
 from proxy.job_log import Record
 from proxy.request.routes import DEFAULT_ROUTES
 from supervisor.link.figures import ANSWERED, CANCELLED, FAILED, OTHER, REFUSED, Figures
+
+_SERVERS = 500
 
 
 class Tally:
@@ -24,7 +27,6 @@ class Tally:
     def began(self) -> None:
         """A job is in hand."""
         self._figures.jobs += 1
-        self._figures.taken += 1
 
     def sent(self, record: Record) -> None:
         """The job is about to be sent to the engine; the first time counts."""
@@ -40,15 +42,25 @@ class Tally:
 
     def ended(self, record: Record) -> None:
         """The job is over."""
-        figures, outcome = self._figures, record.ended or ANSWERED
+        figures = self._figures
         figures.jobs -= 1
-        figures.answered += outcome == ANSWERED
-        figures.cancelled += outcome == CANCELLED
-        figures.failed += outcome in {REFUSED, FAILED}
         route = record.route if record.route in self._routes else OTHER
-        figures.ended[f"{outcome} {route}"] += 1
+        count(figures, record.ended or ANSWERED, route)
         figures.duration.observe(record.age)
         if record.tokens is not None:
             figures.output_tokens.observe(record.tokens)
         if (pace := record.per_token) is not None:
             figures.per_token.observe(pace)
+
+
+def count(figures: Figures, outcome: str, route: str = OTHER) -> None:
+    """Count one job that has ended, also one that no handler has seen."""
+    figures.answered += outcome == ANSWERED
+    figures.cancelled += outcome == CANCELLED
+    figures.failed += outcome in {REFUSED, FAILED}
+    figures.ended[f"{outcome} {route}"] += 1
+
+
+def outcome(reason: JobError) -> str:
+    """How a job ends that fails with `reason`: what is below 500 is the caller's to mend."""
+    return REFUSED if reason.status < _SERVERS else FAILED

@@ -170,6 +170,30 @@ def test_the_death_of_a_proxy_loses_no_figures(platform: Platform, worker: Worke
     assert after("restarts_total") == 0
 
 
+def test_every_job_that_is_taken_ends_once_whatever_happens(
+    platform: Platform, worker: Worker, tmp_path: Path
+) -> None:
+    """One that cannot be read, one that the next proxy runs again, one that it cannot."""
+    deep = b"[" * 1000 + b"]" * 1000
+    platform.submit_raw("unreadable", b'{"id": "unreadable", "input": %b}' % deep)
+    go = tmp_path / "go"
+    talking = platform.submit(asked(5000, rate=5))
+    silent = platform.submit(asked(2, wait_for=str(go)))
+    until(lambda: platform.job(talking)["posts"], what="the first output")
+    assert ended(worker, 1)("jobs_taken_total") == 3
+    proxy = proxy_of(worker)
+    proxy.kill()
+    proxy.wait(PATIENCE)
+    go.touch()
+    platform.until(silent, "COMPLETED")
+    platform.until(talking, "FAILED")
+    seen = ended(worker, 3)
+    assert seen("jobs_taken_total") == seen("jobs_total") == 3
+    assert seen("jobs_total", outcome="refused", route="other") == 1
+    assert seen("jobs_total", outcome="failed", route="other") == 1
+    assert seen("jobs_total", outcome="answered", route=ROUTE) == 1
+
+
 def test_restarts_are_told_by_cause(worker: Worker) -> None:
     first = Figures(worker)
     assert first("restarts_total") == 0

@@ -6,10 +6,11 @@ import asyncio
 import logging
 from typing import Any
 
-from proxy import excerpt
+from proxy import excerpt, tally
 from proxy.errors import JobError, WorkerStopped
 from proxy.platform.results import Handler, Result, Results, failed
 from proxy.traces.trace import Trace, Traces
+from supervisor.link.figures import CANCELLED, Figures
 from supervisor.link.report import Report
 from supervisor.secrets import masked
 
@@ -28,15 +29,22 @@ class Runner:
         results: hands its outputs to the platform.
         report: is told when a job has begun and when it has ended.
         traces: are told too, before anybody else.
+        figures: count the jobs that the handler does not see.
     """
 
     def __init__(
-        self, handler: Handler, results: Results, report: Report, traces: Traces | None = None
+        self,
+        handler: Handler,
+        results: Results,
+        report: Report,
+        traces: Traces | None = None,
+        figures: Figures | None = None,
     ) -> None:
         self._handler = handler
         self._results = results
         self._report = report
         self._traces = traces or Traces()
+        self._figures = figures or Figures()
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._stops: dict[str, None] = {}  # ids, in the order in which they came
         self._lost: dict[str, JobError] = {}
@@ -54,9 +62,11 @@ class Runner:
             if name in self._stops:
                 log.info("job %s: cancelled before it began", name, extra={"job": name})
                 trace.cancelled()
+                tally.count(self._figures, CANCELLED)
             elif reason := self._lost.pop(name, None) or self._aborted:
                 _tell(name, reason)
                 trace.failed(reason.status, reason.type)
+                tally.count(self._figures, tally.outcome(reason))
                 await self._results.finish(name, failed(reason), trace)
             else:
                 await self._run(name, job, trace)

@@ -194,7 +194,7 @@ class DrainingScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK is ty
         headers.pop("Accept-Encoding", None)  # of the answer to a post nothing is read
         streams, done, figures = rp_http.JOB_STREAM_URL, rp_http.JOB_DONE_URL, self._handler.figures
         results = Results(self._posts, streams, done, headers, self._awake.now, figures)
-        self._runner = Runner(self._handler, results, self._report, self._handler.traces)
+        self._runner = Runner(self._handler, results, self._report, self._handler.traces, figures)
         self._stops_url: str | None = rp_job._job_stop_url()  # looked for above; perhaps none
         fetch = Fetch(rp_job.JOB_GET_URL, self._stops_url or "", lambda: self.intake.busy)
         session = http_client.AsyncClientSession

@@ -28,7 +28,7 @@ class Figures:
     """Totals since a start, and how many jobs are in hand. A proxy counts in one of these."""
 
     jobs: int = 0  # in hand
-    taken: int = 0
+    taken: int = 0  # counted by the journal: a job that the next proxy runs again is no other one
     answered: int = 0
     failed: int = 0
     cancelled: int = 0

@@ -59,6 +59,7 @@ class Journal:
     works: bool = False
     _jobs: dict[str, _InHand] = field(default_factory=dict)
     _kept: int = 0
+    _taken: int = 0
     _before: Figures = field(default_factory=Figures)  # of proxies that have ended
     _now: Figures = field(default_factory=Figures)
     _rest: list[bytes] = field(default_factory=list)
@@ -78,13 +79,14 @@ class Journal:
 
     @property
     def figures(self) -> Figures:
-        """The totals of every proxy so far; the jobs in hand as they are known here."""
-        return replace(self._before.plus(self._now), jobs=len(self._jobs))
+        """The totals of every proxy so far; jobs taken and in hand as they are known here."""
+        figures = self._before.plus(self._now)
+        return replace(figures, jobs=len(self._jobs), taken=self._taken)
 
     @property
     def taken(self) -> int:
         """How many jobs every proxy so far took."""
-        return self._before.taken + self._now.taken
+        return self._taken
 
     @property
     def in_hand(self) -> int:
@@ -117,6 +119,7 @@ class Journal:
             fits = self._kept + len(body) <= KEPT_MOST
             self._kept += len(body) if fits else 0
             self._jobs[key.decode()] = _InHand(body if fits else None)
+            self._taken += 1
         elif kind == b"*":
             name = said.decode()
             if (job := self._jobs.get(name)) is not None:

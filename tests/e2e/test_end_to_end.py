@@ -8,7 +8,9 @@ from typing import Any
 
 import openai
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from supervisor.worker.metrics import names
 from tests import client
 from tests.e2e.conftest import Endpoint, engine_environment, give_way
 from tests.emulator.environment import worker_environment
@@ -55,6 +57,21 @@ def test_plain_mode_serves_the_openai_api(endpoint: Endpoint) -> None:
     answer = endpoint.direct.chat.completions.create(messages=ASK, **GREEDY)
     assert "demonstration" in (answer.choices[0].message.content or "").lower()
     assert endpoint.worker.status()["mode"] == "plain"
+
+
+def test_the_figures_of_the_real_engine_are_among_the_workers(endpoint: Endpoint) -> None:
+    endpoint.direct.chat.completions.create(messages=ASK, **GREEDY)
+
+    def told() -> dict[str, float]:
+        text = client.get(f"http://127.0.0.1:{endpoint.worker.control_port}/metrics").text
+        samples = (each for one in text_string_to_metric_families(text) for each in one.samples)
+        return {each.name: each.value for each in samples}
+
+    asked = "vllm_supervisor_engine_prefix_cache_queries_total"
+    found = until(lambda: seen if (seen := told()).get(asked) else None, what="a look at it")
+    assert found is not None
+    assert {metric.full for metric in names.OF_ENGINE} <= set(found)
+    assert 0 <= found["vllm_supervisor_engine_kv_cache_usage_ratio"] <= 1
 
 
 def test_models_through_the_platform(endpoint: Endpoint) -> None:

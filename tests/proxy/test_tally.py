@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from proxy import tally
+from proxy.errors import InvalidInput, WorkerStopped
 from proxy.job_log import Record
 from proxy.tally import Tally
 from supervisor.link.figures import CANCELLED, FAILED, REFUSED, Figures
@@ -29,7 +31,7 @@ def test_each_job_ends_once_in_one_way() -> None:
         record.ended = ended
         counting.tally.ended(record)
     figures = counting.figures
-    assert (figures.jobs, figures.taken) == (0, 5)
+    assert figures.jobs == 0
     assert (figures.answered, figures.failed, figures.cancelled) == (2, 2, 1)
     assert figures.ended == {
         "answered /v1/completions": 2,
@@ -38,6 +40,14 @@ def test_each_job_ends_once_in_one_way() -> None:
         "cancelled /v1/completions": 1,
     }
     assert figures.duration.count == 5
+
+
+def test_a_job_that_no_handler_sees_is_counted_by_its_error() -> None:
+    figures = Figures()
+    for reason in (InvalidInput("no JSON"), WorkerStopped("late")):
+        tally.count(figures, tally.outcome(reason))
+    assert figures.ended == {"refused other": 1, "failed other": 1}
+    assert figures.failed == 2
 
 
 def test_a_route_with_a_part_of_the_callers_counts_as_other() -> None:

@@ -12,13 +12,14 @@ from supervisor.link.journal import Journal
 
 def test_the_totals_are_those_of_all_proxies() -> None:
     kept = Journal()
-    kept.feed(b'+a {}\n={"taken": 3, "tokens": 7}\n')
+    kept.feed(b'+a {}\n+b {}\n-b\n={"failed": 3, "tokens": 7}\n')
     assert kept.works
     kept.proxy_ended()
     assert not kept.works
-    kept.feed(b'={"taken": 1, "tokens": 2}\n')
+    kept.feed(b'+c {}\n={"failed": 1, "tokens": 2}\n')
     figures = kept.figures
-    assert (figures.taken, figures.tokens, figures.jobs) == (4, 9, 1)
+    assert (figures.failed, figures.tokens) == (4, 9)
+    assert (figures.taken, figures.jobs) == (kept.taken, kept.in_hand) == (3, 2), "told one by one"
 
 
 def test_a_cause_is_that_of_the_present_proxy() -> None:
@@ -114,8 +115,8 @@ def test_a_line_that_is_no_report_is_dropped_and_told_of(
     line: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = Journal()
-    kept.feed(b'+a {"id": "a"}\n' + line + b'\n={"taken": 2}\n')
-    assert (kept.figures.jobs, kept.figures.taken) == (1, 2)
+    kept.feed(b'+a {"id": "a"}\n' + line + b'\n={"failed": 2}\n')
+    assert (kept.figures.jobs, kept.figures.failed) == (1, 2)
     (told,) = caplog.messages
     assert told.startswith(f"a line of the proxy's that is no report is dropped: {len(line)} bytes")
     assert "hello" not in told, "it may hold what a caller sent"

@@ -41,7 +41,7 @@ def test_what_is_said_arrives() -> None:
         report.taken({"id": "c", "input": 1})
         report.begun("b")
         report.ended("c")
-        report.figures(Figures(taken=3, tokens=7))
+        report.figures(Figures(failed=5, tokens=7))
         report.cause("two\nlines")
         read_some(ours, kept)
         assert (kept.figures.jobs, kept.figures.taken, kept.figures.tokens) == (2, 3, 7)
@@ -57,9 +57,9 @@ def test_what_is_said_arrives() -> None:
             ("b", None),
         ]
 
-        report.figures(Figures(taken=1, tokens=2))
+        report.figures(Figures(failed=1, tokens=2))
         read_some(ours, kept)
-        assert (kept.figures.taken, kept.figures.tokens) == (4, 9), "totals of both proxies"
+        assert (kept.figures.failed, kept.figures.tokens) == (6, 9), "totals of both proxies"
 
 
 def test_a_suspect_that_is_alone_is_told_of_until_it_is_not() -> None:
@@ -93,8 +93,8 @@ async def test_figures_are_reported_again_and_again() -> None:
         repeating = asyncio.create_task(report.repeat(figures))
         async with asyncio.timeout(PATIENCE):
             for count in (1, 2):
-                figures.taken = count
-                while kept.figures.taken != count:
+                figures.tokens = count
+                while kept.figures.tokens != count:
                     read_some(ours, kept)
                     await asyncio.sleep(0.01)
         repeating.cancel()
