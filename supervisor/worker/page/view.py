@@ -18,6 +18,10 @@ from . import addresses, reading, samples
 from .recent import Reader, Recent
 from .samples import Samples
 
+#: Seconds without a look at the engine's figures, which come every five, after which a sample is
+#: taken all the same. One taken between two looks would show that nothing was done.
+_UNTOLD_MOST = 2 * samples.EVERY - 0.5
+
 
 class View:
     """What there is to see of a worker. While nobody looks, samples alone are taken for it.
@@ -45,16 +49,22 @@ class View:
         self._status = status
         self._samples = Samples()
         self._sampled = -math.inf
+        self._told: object = None
         self._log = log
         self._secrets = secrets
         self._clock = clock
 
     def beat(self) -> None:
-        """Called once a second: takes a sample every few of them."""
+        """Called once a second: takes a sample every few of them, of what has been told since."""
         now = self._clock()
-        if abs(now - self._sampled) > samples.EVERY - 0.5:
-            self._sampled = now
-            self._samples.take(reading.read(self._status), now)
+        passed = abs(now - self._sampled)
+        if passed < samples.EVERY - 0.5:
+            return
+        told = reading.told(self._status)
+        if told is self._told and passed < _UNTOLD_MOST:
+            return
+        self._sampled, self._told = now, told
+        self._samples.take(reading.read(self._status), now)
 
     def looked_at(self) -> Callable[[], bytes]:
         """For one who begins to look: gives what is new since it gave something last."""

@@ -49,3 +49,13 @@ def test_the_proxy_counts_jobs_and_the_engine_knows_its_cache() -> None:
 def test_without_an_engine_nothing_is_known_of_it() -> None:
     assert reading.read(status(None, None)) == Reading()
     assert reading.read(status(Engine(seen={}), Figures())) == Reading(0, None, 0, 0, 0.0, None)
+
+
+def test_figures_that_were_told_again_are_told_apart() -> None:
+    engine = Engine()
+    plain, queue = status(engine, None), status(engine, Figures())
+    assert reading.told(plain) is reading.told(plain)
+    assert reading.told(queue) is not reading.told(queue)
+    before = reading.told(plain)
+    engine.seen = vllm.read(METRICS)
+    assert reading.told(plain) is not before

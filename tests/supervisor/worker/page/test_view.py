@@ -9,6 +9,7 @@ from typing import Any
 from supervisor.command import plan as planned
 from supervisor.status.parts import Part, Times
 from supervisor.worker.lifecycle import History, NoProxy, Ready, Serving, Starting, State
+from supervisor.worker.metrics import vllm
 from supervisor.worker.page.recent import Recent
 from supervisor.worker.page.view import View
 from supervisor.worker.status import Status
@@ -60,6 +61,7 @@ def test_everything_first_and_then_what_has_changed() -> None:
     seen.log.feed(b"another\n")
     assert read(seen.news()) == {"log": ["another"], "now": 1000.0}
     seen.now += 5
+    seen.engine.seen = {}
     seen.view.beat()
     assert read(seen.news()) == {"samples": [[1005.0, *[None] * 5]], "now": 1005.0}
     seen.status.publish(READY)
@@ -69,9 +71,31 @@ def test_everything_first_and_then_what_has_changed() -> None:
 def test_a_sample_is_taken_every_five_seconds() -> None:
     seen = Seen()
     for _ in range(20):
+        seen.engine.seen = {}
         seen.view.beat()
         seen.now += 1.001
     assert [round(one[0]) for one in read(seen.news())["samples"]] == [1000, 1005, 1010, 1015]
+
+
+def test_between_two_looks_at_the_engine_nothing_seems_to_stand_still() -> None:
+    """They come every five seconds too, and each a little later."""
+    seen = Seen()
+    for second in range(60):
+        if second % 6 == 0:
+            seen.engine.seen = {vllm.TOKENS: 100.0 * second}
+        seen.view.beat()
+        seen.now += 1
+    speeds = [one[3] for one in read(seen.news())["samples"]]
+    assert speeds[0] is None
+    assert set(speeds[1:]) == {100.0}
+
+
+def test_an_engine_that_tells_nothing_is_a_sample_as_well() -> None:
+    seen = Seen()
+    for _ in range(60):
+        seen.view.beat()
+        seen.now += 1
+    assert len(read(seen.news())["samples"]) >= 5
 
 
 def test_whoever_looks_next_is_told_everything_as_well() -> None:
