@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 import time
 from collections import deque
@@ -34,7 +33,7 @@ class LogSink:
         self.recent = Recent()
         self.as_json = as_json
         #: Stands before the objects of processes of ours, and nobody else knows it.
-        self.signature = f"~{secrets.token_hex(8)} " if as_json else ""
+        self.signature = f"~{os.urandom(8).hex()} " if as_json else ""
         self._fd = fd
         self._waiting: deque[bytes] = deque()
         self._size = 0
