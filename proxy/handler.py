@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any
 
 from proxy.engine.requests import Attempt, Engine
@@ -17,11 +17,9 @@ from proxy.media.judge import Judge
 from proxy.request import forms, settle
 from proxy.request.forms import Request
 from proxy.settings import Settings
-from proxy.stream import apart, batches, whole
-from proxy.stream.outputs import Outputs, error_at
-from proxy.stream.pace import Pace
-from proxy.stream.ramp import Batches
+from proxy.stream import apart, whole
 from proxy.stream.raw import Comment
+from proxy.streaming import Streams
 from proxy.tally import Tally, outcome
 from proxy.traces.trace import Traces
 from supervisor.link.figures import CANCELLED, FAILED, Figures
@@ -58,12 +56,15 @@ class Handler:
         self._tries = Tries(engine.health, self.figures, alone, self._tally.sent)
         self._media = Judge(settings)
         self._native = apart.Native()
-        self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
+        self._streams = Streams(settings, engine, self.figures)
 
-    async def __call__(self, job: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+    async def __call__(
+        self, job: Mapping[str, Any], sent: Sequence[bytes] | None = None
+    ) -> AsyncGenerator[Any, None]:
         """Yield the job's answer: one object, or the batches of a stream.
 
-        `RawJson` is JSON as the engine wrote it; a `Comment` is nothing of the answer yet.
+        `sent` has what was yielded so far, each output as JSON; without it no stream outlives its
+        engine. `RawJson` is JSON as the engine wrote it; a `Comment` is nothing of the answer yet.
 
         Raises:
             JobError: the job failed. Who reads a stream of events has got it as the last event.
@@ -75,7 +76,7 @@ class Handler:
             record.route, record.asked = request.route, request.body
             record.streams = request.stream
             try:
-                async for output in self._outputs(request, record):
+                async for output in self._outputs(request, record, sent):
                     yield self._counted(output, record)
             except JobError as fault:
                 error = await self._told(fault, record)
@@ -179,11 +180,14 @@ class Handler:
         reads_events = not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
         return (error.as_event(),) if request.stream and reads_events else ()
 
-    def _outputs(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
+    def _outputs(
+        self, request: Request, record: Record, sent: Sequence[bytes] | None
+    ) -> AsyncGenerator[Any, None]:
         if request.route in self._settings.worker_routes:
             return self._of_worker(request, record)
-        ask = self._stream if request.stream else self._whole
-        return self._tries.outputs(record, lambda attempt: ask(request, record, attempt))
+        return self._tries.outputs(
+            record, lambda attempt: self._answer(request, record, attempt, sent)
+        )
 
     async def _of_worker(self, request: Request, record: Record) -> AsyncGenerator[Any, None]:
         """What the worker answers itself, whatever the engine does."""
@@ -201,11 +205,23 @@ class Handler:
         record.asked = settled.request.body
         return settled.request
 
+    async def _answer(
+        self, request: Request, record: Record, attempt: Attempt, sent: Sequence[bytes] | None
+    ) -> AsyncGenerator[Any, None]:
+        request = await self._settled(request, record)
+        if request.stream:
+            outputs = self._streams.outputs(request, record, attempt, sent)
+        else:
+            outputs = self._whole(request, record, attempt)
+        async with aclosing(outputs):
+            async for output in outputs:
+                yield output
+
     async def _whole(
         self, request: Request, record: Record, attempt: Attempt
     ) -> AsyncGenerator[Any, None]:
         """An answer in one piece."""
-        answer = await self._engine.whole(await self._settled(request, record), attempt)
+        answer = await self._engine.whole(request, attempt)
         if request.native:
             output, record.tokens = await self._native(answer.body)
         else:
@@ -213,28 +229,3 @@ class Handler:
         self.figures.tokens += record.tokens or 0
         record.answered = True
         yield output
-
-    async def _stream(
-        self, request: Request, record: Record, attempt: Attempt
-    ) -> AsyncGenerator[Any, None]:
-        """A stream in batches; one that has an error event ends the stream as ErrorInStream."""
-        request = await self._settled(request, record)
-        outputs = Outputs(own_form=request.native, as_text=self._settings[table.RAW_OPENAI_OUTPUT])
-        waiting = Batches(request.ramp, exact=self._pace.exact)
-        with self._pace.stream():
-            async with self._engine.stream(request, attempt) as stream:
-                stream.close_with_task()
-                async for events in batches.batches(stream, waiting, self._pace):
-                    self.figures.tokens += record.streamed(waiting.seen, events)
-                    text = b"".join(events)
-                    self.figures.bytes += len(text)
-                    if (place := error_at(events, text)) is not None:
-                        before, wrong = outputs.parted(events, place)
-                        for output in before:
-                            yield output
-                        raise outputs.error(wrong)
-                    made = outputs.of(events, text)
-                    for number, output in enumerate(made, 1):
-                        record.answered = waiting.over and number == len(made)
-                        yield output
-        record.answered = True  # also where the end of the stream made no output

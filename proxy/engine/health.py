@@ -114,7 +114,9 @@ class Health:
             tokens: how many had come; None where nobody knows.
         """
         may_be = isinstance(fault, EngineRefused | EngineSilent | StreamBroken)
-        if not may_be or (await self.is_well() and not await self._is_away()):
+        if isinstance(fault, EngineRestarted) or not may_be:
+            return fault
+        if await self.is_well() and not await self._is_away():
             return fault
         standing = await self._supervision.after_a_loss()
         came = f", after {tokens} tokens" if tokens else ""

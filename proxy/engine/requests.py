@@ -38,11 +38,13 @@ class Attempt:
         may_go: is asked each time that the request is about to be sent, which is long after the
             try began where the engine was away.
         headers: by which the engine knows the job.
+        losses: engines that ended with the job in hand before this try.
     """
 
     again: bool = False
     may_go: Callable[[], bool] = lambda: True
     headers: Mapping[str, str] = field(default_factory=dict)
+    losses: int = 0
 
 
 _FIRST = Attempt()

@@ -71,7 +71,9 @@ class Tries:
             while True:
                 life = self._health.life
                 try:
-                    attempt = Attempt(number > 1, may_go, record.trace.headers(number))
+                    attempt = Attempt(
+                        number > 1, may_go, record.trace.headers(number), trial.deaths
+                    )
                     async for output in ask(attempt):
                         if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)

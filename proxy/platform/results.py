@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -30,8 +30,9 @@ from supervisor.link.figures import LOST, RETRIED, SENT, Figures
 
 log = logging.getLogger("proxy")
 
-#: Yields a job's outputs; raises JobError where the job fails.
-Handler = Callable[[dict[str, Any]], AsyncGenerator[Any, None]]
+#: Yields a job's outputs; raises JobError where the job fails. The second argument grows by each
+#: output, as JSON, that was handed over; None: nobody keeps them.
+Handler = Callable[[dict[str, Any], Sequence[bytes] | None], AsyncGenerator[Any, None]]
 
 #: How a job ended, as the platform takes it: JSON, `{"output": [...]}` or `{"error": TEXT}`.
 Result = bytes
@@ -110,7 +111,7 @@ class Results:
         size = 0
         streaming, told = True, False
         try:
-            async with aclosing(handler(job)) as given:
+            async with aclosing(handler(job, outputs)) as given:
                 async for output in given:
                     if not told and not isinstance(output, Comment):
                         told = True

@@ -13,7 +13,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import runpod
@@ -51,7 +51,7 @@ class JobHandler(Protocol):
     figures: Figures
     traces: Traces
 
-    def __call__(self, job: Job) -> AsyncGenerator[Any, None]:
+    def __call__(self, job: Job, sent: Sequence[bytes] | None, /) -> AsyncGenerator[Any, None]:
         """Answer one job; raises JobError where it fails."""
 
     async def until_given_up(self) -> str:
@@ -109,7 +109,7 @@ def configuration(
     }
 
 
-def in_the_sdks_form(handler: Handler) -> Handler:
+def in_the_sdks_form(handler: Handler) -> Callable[[Job], AsyncGenerator[Any, None]]:
     """`handler` for an SDK that runs jobs itself: a failure is the last output, `{"error": ...}`.
 
     It takes a generator function only, and writes an exception with its traceback into the job. It
@@ -119,7 +119,7 @@ def in_the_sdks_form(handler: Handler) -> Handler:
 
     async def answer(job: Job) -> AsyncGenerator[Any, None]:
         try:
-            async for output in handler(job):
+            async for output in handler(job, None):
                 yield json.loads(output) if isinstance(output, RawJson) else output
         except JobError as reason:
             yield {"error": reason.as_json()}

@@ -415,6 +415,15 @@ STRICT_PARAMETERS = Setting(
     Reader.PROXY,
     form="toggle",
 )
+RESUME_STREAMS = Setting(
+    "RESUME_STREAMS",
+    boolean,
+    True,
+    "A stream whose engine is lost in its middle goes on from its last token once the engine is"
+    " back, where its text is all of it; off: it ends with an error.",
+    Reader.PROXY,
+    form="toggle",
+)
 LOG_CONTENT = Setting(
     "LOG_CONTENT",
     boolean,

@@ -3,7 +3,8 @@
 Started as `python tests/fake_vllm serve MODEL --host=... --port=... [any other flags]`. It reads
 `--host`, `--port` (0: any; the log says which), `--served-model-name`, `--shutdown-timeout` and
 `--disable-fastapi-docs`, without which it serves `/openapi.json`.
-Token i is the text f" w{i}" with the id i, one token per event, so order and completeness show.
+Token i is the text f" w{i}" with the id i, one token per event, so order and completeness show. An
+open turn, or a prompt, that ends with one of them is gone on with after it.
 
 The process behaves as the words in the environment variable FAKE_VLLM say, parted by blanks:
 
@@ -72,6 +73,7 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     kill: true            ends the process where its first token would be, after FAKE_VLLM_LINES
     hang: true            never answers, not even with headers
     no_done: true         the body ends in order, without `[DONE]`
+    no_open_turn: true    the template refuses to go on with an answer (`continue_final_message`)
     status: CODE          that status with vLLM's error body; `message` is its text, `body`
                           replaces it as it is, `location` is the header of a redirect
     beside: {...}         what a chat's message has beside its text: `reasoning`, `tool_calls`;

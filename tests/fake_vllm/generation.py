@@ -46,6 +46,7 @@ class Fake:
     kill: bool = False
     hang: bool = False
     no_done: bool = False
+    no_open_turn: bool = False
     status: int = 200
     message: str = "as the test wished"
     body: str | None = None
@@ -123,7 +124,29 @@ class Generation:
         self.choices = int(request.get("n", 1)) * (len(prompt or ()) if many else 1)
         if max(asked, self.fake.tokens or 0) * max(1, self.choices) > _MOST_TOKENS:
             raise Refusal(400, f"max_tokens={asked} is greater than the model's context length")
-        self.texts = self.fake.pieces(asked)
+        self.texts = self._rest(asked, self._told_before()) or self.fake.pieces(asked)
+
+    def _told_before(self) -> list[str]:
+        """The words of an answer that is to be gone on with: an open turn, or the prompt."""
+        if not self.chat:
+            return words_of(self.request["prompt"])
+        if not self.request.get("continue_final_message"):
+            return []
+        if self.request.get("add_generation_prompt", True):
+            raise Refusal(
+                400, "Cannot set both `continue_final_message` and `add_generation_prompt`"
+            )
+        if self.fake.no_open_turn:
+            raise Refusal(400, "continue_final_message is set but the final message is not there")
+        return words_of(self.request["messages"][-1:])
+
+    def _rest(self, asked: int, told: list[str]) -> list[str]:
+        """The tokens after what was told; none where that is no beginning of this answer."""
+        pieces = self.fake.pieces(asked + len(told))
+        words = [piece.strip() for piece in pieces]
+        if not told or told[-1] not in words:
+            return []
+        return pieces[words.index(told[-1]) + 1 :][:asked]
 
     @property
     def prompt_tokens(self) -> int:

@@ -79,7 +79,7 @@ class Job:
         return found
 
     async def _ask(self, attempt: Attempt) -> AsyncGenerator[Any, None]:
-        self.again.append(attempt.again)
+        self.again.append(attempt.number > 1)
         for output in self._given.pop(0):
             if isinstance(output, JobError):
                 raise output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from proxy.platform.results import Handler, Result, Results
@@ -35,7 +35,9 @@ class FakeHandler:
         self.closed = False
         self.thaws = 0
 
-    async def __call__(self, job: Job) -> AsyncGenerator[str, None]:
+    async def __call__(
+        self, job: Job, _sent: Sequence[bytes] | None = None
+    ) -> AsyncGenerator[str, None]:
         self.begun.append(job["id"])
         self.at_work.set()
         await self.go.wait()
@@ -77,7 +79,7 @@ class FakeResults(Results):
         trace: Trace = UNTRACED,
     ) -> Result:
         del trace
-        async for _output in handler(job):
+        async for _output in handler(job, []):
             begun(job["id"])
         if "run" in self.faults:
             raise self.faults.pop("run")

@@ -55,7 +55,7 @@ class Worker:
         return 0.0 if self.stands_still else time.monotonic()
 
     async def run(self, *outputs: Any) -> None:
-        async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        async def handler(_job: dict[str, Any], _sent: object) -> AsyncGenerator[Any, None]:
             try:
                 for output in outputs:
                     if isinstance(output, JobError):
@@ -135,7 +135,7 @@ async def test_a_comment_is_no_beginning(platform: Parts) -> None:
     seen, worker = platform
     told: list[int] = []
 
-    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    async def handler(_job: dict[str, Any], _sent: object) -> AsyncGenerator[Any, None]:
         for output in (Comment(": 1"), Comment(": 2"), "a", Comment(": 3"), "b"):
             yield output
 
@@ -156,11 +156,11 @@ async def test_the_beginning_is_told_before_the_first_output_goes_out(platform: 
     seen, worker = platform
     told: list[tuple[str, int]] = []
 
-    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    async def handler(_job: dict[str, Any], _sent: object) -> AsyncGenerator[Any, None]:
         yield "a"
         yield "b"
 
-    async def failing(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    async def failing(_job: dict[str, Any], _sent: object) -> AsyncGenerator[Any, None]:
         if _job["id"]:
             raise WorkerStopped("stopped")
         yield "never"
@@ -242,7 +242,7 @@ async def test_what_the_handler_says_of_that_goes_out(platform: Parts, small: in
     """Who reads the stream has no other way to hear of it."""
     seen, worker = platform
 
-    async def handler(_job: dict[str, Any]) -> AsyncGenerator[Any, None]:
+    async def handler(_job: dict[str, Any], _sent: object) -> AsyncGenerator[Any, None]:
         try:
             for _ in range(100):
                 yield "x" * (small // 4)

@@ -188,7 +188,7 @@ def test_a_stop_before_the_loop_runs_ends_the_scaler(reported: Reported) -> None
 async def test_an_sdk_that_is_left_alone_gets_failures_in_its_own_form() -> None:
     """It takes an output `{"error": TEXT}` for a failed job, and would show a traceback else."""
 
-    async def handler(given: Job) -> AsyncGenerator[Any, None]:
+    async def handler(given: Job, _sent: object) -> AsyncGenerator[Any, None]:
         yield given["id"]
         raise InvalidInput("no", "input")
 

@@ -1,0 +1,10 @@
+"""A stream whose engine was lost in its middle goes on from its last token, on the next engine.
+
+::
+
+    safe       which requests can be gone on with. Pure
+    told       what the caller has got of the answer. Pure
+    question   the request that asks for the rest. Pure
+    seam       makes the rest of the answer one with what came before. Pure
+    resuming   asks what has to be known for that
+"""

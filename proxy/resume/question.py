@@ -1,0 +1,84 @@
+"""The request that asks for the rest of an answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from proxy.request.forms import CHAT, Request
+
+#: The first that is given counts, as in vLLM.
+_LIMITS = ("max_completion_tokens", "max_tokens")
+_COMPLETION_TOKENS = 16  # what vLLM makes of a completion that names no limit
+
+
+def stands_on(request: Request, text: str) -> str:
+    """What of `text` the engine is to go on from.
+
+    Templates of chats trim what they put in, so white space at the end would be lost there.
+    """
+    return text.rstrip() if request.route == CHAT else text
+
+
+def left(request: Request, spent: int) -> int | None:
+    """How many tokens may still come after `spent` of them; None: as many as the context holds."""
+    limit = next((found for name in _LIMITS if (found := request.body.get(name)) is not None), None)
+    if limit is None and request.route != CHAT:
+        limit = _COMPLETION_TOKENS
+    return limit - spent if isinstance(limit, int) else None
+
+
+def rest(request: Request, text: str, tokens: Sequence[int]) -> Request | None:
+    """Ask for what comes after `text`.
+
+    Args:
+        request: the one whose answer began with it.
+        text: as `stands_on` gives it; not empty.
+        tokens: of the text.
+
+    Returns:
+        None where the prompt is of a form to which nothing can be added.
+    """
+    body = dict(request.body)
+    if request.route == CHAT:
+        messages = _with_answer(body.get("messages"), text, body)
+        if messages is None:
+            return None
+        body |= {
+            "messages": messages,
+            "continue_final_message": True,
+            "add_generation_prompt": False,
+        }
+    else:
+        prompt = _longer(body.get("prompt"), text, tokens)
+        if prompt is None:
+            return None
+        body["prompt"] = prompt
+    if (most := left(request, len(tokens))) is not None:
+        for name in _LIMITS:
+            body.pop(name, None)
+        body["max_tokens"] = most
+    return request.with_body(body)
+
+
+def _with_answer(messages: Any, text: str, body: dict[str, Any]) -> list[Any] | None:
+    """The messages with the answer so far; a last one that the caller left open grows longer."""
+    if not isinstance(messages, list) or not messages:
+        return None
+    if not body.get("continue_final_message"):
+        return [*messages, {"role": "assistant", "content": text}]
+    last = messages[-1]
+    said = last.get("content") if isinstance(last, dict) else None
+    if not isinstance(said, str):
+        return None
+    return [*messages[:-1], {**last, "content": said + text}]
+
+
+def _longer(prompt: Any, text: str, tokens: Sequence[int]) -> Any:
+    if isinstance(prompt, str):
+        return prompt + text
+    if not isinstance(prompt, list) or not prompt:
+        return None
+    if all(type(each) is int for each in prompt):
+        return [*prompt, *tokens]
+    return _longer(prompt[0], text, tokens) if len(prompt) == 1 else None

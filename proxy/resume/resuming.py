@@ -1,0 +1,161 @@
+"""Finds out how the answer to a stream goes on, once its engine was lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.engine.requests import Engine
+from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError
+from proxy.request.forms import CHAT, Request
+from proxy.resume import question, safe, told
+from proxy.resume.safe import WHY, Unsafe
+from proxy.resume.seam import Seam, event_of
+from proxy.resume.told import Told
+from proxy.settings import Settings
+from supervisor.settings import table
+
+log = logging.getLogger("proxy")
+
+#: Bytes of an answer that is read again: more would hold up every other stream.
+_MOST_BYTES = 4_000_000
+
+_DONE = b"data: [DONE]\n\n"
+#: Of a request: what makes its prompt.
+_OF_PROMPT = ("messages", "prompt", "chat_template", "chat_template_kwargs")
+
+
+class CannotResume(Exception):
+    """The answer ends with its engine; `cause` is what the next engine said, if it was that."""
+
+    def __init__(self, reason: Unsafe, cause: JobError | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cause = cause
+
+    def told(self, error: EngineRestarted) -> EngineRestarted:
+        """`error`, with the reason; as it is where nobody wanted the answer to go on."""
+        if self.reason is Unsafe.OFF:
+            return error
+        cause = f": {self.cause}" if self.cause is not None else ""
+        return EngineRestarted(f"{error}; {WHY[self.reason]}{cause}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How an answer goes on.
+
+    Attributes:
+        request: asks for the rest; None where only its end is missing.
+        seam: joins what comes.
+        last: the events of that end.
+    """
+
+    request: Request | None
+    seam: Seam
+    last: Sequence[bytes] = field(default=())
+
+
+class Resuming:
+    """Makes the request for the rest of an answer.
+
+    Args:
+        settings: the proxy's.
+        engine: counts tokens and says what it takes; each question waits for it.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._on = settings[table.RESUME_STREAMS]
+        self._as_text = settings[table.RAW_OPENAI_OUTPUT]
+        self._engine = engine
+
+    def may_go_on(
+        self, request: Request, sent: Sequence[bytes] | None, losses: int
+    ) -> Sequence[bytes]:
+        """See whether the answer can go on, as far as that is known without an engine.
+
+        Args:
+            request: as it was sent.
+            sent: the outputs so far; None where nobody kept them.
+            losses: engines that ended with this job before.
+
+        Returns:
+            `sent`.
+
+        Raises:
+            CannotResume: it cannot.
+        """
+        if not self._on or sent is None:
+            raise CannotResume(Unsafe.OFF)
+        if losses:
+            raise CannotResume(Unsafe.SECOND_LOSS)
+        if (reason := safe.unsafe(request)) is not None:
+            raise CannotResume(reason)
+        if sum(map(len, sent)) > _MOST_BYTES:
+            raise CannotResume(Unsafe.TOO_LARGE)
+        return sent
+
+    async def rest(self, request: Request, sent: Sequence[bytes]) -> Rest:
+        """How the answer goes on; waits for the engine that can say so.
+
+        Raises:
+            CannotResume: it does not.
+        """
+        so_far = told.read(sent, native=request.native, as_text=self._as_text)
+        if so_far.reasoning or so_far.calls:
+            raise CannotResume(Unsafe.REASONING if so_far.reasoning else Unsafe.TOOLS)
+        try:
+            if request.route == CHAT and not safe.known(request, await self._engine.schema()):
+                raise CannotResume(Unsafe.VERSION)
+            return await self._rest(request, so_far)
+        except EngineUnavailable as fault:
+            raise CannotResume(Unsafe.NO_ENGINE, fault) from None
+        except EngineRefused as fault:
+            raise CannotResume(Unsafe.REFUSED, fault) from None
+        except JobError:
+            raise CannotResume(Unsafe.SECOND_LOSS) from None
+
+    async def _rest(self, request: Request, so_far: Told) -> Rest:
+        text = question.stands_on(request, so_far.text)
+        tokens = await self._tokens(request, {"prompt": text, "add_special_tokens": False})
+        seam = Seam(so_far, so_far.text[len(text) :], len(tokens))
+        left = question.left(request, len(tokens))
+        if so_far.finish is not None or (left is not None and left < 1):
+            return Rest(None, seam, await self._end(request, so_far, len(tokens)))
+        if not text:
+            return Rest(request, seam)
+        asked = question.rest(request, text, tokens)
+        if asked is None:
+            raise CannotResume(Unsafe.OTHER)
+        return Rest(asked, seam)
+
+    async def _end(self, request: Request, so_far: Told, made: int) -> list[bytes]:
+        """The events after the last token, which the lost engine did not send any more."""
+        events: list[bytes] = []
+        if so_far.finish is None:
+            said: dict[str, Any] = {"delta": {}} if request.route == CHAT else {"text": ""}
+            choice = {"index": 0, **said, "finish_reason": "length"}
+            events.append(event_of({**so_far.head, "choices": [choice]}))
+        options = request.body.get("stream_options")
+        if isinstance(options, dict) and options.get("include_usage"):
+            asked = {name: request.body[name] for name in _OF_PROMPT if name in request.body}
+            prompt = len(await self._tokens(request, asked))
+            usage = {"prompt_tokens": prompt, "completion_tokens": made}
+            usage["total_tokens"] = prompt + made
+            events.append(event_of({**so_far.head, "choices": [], "usage": usage}))
+        return [*events, _DONE]
+
+    async def _tokens(self, request: Request, asked: dict[str, Any]) -> list[int]:
+        """The tokens of a text or of messages, as the engine counts them."""
+        if asked.get("prompt") == "":
+            return []
+        if isinstance(ids := asked.get("prompt"), list) and all(type(each) is int for each in ids):
+            return ids
+        model = {"model": request.body["model"]} if "model" in request.body else {}
+        answer = await self._engine.answer(Request("POST", "/tokenize", {**model, **asked}))
+        found = answer.get("tokens") if isinstance(answer, dict) else None
+        if not isinstance(found, list):
+            raise CannotResume(Unsafe.VERSION)
+        return found

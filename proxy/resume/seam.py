@@ -1,0 +1,94 @@
+"""Makes the rest of an answer one with what came before: one id, one role, one usage. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.resume.told import Told
+from proxy.stream import finite, sse
+
+#: That an answer waits for its engine, for whoever looks at its events.
+WAITING = ": the engine was lost, and the answer goes on when it is back\n\n"
+
+_REASONING = ("reasoning", "reasoning_content", "tool_calls")
+
+
+class OtherKind(Exception):
+    """The rest is of another kind than what came before: reasoning, or calls of tools."""
+
+
+class Seam:
+    """The events of the rest, as those of one answer.
+
+    Args:
+        told: what came before.
+        ahead: white space at its end, which the engine was not told of, and so will say again.
+        tokens: how many the engine was told of.
+    """
+
+    def __init__(self, told: Told, ahead: str, tokens: int) -> None:
+        self._told = told
+        self._ahead = ahead
+        self._tokens = tokens
+
+    def joined(self, events: Sequence[bytes]) -> list[bytes]:
+        """The events to hand over in place of these.
+
+        Raises:
+            OtherKind: the engine goes on with something else than text.
+        """
+        return [found for event in events if (found := self._joined(event)) is not None]
+
+    def _joined(self, event: bytes) -> bytes | None:
+        if sse.is_comment(event) or sse.is_done(event) or sse.error(event) is not None:
+            return event
+        data = sse.parsed(event)
+        choices = data.get("choices")
+        if not isinstance(choices, list):
+            return event
+        said = [self._choice(choice) for choice in choices if isinstance(choice, dict)]
+        if choices and not any(said):
+            return None  # the role, or white space, once more
+        body = data | self._told.head | {"choices": choices}
+        if isinstance(usage := data.get("usage"), dict):
+            body["usage"] = self.usage(usage)
+        return event_of(body)
+
+    def _choice(self, choice: dict[str, Any]) -> bool:
+        """Take out of a choice what the caller has; whether anything is left."""
+        delta = choice.get("delta")
+        said = delta if isinstance(delta, dict) else choice
+        if any(said.get(name) for name in _REASONING):
+            raise OtherKind
+        if self._told.begun:
+            said.pop("role", None)
+        name = "text" if said is choice else "content"
+        text = said.get(name)
+        if isinstance(text, str) and text:
+            said[name] = text = self._without_ahead(text)
+        return bool(text) or choice.get("finish_reason") is not None or not self._told.begun
+
+    def _without_ahead(self, text: str) -> str:
+        """Without the white space that the caller has; what differs from it is all new."""
+        while self._ahead and text:
+            if text[0] != self._ahead[0]:
+                self._ahead = ""
+                break
+            self._ahead, text = self._ahead[1:], text[1:]
+        return text
+
+    def usage(self, usage: Mapping[str, Any]) -> dict[str, Any]:
+        """The figures of both parts: what came before is not part of the question."""
+        asked, made = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        counted = dict(usage)
+        if isinstance(asked, int):
+            counted["prompt_tokens"] = asked - self._tokens
+        if isinstance(made, int):
+            counted["completion_tokens"] = made + self._tokens
+        return counted
+
+
+def event_of(body: Mapping[str, Any]) -> bytes:
+    """An event with this object."""
+    return b"data: %b\n\n" % finite.encoded(body)

@@ -1,0 +1,191 @@
+"""Answers a job with a stream, which goes on where it was if its engine is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.engine.requests import Attempt, Engine
+from proxy.errors import (
+    EngineRefused,
+    EngineRestarted,
+    EngineUnavailable,
+    ErrorInStream,
+    JobError,
+)
+from proxy.job_log import Record
+from proxy.request.forms import Request
+from proxy.resume.resuming import CannotResume, Resuming
+from proxy.resume.safe import Unsafe
+from proxy.resume.seam import WAITING, OtherKind, Seam
+from proxy.settings import Settings
+from proxy.stream import batches
+from proxy.stream.outputs import Outputs, error_at
+from proxy.stream.pace import Pace
+from proxy.stream.ramp import Batches
+from proxy.stream.raw import Comment
+from proxy.wire.answer import Answer
+from supervisor.link.figures import Figures
+from supervisor.settings import table
+
+log = logging.getLogger("proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """One answer, over all of its engines."""
+
+    request: Request
+    record: Record
+    outputs: Outputs
+    waiting: Batches
+
+
+class Streams:
+    """Streams of one engine, counted in `figures`.
+
+    Args:
+        settings: the proxy's.
+        engine: answers.
+        figures: in which tokens, bytes and losses are counted.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, figures: Figures) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._figures = figures
+        self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
+        self._resuming = Resuming(settings, engine)
+
+    async def outputs(
+        self, request: Request, record: Record, attempt: Attempt, sent: Sequence[bytes] | None
+    ) -> AsyncGenerator[Any, None]:
+        """A stream in batches.
+
+        Args:
+            request: as it is sent.
+            record: of the job.
+            attempt: which try it is.
+            sent: what was yielded so far, each output as JSON; None: nobody keeps it.
+
+        Raises:
+            JobError: the stream breaks; ErrorInStream where it says so itself.
+        """
+        stream = _Stream(
+            request,
+            record,
+            Outputs(own_form=request.native, as_text=self._settings[table.RAW_OPENAI_OUTPUT]),
+            Batches(request.ramp, exact=self._pace.exact),
+        )
+        with self._pace.stream():
+            try:
+                async with aclosing(self._part(stream, request, attempt)) as outputs:
+                    async for output in outputs:
+                        yield output
+            except JobError as fault:
+                lost = await self._lost(fault, record)
+                if lost is None:
+                    raise
+                async with aclosing(self._rest(stream, attempt, sent, lost)) as outputs:
+                    async for output in outputs:
+                        yield output
+        record.answered = True  # also where the end of the stream made no output
+
+    async def _lost(self, fault: JobError, record: Record) -> EngineRestarted | None:
+        """Why the answer broke off, if that is because the engine was lost in its middle."""
+        if record.first is None:
+            return None
+        error = await self._engine.health.why_broken(fault, record.tokens)
+        if not isinstance(error, EngineRestarted):
+            return None
+        self._figures.engine_errors += isinstance(fault, EngineRefused)
+        return error
+
+    async def _rest(
+        self,
+        stream: _Stream,
+        attempt: Attempt,
+        sent: Sequence[bytes] | None,
+        lost: EngineRestarted,
+    ) -> AsyncGenerator[Any, None]:
+        """The rest of an answer, from the next engine; raises `lost` where it cannot be had."""
+        request, record = stream.request, stream.record
+        try:
+            sent = self._resuming.may_go_on(request, sent, attempt.losses)
+            if not request.native and self._settings[table.RAW_OPENAI_OUTPUT]:
+                yield Comment(WAITING)
+            log.warning("job %s: its answer waits for the next engine: %s", record.job, lost)
+            rest = await self._resuming.rest(request, sent)
+            if rest.request is None:
+                for output in self._batch(stream, rest.last):
+                    yield output
+                return
+            try:
+                further = Attempt(again=True, may_go=attempt.may_go, losses=1)
+                source = self._part(stream, rest.request, further, rest.seam)
+                async with aclosing(source) as outputs:
+                    async for output in outputs:
+                        yield output
+            except OtherKind:
+                raise CannotResume(Unsafe.REASONING) from None
+            except JobError as fault:
+                raise await self._second(fault, record) or fault from None
+        except CannotResume as reason:
+            raise reason.told(lost) from None
+
+    async def _second(self, fault: JobError, record: Record) -> CannotResume | None:
+        """What `fault` means for an answer that went on; None where the engine says so itself."""
+        if await self._lost(fault, record) is not None:
+            return CannotResume(Unsafe.SECOND_LOSS)
+        if isinstance(fault, EngineUnavailable):
+            return CannotResume(Unsafe.NO_ENGINE, fault)
+        if isinstance(fault, EngineRefused) and not isinstance(fault, ErrorInStream):
+            return CannotResume(Unsafe.REFUSED, fault)
+        return None
+
+    async def _part(
+        self, stream: _Stream, request: Request, attempt: Attempt, seam: Seam | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """What one engine gives of an answer, from the `seam` on."""
+        async with self._engine.stream(request, attempt) as source:
+            _close_with_task(source)
+            async for events in batches.batches(source, stream.waiting, self._pace):
+                for output in self._batch(stream, seam.joined(events) if seam else events):
+                    yield output
+
+    def _batch(self, stream: _Stream, events: Sequence[bytes]) -> Iterator[Any]:
+        """The outputs of a batch.
+
+        Raises:
+            ErrorInStream: an event of it says that the answer fails.
+        """
+        if not events:
+            return
+        record, outputs, waiting = stream.record, stream.outputs, stream.waiting
+        self._figures.tokens += record.streamed(waiting.seen, events)
+        text = b"".join(events)
+        self._figures.bytes += len(text)
+        if (place := error_at(events, text)) is not None:
+            before, wrong = outputs.parted(events, place)
+            yield from before
+            raise outputs.error(wrong)
+        made = outputs.of(events, text)
+        for number, output in enumerate(made, 1):
+            record.answered = waiting.over and number == len(made)
+            yield output
+
+
+def _close_with_task(stream: Answer) -> None:
+    """Close the request when the job's task ends.
+
+    A job is stopped by cancelling its task. If that hits while a batch is posted, our generator
+    stays suspended, and only the garbage collector would end the request.
+    """
+    task = asyncio.current_task()
+    if task is not None:
+        close = stream.closer()
+        task.add_done_callback(lambda _task: close())

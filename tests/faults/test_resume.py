@@ -1,0 +1,267 @@
+"""Streams whose engine ends in their middle, seen by who reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from proxy.stream import sse
+from tests import client
+from tests.conftest import Start
+from tests.endpoint import Platform
+from tests.processes import FAKE_VLLM, Worker, until
+
+MESSAGES = [{"role": "user", "content": "x"}]
+#: Slow enough for the engine to be killed in its middle, and soon over.
+TOKENS, RATE = 40, 20
+
+
+def chat(user: str = "a", fake: dict[str, Any] | None = None, **also: Any) -> dict[str, Any]:
+    body = {"messages": MESSAGES, "stream": True, "user": user, "max_tokens": TOKENS, **also}
+    body["fake"] = {"tokens": TOKENS, "rate": RATE, **(fake or {})}
+    return {"openai_route": "/v1/chat/completions", "openai_input": body}
+
+
+def completion(user: str = "a", fake: dict[str, Any] | None = None, **also: Any) -> dict[str, Any]:
+    body = {"prompt": "x", "stream": True, "user": user, "max_tokens": TOKENS, **also}
+    body["fake"] = {"tokens": TOKENS, "rate": RATE, **(fake or {})}
+    return {"openai_route": "/v1/completions", "openai_input": body}
+
+
+def under_way(platform: Platform, job: str) -> None:
+    """Wait until some tokens of the job have gone out."""
+    until(lambda: len(platform.job(job)["posts"]) >= 2, what=f"tokens of job {job}")
+
+
+def kill_engine(worker: Worker) -> None:
+    psutil.Process(worker.engine_pid()).kill()
+
+
+def events(found: dict[str, Any]) -> list[bytes]:
+    splitter = sse.Splitter()
+    return splitter.feed("".join(found["output"]).encode()) + splitter.finish()
+
+
+def chunks(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [chunk for event in events(found) if (chunk := sse.parsed(event))]
+
+
+def texts(given: list[dict[str, Any]]) -> Iterator[str]:
+    for chunk in given:
+        for choice in chunk["choices"]:
+            yield choice.get("text") or (choice.get("delta") or {}).get("content") or ""
+
+
+def whole(count: int = TOKENS) -> str:
+    return "".join(f" w{number}" for number in range(count))
+
+
+@pytest.mark.parametrize("ask", [chat, completion])
+def test_a_stream_goes_on_as_one_answer(platform: Platform, serve: Start, ask: Any) -> None:
+    worker = serve()
+    job = platform.submit(ask(stream_options={"include_usage": True}))
+    under_way(platform, job)
+    kill_engine(worker)
+    found = platform.until(job, "COMPLETED")
+    given = chunks(found)
+    assert "".join(texts(given)) == whole()
+    assert len({chunk["id"] for chunk in given}) == 1
+    assert len({chunk["created"] for chunk in given}) == 1
+    reasons = [choice["finish_reason"] for chunk in given for choice in chunk["choices"]]
+    assert [reason for reason in reasons if reason] == ["length"]
+    roles = [1 for chunk in given for c in chunk["choices"] if "role" in c.get("delta", {})]
+    assert len(roles) == (1 if ask is chat else 0)
+    (usage,) = [chunk["usage"] for chunk in given if chunk.get("usage")]
+    assert usage == {"prompt_tokens": 1, "completion_tokens": 40, "total_tokens": 41}
+    assert sum(map(sse.is_done, events(found))) == 1
+    assert sse.is_done(events(found)[-1])
+    (comment,) = [event for event in events(found) if sse.is_comment(event)]
+    assert b"engine was lost" in comment
+    posted = "".join(post["output"] for post in found["posts"])
+    assert posted == "".join(found["output"]), "who reads the stream has the same"
+    until(lambda: worker.status()["jobs"]["answered"] == 1, what="the figures")
+    assert worker.status()["jobs"]["tokens"] == TOKENS
+
+
+def test_with_the_real_client(platform: Platform, serve: Start) -> None:
+    """Which reads comments and ids as the specification says."""
+    import openai
+
+    worker = serve()
+    with openai.OpenAI(base_url=f"{platform.url}/openai/v1", api_key="k", max_retries=0) as one:
+        stream = one.chat.completions.create(
+            model="tiny",
+            messages=[{"role": "user", "content": "x"}],
+            stream=True,
+            max_tokens=TOKENS,
+            extra_body={"fake": {"tokens": TOKENS, "rate": RATE}},
+        )
+        text, killed = "", False
+        for chunk in stream:
+            text += chunk.choices[0].delta.content or ""
+            if not killed and "w2" in text:
+                kill_engine(worker)
+                killed = True
+    assert text == whole()
+
+
+def test_in_the_other_forms_of_output(platform: Platform, serve: Start) -> None:
+    worker = serve(RAW_OPENAI_OUTPUT="0")
+    lists = platform.submit(chat("lists"))
+    native = {"prompt": "x", "stream": True, "fake": {"tokens": TOKENS, "rate": RATE}}
+    native["max_tokens"] = TOKENS
+    own = platform.submit(native)
+    for job in (lists, own):
+        under_way(platform, job)
+    kill_engine(worker)
+    found = platform.until(lists, "COMPLETED")
+    assert "".join(texts([chunk for batch in found["output"] for chunk in batch])) == whole()
+    outputs = platform.until(own, "COMPLETED")["output"]
+    told = [text for each in outputs for choice in each["choices"] for text in choice["tokens"]]
+    assert "".join(told) == whole()
+    assert outputs[-1]["usage"] == {"input": 1, "output": TOKENS}
+
+
+def test_white_space_at_the_seam_comes_once(platform: Platform, serve: Start) -> None:
+    """The template would trim it, so that the engine says it again."""
+    words = "a\n\n b \n c d" + "".join(f"\n\n e{number}" for number in range(TOKENS))
+    worker = serve()
+    jobs = [platform.submit(chat(f"u{n}", {"text": words, "rate": 10 + n})) for n in range(8)]
+    for job in jobs:
+        under_way(platform, job)
+    kill_engine(worker)
+    for job in jobs:
+        said = "".join(texts(chunks(platform.until(job, "COMPLETED"))))
+        assert words.startswith(said)
+        assert len(said.split()) == TOKENS
+
+
+@pytest.mark.parametrize(
+    ("also", "why"),
+    [
+        ({"n": 2}, "several sequences"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"fake": {"beside": {"reasoning": "hm hm"}}}, "reasoning"),
+        ({"response_format": {"type": "json_object"}}, "structured outputs"),
+        ({"logprobs": True}, "log probabilities"),
+        ({"presence_penalty": 1}, "penalties"),
+        ({"min_tokens": 5}, "min_tokens"),
+        ({"fake": {"no_open_turn": True}}, "did not go on with the answer: "),
+    ],
+)
+def test_what_cannot_go_on_ends_with_an_error_that_says_why(
+    platform: Platform, serve: Start, also: dict[str, Any], why: str
+) -> None:
+    worker = serve()
+    job = platform.submit(chat(**also))
+    under_way(platform, job)
+    kill_engine(worker)
+    failed = platform.until(job, "FAILED")
+    error = json.loads(failed["error"])
+    assert error["code"] == 502
+    assert "the engine ended in the middle of this answer" in error["message"]
+    assert why in error["message"]
+    posted = "".join(post["output"] for post in failed["posts"])
+    assert posted.count('"error"') == 1, "who reads the stream is told, too"
+
+
+def test_an_engine_without_a_schema_is_not_asked_to(platform: Platform, serve: Start) -> None:
+    worker = serve(DISABLE_FASTAPI_DOCS="1")
+    job, other = platform.submit(chat()), platform.submit(completion("b"))
+    for each in (job, other):
+        under_way(platform, each)
+    kill_engine(worker)
+    error = json.loads(platform.until(job, "FAILED")["error"])
+    assert "this version of vLLM cannot go on" in error["message"]
+    assert "".join(texts(chunks(platform.until(other, "COMPLETED")))) == whole()
+
+
+def test_it_can_be_turned_off(platform: Platform, serve: Start) -> None:
+    worker = serve(RESUME_STREAMS="0")
+    job = platform.submit(chat())
+    under_way(platform, job)
+    kill_engine(worker)
+    error = json.loads(platform.until(job, "FAILED")["error"])
+    assert re.search(r"restarted; send the job again: .*SIGKILL", error["message"])
+
+
+def test_a_stream_in_hand_at_two_ends_of_the_engine_is_not_sent_again(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve()
+    job = platform.submit(chat("twice", {"rate": 5}))
+    under_way(platform, job)
+    kill_engine(worker)
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    until(lambda: worker.ping() == 200, what="the next engine")
+    posts = len(platform.job(job)["posts"])
+    until(lambda: len(platform.job(job)["posts"]) > posts + 1, what="more tokens")
+    kill_engine(worker)
+    error = json.loads(platform.until(job, "FAILED")["error"])
+    assert "it is the second engine that ended with this job" in error["message"]
+    later = platform.submit(chat("later"))
+    platform.until(later, "COMPLETED")
+
+
+def test_a_stream_that_is_cancelled_while_it_waits(
+    platform: Platform, serve: Start, tmp_path: Path
+) -> None:
+    command = tmp_path / "vllm"
+    shutil.copytree(FAKE_VLLM, command)
+    worker = serve(VLLM_COMMAND=f"{sys.executable} {command}", MAX_RESTARTS="50")
+    job, other = platform.submit(chat()), platform.submit(chat("b"))
+    for each in (job, other):
+        under_way(platform, each)
+    hidden = tmp_path / "hidden"
+    command.rename(hidden)
+    kill_engine(worker)
+    until(lambda: "engine was lost" in str(platform.job(job)["posts"]), what="the comment")
+    assert client.post(f"{platform.url}/cancel/{job}").is_success
+    hidden.rename(command)
+    assert "".join(texts(chunks(platform.until(other, "COMPLETED")))) == whole()
+    assert platform.job(job)["status"] == "CANCELLED"
+    until(lambda: worker.status()["jobs"]["cancelled"] == 1, what="the figures")
+
+
+def test_a_worker_that_is_stopped_while_a_stream_waits(
+    platform: Platform, serve: Start, tmp_path: Path
+) -> None:
+    command = tmp_path / "vllm"
+    shutil.copytree(FAKE_VLLM, command)
+    worker = serve(VLLM_COMMAND=f"{sys.executable} {command}", MAX_RESTARTS="50")
+    job = platform.submit(chat())
+    under_way(platform, job)
+    shutil.rmtree(command)
+    kill_engine(worker)
+    until(lambda: "engine was lost" in str(platform.job(job)["posts"]), what="the comment")
+    worker.process.send_signal(signal.SIGTERM)
+    error = json.loads(platform.until(job, "FAILED")["error"])
+    assert "the engine ended in the middle of this answer" in error["message"]
+    assert worker.wait() == 0
+    assert worker.left() == []
+
+
+def test_many_streams_at_one_end(platform: Platform, serve: Start, tmp_path: Path) -> None:
+    """All of them go on, each token comes once, and the proxy does not grow with them."""
+    worker = serve(MAX_CONCURRENCY="300")
+    jobs = [platform.submit(chat(f"s{n}", {"rate": 8})) for n in range(300)]
+    until(lambda: client.running(worker.engine_url) == 300, what="all at work")
+    for job in jobs:
+        under_way(platform, job)
+    kill_engine(worker)
+    for job in jobs:
+        assert "".join(texts(chunks(platform.until(job, "COMPLETED", 300)))) == whole()
+    times = Counter((tmp_path / "done").read_text().split())
+    assert times == {f"s{n}": 1 for n in range(300)}
+    until(lambda: worker.status()["jobs"]["answered"] == 300, what="the figures")
+    assert worker.status()["jobs"]["failed"] == 0

@@ -1,0 +1,82 @@
+"""Which requests can be gone on with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.request.forms import CHAT, COMPLETIONS, Request
+from proxy.request.schema import Schema
+from proxy.resume import safe
+from proxy.resume.safe import WHY, Unsafe
+
+MESSAGES = [{"role": "user", "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        {},
+        {"n": 1, "seed": 3, "stop": ["x"], "temperature": 1.0, "max_tokens": 9, "user": "u"},
+        {"tools": [], "response_format": {"type": "text"}, "logprobs": False, "echo": False},
+        {"presence_penalty": 0, "repetition_penalty": 1.0, "min_tokens": 0, "tool_choice": "none"},
+        {"n": None, "best_of": None, "structured_outputs": None, "prompt_logprobs": None},
+        {"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+    ],
+)
+def test_plain_text_is_safe(also: dict[str, Any]) -> None:
+    assert safe.unsafe(Request("POST", CHAT, {"messages": MESSAGES, **also})) is None
+
+
+@pytest.mark.parametrize("prompt", ["x", ["x"], [1, 2, 3], [[1, 2, 3]]])
+def test_one_prompt_is_safe(prompt: Any) -> None:
+    assert safe.unsafe(Request("POST", COMPLETIONS, {"prompt": prompt})) is None
+
+
+@pytest.mark.parametrize(
+    ("also", "reason"),
+    [
+        ({"n": 2}, Unsafe.SEQUENCES),
+        ({"best_of": 2}, Unsafe.SEQUENCES),
+        ({"prompt": ["a", "b"]}, Unsafe.SEQUENCES),
+        ({"tools": [{"type": "function"}]}, Unsafe.TOOLS),
+        ({"response_format": {"type": "json_object"}}, Unsafe.STRUCTURE),
+        ({"structured_outputs": {"regex": "a"}}, Unsafe.STRUCTURE),
+        ({"guided_choice": ["a"]}, Unsafe.STRUCTURE),
+        ({"logprobs": True}, Unsafe.LOGPROBS),
+        ({"logprobs": 0}, Unsafe.LOGPROBS),
+        ({"prompt_logprobs": 0}, Unsafe.LOGPROBS),
+        ({"echo": True}, Unsafe.ECHO),
+        ({"use_beam_search": True}, Unsafe.BEAM_SEARCH),
+        ({"presence_penalty": 0.1}, Unsafe.PENALTIES),
+        ({"frequency_penalty": -1}, Unsafe.PENALTIES),
+        ({"repetition_penalty": 1.1}, Unsafe.PENALTIES),
+        ({"min_tokens": 3}, Unsafe.MIN_TOKENS),
+        ({"return_token_ids": True}, Unsafe.OTHER),
+        ({"suffix": "b"}, Unsafe.OTHER),
+    ],
+)
+def test_what_an_engine_remembers_beside_the_text_is_not(
+    also: dict[str, Any], reason: Unsafe
+) -> None:
+    assert safe.unsafe(Request("POST", COMPLETIONS, {"prompt": "x", **also})) is reason
+
+
+@pytest.mark.parametrize("route", ["/v1/responses", "/v1/messages", "/v1/audio/speech"])
+def test_other_routes_are_not(route: str) -> None:
+    assert safe.unsafe(Request("POST", route, {})) is Unsafe.ROUTE
+
+
+def test_a_chat_needs_an_engine_that_begins_in_an_open_turn() -> None:
+    chat, completion = Request("POST", CHAT, {}), Request("POST", COMPLETIONS, {})
+    names = frozenset({"messages", "continue_final_message", "add_generation_prompt"})
+    assert safe.known(chat, Schema(names={CHAT: names}))
+    assert not safe.known(chat, Schema(names={CHAT: names - {"continue_final_message"}}))
+    assert not safe.known(chat, Schema(names={CHAT: None}))
+    assert not safe.known(chat, None)
+    assert safe.known(completion, None)
+
+
+def test_each_reason_has_its_words() -> None:
+    assert set(WHY) == set(Unsafe)

@@ -1,0 +1,88 @@
+"""Both parts of an answer are one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy.resume.seam import OtherKind, Seam
+from proxy.resume.told import Told
+from proxy.stream import sse
+
+HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 5, "model": "m"}
+OTHER = {"id": "chatcmpl-2", "object": "chat.completion.chunk", "created": 9, "model": "m"}
+
+
+def event(delta: dict[str, Any], reason: str | None = None, **also: Any) -> bytes:
+    choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+    return b"data: " + json.dumps({**OTHER, "choices": choices, **also}).encode() + b"\n\n"
+
+
+def seam(ahead: str = "", tokens: int = 3, *, begun: bool = True) -> Seam:
+    return Seam(Told(head=HEAD, text="so far" + ahead, begun=begun), ahead, tokens)
+
+
+def texts(events: list[bytes]) -> list[str]:
+    return [sse.parsed(each)["choices"][0]["delta"].get("content") for each in events]
+
+
+def test_the_rest_has_the_id_of_the_beginning_and_no_second_role() -> None:
+    given = [event({"role": "assistant", "content": ""}), event({"content": " on"}), b": ping\n\n"]
+    found = seam().joined([*given, event({}, "stop"), b"data: [DONE]\n\n"])
+    first, ping, last, done = found
+    assert sse.parsed(first)["id"] == "chatcmpl-1"
+    assert sse.parsed(first)["created"] == 5
+    assert texts([first]) == [" on"]
+    assert sse.parsed(last)["choices"][0]["finish_reason"] == "stop"
+    assert (ping, done) == (b": ping\n\n", b"data: [DONE]\n\n")
+
+
+def test_the_role_comes_where_it_was_lost() -> None:
+    (only,) = seam(begun=False).joined([event({"role": "assistant", "content": ""})])
+    assert sse.parsed(only)["choices"][0]["delta"]["role"] == "assistant"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "pieces", "new"),
+    [
+        ("", [" a"], [" a"]),
+        ("\n\n", ["\n\n", "a"], ["a"]),
+        ("\n\n", ["\n", "\n", "a"], ["a"]),
+        ("\n\n", ["\n\na", "b"], ["a", "b"]),
+        ("\n\n", ["a", "\n\nb"], ["a", "\n\nb"]),
+        (" ", ["  a"], [" a"]),
+        ("\n ", ["\nb", " c"], ["b", " c"]),
+    ],
+)
+def test_white_space_that_the_caller_has_does_not_come_again(
+    ahead: str, pieces: list[str], new: list[str]
+) -> None:
+    one = seam(ahead)
+    assert texts([e for piece in pieces for e in one.joined([event({"content": piece})])]) == new
+
+
+def test_the_figures_count_both_parts_once() -> None:
+    usage = {"prompt_tokens": 13, "completion_tokens": 4, "total_tokens": 17}
+    body = {**OTHER, "choices": [], "usage": usage}
+    (found,) = seam(tokens=3).joined([b"data: " + json.dumps(body).encode() + b"\n\n"])
+    expected = {"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17}
+    assert sse.parsed(found)["usage"] == expected
+
+
+def test_completions_and_events_that_are_none() -> None:
+    body = {**OTHER, "choices": [{"index": 0, "text": " a", "finish_reason": None}]}
+    given = b"data: " + json.dumps(body).encode() + b"\n\n"
+    one = Seam(Told(head={"id": "cmpl-1"}, text="a\n"), "", 1)
+    (found,) = one.joined([given])
+    assert sse.parsed(found)["choices"][0]["text"] == " a"
+    assert sse.parsed(found)["id"] == "cmpl-1"
+    error = b'data: {"error": {"message": "no"}}\n\n'
+    assert one.joined([error]) == [error]
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content", "tool_calls"])
+def test_another_kind_of_rest_is_none(name: str) -> None:
+    with pytest.raises(OtherKind):
+        seam().joined([event({name: "x"})])
