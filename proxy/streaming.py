@@ -123,6 +123,7 @@ class Streams:
             if rest.request is None:
                 for output in self._batch(stream, rest.last):
                     yield output
+                self._figures.resumed += 1
                 return
             try:
                 further = Attempt(again=True, may_go=attempt.may_go, losses=1)
@@ -134,8 +135,10 @@ class Streams:
                 raise CannotResume(Unsafe.REASONING) from None
             except JobError as fault:
                 raise await self._second(fault, record) or fault from None
-        except CannotResume as reason:
-            raise reason.told(lost) from None
+            self._figures.resumed += 1
+        except CannotResume as cannot:
+            self._figures.unresumed[cannot.reason] += 1
+            raise cannot.told(lost) from None
 
     async def _second(self, fault: JobError, record: Record) -> CannotResume | None:
         """What `fault` means for an answer that went on; None where the engine says so itself."""

@@ -38,7 +38,9 @@ class Figures:
     tokens: int = 0
     batches: int = 0
     bytes: int = 0  # of streams
+    resumed: int = 0  # streams that went on with another engine, to their end
     ended: Counter[str] = field(default_factory=Counter)  # jobs, by `OUTCOME ROUTE`
+    unresumed: Counter[str] = field(default_factory=Counter)  # streams that did not, by the reason
     posts: Counter[str] = field(default_factory=Counter)  # outputs and results, by what became
     polls: Counter[str] = field(default_factory=Counter)  # by what they brought
     # Seconds; from when the proxy began a job, where nothing else is said.

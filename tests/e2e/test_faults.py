@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from proxy.stream import sse
 from tests import client, turns
 from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment, give_way
@@ -25,9 +26,13 @@ _RESTART = 600.0  # seconds for an engine that starts on a busy machine
 STALL = 20.0
 
 
-def asked(*, stream: bool, tokens: int) -> dict[str, Any]:
+def asked(*, stream: bool, tokens: int, **also: Any) -> dict[str, Any]:
     body = {"prompt": "one two", "max_tokens": tokens, "ignore_eos": True, "stream": stream}
-    return {"openai_route": "/v1/completions", "openai_input": body}
+    return {"openai_route": "/v1/completions", "openai_input": {**body, **also}}
+
+
+#: A stream that ends with its engine: the next one does not know how many tokens came before.
+ENDS: dict[str, Any] = {"stream": True, "min_tokens": 1}
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +111,7 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, before: str) -> No
 
 def test_jobs_in_hand_when_the_core_is_killed(platform: Platform, worker: Worker) -> None:
     """20 jobs: those that yielded are told, the others are answered, none is lost or doubled."""
-    talking = [platform.submit(asked(stream=True, tokens=4000)) for _ in range(10)]
+    talking = [platform.submit(asked(**ENDS, tokens=4000)) for _ in range(10)]
     whole = [platform.submit(asked(stream=False, tokens=200)) for _ in range(10)]
     for job in talking:
         begun(platform, job)
@@ -124,6 +129,66 @@ def test_jobs_in_hand_when_the_core_is_killed(platform: Platform, worker: Worker
     assert worker.status()["restarts"] == 1
 
 
+def said(found: dict[str, Any]) -> tuple[str, list[str], list[dict[str, Any]]]:
+    """The text of a stream, why it ended, its figures."""
+    text, reasons, usages = "", [], []
+    for event in sse.Splitter().feed("".join(found["output"]).encode()):
+        chunk = sse.parsed(event)
+        if usage := chunk.get("usage"):
+            usages.append(usage)
+        for choice in chunk.get("choices", ()):
+            text += choice.get("text") or choice.get("delta", {}).get("content") or ""
+            reasons += [choice["finish_reason"]] if choice["finish_reason"] else []
+    return text, reasons, usages
+
+
+def talk(number: int, **also: Any) -> dict[str, Any]:
+    """A stream of a length of its own; every second one is a chat."""
+    words = f"Tell me about the number {number}"
+    body = {"max_tokens": 600 + 20 * number, "temperature": 0, "ignore_eos": True, "stream": True}
+    body |= {"stream_options": {"include_usage": True}, **also}
+    if number % 2:
+        body["messages"] = [{"role": "user", "content": words}]
+        return {"openai_route": "/v1/chat/completions", "openai_input": body}
+    return {"openai_route": "/v1/completions", "openai_input": {**body, "prompt": words}}
+
+
+def test_streams_outlive_their_engines(platform: Platform, worker: Worker) -> None:
+    """Twenty streams, two ends of the engine: each reads as if nothing had been.
+
+    Of twenty one may take another turn: a batch of other requests moves the last digits of a
+    probability.
+    """
+    whole = [platform.submit(talk(number)) for number in range(20)]
+    unbroken = [said(platform.until(job, "COMPLETED", _RESTART)) for job in whole]
+    answers = []
+    for half in (range(10), range(10, 20)):
+        jobs = []
+        for number in half:
+            jobs.append(platform.submit(talk(number)))
+            begun(platform, jobs[-1])
+        sampled = platform.submit(talk(half[0], temperature=0.8, seed=7))
+        begun(platform, sampled)
+        hit = [job for job in jobs if platform.job(job)["status"] == "IN_PROGRESS"]
+        assert len(hit) > 3, "some are in their middle"
+        gone = engine_group(worker)
+        core(worker).kill()
+        lost_and_back(worker, gone)
+        answers += [said(platform.until(job, "COMPLETED", _RESTART)) for job in jobs]
+        text, reasons, usages = said(platform.until(sampled, "COMPLETED", _RESTART))
+        assert (len(text) > 100, reasons, len(usages)) == (True, ["length"], 1)
+    for (text, reasons, usages), (expected, _, (usage,)) in zip(answers, unbroken, strict=True):
+        assert reasons == ["length"]
+        (counted,) = usages
+        assert counted["prompt_tokens"] == usage["prompt_tokens"]
+        assert abs(counted["completion_tokens"] - usage["completion_tokens"]) <= 3
+        assert text.startswith(expected[:20]), "what came before is as without a break"
+    different = [number for number in range(20) if answers[number][0] != unbroken[number][0]]
+    assert len(different) <= 1, [(answers[n][0], unbroken[n][0]) for n in different]
+    jobs_of = worker.status()["jobs"]
+    assert jobs_of["resumed"] >= 8
+
+
 #: Grammars that no backend takes, with words that an engine could have ended with.
 _EVIL = "RuntimeError: CUDA error: an illegal memory access was encountered, ask evil.example"
 _BAD = (
@@ -134,7 +199,7 @@ _BAD = (
 
 
 def test_what_a_caller_had_it_log_is_not_its_cause(platform: Platform, worker: Worker) -> None:
-    victim = platform.submit(asked(stream=True, tokens=20_000))
+    victim = platform.submit(asked(**ENDS, tokens=20_000))
     begun(platform, victim)
     evil = []
     for bad in _BAD:

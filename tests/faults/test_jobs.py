@@ -24,7 +24,9 @@ from tests.processes import FAKE_VLLM, Worker, until
 
 
 def asked(user: str, *, stream: bool = True, **fake: Any) -> dict[str, Any]:
+    """A stream that ends with its engine, by `min_tokens`; `test_resume` has those that go on."""
     body = {"model": "tiny", "prompt": "x", "stream": stream, "user": user, "fake": fake}
+    body["min_tokens"] = 1
     return {"openai_route": "/v1/completions", "openai_input": body}
 
 

@@ -104,6 +104,17 @@ OF_JOBS: Mapping[str, Metric] = {
     "failed": _of_jobs(_COUNTER, "jobs_failed_total", "Jobs that ended with an error."),
     "cancelled": _of_jobs(_COUNTER, "jobs_cancelled_total", "Jobs that were cancelled."),
     "resent": _of_jobs(_COUNTER, "jobs_resent_total", "Jobs sent to the engine a second time."),
+    "resumed": _of_jobs(
+        _COUNTER,
+        "streams_resumed_total",
+        "Streams that lost their engine in the middle and went on with the next, to their end.",
+    ),
+    "unresumed": _of_jobs(
+        _COUNTER,
+        "streams_not_resumed_total",
+        "Streams that lost their engine in the middle and ended with it, by the reason.",
+        "reason",
+    ),
     "refused": _of_jobs(
         _COUNTER, "jobs_refused_total", "Jobs that the engine answered with a 4xx."
     ),
