@@ -62,6 +62,7 @@ def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outco
     """One job from its submission to its end."""
     stream, fake = kinds(dice)
     body = {"model": "tiny", "prompt": "x", "stream": stream, "user": f"u{number}", "fake": fake}
+    body["max_tokens"] = fake["tokens"]  # so that a stream knows how much is left of it
     job = platform.submit({"openai_route": "/v1/completions", "openai_input": body})
     cancelled = dice.random() < 0.03
     if cancelled:
@@ -108,6 +109,7 @@ def stop_under_load(worker: Worker, platform: Platform, count: int) -> tuple[int
     """
     fake = {"tokens": 40, "rate": 20}
     body = {"model": "tiny", "prompt": "x", "stream": True, "user": "stop", "fake": fake}
+    body["max_tokens"] = fake["tokens"]
     given = {"openai_route": "/v1/completions", "openai_input": body}
     jobs = [platform.submit(given) for _ in range(3 * count)]
     until(lambda: worker.status()["jobs"]["jobs"] >= count / 2, what="half of them at work")
@@ -168,6 +170,14 @@ def proxies(worker: Worker) -> Iterator[psutil.Process]:
     for child in psutil.Process(worker.process.pid).children():
         if child.cmdline()[1:] == ["-m", "proxy"]:
             yield child
+
+
+def lost_streams(worker: Worker) -> dict[str, int]:
+    """How many streams went on with the next engine, and why others did not."""
+    text = client.get(f"http://127.0.0.1:{worker.control_port}/metrics").text
+    pattern = r"_streams_(resumed)_total (\d+)|_not_resumed_total\{reason=\"(\w+)\"\} (\d+)"
+    found = re.findall(pattern, text)
+    return {went or reason: int(went_on or ended) for went, went_on, reason, ended in found}
 
 
 class Readiness:
@@ -261,6 +271,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             print(f"doubled: {len(outcome.doubled)} {outcome.doubled[:3]}")
             print(f"faults: {dict(faults.count)}")
             print(f"restarts: {status['restarts']}; sent again: {status['jobs']['resent']}")
+            print(f"streams that lost their engine: {lost_streams(worker)}")
             print(f"longest time without a ready engine: {readiness.longest:.1f} s")
             print(f"at the beginning: {began}")
             print(f"at the end:       {size(worker)}")

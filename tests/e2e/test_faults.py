@@ -145,8 +145,9 @@ def said(found: dict[str, Any]) -> tuple[str, list[str], list[dict[str, Any]]]:
 def talk(number: int, **also: Any) -> dict[str, Any]:
     """A stream of a length of its own; every second one is a chat."""
     words = f"Tell me about the number {number}"
-    body = {"max_tokens": 600 + 20 * number, "temperature": 0, "ignore_eos": True, "stream": True}
-    body |= {"stream_options": {"include_usage": True}, **also}
+    most = 600 + 20 * number
+    body: dict[str, Any] = {"max_tokens": most, "temperature": 0, "ignore_eos": True}
+    body |= {"stream": True, "stream_options": {"include_usage": True}, **also}
     if number % 2:
         body["messages"] = [{"role": "user", "content": words}]
         return {"openai_route": "/v1/chat/completions", "openai_input": body}
