@@ -118,7 +118,8 @@ class Streams:
             sent = self._resuming.may_go_on(request, sent, attempt.losses)
             if not request.native and self._settings[table.RAW_OPENAI_OUTPUT]:
                 yield Comment(WAITING)
-            log.warning("job %s: its answer waits for the next engine: %s", record.job, lost)
+            words = "job %s: its answer waits for the next engine: %s"
+            log.warning(words, record.job, lost, extra={"job": record.job})
             rest = await self._resuming.rest(request, sent)
             if rest.request is None:
                 for output in self._batch(stream, rest.last):
