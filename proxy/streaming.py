@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
@@ -28,7 +27,6 @@ from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment
-from proxy.wire.answer import Answer
 from supervisor.link.figures import Figures
 from supervisor.settings import table
 
@@ -119,6 +117,7 @@ class Streams:
             if not request.native and self._settings[table.RAW_OPENAI_OUTPUT]:
                 yield Comment(WAITING)
             words = "job %s: its answer waits for the next engine: %s"
+            record.trace.again(type(lost).__name__)
             log.warning(words, record.job, lost, extra={"job": record.job})
             rest = await self._resuming.rest(request, sent)
             if rest.request is None:
@@ -127,8 +126,7 @@ class Streams:
                 self._figures.resumed += 1
                 return
             try:
-                further = Attempt(again=True, may_go=attempt.may_go, losses=1)
-                source = self._part(stream, rest.request, further, rest.seam)
+                source = self._part(stream, rest.request, _after(attempt, record), rest.seam)
                 async with aclosing(source) as outputs:
                     async for output in outputs:
                         yield output
@@ -156,7 +154,7 @@ class Streams:
     ) -> AsyncGenerator[Any, None]:
         """What one engine gives of an answer, from the `seam` on."""
         async with self._engine.stream(request, attempt) as source:
-            _close_with_task(source)
+            source.close_with_task()
             async for events in batches.batches(source, stream.waiting, self._pace):
                 for output in self._batch(stream, seam.joined(events) if seam else events):
                     yield output
@@ -183,13 +181,12 @@ class Streams:
             yield output
 
 
-def _close_with_task(stream: Answer) -> None:
-    """Close the request when the job's task ends.
+def _after(attempt: Attempt, record: Record) -> Attempt:
+    """The sending that asks for the rest. What has given output is no suspect, and may go."""
+    number = attempt.number + 1
 
-    A job is stopped by cancelling its task. If that hits while a batch is posted, our generator
-    stays suspended, and only the garbage collector would end the request.
-    """
-    task = asyncio.current_task()
-    if task is not None:
-        close = stream.closer()
-        task.add_done_callback(lambda _task: close())
+    def may_go() -> bool:
+        record.trace.sending(number)
+        return True
+
+    return Attempt(number, may_go, record.trace.headers(number), losses=1)

@@ -34,14 +34,14 @@ class Attempt:
     """One try of a request.
 
     Attributes:
-        again: it is a further one, which takes a new connection.
+        number: counts how often the job was sent; a further one takes a new connection.
         may_go: is asked each time that the request is about to be sent, which is long after the
             try began where the engine was away.
         headers: by which the engine knows the job.
         losses: engines that ended with the job in hand before this try.
     """
 
-    again: bool = False
+    number: int = 1
     may_go: Callable[[], bool] = lambda: True
     headers: Mapping[str, str] = field(default_factory=dict)
     losses: int = 0
@@ -158,7 +158,7 @@ class Engine:
     async def _asked(self, request: Request, attempt: Attempt) -> AsyncIterator[Coming]:
         """The answer with its status 200 and its body unread."""
         kind, body = await self._body(request)
-        fresh, headers = attempt.again, _headers(request, attempt)
+        fresh, headers = attempt.number > 1, _headers(request, attempt)
 
         async def sent() -> Coming:
             if not attempt.may_go():

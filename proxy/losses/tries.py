@@ -71,10 +71,8 @@ class Tries:
             while True:
                 life = self._health.life
                 try:
-                    attempt = Attempt(
-                        number > 1, may_go, record.trace.headers(number), trial.deaths
-                    )
-                    async for output in ask(attempt):
+                    headers = record.trace.headers(number)
+                    async for output in ask(Attempt(number, may_go, headers, trial.deaths)):
                         if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)
                         yield output

@@ -30,8 +30,7 @@ from supervisor.link.figures import LOST, RETRIED, SENT, Figures
 
 log = logging.getLogger("proxy")
 
-#: Yields a job's outputs; raises JobError where the job fails. The second argument grows by each
-#: output, as JSON, that was handed over; None: nobody keeps them.
+#: Yields a job's outputs; raises JobError where it fails. Gets those handed over so far, as JSON.
 Handler = Callable[[dict[str, Any], Sequence[bytes] | None], AsyncGenerator[Any, None]]
 
 #: How a job ended, as the platform takes it: JSON, `{"output": [...]}` or `{"error": TEXT}`.

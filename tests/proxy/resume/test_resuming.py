@@ -1,0 +1,141 @@
+"""How an answer goes on, by what an engine says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from proxy import settings
+from proxy.engine.requests import Engine
+from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError, StreamBroken
+from proxy.request.forms import CHAT, COMPLETIONS, Request
+from proxy.request.schema import Schema
+from proxy.resume.resuming import CannotResume, Resuming
+from proxy.resume.safe import OPEN_TURN, Unsafe
+from proxy.stream import sse
+
+MESSAGES = [{"role": "user", "content": "x"}]
+
+
+class Asked(Engine):
+    """Counts a word as a token. `fault` is what it says instead."""
+
+    def __init__(self, fault: JobError | None = None, *, open_turn: bool = True) -> None:
+        self.fault = fault
+        self.names = OPEN_TURN if open_turn else frozenset()
+
+    async def schema(self) -> Schema | None:
+        return Schema(names={CHAT: self.names})
+
+    async def answer(self, request: Request) -> Any:
+        if self.fault is not None:
+            raise self.fault
+        assert request.route == "/tokenize"
+        body = request.body
+        text = body.get("prompt") or " ".join(each["content"] for each in body["messages"])
+        return {"tokens": list(range(len(text.split())))}
+
+
+def resuming(engine: Engine | None = None, **environment: str) -> Resuming:
+    return Resuming(settings.read(environment), engine or Asked())
+
+
+def chat(**also: Any) -> Request:
+    return Request("POST", CHAT, {"messages": MESSAGES, "stream": True, **also})
+
+
+def sent(text: str, reason: str | None = None) -> list[bytes]:
+    """What was handed over: events as text, one output each."""
+    head = {"id": "chatcmpl-1", "created": 5, "model": "m"}
+    chunks = [
+        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}
+        for delta, end in (
+            ({"role": "assistant", "content": ""}, None),
+            ({"content": text}, reason),
+        )
+    ]
+    return [json.dumps(f"data: {json.dumps(chunk)}\n\n").encode() for chunk in chunks]
+
+
+async def test_the_rest_is_asked_for_with_what_is_left_of_the_tokens() -> None:
+    rest = await resuming().rest(chat(max_tokens=9), sent("so far, so good\n"))
+    assert rest.request is not None
+    assert rest.request.body["messages"][-1]["content"] == "so far, so good"
+    assert rest.request.body["max_tokens"] == 5
+
+
+async def test_where_no_text_came_the_question_is_the_same() -> None:
+    """An engine would refuse an empty turn."""
+    request = chat(max_tokens=9)
+    for text in ("", "\n\n"):
+        rest = await resuming().rest(request, sent(text))
+        assert rest.request is request
+
+
+@pytest.mark.parametrize(("reason", "most"), [("stop", 9), (None, 3)])
+async def test_where_only_the_end_is_missing_it_is_made(reason: str | None, most: int) -> None:
+    asked = chat(max_tokens=most, stream_options={"include_usage": True})
+    rest = await resuming().rest(asked, sent("one two three", reason))
+    assert rest.request is None
+    *ends, usage, done = rest.last
+    assert sse.is_done(done)
+    assert sse.parsed(usage)["usage"] == {
+        "prompt_tokens": 1,
+        "completion_tokens": 3,
+        "total_tokens": 4,
+    }
+    reasons = [sse.parsed(event)["choices"][0]["finish_reason"] for event in ends]
+    assert reasons == ([] if reason else ["length"])
+    assert {sse.parsed(event)["id"] for event in (*ends, usage)} == {"chatcmpl-1"}
+
+
+async def test_a_completion_that_names_no_limit_has_vllms() -> None:
+    request = Request("POST", COMPLETIONS, {"prompt": [1, 2], "stream": True})
+    words = " ".join(map(str, range(16)))
+    body = {"id": "cmpl-1", "choices": [{"index": 0, "text": words, "finish_reason": None}]}
+    rest = await resuming().rest(request, [json.dumps(f"data: {json.dumps(body)}\n\n").encode()])
+    assert rest.request is None
+    assert len(rest.last) == 2, "nobody asked for the usage"
+
+
+@pytest.mark.parametrize(
+    ("engine", "reason"),
+    [
+        (Asked(open_turn=False), Unsafe.VERSION),
+        (Asked(EngineUnavailable("away")), Unsafe.NO_ENGINE),
+        (Asked(EngineRefused(404, b"no such route", "POST /tokenize")), Unsafe.REFUSED),
+        (Asked(StreamBroken("cut")), Unsafe.SECOND_LOSS),
+    ],
+)
+async def test_an_engine_that_cannot_or_does_not_say(engine: Asked, reason: Unsafe) -> None:
+    with pytest.raises(CannotResume) as caught:
+        await resuming(engine).rest(chat(), sent("a"))
+    assert caught.value.reason is reason
+
+
+def test_what_is_known_without_an_engine() -> None:
+    def why(kept: list[bytes] | None, losses: int = 0, on: str = "1", **also: Any) -> Unsafe | None:
+        try:
+            resuming(RESUME_STREAMS=on).may_go_on(chat(**also), kept, losses)
+        except CannotResume as cannot:
+            return cannot.reason
+        return None
+
+    assert why(sent("a")) is None
+    assert why(None) is Unsafe.OFF
+    assert why(sent("a"), on="0") is Unsafe.OFF
+    assert why(sent("a"), losses=1) is Unsafe.SECOND_LOSS
+    assert why(sent("a"), n=2) is Unsafe.SEQUENCES
+    assert why([b"x" * 5_000_000]) is Unsafe.TOO_LARGE
+
+
+def test_the_error_says_why() -> None:
+    lost = EngineRestarted("the engine ended")
+    assert CannotResume(Unsafe.OFF).told(lost) is lost
+    cause = EngineUnavailable("no engine was ready within 1 s")
+    assert str(CannotResume(Unsafe.NO_ENGINE, cause).told(lost)) == (
+        "the engine ended; no engine was there in time to go on with it:"
+        " no engine was ready within 1 s"
+    )

@@ -1,0 +1,183 @@
+"""A stream over several engines, as the one sees it who reads its outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from proxy import settings
+from proxy.engine.health import Health
+from proxy.engine.requests import Attempt, Engine
+from proxy.errors import EngineRefused, EngineRestarted, JobError, StreamBroken
+from proxy.job_log import Record
+from proxy.request.forms import COMPLETIONS, Request
+from proxy.stream.raw import Comment
+from proxy.streaming import Streams
+from proxy.wire.answer import Answer
+from supervisor.link.figures import Figures
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(text: str, **also: Any) -> bytes:
+    choices = [{"index": 0, "text": text, "finish_reason": None}]
+    return b"data: " + json.dumps({"id": "cmpl-1", "choices": choices, **also}).encode() + b"\n\n"
+
+
+class Source:
+    """Gives each piece; a fault at its end is raised."""
+
+    def __init__(self, pieces: list[Any]) -> None:
+        self._pieces = list(pieces)
+
+    @property
+    def ended(self) -> bool:
+        return not self._pieces
+
+    @property
+    def more(self) -> bool:
+        return False
+
+    def ready(self) -> bytes:
+        return b""
+
+    async def read(self) -> bytes:
+        piece = self._pieces.pop(0)
+        if isinstance(piece, JobError):
+            raise piece
+        return bytes(piece)
+
+    def close_with_task(self) -> None:
+        pass
+
+
+class Restarting(Health):
+    """`lost` says of each fault whether the engine ended."""
+
+    def __init__(self, lost: bool) -> None:
+        self.lost = lost
+
+    async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
+        del tokens
+        cut = self.lost and isinstance(fault, StreamBroken)
+        return EngineRestarted("the engine ended") if cut else fault
+
+
+class Engines(Engine):
+    """One after the other; each is the pieces that it gives, or what it refuses with."""
+
+    def __init__(self, *engines: list[Any] | JobError, lost: bool = True) -> None:
+        self.health = Restarting(lost)
+        self.asked: list[dict[str, Any]] = []
+        self.sendings: list[dict[str, str]] = []
+        self._engines = list(engines)
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, attempt: Attempt | None = None
+    ) -> AsyncIterator[Answer]:
+        engine = self._engines.pop(0)
+        assert attempt is not None
+        assert attempt.may_go()
+        self.asked.append(request.body)
+        self.sendings.append(dict(attempt.headers))
+        if isinstance(engine, JobError):
+            raise engine
+        yield cast(Answer, Source(engine))
+
+    async def answer(self, request: Request) -> Any:
+        return {"tokens": list(range(len(request.body["prompt"].split())))}
+
+
+class Told:
+    """What came of a job: its outputs, its error, its figures."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Any] = []
+        self.error: JobError | None = None
+        self.figures = Figures()
+        self.record = Record("job-1", lambda: 0.0)
+
+    @property
+    def text(self) -> str:
+        said = [each for each in self.outputs if not isinstance(each, Comment)]
+        found = "".join(said).split("\n\n")
+        chunks = [json.loads(each[6:]) for each in found if each.startswith("data: {")]
+        return "".join(choice["text"] for chunk in chunks for choice in chunk["choices"])
+
+
+async def told(engine: Engines, losses: int = 0, **also: Any) -> Told:
+    found = Told()
+    streams = Streams(settings.read({}), engine, found.figures)
+    request = Request("POST", COMPLETIONS, {"prompt": "x", "stream": True, "max_tokens": 9, **also})
+    kept: list[bytes] = []
+    try:
+        attempt = Attempt(losses=losses)
+        async for output in streams.outputs(request, found.record, attempt, kept):
+            found.record.yielded(output)
+            found.outputs.append(output)
+            kept.append(json.dumps(output).encode())
+    except JobError as fault:
+        found.error = fault
+    return found
+
+
+BEGUN = [event("a"), event(" b"), StreamBroken("cut")]
+
+
+async def test_the_next_engine_gives_the_rest() -> None:
+    engine = Engines(BEGUN, [event(" c", id="cmpl-2"), DONE])
+    found = await told(engine)
+    assert (found.error, found.text) == (None, "a b c")
+    assert "cmpl-2" not in str(found.outputs)
+    assert engine.asked[1] == {"prompt": "xa b", "stream": True, "max_tokens": 7}
+    assert [type(each) for each in found.outputs].count(Comment) == 1
+    assert found.record.answered
+    assert (found.figures.resumed, found.figures.tokens) == (1, 3)
+
+
+async def test_each_sending_has_a_number_of_its_own() -> None:
+    engine = Engines(BEGUN, [event(" c"), DONE])
+    await told(engine)
+    assert engine.sendings[1]["X-Request-Id"].endswith("-2")
+
+
+async def test_an_engine_that_lives_gives_no_second_part() -> None:
+    engine = Engines(BEGUN, lost=False)
+    found = await told(engine)
+    assert found.error is BEGUN[-1]
+    assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (EngineRefused(400, b"no open turn", "POST /x"), "did not go on with the answer"),
+        ([event(" c", id="cmpl-2"), StreamBroken("cut")], "it is the second engine"),
+    ],
+)
+async def test_a_second_loss_or_a_refusal_ends_it(second: Any, why: str) -> None:
+    engine = Engines(BEGUN, second)
+    found = await told(engine)
+    assert isinstance(found.error, EngineRestarted)
+    assert str(found.error).startswith("the engine ended; ")
+    assert found.figures.resumed == 0
+    assert sum(found.figures.unresumed.values()) == 1
+    assert why in str(found.error)
+
+
+async def test_what_was_in_another_engine_before_ends_with_this_one() -> None:
+    found = await told(Engines(BEGUN), losses=1)
+    assert "second engine" in str(found.error)
+    assert found.figures.unresumed == {"second_loss": 1}
+
+
+async def test_what_is_not_safe_ends_with_its_engine_and_waits_for_nobody() -> None:
+    found = await told(Engines(BEGUN), echo=True)
+    assert "echo" in str(found.error)
+    assert not any(isinstance(each, Comment) for each in found.outputs)
+    assert found.figures.unresumed == {"echo": 1}
