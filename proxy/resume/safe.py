@@ -108,6 +108,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unsafe]] = {
     "frequency_penalty": (_set, Unsafe.PENALTIES),
     "repetition_penalty": (_is_not(1), Unsafe.PENALTIES),
     "min_tokens": (_set, Unsafe.MIN_TOKENS),
+    "ignore_eos": (_set, Unsafe.OTHER),  # the ends that it went past are not in the text
     "suffix": (_set, Unsafe.OTHER),
     "prompt_embeds": (_given, Unsafe.OTHER),
     "truncate_prompt_tokens": (_given, Unsafe.OTHER),

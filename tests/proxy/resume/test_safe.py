@@ -55,6 +55,7 @@ def test_one_prompt_is_safe(prompt: Any) -> None:
         ({"min_tokens": 3}, Unsafe.MIN_TOKENS),
         ({"return_token_ids": True}, Unsafe.OTHER),
         ({"suffix": "b"}, Unsafe.OTHER),
+        ({"ignore_eos": True}, Unsafe.OTHER),
     ],
 )
 def test_what_an_engine_remembers_beside_the_text_is_not(
