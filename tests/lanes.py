@@ -16,9 +16,14 @@ _LANES = {
     "tests/e2e/test_cut.py": "engine",
     "tests/e2e/test_end_to_end.py": "engine",
     "tests/e2e/test_faults.py": "engine",
+    "tests/e2e/test_gate.py": "engine",
+    "tests/e2e/test_logs.py": "images",
     "tests/e2e/test_models.py": "images",
     "tests/e2e/test_names.py": "engine",
     "tests/e2e/test_prefetch.py": "images",
+    "tests/e2e/test_recipes.py": "images",
+    "tests/e2e/test_traces.py": "engine",
+    "tests/e2e/test_warmup.py": "images",
     "tests/image": "images",
 }
 #: The longest first, so that the end is not a wait for one of them. Others follow in their order.
