@@ -19,7 +19,6 @@ from proxy.errors import (
 from proxy.job_log import Record
 from proxy.request.forms import Request
 from proxy.resume.resuming import CannotResume, Resuming
-from proxy.resume.safe import Unsafe
 from proxy.resume.seam import WAITING, OtherKind, Seam
 from proxy.settings import Settings
 from proxy.stream import batches
@@ -27,7 +26,7 @@ from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
 from proxy.stream.raw import Comment
-from supervisor.link.figures import Figures
+from supervisor.link.figures import Figures, Unresumed
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
@@ -131,7 +130,7 @@ class Streams:
                     async for output in outputs:
                         yield output
             except OtherKind:
-                raise CannotResume(Unsafe.REASONING) from None
+                raise CannotResume(Unresumed.REASONING) from None
             except JobError as fault:
                 raise await self._second(fault, record) or fault from None
             self._figures.resumed += 1
@@ -142,11 +141,11 @@ class Streams:
     async def _second(self, fault: JobError, record: Record) -> CannotResume | None:
         """What `fault` means for an answer that went on; None where the engine says so itself."""
         if await self._lost(fault, record) is not None:
-            return CannotResume(Unsafe.SECOND_LOSS)
+            return CannotResume(Unresumed.SECOND_LOSS)
         if isinstance(fault, EngineUnavailable):
-            return CannotResume(Unsafe.NO_ENGINE, fault)
+            return CannotResume(Unresumed.NO_ENGINE, fault)
         if isinstance(fault, EngineRefused) and not isinstance(fault, ErrorInStream):
-            return CannotResume(Unsafe.REFUSED, fault)
+            return CannotResume(Unresumed.REFUSED, fault)
         return None
 
     async def _part(

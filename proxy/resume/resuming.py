@@ -11,10 +11,11 @@ from proxy.engine.requests import Engine
 from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError
 from proxy.request.forms import CHAT, Request
 from proxy.resume import question, safe, told
-from proxy.resume.safe import WHY, Unsafe
+from proxy.resume.safe import WHY
 from proxy.resume.seam import Seam, event_of
 from proxy.resume.told import Told
 from proxy.settings import Settings
+from supervisor.link.figures import Unresumed
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
@@ -30,14 +31,14 @@ _OF_PROMPT = ("messages", "prompt", "chat_template", "chat_template_kwargs")
 class CannotResume(Exception):
     """The answer ends with its engine; `cause` is what the next engine said, if it was that."""
 
-    def __init__(self, reason: Unsafe, cause: JobError | None = None) -> None:
+    def __init__(self, reason: Unresumed, cause: JobError | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.cause = cause
 
     def told(self, error: EngineRestarted) -> EngineRestarted:
         """`error`, with the reason; as it is where nobody wanted the answer to go on."""
-        if self.reason is Unsafe.OFF:
+        if self.reason is Unresumed.OFF:
             return error
         cause = f": {self.cause}" if self.cause is not None else ""
         return EngineRestarted(f"{error}; {WHY[self.reason]}{cause}")
@@ -88,13 +89,13 @@ class Resuming:
             CannotResume: it cannot.
         """
         if not self._on or sent is None:
-            raise CannotResume(Unsafe.OFF)
+            raise CannotResume(Unresumed.OFF)
         if losses:
-            raise CannotResume(Unsafe.SECOND_LOSS)
+            raise CannotResume(Unresumed.SECOND_LOSS)
         if (reason := safe.unsafe(request)) is not None:
             raise CannotResume(reason)
         if sum(map(len, sent)) > _MOST_BYTES:
-            raise CannotResume(Unsafe.TOO_LARGE)
+            raise CannotResume(Unresumed.TOO_LARGE)
         return sent
 
     async def rest(self, request: Request, sent: Sequence[bytes]) -> Rest:
@@ -105,17 +106,17 @@ class Resuming:
         """
         so_far = told.read(sent, native=request.native, as_text=self._as_text)
         if so_far.reasoning or so_far.calls:
-            raise CannotResume(Unsafe.REASONING if so_far.reasoning else Unsafe.TOOLS)
+            raise CannotResume(Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS)
         try:
             if request.route == CHAT and not safe.known(request, await self._engine.schema()):
-                raise CannotResume(Unsafe.VERSION)
+                raise CannotResume(Unresumed.VERSION)
             return await self._rest(request, so_far)
         except EngineUnavailable as fault:
-            raise CannotResume(Unsafe.NO_ENGINE, fault) from None
+            raise CannotResume(Unresumed.NO_ENGINE, fault) from None
         except EngineRefused as fault:
-            raise CannotResume(Unsafe.REFUSED, fault) from None
+            raise CannotResume(Unresumed.REFUSED, fault) from None
         except JobError:
-            raise CannotResume(Unsafe.SECOND_LOSS) from None
+            raise CannotResume(Unresumed.SECOND_LOSS) from None
 
     async def _rest(self, request: Request, so_far: Told) -> Rest:
         text = question.stands_on(request, so_far.text)
@@ -128,7 +129,7 @@ class Resuming:
             return Rest(request, seam)
         asked = question.rest(request, text, tokens)
         if asked is None:
-            raise CannotResume(Unsafe.OTHER)
+            raise CannotResume(Unresumed.OTHER)
         return Rest(asked, seam)
 
     async def _end(self, request: Request, so_far: Told, made: int) -> list[bytes]:
@@ -157,5 +158,5 @@ class Resuming:
         answer = await self._engine.answer(Request("POST", "/tokenize", {**model, **asked}))
         found = answer.get("tokens") if isinstance(answer, dict) else None
         if not isinstance(found, list):
-            raise CannotResume(Unsafe.VERSION)
+            raise CannotResume(Unresumed.VERSION)
         return found

@@ -7,54 +7,31 @@ beside its text is lost: counts of words for penalties, the state of a grammar, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Any
 
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
-
-
-class Unsafe(StrEnum):
-    """Why a stream ends with its engine; these words label a figure."""
-
-    OFF = "off"
-    ROUTE = "route"
-    SEQUENCES = "sequences"
-    TOOLS = "tools"
-    REASONING = "reasoning"
-    STRUCTURE = "structured_outputs"
-    LOGPROBS = "log_probabilities"
-    ECHO = "echo"
-    BEAM_SEARCH = "beam_search"
-    PENALTIES = "penalties"
-    MIN_TOKENS = "min_tokens"
-    OTHER = "other_parameters"
-    VERSION = "version"
-    TOO_LARGE = "too_large"
-    SECOND_LOSS = "second_loss"
-    REFUSED = "refused"
-    NO_ENGINE = "no_engine"
-
+from supervisor.link.figures import Unresumed
 
 #: For the caller: why the answer could not go on.
-WHY: Mapping[Unsafe, str] = {
-    Unsafe.OFF: "RESUME_STREAMS is 0",
-    Unsafe.ROUTE: "answers of this route cannot be gone on with",
-    Unsafe.SEQUENCES: "an answer of several sequences cannot be gone on with",
-    Unsafe.TOOLS: "an answer that may call tools cannot be gone on with",
-    Unsafe.REASONING: "an answer with reasoning cannot be gone on with",
-    Unsafe.STRUCTURE: "an answer with structured outputs cannot be gone on with",
-    Unsafe.LOGPROBS: "an answer with log probabilities cannot be gone on with",
-    Unsafe.ECHO: "an answer with echo cannot be gone on with",
-    Unsafe.BEAM_SEARCH: "a beam search cannot be gone on with",
-    Unsafe.PENALTIES: "an answer with penalties cannot be gone on with",
-    Unsafe.MIN_TOKENS: "an answer with min_tokens cannot be gone on with",
-    Unsafe.OTHER: "an answer with one of this job's parameters cannot be gone on with",
-    Unsafe.VERSION: "this version of vLLM cannot go on with an answer",
-    Unsafe.TOO_LARGE: "the answer is too large to be gone on with",
-    Unsafe.SECOND_LOSS: "it is the second engine that ended with this job",
-    Unsafe.REFUSED: "the engine did not go on with the answer",
-    Unsafe.NO_ENGINE: "no engine was there in time to go on with it",
+WHY: Mapping[Unresumed, str] = {
+    Unresumed.OFF: "RESUME_STREAMS is 0",
+    Unresumed.ROUTE: "answers of this route cannot be gone on with",
+    Unresumed.SEQUENCES: "an answer of several sequences cannot be gone on with",
+    Unresumed.TOOLS: "an answer that may call tools cannot be gone on with",
+    Unresumed.REASONING: "an answer with reasoning cannot be gone on with",
+    Unresumed.STRUCTURE: "an answer with structured outputs cannot be gone on with",
+    Unresumed.LOGPROBS: "an answer with log probabilities cannot be gone on with",
+    Unresumed.ECHO: "an answer with echo cannot be gone on with",
+    Unresumed.BEAM_SEARCH: "a beam search cannot be gone on with",
+    Unresumed.PENALTIES: "an answer with penalties cannot be gone on with",
+    Unresumed.MIN_TOKENS: "an answer with min_tokens cannot be gone on with",
+    Unresumed.OTHER: "an answer with one of this job's parameters cannot be gone on with",
+    Unresumed.VERSION: "this version of vLLM cannot go on with an answer",
+    Unresumed.TOO_LARGE: "the answer is too large to be gone on with",
+    Unresumed.SECOND_LOSS: "it is the second engine that ended with this job",
+    Unresumed.REFUSED: "the engine did not go on with the answer",
+    Unresumed.NO_ENGINE: "no engine was there in time to go on with it",
 }
 
 #: What a chat's request must know, so that the engine begins in the middle of an answer.
@@ -86,46 +63,46 @@ def _several(value: Any) -> bool:
 
 
 #: Name in the body -> whether its value is not safe, and why.
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unsafe]] = {
-    "n": (_is_not(1), Unsafe.SEQUENCES),
-    "best_of": (_is_not(1), Unsafe.SEQUENCES),
-    "prompt": (_several, Unsafe.SEQUENCES),
-    "tools": (_set, Unsafe.TOOLS),
-    "functions": (_set, Unsafe.TOOLS),
-    "response_format": (_structured, Unsafe.STRUCTURE),
-    "structured_outputs": (_set, Unsafe.STRUCTURE),
-    "guided_json": (_given, Unsafe.STRUCTURE),
-    "guided_regex": (_given, Unsafe.STRUCTURE),
-    "guided_choice": (_given, Unsafe.STRUCTURE),
-    "guided_grammar": (_given, Unsafe.STRUCTURE),
-    "structural_tag": (_given, Unsafe.STRUCTURE),
-    "logprobs": (_asks_for_logprobs, Unsafe.LOGPROBS),
-    "top_logprobs": (_set, Unsafe.LOGPROBS),
-    "prompt_logprobs": (_given, Unsafe.LOGPROBS),
-    "echo": (_set, Unsafe.ECHO),
-    "use_beam_search": (_set, Unsafe.BEAM_SEARCH),
-    "presence_penalty": (_set, Unsafe.PENALTIES),
-    "frequency_penalty": (_set, Unsafe.PENALTIES),
-    "repetition_penalty": (_is_not(1), Unsafe.PENALTIES),
-    "min_tokens": (_set, Unsafe.MIN_TOKENS),
-    "ignore_eos": (_set, Unsafe.OTHER),  # the ends that it went past are not in the text
-    "suffix": (_set, Unsafe.OTHER),
-    "prompt_embeds": (_given, Unsafe.OTHER),
-    "truncate_prompt_tokens": (_given, Unsafe.OTHER),
-    "return_token_ids": (_set, Unsafe.OTHER),
-    "return_tokens_as_token_ids": (_set, Unsafe.OTHER),
-    "return_prompt_text": (_set, Unsafe.OTHER),
-    "kv_transfer_params": (_given, Unsafe.OTHER),
-    "logits_processors": (_set, Unsafe.OTHER),
-    "repetition_detection": (_given, Unsafe.OTHER),
-    "modalities": (_is_not(["text"]), Unsafe.OTHER),
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unresumed]] = {
+    "n": (_is_not(1), Unresumed.SEQUENCES),
+    "best_of": (_is_not(1), Unresumed.SEQUENCES),
+    "prompt": (_several, Unresumed.SEQUENCES),
+    "tools": (_set, Unresumed.TOOLS),
+    "functions": (_set, Unresumed.TOOLS),
+    "response_format": (_structured, Unresumed.STRUCTURE),
+    "structured_outputs": (_set, Unresumed.STRUCTURE),
+    "guided_json": (_given, Unresumed.STRUCTURE),
+    "guided_regex": (_given, Unresumed.STRUCTURE),
+    "guided_choice": (_given, Unresumed.STRUCTURE),
+    "guided_grammar": (_given, Unresumed.STRUCTURE),
+    "structural_tag": (_given, Unresumed.STRUCTURE),
+    "logprobs": (_asks_for_logprobs, Unresumed.LOGPROBS),
+    "top_logprobs": (_set, Unresumed.LOGPROBS),
+    "prompt_logprobs": (_given, Unresumed.LOGPROBS),
+    "echo": (_set, Unresumed.ECHO),
+    "use_beam_search": (_set, Unresumed.BEAM_SEARCH),
+    "presence_penalty": (_set, Unresumed.PENALTIES),
+    "frequency_penalty": (_set, Unresumed.PENALTIES),
+    "repetition_penalty": (_is_not(1), Unresumed.PENALTIES),
+    "min_tokens": (_set, Unresumed.MIN_TOKENS),
+    "ignore_eos": (_set, Unresumed.OTHER),  # the ends that it went past are not in the text
+    "suffix": (_set, Unresumed.OTHER),
+    "prompt_embeds": (_given, Unresumed.OTHER),
+    "truncate_prompt_tokens": (_given, Unresumed.OTHER),
+    "return_token_ids": (_set, Unresumed.OTHER),
+    "return_tokens_as_token_ids": (_set, Unresumed.OTHER),
+    "return_prompt_text": (_set, Unresumed.OTHER),
+    "kv_transfer_params": (_given, Unresumed.OTHER),
+    "logits_processors": (_set, Unresumed.OTHER),
+    "repetition_detection": (_given, Unresumed.OTHER),
+    "modalities": (_is_not(["text"]), Unresumed.OTHER),
 }
 
 
-def unsafe(request: Request) -> Unsafe | None:
+def unsafe(request: Request) -> Unresumed | None:
     """Why the answer to `request` cannot be gone on with; None where its text is all of it."""
     if request.route not in (CHAT, COMPLETIONS):
-        return Unsafe.ROUTE
+        return Unresumed.ROUTE
     for name, value in request.body.items():
         if name in _FIELDS:
             wrong, reason = _FIELDS[name]

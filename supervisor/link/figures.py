@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from .histogram import DURATION, FIRST_TOKEN, PER_TOKEN, REQUEST, TOKENS, Bounds, Histogram
@@ -17,6 +18,28 @@ SENT, RETRIED, LOST = "ok", "retried", "lost"
 JOBS, EMPTY, UNANSWERED = "jobs", "empty", "failed"
 #: The route of a job whose own is not one of a bounded set: a caller may have made it up.
 OTHER = "other"
+
+
+class Unresumed(StrEnum):
+    """Why a stream ends with its engine; these words label a figure."""
+
+    OFF = "off"
+    ROUTE = "route"
+    SEQUENCES = "sequences"
+    TOOLS = "tools"
+    REASONING = "reasoning"
+    STRUCTURE = "structured_outputs"
+    LOGPROBS = "log_probabilities"
+    ECHO = "echo"
+    BEAM_SEARCH = "beam_search"
+    PENALTIES = "penalties"
+    MIN_TOKENS = "min_tokens"
+    OTHER = "other_parameters"
+    VERSION = "version"
+    TOO_LARGE = "too_large"
+    SECOND_LOSS = "second_loss"
+    REFUSED = "refused"
+    NO_ENGINE = "no_engine"
 
 
 def _histogram(bounds: Bounds) -> Callable[[], Histogram]:

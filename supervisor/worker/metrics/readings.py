@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...link.figures import EMPTY, JOBS, LOST, RETRIED, SENT, UNANSWERED, Figures
+from ...link.figures import EMPTY, JOBS, LOST, RETRIED, SENT, UNANSWERED, Figures, Unresumed
 from ...link.histogram import Histogram
 from ..lifecycle import Phase
 from ..status import Status
@@ -57,6 +57,7 @@ def _known(value: float | None) -> Mapping[Labels, float]:
 _OUTCOMES: Mapping[str, Labels] = {
     "posts": (SENT, RETRIED, LOST),
     "polls": (JOBS, EMPTY, UNANSWERED),
+    "unresumed": tuple(Unresumed),
 }
 
 

@@ -13,8 +13,9 @@ from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobE
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
 from proxy.resume.resuming import CannotResume, Resuming
-from proxy.resume.safe import OPEN_TURN, Unsafe
+from proxy.resume.safe import OPEN_TURN
 from proxy.stream import sse
+from supervisor.link.figures import Unresumed
 
 MESSAGES = [{"role": "user", "content": "x"}]
 
@@ -103,20 +104,22 @@ async def test_a_completion_that_names_no_limit_has_vllms() -> None:
 @pytest.mark.parametrize(
     ("engine", "reason"),
     [
-        (Asked(open_turn=False), Unsafe.VERSION),
-        (Asked(EngineUnavailable("away")), Unsafe.NO_ENGINE),
-        (Asked(EngineRefused(404, b"no such route", "POST /tokenize")), Unsafe.REFUSED),
-        (Asked(StreamBroken("cut")), Unsafe.SECOND_LOSS),
+        (Asked(open_turn=False), Unresumed.VERSION),
+        (Asked(EngineUnavailable("away")), Unresumed.NO_ENGINE),
+        (Asked(EngineRefused(404, b"no such route", "POST /tokenize")), Unresumed.REFUSED),
+        (Asked(StreamBroken("cut")), Unresumed.SECOND_LOSS),
     ],
 )
-async def test_an_engine_that_cannot_or_does_not_say(engine: Asked, reason: Unsafe) -> None:
+async def test_an_engine_that_cannot_or_does_not_say(engine: Asked, reason: Unresumed) -> None:
     with pytest.raises(CannotResume) as caught:
         await resuming(engine).rest(chat(), sent("a"))
     assert caught.value.reason is reason
 
 
 def test_what_is_known_without_an_engine() -> None:
-    def why(kept: list[bytes] | None, losses: int = 0, on: str = "1", **also: Any) -> Unsafe | None:
+    def why(
+        kept: list[bytes] | None, losses: int = 0, on: str = "1", **also: Any
+    ) -> Unresumed | None:
         try:
             resuming(RESUME_STREAMS=on).may_go_on(chat(**also), kept, losses)
         except CannotResume as cannot:
@@ -124,18 +127,18 @@ def test_what_is_known_without_an_engine() -> None:
         return None
 
     assert why(sent("a")) is None
-    assert why(None) is Unsafe.OFF
-    assert why(sent("a"), on="0") is Unsafe.OFF
-    assert why(sent("a"), losses=1) is Unsafe.SECOND_LOSS
-    assert why(sent("a"), n=2) is Unsafe.SEQUENCES
-    assert why([b"x" * 5_000_000]) is Unsafe.TOO_LARGE
+    assert why(None) is Unresumed.OFF
+    assert why(sent("a"), on="0") is Unresumed.OFF
+    assert why(sent("a"), losses=1) is Unresumed.SECOND_LOSS
+    assert why(sent("a"), n=2) is Unresumed.SEQUENCES
+    assert why([b"x" * 5_000_000]) is Unresumed.TOO_LARGE
 
 
 def test_the_error_says_why() -> None:
     lost = EngineRestarted("the engine ended")
-    assert CannotResume(Unsafe.OFF).told(lost) is lost
+    assert CannotResume(Unresumed.OFF).told(lost) is lost
     cause = EngineUnavailable("no engine was ready within 1 s")
-    assert str(CannotResume(Unsafe.NO_ENGINE, cause).told(lost)) == (
+    assert str(CannotResume(Unresumed.NO_ENGINE, cause).told(lost)) == (
         "the engine ended; no engine was there in time to go on with it:"
         " no engine was ready within 1 s"
     )

@@ -9,7 +9,8 @@ import pytest
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
 from proxy.resume import safe
-from proxy.resume.safe import WHY, Unsafe
+from proxy.resume.safe import WHY
+from supervisor.link.figures import Unresumed
 
 MESSAGES = [{"role": "user", "content": "x"}]
 
@@ -37,36 +38,36 @@ def test_one_prompt_is_safe(prompt: Any) -> None:
 @pytest.mark.parametrize(
     ("also", "reason"),
     [
-        ({"n": 2}, Unsafe.SEQUENCES),
-        ({"best_of": 2}, Unsafe.SEQUENCES),
-        ({"prompt": ["a", "b"]}, Unsafe.SEQUENCES),
-        ({"tools": [{"type": "function"}]}, Unsafe.TOOLS),
-        ({"response_format": {"type": "json_object"}}, Unsafe.STRUCTURE),
-        ({"structured_outputs": {"regex": "a"}}, Unsafe.STRUCTURE),
-        ({"guided_choice": ["a"]}, Unsafe.STRUCTURE),
-        ({"logprobs": True}, Unsafe.LOGPROBS),
-        ({"logprobs": 0}, Unsafe.LOGPROBS),
-        ({"prompt_logprobs": 0}, Unsafe.LOGPROBS),
-        ({"echo": True}, Unsafe.ECHO),
-        ({"use_beam_search": True}, Unsafe.BEAM_SEARCH),
-        ({"presence_penalty": 0.1}, Unsafe.PENALTIES),
-        ({"frequency_penalty": -1}, Unsafe.PENALTIES),
-        ({"repetition_penalty": 1.1}, Unsafe.PENALTIES),
-        ({"min_tokens": 3}, Unsafe.MIN_TOKENS),
-        ({"return_token_ids": True}, Unsafe.OTHER),
-        ({"suffix": "b"}, Unsafe.OTHER),
-        ({"ignore_eos": True}, Unsafe.OTHER),
+        ({"n": 2}, Unresumed.SEQUENCES),
+        ({"best_of": 2}, Unresumed.SEQUENCES),
+        ({"prompt": ["a", "b"]}, Unresumed.SEQUENCES),
+        ({"tools": [{"type": "function"}]}, Unresumed.TOOLS),
+        ({"response_format": {"type": "json_object"}}, Unresumed.STRUCTURE),
+        ({"structured_outputs": {"regex": "a"}}, Unresumed.STRUCTURE),
+        ({"guided_choice": ["a"]}, Unresumed.STRUCTURE),
+        ({"logprobs": True}, Unresumed.LOGPROBS),
+        ({"logprobs": 0}, Unresumed.LOGPROBS),
+        ({"prompt_logprobs": 0}, Unresumed.LOGPROBS),
+        ({"echo": True}, Unresumed.ECHO),
+        ({"use_beam_search": True}, Unresumed.BEAM_SEARCH),
+        ({"presence_penalty": 0.1}, Unresumed.PENALTIES),
+        ({"frequency_penalty": -1}, Unresumed.PENALTIES),
+        ({"repetition_penalty": 1.1}, Unresumed.PENALTIES),
+        ({"min_tokens": 3}, Unresumed.MIN_TOKENS),
+        ({"return_token_ids": True}, Unresumed.OTHER),
+        ({"suffix": "b"}, Unresumed.OTHER),
+        ({"ignore_eos": True}, Unresumed.OTHER),
     ],
 )
 def test_what_an_engine_remembers_beside_the_text_is_not(
-    also: dict[str, Any], reason: Unsafe
+    also: dict[str, Any], reason: Unresumed
 ) -> None:
     assert safe.unsafe(Request("POST", COMPLETIONS, {"prompt": "x", **also})) is reason
 
 
 @pytest.mark.parametrize("route", ["/v1/responses", "/v1/messages", "/v1/audio/speech"])
 def test_other_routes_are_not(route: str) -> None:
-    assert safe.unsafe(Request("POST", route, {})) is Unsafe.ROUTE
+    assert safe.unsafe(Request("POST", route, {})) is Unresumed.ROUTE
 
 
 def test_a_chat_needs_an_engine_that_begins_in_an_open_turn() -> None:
@@ -80,4 +81,4 @@ def test_a_chat_needs_an_engine_that_begins_in_an_open_turn() -> None:
 
 
 def test_each_reason_has_its_words() -> None:
-    assert set(WHY) == set(Unsafe)
+    assert set(WHY) == set(Unresumed)

@@ -238,6 +238,18 @@ JOBS = Board(
             _JOBS_S,
             _rates(OF_JOBS["resent"], "instance"),
         ),
+        Panel(
+            "Streams that went on",
+            "They lost their engine in the middle, and the next one gave the rest.",
+            _JOBS_S,
+            _rates(OF_JOBS["resumed"], "instance"),
+        ),
+        Panel(
+            "Streams that ended with their engine",
+            "By the reason for which the next one could not go on with them.",
+            _JOBS_S,
+            _rates(OF_JOBS["unresumed"], "reason"),
+        ),
     ),
 )
 
