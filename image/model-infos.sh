@@ -9,8 +9,11 @@ case $first in
 *) python=python3 ;; # a wrapper: then it is the python3 on PATH, as in vLLM's images
 esac
 cd /
+TMPDIR=$(mktemp -d) # torch leaves its own there
+export TMPDIR
 mkdir -p "$here/model-infos"
 # shellcheck disable=SC2086  # the line may hold an argument, as `/usr/bin/env python3` does
 $python -I "$here/image/model_infos.py" "$here/model-infos" \
     || echo "warning: there are no notes on models' classes; each start will look at its own" >&2
 chmod -R a+rX "$here/model-infos"
+rm -rf "$TMPDIR"

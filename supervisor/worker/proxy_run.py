@@ -68,7 +68,8 @@ class ProxyRun:
         self._launcher = launcher
         self._journal = journal
         self._put = put
-        self._took = False  # a job
+        self._taken = journal.taken  # jobs, by those before it
+        self._took = False  # one itself
         self._owed: set[signal.Signals] = set()  # as soon as it hears them
         self._child: Child | None = None
         self._reports: int | None = None  # the descriptor
@@ -164,7 +165,7 @@ class ProxyRun:
         if self._journal.works:
             self.checked = True
             self._tell_what_is_owed()
-        if self._journal.taken and not self._took:
+        if self._journal.taken > self._taken and not self._took:
             self._took = True
             self._put(lifecycle.JobTaken())
         return more
