@@ -54,7 +54,7 @@ def read(outputs: Sequence[bytes], *, native: bool, as_text: bool) -> Told:
             told.head = {name: chunk[name] for name in chunk if name not in ("choices", "usage")}
         if isinstance(usage := chunk.get("usage"), dict):
             told.usage = usage
-        for choice in _objects(chunk.get("choices")):
+        for choice in sse.objects(chunk.get("choices")):
             delta = choice.get("delta")
             said = delta if isinstance(delta, dict) else choice
             told.begun |= "role" in said
@@ -77,7 +77,7 @@ def _events(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
 
 def _lists(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
     for output in outputs:
-        yield from _objects(finite.parsed(output))
+        yield from sse.objects(finite.parsed(output))
 
 
 def _native(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
@@ -90,14 +90,10 @@ def _native(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
         yield {
             "choices": [
                 {**choice, "text": "".join(map(str, choice.get("tokens") or ()))}
-                for choice in _objects(batch.get("choices"))
+                for choice in sse.objects(batch.get("choices"))
             ],
             "usage": {
                 "prompt_tokens": counts.get("input"),
                 "completion_tokens": counts.get("output"),
             },
         }
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

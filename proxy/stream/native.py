@@ -62,7 +62,7 @@ def whole(answer: Any) -> dict[str, Any]:
     if not isinstance(answer, Mapping) or not isinstance(answer.get("choices"), list):
         raise AnswerNotUnderstood("the engine's answer has no list of choices")
     shares = []
-    for choice in _objects(answer["choices"]):
+    for choice in sse.objects(answer["choices"]):
         shares.append(share := _Choice())
         share.add(choice, whole=True)
     usage = _object(answer.get("usage"))
@@ -130,7 +130,7 @@ class Stream:
         for event in events:
             _see_that_it_is_carried(event)
             data = sse.parsed(event)
-            choices = _objects(data.get("choices"))
+            choices = sse.objects(data.get("choices"))
             at_its_end |= self._count(choices, _object(data.get("usage")))
             for choice in choices:
                 share = shares.get(index := _index(choice)) or _Choice()
@@ -193,7 +193,3 @@ def _number(usage: Mapping[str, Any], name: str) -> int | None:
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

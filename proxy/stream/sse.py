@@ -163,6 +163,11 @@ def parsed(event: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list of JSON, as `choices` is one; none where it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def error(event: bytes) -> bytes | None:
     """The data of an event that reports an error inside the stream; None for any other event."""
     if b'"error"' not in event[:200]:
