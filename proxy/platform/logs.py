@@ -12,6 +12,7 @@ from typing import Any
 from supervisor.link import handover, log_lines
 from supervisor.secrets import masked, secret_values
 from supervisor.settings import table
+from supervisor.settings.values import early
 
 #: The levels of the SDK's own logger that have other names in `logging`.
 _LEVELS = {"TRACE": logging.DEBUG, "WARN": logging.WARNING, "TIP": logging.INFO}
@@ -35,7 +36,7 @@ def configure(env: Mapping[str, str]) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         log_lines.Lines(
-            as_json=_as_json(env),
+            as_json=early(env, table.LOG_FORMAT) == "json",
             mask=str if supervised else lambda text: masked("", text, secrets),
             before=env.get(handover.LOG_SIGNATURE, ""),
         )
@@ -74,14 +75,6 @@ def of_the_sdk() -> None:
         runpod.log(level, "%s", said[:_MOST], extra={"job": job_id})
 
     setattr(logger, "log", logged)  # noqa: B010 - to mypy a method is no variable
-
-
-def _as_json(env: Mapping[str, str]) -> bool:
-    """Which form the log has; a wrong value is told of in text, when the settings are read."""
-    try:
-        return table.LOG_FORMAT.of(env) == "json"
-    except ValueError:
-        return False
 
 
 def _end_of_the_proxy(

@@ -44,6 +44,11 @@ def take(
     return Values(changed), tuple(faults)
 
 
+def early(env: Mapping[str, str], setting: Setting[T]) -> T:
+    """One value before all are read, which is when a refused one is told of; see `take`."""
+    return take(env, (setting,))[0][setting]
+
+
 def _fault(setting: Setting[Any], env: Mapping[str, str], reason: ValueError) -> Fault:
     name = setting.variable(env)
     shown = masked(name, setting.written(env))

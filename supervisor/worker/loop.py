@@ -190,8 +190,7 @@ class Worker:
     def _summarise(self) -> None:
         if (figures := self._status.figures()) is None:
             return
-        engine, restarts = self._acting.engine, self._state.history.restarts
-        seen = {} if engine is None else engine.seen
+        restarts, seen = self._state.history.restarts, self._status.seen
         if line := self._summary.see(figures, restarts, seen, self._status.clock()):
             log.info("%s", line)
 

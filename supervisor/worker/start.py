@@ -25,6 +25,7 @@ from ..secrets import secret_values
 from ..settings import table
 from ..settings.mode import Mode
 from ..settings.read import Settings
+from ..settings.values import early
 from . import preflight
 from .engine.spawn import Spawned, try_spawn
 from .logs import LogSink
@@ -52,7 +53,7 @@ def run(
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     descriptors.raise_limit()
-    with stray.sink(as_json=_as_json(env)) as sink:
+    with stray.sink(as_json=early(env, table.LOG_FORMAT) == "json") as sink:
         handler = Folding(SinkHandler(sink))
         logging.basicConfig(level=logging.INFO, handlers=[handler])
         logging.captureWarnings(True)  # they are lines as others are
@@ -79,13 +80,6 @@ def _until_over(
     except Exception:
         log.exception("a fault in the supervisor itself")
         return 1
-
-
-def _as_json(env: Mapping[str, str]) -> bool:
-    """Which form the log has; a wrong value is told of in text."""
-    with contextlib.suppress(ValueError):
-        return table.LOG_FORMAT.of(env) == "json"
-    return False
 
 
 def _run(

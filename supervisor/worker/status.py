@@ -90,6 +90,12 @@ class Status:
             self.first_job = max(0.0, time.time() - self.since)
 
     @property
+    def seen(self) -> Mapping[Any, float]:
+        """What the engine's own metrics showed last; nothing where there is no engine."""
+        engine = self.engine()
+        return {} if engine is None else engine.seen
+
+    @property
     def unavailable(self) -> float:
         """Seconds so far without a ready engine, those of the first start among them."""
         waited = self.clock() - self._changed_at if self.state.phase in _WITHOUT else 0.0

@@ -29,8 +29,7 @@ def read(status: Status) -> Iterator[Reading]:
     if (figures := status.figures()) is not None:
         for name, metric in names.OF_JOBS.items():
             yield Reading(metric, _of_jobs(figures, name))
-    engine = status.engine()
-    seen = {} if engine is None else engine.seen
+    seen = status.seen
     yield from (Reading(one, {(): seen[one]}) for one in names.OF_ENGINE if one in seen)
 
 

@@ -10,8 +10,7 @@ from .samples import Reading
 
 def read(status: Status) -> Reading:
     """As they are known now; of an engine that is not there nothing is."""
-    engine = status.engine()
-    seen = {} if engine is None else engine.seen
+    seen = status.seen
     waiting, cache = seen.get(WAITING), seen.get(KV_CACHE)
     if (figures := status.figures()) is not None:
         first = figures.first_token
