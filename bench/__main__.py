@@ -21,6 +21,7 @@ def main(given: list[str]) -> int:
         early or said nothing in time; 130 if stopped.
     """
     asked = arguments.parse(given)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended
     try:
         if asked.question == "start":
             cold.run(asked.setups, asked.rounds, slow_s=asked.slow_s)

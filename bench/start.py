@@ -125,12 +125,14 @@ def _until_spawned(command: list[str], env: dict[str, str]) -> float:
         limit = threading.Timer(_WITHIN_S, process.kill)
         limit.start()
         said = b""
-        for line in process.stdout:
-            said = line
-            if _SPAWNED.encode() in line:
-                break
-        took = (time.perf_counter() - began) * 1000
-        process.send_signal(signal.SIGTERM)
+        try:
+            for line in process.stdout:
+                said = line
+                if _SPAWNED.encode() in line:
+                    break
+            took = (time.perf_counter() - began) * 1000
+        finally:
+            process.send_signal(signal.SIGTERM)
         process.stdout.read()
         code = process.wait()
         limit.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +12,15 @@ from bench import ready
 from bench import start as stand_in
 from bench.cold import alone, figures
 from bench.cold.setups import HUB, LOCAL, SECOND, SLOW_S, VOLUME, Setups
-from bench.cold.start import BARE, OURS, WARM, Start, measure
+from bench.cold.start import BARE, CONTENDERS, OURS, Start, measure
+from supervisor.worker.early import infos
 from tests.fuse import NoVolumeError
+from tests.processes import ROOT
 from tools import environments
 
 PROCESS = "process"
-_CONTENDERS = {LOCAL: (BARE, OURS, WARM)}
-_BOTH = (BARE, OURS)
+_INFOS = ROOT / "image" / "model-infos.sh"
+_WARMED = {LOCAL, SECOND}
 
 
 def run(
@@ -40,13 +44,25 @@ def run(
         goals += figures.of_process(spawned.spawned_ms, asked.first_poll_ms, spawned.python_ms)
     real = [setup for setup in setups if setup != PROCESS]
     if real:
-        engine = vllm or environments.engine_command(environments.made("engine")[-1])
+        engine = vllm or _real_engine()
         with tempfile.TemporaryDirectory(prefix="bench-cold-") as folder:
             starts, beside, remarks = _Rounds(Path(folder), engine, slow_s).run(real, rounds)
         print("\n" + "\n".join(figures.table(starts)), flush=True)
         goals += figures.goals(starts, beside)
         print(*(f"! {remark}" for remark in (*remarks, *figures.remarks(starts))), sep="\n")
     print(*(goal.line() for goal in goals), sep="\n")
+
+
+def _real_engine() -> Path:
+    """The project's own, with the notes on its models that an image has for each start."""
+    vllm = environments.engine_command(environments.made("engine")[-1])
+    if not (infos.KEPT.is_dir() and any(infos.KEPT.iterdir())):
+        path = f"{vllm.parent}:{os.environ['PATH']}"
+        found = subprocess.run(
+            [_INFOS], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
+        )
+        print(found.stdout.splitlines()[-1], flush=True)
+    return vllm
 
 
 class _Rounds:
@@ -75,7 +91,7 @@ class _Rounds:
     def _round(self, setup: str, number: int) -> None:
         if setup in {HUB, VOLUME}:
             self._alone.setdefault(setup, []).append(self._part_alone(setup))
-        contenders = _CONTENDERS.get(setup, _BOTH)
+        contenders = CONTENDERS if setup in _WARMED else (BARE, OURS)
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             if setup == SECOND and not self._setups.is_filled(contender):
                 self._start(HUB, contender)

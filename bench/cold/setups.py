@@ -57,7 +57,7 @@ class Setups:
             case "volume":
                 with mounted(self.folder, self.slow_s) as folder:
                     yield self._of_folder(folder)
-            case _:
+            case _:  # as a new container has it
                 yield self._of_folder(DEMO_MODEL)
 
     def is_filled(self, contender: str) -> bool:
@@ -70,15 +70,12 @@ class Setups:
             yield Place(REPOSITORY, {"HOME": str(home), "HF_ENDPOINT": url})
 
     def _of_folder(self, folder: Path) -> Place:
-        return Place(str(folder), {"HOME": str(self._home("home")), **_OFFLINE})
+        return Place(str(folder), {"HOME": str(self._new_home()), **_OFFLINE})
 
     def _new_home(self) -> Path:
         self._number += 1
-        return self._home(f"home-{self._number}")
-
-    def _home(self, name: str) -> Path:
-        home = self.folder / name
-        home.mkdir(exist_ok=True)
+        home = self.folder / f"home-{self._number}"
+        home.mkdir()
         return home
 
 

@@ -131,3 +131,18 @@ def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     gone, alive = psutil.wait_procs(theirs, PATIENCE)
     assert (len(gone), alive) == (len(theirs), [])
     assert not os.path.exists(tmp_path / "a")  # noqa: PTH110 - what was not measured is not written
+
+
+@pytest.mark.slow
+def test_a_stopped_start_leaves_nothing_behind() -> None:
+    command = [sys.executable, "-m", "bench", "--start", "--setups", "process"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        try:
+            own = psutil.Process(process.pid)
+            until(lambda: len(own.children(recursive=True)) > 1, what="a worker and its engine")
+            theirs = own.children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 130
+        finally:
+            process.kill()
+    assert psutil.wait_procs(theirs, PATIENCE)[1] == []
