@@ -25,6 +25,7 @@ from . import (
     arguments,
     chat_template,
     checks,
+    cluster,
     command_line,
     doors,
     extra_arguments,
@@ -43,11 +44,12 @@ from .checks.speakers import Speakers
 from .command_line import CommandLine
 from .doors import media
 from .doors.media import Media
-from .gpus import demand, parallel
+from .gpus import demand
 from .loading import ReadAhead
 
-if TYPE_CHECKING:  # a start has requests of its own only after the spawn
+if TYPE_CHECKING:  # few starts are of a cluster; requests of its own come only after the spawn
     from ..settings.warmup import Request
+    from .cluster.node import Cluster
 
 NOTHING_ON_DISK = OnDisk()
 _SECRETS = frozenset(arguments.SECRETS.values())
@@ -67,8 +69,8 @@ class Plan:
     cannot be told. `reading` is what the worker reads ahead. `speakers` know who said what of the
     command. `files` are to be written before the start: path -> text. `environment` is the worker's
     as it was read. `warmup` are the requests of a WARMUP file. `listener` says what is open to
-    those who reach the engine. `media` is what the proxy is told
-    of the engine's own fences.
+    those who reach the engine. `media` is what the proxy is told of the engine's own fences;
+    `cluster` is this node among others, None where it serves alone.
     """
 
     settings: Settings
@@ -92,6 +94,7 @@ class Plan:
     engine_drains_itself: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     listener: Remark | None = None
+    cluster: Cluster | None = None
 
     def value(self, flag: str) -> str | None:
         """What the command says for an option; None where it says nothing."""
@@ -123,7 +126,8 @@ def make(
         disk: where the model is, and where caches and temporary files go.
         written: the options that are written behind the image's name; they win.
     """
-    names = _names(catalog) - translate.GUARDED.keys() | _SECRETS
+    known = spelling.known(catalog) if catalog else WORKER_VARIABLES
+    names = known - translate.GUARDED.keys() | _SECRETS
     sound, found = leftovers.take(given, names)
     made = _made(sound, catalog, disk, written or CommandLine(given))
     return replace(made, findings=found + made.findings.beside(found)) if found.errors else made
@@ -150,23 +154,25 @@ def _made(
     behind = command_line.overruled(of_variables, extra, catalog) + said
     drain, of_drain = listening.drain(given, settings, catalog, behind)
     quiet, of_quiet = listening.quiet(given, catalog, behind)
-    divided, of_gpus = parallel.divide(behind, disk) if catalog else ((), Findings())
+    placed = cluster.place(given, settings, catalog, behind, disk)
+    behind = arguments.parse(placed.tokens, catalog) + placed.said
     where = (f"--host={settings.engine_host}", f"--port={settings.engine_port}")
     read_ahead, reading, of_reading = loading.ahead(behind, extra, catalog, disk, settings)
     moved = {**secrets, **written.secrets}
     of_doors = doors.read(given, moved, settings, catalog, behind, disk)
     traced = tracing.read(given, catalog, behind)
     # The gate comes before other middlewares, which makes it see what those made of a request.
-    ours = (*where, *drain, *quiet, *divided, *read_ahead, *traced.tokens, *of_doors.tokens)
+    ours = (*where, *drain, *quiet, *read_ahead, *traced.tokens, *of_doors.tokens)
     options = arguments.parse(ours, catalog) + behind
     for by, place in ((written.options, "among the arguments"), (of_user, _IN_EXTRA)):
         of_options = command_line.losing(of_options, by, catalog, place)
     speakers = Speakers((*of_options.applied, *of_file.applied), of_user)
     of_values = checks.found(options, speakers, catalog) + exposed.found(options, speakers)
     fetched = media.judged(settings, options, disk.configured)
+    of_options = placed.judged(of_options)
     of_family = families.tools(options, catalog, model, disk.config).beside(of_options)
     found = (of_none, of_settings, effect.findings, of_extra, of_listening, of_model, of_options)
-    of_ours = (of_gpus, of_drain, of_quiet, of_reading, of_doors.findings, traced.findings)
+    of_ours = (placed.findings, of_drain, of_quiet, of_reading, of_doors.findings, traced.findings)
     return Plan(
         settings,
         version,
@@ -195,14 +201,8 @@ def _made(
         speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
         listener=of_doors.listener,
+        cluster=placed.cluster,
     )
-
-
-def _names(catalog: Catalog | None) -> frozenset[str]:
-    """The variables that mean something, to the worker or to an engine."""
-    if catalog is None:
-        return frozenset(WORKER_VARIABLES)
-    return spelling.known(catalog)
 
 
 def _command(settings: Settings, model: str | None, options: Arguments) -> tuple[str, ...]:
@@ -220,8 +220,9 @@ def _passed_on(
     of_spelling = spelling.misspelt(env, catalog, strict=strict)
     rewritten, of_rewriting = legacy.rewrite(env, catalog, disk.config)
     rewritten, files = chat_template.as_file(rewritten, catalog, disk.temporary)
+    taken = read.taken(env)
     tokens, of_translation = translate.translate(
-        rewritten, catalog, given=env, taken=WORKER_VARIABLES, strict=strict
+        rewritten, catalog, given=env, taken=taken, strict=strict
     )
     hosts, of_hosts = media.listed(settings, catalog)
     found = of_spelling + of_rewriting + of_translation + of_hosts

@@ -97,6 +97,11 @@ def boolean(written: str) -> bool:
     raise ValueError("is neither true nor false (true, 1, yes, on / false, 0, no, off)")
 
 
+def unless_off(written: str) -> bool:
+    """False for what says off; other words are no fault, for others give the variable a name."""
+    return written.strip().lower() not in _FALSE
+
+
 def warmup(written: str) -> bool | str:
     """On, off, or the absolute path of a file."""
     if written.startswith("/"):

@@ -12,7 +12,7 @@ from ..secrets import masked
 from . import otel, table
 from .mode import Mode, of_platform
 from .parsers import is_none
-from .values import Values, take
+from .values import Values, early, take
 
 T = TypeVar("T")
 
@@ -109,6 +109,8 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
     mode = _mode(env)
     ignored = list(_without_effect(env, mode))
     idle = {each.env for each in ignored}
+    if not asks_for_nodes(env):
+        idle |= {row.name for row in table.OF_CLUSTER}
     rows = [row for row in table.TABLE if row.name not in idle]
     values, faults = take(env, rows)
     refused = {fault.env for fault in faults}
@@ -127,9 +129,21 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
     return settings, found + otel.findings(env)
 
 
+def asks_for_nodes(env: Mapping[str, str]) -> bool:
+    """Whether this worker is to serve together with those of other nodes."""
+    return early(env, table.NUM_NODES) > 1 and early(env, table.CLUSTER)
+
+
+def taken(env: Mapping[str, str]) -> frozenset[str]:
+    """The variables that are the worker's in `env`, also those of a platform that it goes by."""
+    if not asks_for_nodes(env):
+        return table.WORKER_VARIABLES
+    return table.WORKER_VARIABLES | {row.variable(env) for row in table.OF_CLUSTER}
+
+
 def _listed(row: table.Setting[Any], env: Mapping[str, str]) -> Applied:
     name = row.variable(env)
-    note = None if name == row.name else f"an old name of {row.name}"
+    note = {row.name: None, row.former: f"an old name of {row.name}"}.get(name, f"as {row.name}")
     return Applied(name, masked(name, row.written(env)), None, "worker", note)
 
 
@@ -156,6 +170,12 @@ def _without_effect(env: Mapping[str, str], mode: Mode) -> Iterator[Ignored]:
             yield Ignored(row.name, _OF_A_LONE_PROXY)
         if row.former and _is_set(env, row.former) and row.variable(env) != row.former:
             yield Ignored(row.former, f"{row.name} is set, which is its name today")
+    if not asks_for_nodes(env):
+        several = early(env, table.NUM_NODES) > 1
+        why = f"{table.CLUSTER.name} is off" if several else f"{table.NUM_NODES.name} is not over 1"
+        for row in table.OF_CLUSTER:
+            if _is_set(env, row.name) and not row.is_foreign(env):
+                yield Ignored(row.name, f"this node serves alone: {why}")
 
 
 def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:

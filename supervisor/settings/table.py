@@ -30,11 +30,14 @@ from .parsers import (
     some_seconds,
     text,
     token,
+    unless_off,
     warmup,
 )
 
 T = TypeVar("T", covariant=True)
 Form = Literal["text", "number", "toggle"]
+
+KUBERNETES = "tcp://"  # it writes that into NAME_PORT for a Service called NAME, such as vllm
 
 
 class Reader(StrEnum):
@@ -67,6 +70,8 @@ class Setting(Generic[T]):
         listed: whether `explain` lists its text; the others are listed as what is made of them.
         foreign: a text that begins so was not written for us, and counts as not set.
         former: the variable of older workers, read where the one of today is not set.
+        also: variables of the same meaning that platforms set, read in this order where the own one
+            is not set. The engine gets them, too.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Setting(Generic[T]):
     listed: bool = True
     foreign: str = ""
     former: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def default_text(self) -> str:
@@ -98,14 +104,19 @@ class Setting(Generic[T]):
 
     def written(self, env: Mapping[str, str]) -> str:
         """What `env` says of it, without white space around it; empty where it is not set."""
-        return self._own(env) or _said(env, self.former)
+        return self._own(env) or self._of(env, self.variable(env))
 
     def variable(self, env: Mapping[str, str]) -> str:
-        """The variable that counts in `env`: today's, else the one of older workers."""
-        return self.former if not self._own(env) and _said(env, self.former) else self.name
+        """The variable that counts in `env`: today's, that of older workers, a platform's."""
+        names = (self.name, self.former, *self.also)
+        return next((name for name in names if name and self._of(env, name)), self.name)
 
     def _own(self, env: Mapping[str, str]) -> str:
-        return "" if self.is_foreign(env) else _said(env, self.name)
+        return self._of(env, self.name)
+
+    def _of(self, env: Mapping[str, str], name: str) -> str:
+        found = _said(env, name)
+        return "" if self.foreign and found.startswith(self.foreign) else found
 
     def of(self, env: Mapping[str, str]) -> T:
         """Its value in `env`, the default where it is not set or blank.
@@ -182,7 +193,7 @@ VLLM_PORT = Setting(
     "Port of the engine, in queue and plain mode.",
     Reader.BOTH,
     unit="TCP port",
-    foreign="tcp://",  # Kubernetes writes that for a Service named vllm
+    foreign=KUBERNETES,
 )
 VLLM_COMMAND = Setting(
     "VLLM_COMMAND",
@@ -348,6 +359,81 @@ HF_TOKEN_FILE = Setting(
     "/run/secrets/HF_TOKEN",
     "File with the token, for `bake` alone.",
     Reader.BAKE,
+)
+NUM_NODES = Setting(
+    "NUM_NODES",
+    positive,
+    1,
+    "Machines that serve one model together, each with a worker of its own.",
+    Reader.SUPERVISOR,
+    unit="nodes",
+    also=("LWS_GROUP_SIZE",),
+)
+CLUSTER = Setting(
+    "CLUSTER",
+    unless_off,
+    True,
+    "With off this node serves alone, whatever NUM_NODES says.",
+    Reader.SUPERVISOR,
+)
+NODE_RANK = Setting(
+    "NODE_RANK",
+    count,
+    None,
+    "Number by which the nodes are told apart, from 0, which leads, to NUM_NODES - 1.",
+    Reader.SUPERVISOR,
+    unit="rank",
+    also=("LWS_WORKER_INDEX",),
+)
+PRIMARY_ADDR = Setting(
+    "PRIMARY_ADDR",
+    text,
+    None,
+    "Name or address of the node of rank 0.",
+    Reader.SUPERVISOR,
+    also=("MASTER_ADDR", "LWS_LEADER_ADDRESS"),
+)
+PRIMARY_PORT = Setting(
+    "PRIMARY_PORT",
+    port,
+    29501,
+    "Port on rank 0 at which the engines of all nodes meet.",
+    Reader.SUPERVISOR,
+    unit="TCP port",
+    foreign=KUBERNETES,
+    also=("MASTER_PORT",),
+)
+NODE_ADDR = Setting(
+    "NODE_ADDR",
+    text,
+    None,
+    "Address at which the other nodes reach this one; by default that of its route to rank 0.",
+    Reader.SUPERVISOR,
+)
+NUM_TRAINERS = Setting(
+    "NUM_TRAINERS",
+    positive,
+    None,
+    "GPUs of each node; by default those that are seen.",
+    Reader.SUPERVISOR,
+    unit="GPUs",
+)
+CLUSTER_PORT = Setting(
+    "CLUSTER_PORT",
+    port,
+    8002,
+    "Port on rank 0 at which the workers of the other nodes ask what to do.",
+    Reader.SUPERVISOR,
+    unit="TCP port",
+    foreign=KUBERNETES,
+)
+CLUSTER_TOKEN = Setting(
+    "CLUSTER_TOKEN",
+    token,
+    None,
+    "What these workers have to send there, the same on each node; without it whoever reaches that"
+    " port can stop the cluster.",
+    Reader.SUPERVISOR,
 )
 MAX_CONCURRENCY = Setting(
     "MAX_CONCURRENCY",
@@ -537,6 +623,17 @@ CONTROL_URL = Setting(
 #: Every row above, in its order.
 TABLE: tuple[Setting[Any], ...] = tuple(
     row for row in list(globals().values()) if isinstance(row, Setting)
+)
+
+#: What is read only where several nodes serve together; else these names are anybody's.
+OF_CLUSTER: tuple[Setting[Any], ...] = (
+    NODE_RANK,
+    PRIMARY_ADDR,
+    PRIMARY_PORT,
+    NODE_ADDR,
+    NUM_TRAINERS,
+    CLUSTER_PORT,
+    CLUSTER_TOKEN,
 )
 
 #: Never handed to the engine: vLLM warns of unknown VLLM_ variables, and VLLM_PORT has another

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from supervisor.catalog import Catalog, Kind, Option
 from supervisor.command import legacy, translate
 from supervisor.command.legacy import Alias, Field, Gone, Inverse, WhenTrue
-from supervisor.settings.table import TABLE
+from supervisor.settings.table import TABLE, Setting
 from tools.docs import common, known
 
 _LONG = 12  # choices: more than these do not help in a table
@@ -57,11 +58,20 @@ def _own() -> str:
             f"`{row.name}`",
             f"`{default}`" if (default := row.default_text) else "",
             row.unit,
-            f"{row.sentence} Older workers: `{row.former}`." if row.former else row.sentence,
+            " ".join([row.sentence, *_other_names(row)]),
         )
         for row in TABLE
     ]
     return table(("setting", "default", "unit", ""), rows)
+
+
+def _other_names(row: Setting[Any]) -> list[str]:
+    """What else may say it."""
+    also = ", else ".join(f"`{name}`" for name in row.also)
+    return [
+        *([f"Older workers: `{row.former}`."] if row.former else []),
+        *([f"Where it is not set: {also}."] if also else []),
+    ]
 
 
 def _old_names() -> str:

@@ -51,6 +51,13 @@ def test_false_in_the_spellings_that_users_write(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "on"), [("off", False), ("0", False), ("No", False), ("1", True), ("prod", True)]
+)
+def test_a_name_that_others_use_is_on_unless_it_says_off(written: str, on: bool) -> None:
+    assert parsers.unless_off(written) is on
+
+
+@pytest.mark.parametrize(
     ("parse", "written", "reason"),
     [
         (parsers.mode, "serverless", "is not one of queue, load-balancer, plain"),

@@ -123,11 +123,42 @@ def test_what_becomes_something_else_is_listed_by_whoever_makes_it() -> None:
 def test_every_wrong_value_is_an_error_and_none_takes_effect(row: table.Setting[object]) -> None:
     """Also those of the proxy, before a model is loaded for it."""
     env = {row.name: "-1", **(BALANCED if row is table.PORT else {})}
+    if row in table.OF_CLUSTER:
+        env["NUM_NODES"] = "2"
     settings, findings = read(env)
     (error,) = findings.errors
     assert error.message.startswith(f"{row.name}=-1 is ")
     assert row.name not in {each.env for each in findings.applied}
     assert settings[row] == row.default
+
+
+@pytest.mark.parametrize("row", table.OF_CLUSTER, ids=lambda row: row.name)
+def test_what_is_said_of_other_nodes_is_read_where_there_are_some(
+    row: table.Setting[object],
+) -> None:
+    settings, findings = read({row.name: "?"})
+    (ignored,) = findings.ignored
+    assert ignored.reason == "this node serves alone: NUM_NODES is not over 1"
+    assert settings[row] == row.default
+    assert findings.errors == ()
+
+
+def test_what_platforms_say_of_other_nodes() -> None:
+    env = {"LWS_GROUP_SIZE": "2", "MASTER_ADDR": "a", "LWS_LEADER_ADDRESS": "b"}
+    settings, findings = read(env)
+    assert settings[table.NUM_NODES] == 2
+    assert settings[table.PRIMARY_ADDR] == "a"
+    assert {row.env: row.note for row in findings.applied} == {
+        "LWS_GROUP_SIZE": "as NUM_NODES",
+        "MASTER_ADDR": "as PRIMARY_ADDR",
+    }
+
+
+def test_an_address_that_kubernetes_writes_for_a_service_is_no_port() -> None:
+    env = {"NUM_NODES": "2", "PRIMARY_PORT": "tcp://10.0.0.1:80", "MASTER_PORT": "1234"}
+    settings, findings = read(env)
+    assert settings[table.PRIMARY_PORT] == 1234
+    assert findings.errors == ()
 
 
 def test_a_port_that_does_not_count_is_not_read() -> None:

@@ -1,0 +1,94 @@
+"""Several nodes that serve one model together: who this one is, and what its engine is told. Pure.
+
+::
+
+    node.py      this node among the others
+    reading.py   the variables that say so
+    sharing.py   how the model is shared by the nodes' GPUs
+    options.py   the options of the engine on this node
+    spawning.py  what is known of addresses only when an engine is spawned
+
+All but this module is imported only where several nodes are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...catalog import Catalog
+from ...findings import Findings, Ignored
+from ...models.placement import OnDisk
+from ...settings.read import Settings, asks_for_nodes
+from ..arguments import Arguments
+from ..gpus import parallel
+
+if TYPE_CHECKING:
+    from .node import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the model runs.
+
+    Attributes:
+        said: the options that were said, without those that this node cannot take.
+        tokens: those that are added.
+        cluster: this node among others; None where it serves alone, or is not known.
+        dropped: options that this node cannot take -> why.
+        findings: what was found.
+    """
+
+    said: Arguments
+    tokens: tuple[str, ...] = ()
+    cluster: Cluster | None = None
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+
+    def judged(self, found: Findings) -> Findings:
+        """`found`, in which a variable that became a dropped option has no effect."""
+        lost = [row for row in found.applied if row.flag in self.dropped]
+        kept = tuple(row for row in found.applied if row.flag not in self.dropped)
+        ignored = [Ignored(row.env, self.dropped[row.flag or ""]) for row in lost]
+        return Findings(kept, (*found.ignored, *ignored), found.warnings, found.errors)
+
+
+def place(
+    env: Mapping[str, str],
+    settings: Settings,
+    catalog: Catalog | None,
+    said: Arguments,
+    disk: OnDisk,
+) -> Placed:
+    """Among which GPUs of which nodes the model is divided.
+
+    Args:
+        env: the worker's environment.
+        settings: the worker's.
+        catalog: what the engine accepts.
+        said: the options that are on the command line already; they win.
+        disk: the GPUs of this machine, and what the engine's configuration file sets.
+    """
+    if catalog is None:
+        return Placed(said)
+    if not asks_for_nodes(env):
+        tokens, found = parallel.divide(said, disk)
+        return Placed(said, tokens, findings=found)
+    from . import options, reading, sharing
+
+    cluster, of_node = reading.read(env, settings, disk.gpus)
+    if cluster is None:
+        return Placed(said, findings=of_node)
+    named = reading.sized(env, settings)
+    shared, of_sizes = sharing.share(cluster, said, disk, named)
+    cluster = sharing.serving(cluster, said)
+    tokens, of_options = options.options(cluster, catalog, said, settings, disk.configured)
+    dropped = options.refused(cluster, said)
+    return Placed(
+        Arguments(tuple(each for each in said.given if each.flag not in dropped)),
+        (*tokens, *shared),
+        cluster,
+        dropped,
+        of_node + of_sizes + of_options,
+    )

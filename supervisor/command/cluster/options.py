@@ -1,0 +1,74 @@
+"""The options by which vLLM serves one model on several nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+
+from ...catalog import Catalog
+from ...catalog.options import variable
+from ...findings import Applied, Fault, Findings
+from ...settings import table
+from ...settings.read import Settings
+from ..arguments import Arguments
+from .node import Cluster
+from .spawning import MASTER
+
+NODES = "--nnodes"
+RANK = "--node-rank"
+PORT = "--master-port"
+HEADLESS = "--headless"
+EXECUTOR = "--distributed-executor-backend"
+TIMEOUT = "--distributed-timeout-seconds"
+SERVERS = "--api-server-count"
+#: What says which node this is: in the configuration file it would be the same on all of them.
+_OF_NODE = frozenset({NODES, RANK, HEADLESS, MASTER, PORT})
+
+
+def options(
+    cluster: Cluster,
+    catalog: Catalog,
+    said: Arguments,
+    settings: Settings,
+    configured: AbstractSet[str] = frozenset(),
+) -> tuple[tuple[str, ...], Findings]:
+    """The tokens for this node; what the user says of an option wins.
+
+    Args:
+        cluster: this node.
+        catalog: what the engine accepts.
+        said: the options that are on the command line already.
+        settings: the worker's, for STARTUP_TIMEOUT.
+        configured: what VLLM_CONFIG_FILE sets, as `nnodes`.
+    """
+    if catalog.complete and catalog.option(NODES) is None:
+        message = f"vLLM {catalog.version} has no {NODES} and cannot share a model over nodes"
+        return (), Findings.of(Fault(table.NUM_NODES.name, "", message, "use 0.12 or newer"))
+    rows = [
+        Applied(name, value, flag, "worker")
+        for flag, value, name in _wanted(cluster, settings)
+        if said.last(flag) is None
+        and (flag in _OF_NODE or flag.removeprefix("--") not in configured)
+        and (catalog.option(flag) is not None or (flag in _OF_NODE and not catalog.complete))
+    ]
+    tokens = tuple(f"{row.flag}={row.value}" if row.value else f"{row.flag}" for row in rows)
+    return tokens, Findings.of(*(row for row in rows if row.value))
+
+
+def refused(cluster: Cluster, said: Arguments) -> Mapping[str, str]:
+    """Options of the command line that the engine of this node refuses -> why."""
+    if not cluster.headless or said.last(SERVERS) is None:
+        return {}
+    return {SERVERS: f"rank {cluster.rank} answers no requests itself"}
+
+
+def _wanted(cluster: Cluster, settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Option, value, and the variable that it follows from."""
+    yield NODES, str(cluster.size), table.NUM_NODES.name
+    yield RANK, str(cluster.rank), table.NODE_RANK.name
+    if cluster.headless:
+        yield HEADLESS, "", table.NODE_RANK.name
+    yield MASTER, cluster.leader, table.PRIMARY_ADDR.name
+    yield PORT, str(cluster.port), table.PRIMARY_PORT.name
+    yield EXECUTOR, "mp", variable(EXECUTOR)
+    yield TIMEOUT, f"{settings[table.STARTUP_TIMEOUT]:.0f}", table.STARTUP_TIMEOUT.name

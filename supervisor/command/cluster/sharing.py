@@ -1,0 +1,93 @@
+"""How a model is shared by the GPUs of several nodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...catalog.options import variable
+from ...findings import Applied, Fault, Finding, Findings, Remark
+from ...models.placement import OnDisk
+from ...settings import table
+from ..arguments import Arguments
+from ..gpus.parallel import DATA, PIPELINE, TENSOR, size_of
+from .node import Cluster
+
+_CONTEXT = "--prefill-context-parallel-size"
+_SIZES = (TENSOR, PIPELINE, DATA)
+_EXTERNAL = ("--data-parallel-external-lb", "--data-parallel-hybrid-lb", "--data-parallel-rank")
+
+
+def share(
+    cluster: Cluster, said: Arguments, disk: OnDisk, named: str
+) -> tuple[tuple[str, ...], Findings]:
+    """The sizes that are not said, and what is wrong with those that are.
+
+    Args:
+        cluster: this node, with the GPUs of each.
+        said: the options that are on the command line already.
+        disk: what the engine's configuration file sets.
+        named: `NUM_NODES=2`.
+    """
+    if disk.configured & {flag.removeprefix("--") for flag in (*_SIZES, _CONTEXT)}:
+        return (), Findings()
+    if any(said.last(flag) is not None for flag in _SIZES):
+        return (), Findings.of(*_judged(cluster, said))
+    if not cluster.gpus:
+        message = f"{named}: no GPU is seen on this node"
+        remedy = f"set {table.NUM_TRAINERS.name}, the GPUs of a node, or {variable(TENSOR)}"
+        return (), Findings.of(Fault(table.NUM_TRAINERS.name, "", message, remedy))
+    sizes = {TENSOR: cluster.gpus, PIPELINE: cluster.size}
+    notes = {TENSOR: "the GPUs of a node", PIPELINE: "the nodes"}
+    rows = [
+        Applied(variable(flag), str(size), flag, "worker", f"not set: {notes[flag]}")
+        for flag, size in sizes.items()
+    ]
+    return tuple(f"{flag}={size}" for flag, size in sizes.items()), Findings.of(*rows)
+
+
+def serving(cluster: Cluster, said: Arguments) -> Cluster:
+    """`cluster` with whether this rank answers requests of its own.
+
+    With a balancer outside of vLLM each copy of the model is asked by itself, at the first of the
+    nodes that share it.
+    """
+    copies = size_of(said, DATA)
+    nodes = max(cluster.size // copies, 1) if copies else cluster.size
+    return replace(cluster, balanced=_is_asked_from_outside(said) and cluster.rank % nodes == 0)
+
+
+def _is_asked_from_outside(said: Arguments) -> bool:
+    found = [said.last(flag) for flag in _EXTERNAL]
+    return any(each is not None and not each.spelt.startswith("--no-") for each in found)
+
+
+def _judged(cluster: Cluster, said: Arguments) -> Iterator[Finding]:
+    sizes = {flag: size_of(said, flag) for flag in _SIZES}
+    if (context := size_of(said, _CONTEXT)) != 1:
+        sizes[_CONTEXT] = context
+    whole = math.prod(sizes.values())
+    if not whole:  # the engine will refuse what is no number
+        return
+    first = next(flag for flag in _SIZES if said.last(flag) is not None)
+    words = " x ".join(f"{variable(flag)} {size}" for flag, size in sizes.items())
+    if whole % cluster.size:
+        message = f"{words} cannot be shared evenly by {cluster.size} nodes"
+        remedy = f"make their product a multiple of {cluster.size}"
+        yield Fault(variable(first), str(sizes[first]), message, remedy)
+        return
+    yield from _of_gpus(cluster, variable(first), words, whole // cluster.size)
+
+
+def _of_gpus(cluster: Cluster, name: str, words: str, used: int) -> Iterator[Remark]:
+    gpus = cluster.gpus
+    if not gpus or used == gpus:
+        return
+    if used > gpus:
+        message = f"{words} needs {used} GPUs on each of {cluster.size} nodes, which have {gpus}"
+        yield Remark(name, message, f"use nodes with {used}, or lower {name}")
+        return
+    idle = gpus - used
+    message = f"{idle} of the {gpus} GPUs of each node {'stays' if idle == 1 else 'stay'} idle"
+    yield Remark(name, f"{message}: {words} is obeyed", f"unset {name} to use all of them")

@@ -1,0 +1,146 @@
+"""Several nodes: variables in, the command of each node out."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.catalog import options, versions
+from supervisor.command import plan
+from supervisor.command.plan import Plan
+from supervisor.models.placement import OnDisk
+from tests.processes import CATALOG
+
+TWO = {
+    "MODEL_NAME": "org/name",
+    "NUM_NODES": "2",
+    "NODE_RANK": "1",
+    "PRIMARY_ADDR": "10.0.0.2",
+    "CLUSTER_TOKEN": "a-secret-of-theirs",
+}
+LWS = {
+    "MODEL_NAME": "org/name",
+    "LWS_GROUP_SIZE": "2",
+    "LWS_WORKER_INDEX": "1",
+    "LWS_LEADER_ADDRESS": "model-0.model.default",
+    "CLUSTER_TOKEN": "a-secret-of-theirs",
+}
+
+
+def made(**env: str) -> Plan:
+    return plan.make({**TWO, **env}, options.load(CATALOG), OnDisk(gpus=4))
+
+
+def test_one_node_is_told_of_the_others() -> None:
+    one = made()
+    for token in (
+        "--nnodes=2",
+        "--node-rank=1",
+        "--headless",
+        "--master-addr=10.0.0.2",
+        "--master-port=29501",
+        "--distributed-executor-backend=mp",
+        "--distributed-timeout-seconds=1200",
+        "--tensor-parallel-size=4",
+        "--pipeline-parallel-size=2",
+    ):
+        assert one.command.count(token) == 1, token
+    assert one.findings.errors == ()
+    assert one.findings.warnings == ()
+    assert one.cluster is not None
+    assert (one.cluster.size, one.cluster.rank, one.cluster.gpus) == (2, 1, 4)
+    assert one.cluster.headless
+    assert not one.cluster.leads
+    assert "a-secret-of-theirs" not in repr(one.cluster)
+
+
+def test_rank_0_leads_and_serves() -> None:
+    one = made(NODE_RANK="0")
+    assert "--headless" not in one.command
+    assert one.cluster is not None
+    assert one.cluster.leads
+    assert not one.cluster.headless
+
+
+def test_what_a_leader_worker_set_says_is_enough() -> None:
+    one = plan.make(LWS, options.load(CATALOG), OnDisk(gpus=1))
+    assert one.findings.errors == ()
+    assert {"--nnodes=2", "--node-rank=1", "--master-addr=model-0.model.default"} <= {*one.command}
+
+
+def test_other_workers_names_for_the_leader() -> None:
+    env = {name: text for name, text in TWO.items() if name != "PRIMARY_ADDR"}
+    env |= {"MASTER_ADDR": "10.0.0.7", "MASTER_PORT": "1234"}
+    one = plan.make(env, options.load(CATALOG), OnDisk(gpus=1))
+    assert {"--master-addr=10.0.0.7", "--master-port=1234"} <= {*one.command}
+    assert not {row.env for row in one.findings.ignored} & {"MASTER_ADDR", "MASTER_PORT"}
+
+
+@pytest.mark.parametrize(
+    ("env", "why"),
+    [({"NUM_NODES": "1"}, "NUM_NODES is not over 1"), ({"CLUSTER": "off"}, "CLUSTER is off")],
+)
+def test_a_node_alone_ignores_the_others(env: dict[str, str], why: str) -> None:
+    one = made(**env)
+    assert one.cluster is None
+    assert not [token for token in one.command if token.startswith(("--nnodes", "--master"))]
+    assert "--tensor-parallel-size=4" in one.command
+    reasons = {row.env: row.reason for row in one.findings.ignored}
+    assert reasons["NODE_RANK"] == f"this node serves alone: {why}"
+
+
+def test_what_the_user_says_wins() -> None:
+    one = made(
+        VLLM_EXTRA_ARGS="--master-port 5 --distributed-timeout-seconds=7",
+        TENSOR_PARALLEL_SIZE="8",
+        PIPELINE_PARALLEL_SIZE="1",
+    )
+    assert one.value("--master-port") == "5"
+    assert one.value("--distributed-timeout-seconds") == "7"
+    assert one.value("--tensor-parallel-size") == "8"
+    assert one.value("--pipeline-parallel-size") == "1"
+
+
+def test_a_node_that_answers_nothing_has_no_servers() -> None:
+    for env in ({"API_SERVER_COUNT": "2"}, {"VLLM_EXTRA_ARGS": "--api-server-count=2"}):
+        assert made(**env).value("--api-server-count") is None
+        assert made(NODE_RANK="0", **env).value("--api-server-count") == "2"
+    (row,) = [row for row in made(API_SERVER_COUNT="2").findings.ignored if "API" in row.env]
+    assert row.reason == "rank 1 answers no requests itself"
+
+
+@pytest.mark.parametrize(
+    ("env", "serving"),
+    [
+        ({}, [0]),
+        ({"DATA_PARALLEL_SIZE": "4"}, [0]),
+        ({"DATA_PARALLEL_SIZE": "4", "DATA_PARALLEL_HYBRID_LB": "1"}, [0, 1, 2, 3]),
+        ({"DATA_PARALLEL_SIZE": "8", "DATA_PARALLEL_EXTERNAL_LB": "1"}, [0, 1, 2, 3]),
+        ({"DATA_PARALLEL_SIZE": "2", "DATA_PARALLEL_EXTERNAL_LB": "1"}, [0, 2]),
+    ],
+)
+def test_which_ranks_answer_requests(env: dict[str, str], serving: list[int]) -> None:
+    env = {"TENSOR_PARALLEL_SIZE": "4", "NUM_NODES": "4", **env}
+    ranks = [made(NODE_RANK=str(rank), **env) for rank in range(4)]
+    found = [rank for rank, one in enumerate(ranks) if "--headless" not in one.command]
+    assert found == serving
+    assert [one.cluster and one.cluster.headless for one in ranks] == [
+        rank not in serving for rank in range(4)
+    ]
+
+
+@pytest.mark.parametrize("version", versions.known())
+def test_every_catalogue(version: str) -> None:
+    catalog = versions.load(version)
+    one = plan.make(TWO, catalog, OnDisk(gpus=2))
+    if catalog.option("--nnodes") is None:
+        (fault,) = one.findings.errors
+        assert fault.message == (
+            f"vLLM {version} has no --nnodes and cannot share a model over nodes"
+        )
+        assert fault.suggestion == "use 0.12 or newer"
+        return
+    assert one.findings.errors == ()
+    flags = {token.partition("=")[0] for token in one.command if token.startswith("--")}
+    assert {flag for flag in flags if catalog.option(flag) is None} == set()
+    known = catalog.option("--distributed-timeout-seconds") is not None
+    assert ("--distributed-timeout-seconds" in flags) is known
