@@ -117,6 +117,7 @@ def _looked_over(made: Plan, *, here: bool) -> Plan:
     except hanging.HangsError:  # the engine will see
         gone = []
     found = paths.missing(gone, made.speakers, here=here) + _certificates(made, here=here)
+    found += _own_address(made) if here else Findings()
     return _warmed(replace(made, findings=made.findings + found), here=here)
 
 
@@ -138,6 +139,23 @@ def _certificates(made: Plan, *, here: bool) -> Findings:
         fault, remark = Fault(name, named[name], message, remedy), Remark(name, message, remedy)
         found.append(fault if here else remark)
     return Findings.of(*found)
+
+
+def _own_address(made: Plan) -> Findings:
+    """What is said of a NODE_ADDR that is another machine's."""
+    written = made.settings[table.NODE_ADDR]
+    if written is None:
+        return Findings()
+    own = written.partition("/")[0]  # RunPod may write its mask behind it
+    from . import ports
+    from .machine import network
+
+    name = table.NODE_ADDR.name
+    if ports.is_ours(own) or any(fault.env == name for fault in made.findings.errors):
+        return Findings()
+    message = f"{name}={own} is not an address of this machine"
+    has = f"it has {listed}" if (listed := network.listed()) else "give one that it has"
+    return Findings.of(Fault(name, own, message, has))
 
 
 def _warmed(made: Plan, *, here: bool) -> Plan:

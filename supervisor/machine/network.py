@@ -4,6 +4,62 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+_NOT_FOR_OTHERS = ("127.", "::1", "fe80:", "169.254.")  # loopback, and those of one link alone
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How this machine and another reach each other.
+
+    Attributes:
+        other: the other one's IP address.
+        address: the own one.
+        interface: which has it; empty where that cannot be told.
+    """
+
+    other: str
+    address: str
+    interface: str = ""
+
+
+def route(name: str, own: str | None = None) -> Route:
+    """The route to another machine, as it is now.
+
+    Args:
+        name: the other's name or address.
+        own: the own address, where it is known; None: the one from which the other is reached.
+
+    Raises:
+        OSError: nobody knows the name, or there is no route to it.
+    """
+    other = resolved(name)
+    address = own or local_address(other)
+    return Route(other, address, interface(address))
+
+
+def interface(address: str) -> str:
+    """The interface that has an address of this machine; empty where none is known to."""
+    try:
+        known = interfaces()
+    except ImportError:  # the command line alone is installed, without dependencies
+        known = {}
+    loopback = known.get("127.0.0.1", "lo") if address.startswith("127.") else ""
+    return known.get(address, loopback)
+
+
+def listed() -> str:
+    """The addresses at which others may reach this machine: `10.0.0.2 (ens1), ...`."""
+    try:
+        known = interfaces()
+    except ImportError:
+        return ""
+    return ", ".join(
+        f"{address} ({name})"
+        for address, name in known.items()
+        if not address.startswith(_NOT_FOR_OTHERS)
+    )
 
 
 def resolved(name: str) -> str:

@@ -151,3 +151,17 @@ def test_a_collectors_certificate_that_is_not_there(tmp_path: Path, here: bool) 
     assert said.message == (
         f"OTEL_EXPORTER_OTLP_CERTIFICATE={tmp_path}/gone.pem does not exist on this machine"
     )
+
+
+def test_an_address_of_another_machine_is_an_error_where_the_engine_would_run() -> None:
+    env = {**ENV, "NUM_NODES": "2", "NODE_ADDR": "192.0.2.9/24", "NUM_TRAINERS": "2"}
+    catalog = versions.load("0.33.0")
+    found = planning.by_catalog(env, catalog, here=True).findings.errors
+    assert [fault.env for fault in found] == ["NODE_RANK", "PRIMARY_ADDR", "NODE_ADDR"]
+    assert found[-1].message == "NODE_ADDR=192.0.2.9 is not an address of this machine"
+    assert (found[-1].suggestion or "").startswith(("it has ", "give one"))
+    elsewhere = planning.by_catalog(env, catalog).findings.errors
+    assert [fault.env for fault in elsewhere] == ["NODE_RANK", "PRIMARY_ADDR"]
+    env["NODE_ADDR"] = "127.0.0.1"
+    here = planning.by_catalog(env, catalog, here=True).findings.errors
+    assert [fault.env for fault in here] == ["NODE_RANK", "PRIMARY_ADDR"]

@@ -5,7 +5,9 @@
     node.py      this node among the others
     reading.py   the variables that say so
     sharing.py   how the model is shared by the nodes' GPUs
+    checks.py    what is wrong with them together
     options.py   the options of the engine on this node
+    likeness.py  what has to be the same on all nodes
     spawning.py  what is known of addresses only when an engine is spawned
 
 All but this module is imported only where several nodes are asked for.
@@ -14,12 +16,13 @@ All but this module is imported only where several nodes are asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...catalog import Catalog
 from ...findings import Findings, Ignored
 from ...models.placement import OnDisk
+from ...settings import table
 from ...settings.read import Settings, asks_for_nodes
 from ..arguments import Arguments
 from ..gpus import parallel
@@ -75,20 +78,21 @@ def place(
     if not asks_for_nodes(env):
         tokens, found = parallel.divide(said, disk)
         return Placed(said, tokens, findings=found)
-    from . import options, reading, sharing
+    from . import checks, options, reading, sharing
 
-    cluster, of_node = reading.read(env, settings, disk.gpus)
-    if cluster is None:
-        return Placed(said, findings=of_node)
+    node, of_node = reading.read(env, settings, disk.gpus)
     named = reading.sized(env, settings)
-    shared, of_sizes = sharing.share(cluster, said, disk, named)
-    cluster = sharing.serving(cluster, said)
-    tokens, of_options = options.options(cluster, catalog, said, settings, disk.configured)
-    dropped = options.refused(cluster, said)
+    shared, of_sizes = sharing.share(node, said, disk, named)
+    node = sharing.serving(node, said)
+    tokens, of_options = options.options(node, catalog, said, settings, disk.configured)
+    found = of_node + of_sizes + of_options + checks.found(settings, said, named)
+    if of_node.errors or settings[table.NODE_RANK] is None:  # nobody knows which node this is
+        return Placed(said, findings=replace(found, applied=()))
+    dropped = options.refused(node, said)
     return Placed(
         Arguments(tuple(each for each in said.given if each.flag not in dropped)),
         (*tokens, *shared),
-        cluster,
+        node,
         dropped,
-        of_node + of_sizes + of_options,
+        found,
     )

@@ -10,30 +10,26 @@ from ...settings.read import Settings
 from .node import Cluster
 
 
-def read(env: Mapping[str, str], settings: Settings, gpus: int) -> tuple[Cluster | None, Findings]:
-    """This node, and what is missing or wrong; None where that leaves it unknown.
+def read(env: Mapping[str, str], settings: Settings, gpus: int) -> tuple[Cluster, Findings]:
+    """This node, and what is missing or wrong; the node is then as if it were rank 0.
 
     Args:
         env: the worker's environment, for the names that were used.
         settings: the worker's; NUM_NODES is over 1.
         gpus: how many are seen on this machine.
     """
-    faults = tuple(_faults(env, settings))
-    rank, leader = settings[table.NODE_RANK], settings[table.PRIMARY_ADDR]
-    if faults or rank is None or leader is None:
-        return None, Findings.of(*faults)
     address = settings[table.NODE_ADDR]
     cluster = Cluster(
         size=settings[table.NUM_NODES],
-        rank=rank,
-        leader=leader,
+        rank=settings[table.NODE_RANK] or 0,
+        leader=settings[table.PRIMARY_ADDR] or "",
         port=settings[table.PRIMARY_PORT],
         address=None if address is None else without_mask(address),
         channel=settings[table.CLUSTER_PORT],
         token=settings[table.CLUSTER_TOKEN] or "",
         gpus=settings[table.NUM_TRAINERS] or gpus,
     )
-    return cluster, Findings()
+    return cluster, Findings.of(*_faults(env, settings))
 
 
 def without_mask(address: str) -> str:

@@ -20,3 +20,19 @@ def test_from_which_address_another_is_reached() -> None:
 
 def test_the_interfaces_of_this_machine() -> None:
     assert network.interfaces()["127.0.0.1"] == "lo"
+
+
+def test_the_route_to_another() -> None:
+    assert network.route("localhost") == network.Route("127.0.0.1", "127.0.0.1", "lo")
+    assert network.route("127.0.0.1", "127.0.0.9") == network.Route("127.0.0.1", "127.0.0.9", "lo")
+
+
+def test_the_interface_of_an_address_that_is_not_here() -> None:
+    assert network.interface("192.0.2.7") == ""
+
+
+def test_what_others_may_reach_is_listed() -> None:
+    assert "127.0.0.1" not in network.listed()
+    for address, name in network.interfaces().items():
+        if not address.startswith(("127.", "::1", "fe80:", "169.254.")):
+            assert f"{address} ({name})" in network.listed()

@@ -144,3 +144,29 @@ def test_every_catalogue(version: str) -> None:
     assert {flag for flag in flags if catalog.option(flag) is None} == set()
     known = catalog.option("--distributed-timeout-seconds") is not None
     assert ("--distributed-timeout-seconds" in flags) is known
+
+
+def test_all_that_is_wrong_is_told_together() -> None:
+    one = plan.make(
+        {
+            "MODEL_NAME": "org/name",
+            "NUM_NODES": "3",
+            "TENSOR_PARALLEL_SIZE": "4",
+            "DISTRIBUTED_EXECUTOR_BACKEND": "ray",
+        },
+        versions.load("0.10.2"),
+        OnDisk(gpus=2),
+    )
+    assert [fault.env for fault in one.findings.errors] == [
+        "NODE_RANK",
+        "PRIMARY_ADDR",
+        "TENSOR_PARALLEL_SIZE",
+        "NUM_NODES",
+        "DISTRIBUTED_EXECUTOR_BACKEND",
+    ]
+    assert one.cluster is None
+
+
+def test_the_engines_own_processes_are_not_kept_on_loopback() -> None:
+    assert "GLOO_SOCKET_IFNAME" in made(CLUSTER="off").engine_env
+    assert "GLOO_SOCKET_IFNAME" not in made().engine_env
