@@ -468,6 +468,30 @@ async def test_jobs_of_a_lost_worker_are_run_again_in_their_order() -> None:
         assert [job["id"] for job in found] == [jobs[0], jobs[3]]
 
 
+async def test_connections_are_cut_at_once_and_workers_come_back() -> None:
+    async with raw(poll=PATIENCE) as one:
+        polls = [asyncio.create_task(one.worker("job-take", name=f"w{n}")) for n in (1, 2, 3)]
+        await _eventually(lambda: len(one.world.workers) == 3)
+        cut = f"{one.root}/_emulator/cut"
+        asked = {"workers": ["w1", "w2"], "seconds": PATIENCE}
+        assert (await one.http.post(cut, json=asked)).json() == {"connections": 2}
+        for poll in polls[:2]:
+            with pytest.raises(httpx.TransportError):
+                await poll
+        with pytest.raises(httpx.TransportError):
+            await one.worker("job-take", name="w1")
+        assert await one.known("cut") == {"w1": None, "w2": None}
+        job = await one.submit()
+        assert (await polls[2]).json()["id"] == job
+        await one.http.post(cut, json={"workers": ["w1"], "seconds": 0})
+        assert (await one.worker("ping", name="w1")).is_success
+        back = await one.known("cut")
+        assert back["w1"] >= 0
+        assert back["w2"] is None
+        known = (await one.http.post(f"{one.root}/_emulator/jobs", json=[job, "none"])).json()
+        assert (known[0]["workerId"], known[1]) == ("w3", None)
+
+
 async def _eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.emulator.cut import Connections
 from tests.emulator.faults import Faults
 from tests.emulator.jobs import Job, State
 from tests.emulator.queue import Queue
@@ -52,6 +53,7 @@ class World:
         self.queue = queue
         self.workers: dict[str, Worker] = {}
         self.faults = Faults()
+        self.connections = Connections()
         self.log: deque[Call] = deque(maxlen=_LOG_MOST)
 
     def seen(self, name: str) -> Worker:
