@@ -105,14 +105,16 @@ class Streams:
         record.answered = True  # also where the end of the stream made no output
 
     async def _lost(self, fault: JobError, record: Record) -> EngineRestarted | None:
-        """Why the answer broke off, if that is because the engine was lost in its middle."""
+        """Why the answer broke off, if that is because the engine was lost in its middle.
+
+        The engine says then what its version says, as that the request was wrong.
+        """
         if record.first is None:
             return None
         error = await self._engine.health.why_broken(fault, record.tokens)
-        if not isinstance(error, EngineRestarted):
-            return None
-        self._figures.engine_errors += isinstance(fault, EngineRefused)
-        return error
+        if isinstance(fault, EngineRefused):
+            self._figures.engine_errors += error is not fault or fault.status >= 500
+        return error if isinstance(error, EngineRestarted) else None
 
     async def _rest(
         self,
