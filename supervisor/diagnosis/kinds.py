@@ -16,6 +16,9 @@ COMMAND_NOT_EXECUTABLE = "command-not-executable"
 #: Why the worker itself ended an engine: no answer to its probes, no token for those who wait, not
 #: ready in time, dead by its own words.
 HUNG, STALLED, LATE, DEAD = "hung", "stalled", "not-ready-in-time", "dead"
+#: The same, of several nodes that serve one model: another node is gone, rank 0 ended all engines,
+#: the engine was healthy and answered no request.
+NODE_LOST, ORDERED, NO_ANSWER = "node-lost", "ended-by-rank-0", "no-answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ after the first one. `Exited` means that the engine's whole process group is gon
 never run at once. FAILED goes on until the proxy has told each job, and the platform, why; for a
 cause that no other worker is free of, it answers jobs that come for a while.
 
+One of several nodes that serve one model begins with `Awaiting` instead, and each back-off is
+followed by it: engines are started once all nodes are without one. See `orders`.
+
 Everything that is waited for has a deadline; the caller delivers `Due` when `due` has passed.
 
 ::
@@ -25,6 +28,9 @@ Everything that is waited for has a deadline; the caller delivers `Due` when `du
     parts      the engine, the proxy and the end, each one of a few types
     events     what comes in, what goes out
     policy     the times, each with its reason
+    orders     what several nodes that serve one model say to each other
+    group      how each of them sees the others
+    cluster/   what is another thing for one of them
 """
 
 from .events import (
@@ -46,8 +52,23 @@ from .events import (
     Thawed,
     Warming,
 )
+from .group import Following, Group, Leading
+from .orders import (
+    Doing,
+    Lost,
+    NoAnswer,
+    Order,
+    Ordered,
+    Prepared,
+    Reported,
+    Start,
+    StopAll,
+    Unheard,
+    Wait,
+)
 from .parts import (
     Answering,
+    Awaiting,
     BackingOff,
     DrainingJobs,
     DrainingProcesses,
@@ -57,6 +78,7 @@ from .parts import (
     Leaving,
     NoEngine,
     NoProxy,
+    Parting,
     ProxyKilled,
     ProxyRunning,
     ProxyWaiting,
@@ -72,8 +94,10 @@ from .step import begin, step
 __all__ = [
     "Action",
     "Answering",
+    "Awaiting",
     "BackingOff",
     "CannotFit",
+    "Doing",
     "DrainingJobs",
     "DrainingProcesses",
     "Due",
@@ -82,17 +106,26 @@ __all__ = [
     "ExitCode",
     "Exited",
     "Finished",
+    "Following",
     "GivingUp",
+    "Group",
     "History",
     "JobTaken",
     "JobsDone",
     "JobsSeen",
     "Killed",
+    "Leading",
     "Leaving",
+    "Lost",
+    "NoAnswer",
     "NoEngine",
     "NoProxy",
+    "Order",
+    "Ordered",
+    "Parting",
     "Phase",
     "Policy",
+    "Prepared",
     "Probed",
     "ProxyExited",
     "ProxyKilled",
@@ -100,13 +133,18 @@ __all__ = [
     "ProxyWaiting",
     "Ready",
     "Reason",
+    "Reported",
     "Serving",
     "Stalled",
+    "Start",
     "Starting",
     "State",
     "StillServing",
     "Stop",
+    "StopAll",
     "Thawed",
+    "Unheard",
+    "Wait",
     "Warming",
     "backoff",
     "begin",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from .events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Stop
 from .failing import Step, last_proxy
 from .parts import (
+    Awaiting,
     BackingOff,
     DrainingJobs,
     DrainingProcesses,
@@ -25,7 +26,7 @@ from .parts import (
     StillServing,
 )
 from .policy import Policy
-from .state import History, State
+from .state import State
 
 _STUCK = "a process was killed and did not end"
 
@@ -65,18 +66,19 @@ def _drain(state: State, policy: Policy, now: float, *, stuck: bool = False) -> 
         if policy.engine_drains_itself and not has_proxy:
             until = now + policy.drain_timeout + policy.stop_grace
             end = DrainingProcesses()
-            return State(Leaving(until), proxy, end, state.history), (Action.TERMINATE_ENGINE,)
+            told = replace(state, engine=Leaving(until), proxy=proxy, end=end)
+            return told, (Action.TERMINATE_ENGINE,)
         jobs = DrainingJobs(now + policy.drain_timeout, proxies=proxies)
         drain = (*spawn, Action.DRAIN_JOBS)
-        return State(state.engine, proxy, jobs, state.history), drain
+        return replace(state, proxy=proxy, end=jobs), drain
     # No job can be in an engine that is not ready: nothing is worth waiting for, except that the
     # proxy tells those that wait for the engine.
     engine, kill = _killed(state.engine, policy, now)
     if has_proxy:
         jobs = DrainingJobs(now + policy.stop_grace, proxies=proxies, stuck=stuck)
         drain = (*spawn, Action.DRAIN_JOBS, *kill)
-        return State(engine, proxy, jobs, state.history), drain
-    return _end_or_wait(engine, NoProxy(), DrainingProcesses(stuck), state.history, kill)
+        return replace(state, engine=engine, proxy=proxy, end=jobs), drain
+    return _end_or_wait(state, engine, NoProxy(), DrainingProcesses(stuck), kill)
 
 
 # --- drain: the jobs ---
@@ -91,7 +93,7 @@ def while_jobs_drain(
             stuck = end.stuck or left
             if isinstance(state.proxy, NoProxy):
                 processes = DrainingProcesses(stuck)
-                return _end_or_wait(NoEngine(), state.proxy, processes, state.history)
+                return _end_or_wait(state, NoEngine(), state.proxy, processes)
             # Jobs in hand cannot be finished without an engine; the proxy has to say so to each.
             soon = min(end.until, now + policy.stop_grace)
             return replace(state, engine=NoEngine(), end=replace(end, until=soon, stuck=stuck)), ()
@@ -100,9 +102,9 @@ def while_jobs_drain(
                 another = replace(end, proxies=end.proxies + 1)
                 spawned = replace(state, proxy=ProxyRunning(now), end=another)
                 return spawned, (Action.SPAWN_PROXY, Action.DRAIN_JOBS)
-            return _end_engine(state, end.stuck, policy, now)
+            return end_engine(state, policy, now, stuck=end.stuck)
         case JobsDone() if isinstance(state.proxy, NoProxy):
-            return _end_engine(state, end.stuck, policy, now)
+            return end_engine(state, policy, now, stuck=end.stuck)
         case Stop():
             return _skip_the_jobs(state, end, policy, now)
         case Due() if now >= end.until:
@@ -116,18 +118,19 @@ def while_jobs_drain(
 def _skip_the_jobs(state: State, end: DrainingJobs, policy: Policy, now: float) -> Step:
     engine, kill = _killed(state.engine, policy, now)
     if not isinstance(state.proxy, ProxyRunning):
-        return _end_or_wait(engine, NoProxy(), DrainingProcesses(end.stuck), state.history, kill)
+        return _end_or_wait(state, engine, NoProxy(), DrainingProcesses(end.stuck), kill)
     if end.aborted:
         killed = ProxyKilled(now + policy.kill_grace)
         processes = DrainingProcesses(end.stuck)
-        return State(engine, killed, processes, state.history), (Action.KILL_PROXY, *kill)
+        ends = replace(state, engine=engine, proxy=killed, end=processes)
+        return ends, (Action.KILL_PROXY, *kill)
     aborted = replace(end, until=now + policy.abort_grace, aborted=True)
     return replace(state, engine=engine, end=aborted), (Action.ABORT_JOBS, *kill)
 
 
 def _jobs_are_due(state: State, end: DrainingJobs, policy: Policy, now: float) -> Step:
     if not isinstance(state.proxy, ProxyRunning):
-        return _end_engine(state, end.stuck, policy, now)
+        return end_engine(state, policy, now, stuck=end.stuck)
     if end.aborted:
         killed = ProxyKilled(now + policy.kill_grace)
         processes = DrainingProcesses(end.stuck)
@@ -146,9 +149,9 @@ def while_processes_end(
     match event:
         case Exited(left=left):
             stuck = DrainingProcesses(end.stuck or left)
-            return _end_or_wait(NoEngine(), state.proxy, stuck, state.history)
+            return _end_or_wait(state, NoEngine(), state.proxy, stuck)
         case ProxyExited() if isinstance(state.proxy, ProxyKilled):
-            return _end_engine(state, end.stuck, policy, now)
+            return end_engine(state, policy, now, stuck=end.stuck)
         case Stop():
             engine, kill = _killed(state.engine, policy, now)
             again = (Action.KILL_PROXY,) if isinstance(state.proxy, ProxyKilled) else ()
@@ -161,23 +164,24 @@ def while_processes_end(
 def _process_is_due(state: State, end: DrainingProcesses, policy: Policy, now: float) -> Step:
     match state.proxy, state.engine:
         case ProxyKilled(until=until), _ if now >= until:
-            return _end_engine(state, True, policy, now)
+            return end_engine(state, policy, now, stuck=True)
         case _, Leaving(until=until) if now >= until:
             engine, kill = _killed(state.engine, policy, now)
             return replace(state, engine=engine), kill
         case _, Killed(until=until) if now >= until:
             stuck = replace(end, stuck=True)
-            return _end_or_wait(NoEngine(), state.proxy, stuck, state.history)
+            return _end_or_wait(state, NoEngine(), state.proxy, stuck)
     return state, ()
 
 
-def _end_engine(state: State, stuck: bool, policy: Policy, now: float) -> Step:
+def end_engine(state: State, policy: Policy, now: float, *, stuck: bool = False) -> Step:
     """The jobs and the proxy are gone: SIGTERM, where the engine is not on its way out already."""
     end = DrainingProcesses(stuck)
     if isinstance(state.engine, Serving):
         leaving = Leaving(now + policy.stop_grace)
-        return State(leaving, NoProxy(), end, state.history), (Action.TERMINATE_ENGINE,)
-    return _end_or_wait(state.engine, NoProxy(), end, state.history)
+        ends = replace(state, engine=leaving, proxy=NoProxy(), end=end)
+        return ends, (Action.TERMINATE_ENGINE,)
+    return _end_or_wait(state, state.engine, NoProxy(), end)
 
 
 def _killed(engine: Engine, policy: Policy, now: float) -> tuple[Engine, tuple[Action, ...]]:
@@ -185,21 +189,22 @@ def _killed(engine: Engine, policy: Policy, now: float) -> tuple[Engine, tuple[A
     match engine:
         case Killed():
             return engine, (Action.KILL_ENGINE,)
-        case NoEngine() | BackingOff():
+        case NoEngine() | BackingOff() | Awaiting():
             return NoEngine(), ()
     return Killed(now + policy.kill_grace), (Action.KILL_ENGINE,)
 
 
 def _end_or_wait(
+    state: State,
     engine: Engine,
     proxy: Proxy,
     end: DrainingProcesses,
-    history: History,
     actions: tuple[Action, ...] = (),
 ) -> Step:
     if isinstance(engine, Process) or isinstance(proxy, ProxyKilled):
-        return State(engine, proxy, end, history), actions
+        return replace(state, engine=engine, proxy=proxy, end=end), actions
     if end.stuck:
-        history = replace(history, last_failure=_STUCK)
-    code = ExitCode.UNEXPECTED if end.stuck else ExitCode.OK
-    return State(NoEngine(), NoProxy(), Finished(code), history), (*actions, Action.EXIT)
+        state = replace(state, history=replace(state.history, last_failure=_STUCK))
+    finished = Finished(ExitCode.UNEXPECTED if end.stuck else ExitCode.OK)
+    over = replace(state, engine=NoEngine(), proxy=NoProxy(), end=finished)
+    return over, (*actions, Action.EXIT)

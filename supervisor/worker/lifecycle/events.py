@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from .orders import NoAnswer, Ordered, Prepared, Reported, Unheard
+
 
 class ExitCode(IntEnum):
     """What the worker ends with when the lifecycle decides it."""
@@ -30,6 +32,7 @@ class Action(StrEnum):
     ABORT_JOBS = "end jobs in hand with an error"
     KILL_PROXY = "SIGKILL to the proxy"
     TELL_PLATFORM = "tell the platform that the worker is unhealthy"
+    COUNT_READY = "rank 0 is ready: the start of this engine is over"
     EXIT = "end the worker"
 
 
@@ -194,5 +197,10 @@ Event = (
     | JobsDone
     | Stop
     | Thawed
+    | Prepared
+    | NoAnswer
+    | Reported
+    | Ordered
+    | Unheard
     | Due
 )

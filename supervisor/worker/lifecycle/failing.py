@@ -7,6 +7,7 @@ from dataclasses import replace
 from .events import Action, Due, Event, ExitCode, Exited, JobsSeen, ProxyExited, Stop
 from .parts import (
     Answering,
+    Awaiting,
     BackingOff,
     Finished,
     GivingUp,
@@ -33,9 +34,9 @@ def give_up(
     if isinstance(proxy, NoProxy):
         told = told or isinstance(state.proxy, NoProxy)  # nobody takes this worker for one
         return _over(state, code, *(() if told else (Action.TELL_PLATFORM,)))
-    engine = NoEngine() if isinstance(state.engine, BackingOff) else state.engine
+    engine = NoEngine() if isinstance(state.engine, BackingOff | Awaiting) else state.engine
     end = GivingUp(code, now + policy.tell_grace, proxies=proxies)
-    return State(engine, proxy, end, state.history), spawn
+    return replace(state, engine=engine, proxy=proxy, end=end), spawn
 
 
 def answer_then_give_up(state: State, code: ExitCode, policy: Policy, now: float) -> Step:
@@ -46,8 +47,8 @@ def answer_then_give_up(state: State, code: ExitCode, policy: Policy, now: float
         return give_up(state, code, policy, now)
     end = Answering(code, now + policy.proxy_start_most)
     if isinstance(state.proxy, ProxyRunning):
-        return State(NoEngine(), state.proxy, end, state.history), ()
-    spawned = State(NoEngine(), ProxyRunning(now), end, state.history)
+        return replace(state, engine=NoEngine(), end=end), ()
+    spawned = replace(state, engine=NoEngine(), proxy=ProxyRunning(now), end=end)
     return spawned, (Action.SPAWN_PROXY,)
 
 
@@ -117,7 +118,7 @@ def while_giving_up(state: State, end: GivingUp, event: Event, policy: Policy, n
 
 
 def _over(state: State, code: ExitCode, *actions: Action) -> Step:
-    over = State(NoEngine(), NoProxy(), Finished(code), state.history)
+    over = replace(state, engine=NoEngine(), proxy=NoProxy(), end=Finished(code))
     return over, (*actions, Action.EXIT)
 
 

@@ -29,6 +29,15 @@ class BackingOff:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaiting:
+    """None: of several nodes that serve one model, not all are ready for the next one; given up
+    at `until`.
+    """
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Starting:
     """Spawned, and not ready yet, which includes its warm-up; killed at `until`."""
 
@@ -78,7 +87,7 @@ class Killed:
     why: Reason | None = None
 
 
-Engine = NoEngine | BackingOff | Starting | Serving | Leaving | Killed
+Engine = NoEngine | BackingOff | Awaiting | Starting | Serving | Leaving | Killed
 Process = Starting | Serving | Leaving | Killed
 
 
@@ -121,6 +130,15 @@ Proxy = NoProxy | ProxyRunning | ProxyWaiting | ProxyKilled
 @dataclass(frozen=True, slots=True)
 class StillServing:
     """The worker was asked to stop and says so; until `until` requests come and are answered."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """This node of several was asked to stop: its engine stays until rank 0 has drained, or until
+    `until`.
+    """
 
     until: float
 
@@ -191,7 +209,7 @@ class Finished:
     code: ExitCode
 
 
-End = StillServing | DrainingJobs | DrainingProcesses | Answering | GivingUp | Finished
+End = StillServing | Parting | DrainingJobs | DrainingProcesses | Answering | GivingUp | Finished
 
 
 def deadline(part: Engine | Proxy | End | None) -> float | None:
@@ -199,12 +217,14 @@ def deadline(part: Engine | Proxy | End | None) -> float | None:
     match part:
         case (
             BackingOff(until=until)
+            | Awaiting(until=until)
             | Starting(until=until)
             | Leaving(until=until)
             | Killed(until=until)
             | ProxyWaiting(until=until)
             | ProxyKilled(until=until)
             | StillServing(until=until)
+            | Parting(until=until)
             | DrainingJobs(until=until)
         ):
             return until

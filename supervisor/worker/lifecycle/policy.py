@@ -26,6 +26,7 @@ class Policy:
     stop_grace: float = 10.0  # an idle engine ends 1.6 s after SIGTERM; then SIGKILL
     end_grace: float = 15.0  # an engine that calls itself dead ends within 3 s; then SIGKILL
     kill_grace: float = 60.0  # a killed process may hang in a driver; then it is given up
+    silence_most: float = 15.0  # nodes speak every 5 s; one that missed three times is gone
     answer_failed_for: float = 0.0  # in queue mode ANSWER_FAILED_FOR
     quiet_most: float = 10.0  # without a job nobody waits for the cause
     proxy_start_most: float = 30.0  # it takes jobs after two, on a busy machine after ten

@@ -12,8 +12,10 @@ from enum import StrEnum
 from types import NoneType
 
 from .events import ExitCode
+from .group import Following, Group
 from .parts import (
     Answering,
+    Awaiting,
     BackingOff,
     DrainingJobs,
     DrainingProcesses,
@@ -25,6 +27,7 @@ from .parts import (
     Leaving,
     NoEngine,
     NoProxy,
+    Parting,
     Proxy,
     ProxyKilled,
     ProxyRunning,
@@ -84,9 +87,10 @@ class History:
 #: The engines and the proxies that there can be in each end, and while there is none.
 _POSSIBLE: Mapping[type, tuple[tuple[type, ...], tuple[type, ...]]] = {
     NoneType: (
-        (BackingOff, Starting, Serving, Leaving, Killed),
+        (BackingOff, Awaiting, Starting, Serving, Leaving, Killed),
         (NoProxy, ProxyRunning, ProxyWaiting),
     ),
+    Parting: ((Awaiting, Starting, Serving, Leaving, Killed), (NoProxy,)),
     StillServing: ((Serving,), (NoProxy, ProxyRunning, ProxyWaiting)),
     DrainingJobs: ((NoEngine, Serving, Killed), (NoProxy, ProxyRunning)),
     DrainingProcesses: ((NoEngine, Serving, Leaving, Killed), (NoProxy, ProxyKilled)),
@@ -98,7 +102,7 @@ _POSSIBLE: Mapping[type, tuple[tuple[type, ...], tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the worker stands. `end` is None while it works.
+    """Where the worker stands. `end` is None while it works, `group` where it serves alone.
 
     Raises:
         ValueError: these three cannot be together.
@@ -108,6 +112,7 @@ class State:
     proxy: Proxy
     end: End | None = None
     history: History = field(default_factory=History)
+    group: Group | None = None
 
     def __post_init__(self) -> None:
         engines, proxies = _POSSIBLE[type(self.end)]
@@ -118,14 +123,15 @@ class State:
     def phase(self) -> Phase:
         """As `/status` shows it."""
         match self.end:
-            case StillServing() | DrainingJobs() | DrainingProcesses():
+            case StillServing() | Parting() | DrainingJobs() | DrainingProcesses():
                 return Phase.DRAINING
             case Finished(code=ExitCode.OK):
                 return Phase.STOPPED
             case Answering() | GivingUp() | Finished():
                 return Phase.FAILED
         if isinstance(self.engine, Serving):
-            return Phase.READY
+            follows = isinstance(self.group, Following) and self.group.phase == Phase.DRAINING
+            return Phase.DRAINING if follows else Phase.READY
         first = not self.history.was_ready and not self.history.failures
         return Phase.STARTING if first else Phase.RESTARTING
 
@@ -138,6 +144,7 @@ class State:
             case StillServing(until=until) | Answering(until=until) | GivingUp(until=until):
                 return until
         deadlines = [deadline(part) for part in (self.engine, self.proxy, self.end)]
+        deadlines.append(self._silence)
         return min((when for when in deadlines if when is not None), default=None)
 
     def thawed(self, seconds: float) -> State:
@@ -148,9 +155,18 @@ class State:
         if isinstance(engine, Serving):
             engine = replace(engine, missed=0)
         end = None if self.end is None else later(self.end, seconds)
-        return replace(self, engine=engine, proxy=later(self.proxy, seconds), end=end)
+        group = None if self.group is None else self.group.later(seconds)
+        return replace(self, engine=engine, proxy=later(self.proxy, seconds), end=end, group=group)
 
     @property
     def exit_code(self) -> ExitCode | None:
         """What the worker ends with, once that is decided."""
         return self.end.code if isinstance(self.end, Answering | GivingUp | Finished) else None
+
+    @property
+    def _silence(self) -> float | None:
+        """When another node that says nothing counts as gone, where that matters."""
+        if self.group is None or not isinstance(self.end, DrainingJobs | Parting | None):
+            return None
+        runs = isinstance(self.engine, Starting | Serving)
+        return self.group.due if runs or not isinstance(self.group, Following) else None

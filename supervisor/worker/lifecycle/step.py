@@ -7,13 +7,16 @@ from dataclasses import replace
 from . import ending, failing, working
 from .events import Action, Event, Thawed
 from .failing import Step
+from .group import Group
 from .parts import (
     Answering,
+    Awaiting,
     DrainingJobs,
     DrainingProcesses,
     Finished,
     GivingUp,
     NoProxy,
+    Parting,
     ProxyRunning,
     Starting,
     StillServing,
@@ -22,11 +25,16 @@ from .policy import Policy
 from .state import State
 
 
-def begin(policy: Policy, now: float, *, proxy: bool) -> Step:
-    """The first step: spawn the engine, and the proxy beside it in queue mode."""
-    state = State(Starting(now + policy.startup_timeout), ProxyRunning(now) if proxy else NoProxy())
+def begin(policy: Policy, now: float, *, proxy: bool, group: Group | None = None) -> Step:
+    """The first step: spawn the engine, and the proxy beside it in queue mode.
+
+    One of several nodes, with its view of them as `group`, waits for the others before that.
+    """
+    until = now + policy.startup_timeout
     spawn_proxy = (Action.SPAWN_PROXY,) if proxy else ()
-    return state, (Action.SPAWN_ENGINE, *spawn_proxy)
+    engine = Starting(until) if group is None else Awaiting(until)
+    state = State(engine, ProxyRunning(now) if proxy else NoProxy(), group=group)
+    return state, (*(() if group else (Action.SPAWN_ENGINE,)), *spawn_proxy)
 
 
 def step(state: State, event: Event, policy: Policy, now: float, jitter: float = 0.0) -> Step:
@@ -41,7 +49,15 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
     """
     if isinstance(event, Thawed):
         return state.thawed(event.seconds), ()
-    after, actions = _stepped(state, event, policy, now, jitter)
+    if state.group is None:
+        after, actions = _stepped(state, event, policy, now, jitter)
+    else:
+        from . import cluster  # few workers are one of several nodes
+
+        taken = cluster.step(state, event, policy, now)
+        after, actions = taken or _stepped(state, event, policy, now, jitter)
+        after, more = cluster.settle(state, after, event, policy, now)
+        actions = (*actions, *more)
     if Action.SPAWN_PROXY in actions:
         again = replace(after.history, proxy_restarts=after.history.proxy_restarts + 1)
         after = replace(after, history=again)
@@ -50,7 +66,7 @@ def step(state: State, event: Event, policy: Policy, now: float, jitter: float =
 
 def _stepped(state: State, event: Event, policy: Policy, now: float, jitter: float) -> Step:
     match state.end:
-        case Finished():
+        case Finished() | Parting():
             return state, ()
         case Answering() as end:
             return failing.while_answering(state, end, event, policy, now)

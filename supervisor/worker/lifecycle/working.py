@@ -65,7 +65,7 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
             # A start that came to life in time is not late for what is done to it then.
             return replace(state, engine=Starting(max(until, now + seconds))), ()
         case Starting(), CannotFit(cause) if not state.history.was_ready:
-            return _kill(state, Reason(cause, final=True), policy, now)
+            return kill(state, Reason(cause, final=True), policy, now)
         case ((Starting() | Serving() | Leaving()), Ended()):
             return _leave(state, policy, now)
         case Serving() as serving, Probed():
@@ -74,7 +74,7 @@ def while_working(state: State, event: Event, policy: Policy, now: float, jitter
             return replace(state, engine=replace(served, missed=0)), ()
         case Serving(), Stalled(seconds):
             silent = f"requests ran, and for {seconds:.0f} s the engine gave no token to any"
-            return _kill(state, Reason(silent, kinds.STALLED), policy, now)
+            return kill(state, Reason(silent, kinds.STALLED), policy, now)
     return state, ()
 
 
@@ -92,7 +92,7 @@ def _probed(state: State, serving: Serving, event: Probed, policy: Policy, now: 
     if missed < policy.hung_after:
         return replace(state, engine=replace(serving, missed=missed)), ()
     hung = Reason(f"the engine did not answer {missed} health probes in a row", kinds.HUNG)
-    return _kill(state, hung, policy, now)
+    return kill(state, hung, policy, now)
 
 
 def _forgiven(state: State, serving: Serving, policy: Policy, now: float) -> State:
@@ -108,7 +108,8 @@ def _leave(state: State, policy: Policy, now: float, sick: Serving | None = None
     return replace(state, engine=Leaving(now + policy.end_grace, sick is None, sick)), ()
 
 
-def _kill(state: State, why: Reason | None, policy: Policy, now: float) -> Step:
+def kill(state: State, why: Reason | None, policy: Policy, now: float) -> Step:
+    """End the engine that runs."""
     if isinstance(state.engine, Serving):
         state = _forgiven(state, state.engine, policy, now)
     killed = Killed(now + policy.kill_grace, why)
@@ -228,10 +229,10 @@ def _due(state: State, policy: Policy, now: float) -> Step:
             return replace(state, engine=starting, history=history), (Action.SPAWN_ENGINE,)
         case Starting(until=until) if now >= until:
             late = f"the engine was not ready after {policy.startup_timeout:.0f} s"
-            return _kill(state, Reason(late, kinds.LATE, late=True), policy, now)
+            return kill(state, Reason(late, kinds.LATE, late=True), policy, now)
         case Leaving(until=until, ended=ended) if now >= until:
             words = "the engine said that it is dead and did not end"
-            return _kill(
+            return kill(
                 state, None if ended else Reason(words, kinds.DEAD, guess=True), policy, now
             )
         case Killed(until=until) if now >= until:
