@@ -72,6 +72,7 @@ class Worker:
     """`python -m supervisor` as a user would start it, its log in a file.
 
     `unread`: its log goes into a pipe that nobody reads. `before`: a command that runs it.
+    `program`: another module than `supervisor`, with its arguments.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Worker:
         *,
         unread: bool = False,
         before: Sequence[str] = (),
+        program: Sequence[str] = ("supervisor",),
     ) -> None:
         self.engine_port, self.control_port = free_port(), free_port()
         self.mark = uuid.uuid4().hex
@@ -102,7 +104,7 @@ class Worker:
         log.touch()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*before, sys.executable, "-m", "supervisor"],
+                [*before, sys.executable, "-m", *program],
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

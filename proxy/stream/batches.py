@@ -51,8 +51,7 @@ async def batches(
         pace: how long a token may wait, and when to look at the socket.
 
     Raises:
-        JobError: what `source` raises, after everything that came before it; where no token did,
-            at once: what has given no output can be asked for again.
+        JobError: what `source` raises, after everything that came before it.
     """
     looks = _Looks(source, waiting, pace)
     try:
@@ -61,7 +60,7 @@ async def batches(
                 yield batch
             await looks.until_next()
     except JobError:
-        while waiting.seen and not waiting.empty:
+        while not waiting.empty:
             yield waiting.take()
         raise
     waiting.complete = True

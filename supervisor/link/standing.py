@@ -33,6 +33,10 @@ class Standing:
         first_job: seconds that the first engine, ready, waited for its first job; None until then.
         jobs: the proxy's figures; None in the other modes.
         versions: of the worker and of vLLM.
+        role: among nodes that serve one model together: `leader`, which is rank 0, or `follower`.
+        rank: its number among them.
+        generation: how often their engines were started together.
+        missing: the ranks that are waited for, or were lost.
     """
 
     state: str = ""
@@ -50,6 +54,10 @@ class Standing:
     first_job: float | None = None
     jobs: Mapping[str, int] | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)
+    role: str | None = None
+    rank: int | None = None
+    generation: int | None = None
+    missing: Sequence[int] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The body of `/status`."""

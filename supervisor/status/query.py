@@ -72,6 +72,15 @@ def _get(url: str, timeout: float, token: str | None) -> tuple[int, Any]:
         return answer.status, json.load(answer)
 
 
+def _node(found: Mapping[str, Any]) -> str | None:
+    """Which of several nodes it is, and who is not there."""
+    if found.get("rank") is None:
+        return None
+    missing = ", ".join(map(str, found.get("missing") or ()))
+    rest = f"; missing: {missing}" if missing else ""
+    return f"rank {found['rank']} ({found['role']}), generation {found['generation']}{rest}"
+
+
 def as_text(found: Mapping[str, Any], now: float) -> str:
     """The body of `/status` for a person; `now` in Unix time."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
@@ -83,6 +92,7 @@ def as_text(found: Mapping[str, Any], now: float) -> str:
         ("model", found["model"]),
         ("versions", versions),
         ("engine", found["engine_pid"] and f"process {found['engine_pid']}"),
+        ("node", _node(found)),
         ("restarts", str(found["restarts"])),
         ("last failure", found["last_failure"]),
         *(("" if number else "start", line) for number, line in enumerate(start)),

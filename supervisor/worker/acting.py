@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..command.plan import Plan
 from ..errors import SupervisorError
@@ -22,6 +23,9 @@ from .process.launcher import Launcher
 from .proxy_run import ProxyRun, tell_platform
 from .pulse import Pulse
 from .tasks import Tasks
+
+if TYPE_CHECKING:  # few workers are one of several nodes
+    from .cluster.engines import HeadlessRun
 
 
 class Acting:
@@ -61,12 +65,15 @@ class Acting:
         self.journal = Journal()
         self.engine: EngineRun | None = None
         self.proxy: ProxyRun | None = None
+        self._headless: HeadlessRun | None = None
 
     async def act(self, action: Action, state: State) -> None:
         """Carry out `action`, which led to `state`; EXIT is the caller's."""
         match action:
             case Action.SPAWN_ENGINE:
-                self.watch_engine(try_spawn(self._plan, self._env, self._launcher))
+                self.watch_engine(await self._spawned())
+            case Action.COUNT_READY if self._headless is not None:
+                self._headless.count_ready()
             case Action.TERMINATE_ENGINE if self.engine is not None:
                 self.engine.terminate()
             case Action.KILL_ENGINE if self.engine is not None:
@@ -97,11 +104,11 @@ class Acting:
             self._tasks.create(infos.hand_over(spawned.env))
         if self._prefetch is not None:
             self._prefetch.beside(spawned.start)
-            if self._engines == 1:
+            if self._engines == 1 and self._plan.cluster is None:
                 self._tasks.create(self._prefetch.run())
         # What may have ended one engine, or made it hang, is not to keep this worker from serving.
         self._warms = self._warms and (self.engine is None or self.engine.warmed)
-        self.engine = EngineRun(
+        self.engine = self._run(
             self._plan,
             spawned,
             self._launcher,
@@ -114,6 +121,35 @@ class Acting:
             catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
         )
         self._tasks.create(self.engine.run())
+
+    async def prepare(self, identify: Callable[[], Awaitable[None]]) -> None:
+        """Wait until what the engine needs is here, look at it, and say so to the other nodes."""
+        if self._prefetch is not None:
+            await self._prefetch.run()
+        await identify()
+        self._put(lifecycle.Prepared())
+
+    async def _spawned(self) -> Spawned | SupervisorError:
+        if (cluster := self._plan.cluster) is None:
+            return try_spawn(self._plan, self._env, self._launcher)
+        from .cluster import placing
+
+        try:
+            plan = await placing.placed(self._plan, cluster, self._env)
+        except SupervisorError as reason:
+            return reason
+        return try_spawn(plan, self._env, self._launcher)
+
+    def _run(self, *given: Any, **named: Any) -> EngineRun:
+        """What watches an engine; several nodes are not ready before a request was answered."""
+        if (cluster := self._plan.cluster) is None:
+            return EngineRun(*given, **named)
+        from .cluster import engines
+
+        if cluster.headless:
+            self._headless = engines.HeadlessRun(*given, **named)
+            return self._headless
+        return EngineRun(*given, **named, prove=engines.prove)
 
     def stop_prefetch(self) -> None:
         """No engine will need a download any more: one is ready, or the worker ends."""

@@ -16,8 +16,10 @@ from .lifecycle import (
     Event,
     ExitCode,
     Exited,
+    Following,
     Killed,
     Leaving,
+    Parting,
     Phase,
     Policy,
     Probed,
@@ -49,8 +51,14 @@ def lines(before: State, event: Event, after: State, policy: Policy, now: float)
         words = f"nothing ran here for {event.seconds:.0f} s: all deadlines are that much later"
         return [(logging.INFO, words)]
     end = _end(before, event, after, policy, now)
+    if after.group is not None:
+        from . import announce_nodes  # few workers are one of several nodes
+
+        end = [*announce_nodes.lines(before, event, after), *end]
     if after.phase is Phase.FAILED:
         return end or _proxy_lost(event)
+    if isinstance(after.group, Following) and after.group.headless:
+        return end
     return end + _engine(before, event, after, policy, now) + _proxy(event, after, now)
 
 
@@ -165,6 +173,10 @@ def _answering(after: State, policy: Policy) -> list[Line]:
 
 def _stopping(after: State, policy: Policy, now: float) -> str:
     match after.end, after.engine:
+        case Parting(), _:
+            return "stopping: rank 0 drains, and then all nodes stop"
+        case None, _:
+            return "rank 0 drains, and then all nodes stop"
         case StillServing(until=until), _:
             return f"stopping: /ping says so, requests are still answered for {until - now:.0f} s"
         case DrainingJobs(until=until), _:

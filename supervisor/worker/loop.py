@@ -12,7 +12,8 @@ import random
 import signal
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..command.plan import Plan
@@ -34,6 +35,9 @@ from .pulse import Pulse
 from .status import Status
 from .tasks import Tasks
 
+if TYPE_CHECKING:  # few workers are one of several nodes
+    from .cluster import Member
+
 log = logging.getLogger("supervisor")
 
 _CLEAN_UP_WITHIN = 10.0  # seconds: nobody waits for what could not be killed before
@@ -46,8 +50,9 @@ class Worker:
         plan: what is run.
         env: the worker's environment.
         launcher: starts its children.
-        first: its first engine, or why that could not be spawned.
+        first: its first engine, or why that could not be spawned; None: it waits for other nodes.
         prefetch: what downloads for it; None where nothing does.
+        member: this node among those that serve one model together; None where it serves alone.
     """
 
     def __init__(
@@ -55,31 +60,37 @@ class Worker:
         plan: Plan,
         env: Mapping[str, str],
         launcher: Launcher,
-        first: Spawned | SupervisorError,
+        first: Spawned | SupervisorError | None,
         prefetch: Prefetch | None = None,
+        member: Member | None = None,
     ) -> None:
         self._plan = plan
         self._settings = plan.settings
-        queue_mode = self._settings.mode is Mode.QUEUE
+        headless = member is not None and member.cluster.headless
+        queue_mode = self._settings.mode is Mode.QUEUE and not headless  # which takes no jobs
         self._policy = Policy(
             startup_timeout=self._settings[table.STARTUP_TIMEOUT],
             drain_delay=self._settings.drain_delay,
             drain_timeout=self._settings[table.DRAIN_TIMEOUT],
             max_restarts=self._settings[table.MAX_RESTARTS],
             answer_failed_for=self._settings[table.ANSWER_FAILED_FOR],
-            engine_drains_itself=plan.engine_drains_itself,
+            engine_drains_itself=plan.engine_drains_itself and not headless,
         )
+        if member is not None:
+            self._policy = replace(self._policy, silence_most=member.silence)
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         now = time.monotonic()
-        self._state, self._first_actions = lifecycle.begin(self._policy, now, proxy=queue_mode)
+        group = None if member is None else member.group
+        begun = lifecycle.begin(self._policy, now, proxy=queue_mode, group=group)
+        self._state, self._first_actions = begun
+        put = self._events.put_nowait
+        self._channel = None if member is None else member.channel(self._state, put)
         self._launcher = launcher
         self._first = first
         self._tasks = Tasks(self._is_broken)
         self._pulse = Pulse()
         self._frozen = 0.0  # of which the lifecycle knows
-        self._acting = Acting(
-            plan, env, launcher, self._tasks, self._pulse, self._events.put_nowait, prefetch
-        )
+        self._acting = Acting(plan, env, launcher, self._tasks, self._pulse, put, prefetch)
         self._finished = False
         self._summary = Summary()
         self._broken = False  # by a fault of our own
@@ -124,7 +135,8 @@ class Worker:
         control = None
         try:
             # SPAWN_ENGINE has been carried out, before all this was imported.
-            self._acting.watch_engine(self._first)
+            if self._first is not None:
+                self._acting.watch_engine(self._first)
             for action in self._first_actions:
                 if action is not Action.SPAWN_ENGINE:
                     await self._acting.act(action, self._state)
@@ -136,10 +148,16 @@ class Worker:
             control = await control_port.serve(self._status, self._settings, self._view.looked_at)
             if self._pushing is not None:
                 self._tasks.create(self._pushing.repeat())
+            if self._channel is not None:
+                await self._channel.begin()
+                self._tasks.create(self._channel.run())
+                self._tasks.create(self._acting.prepare(self._channel.identify))
             while not self._finished and not self._broken:
                 await self._step(await self._next_event())
         finally:
             await self._clean_up()
+            if self._channel is not None:
+                await self._channel.close()
             if self._pushing is not None:
                 self._pushing.last()
             if control is not None:
@@ -147,6 +165,8 @@ class Worker:
         return ExitCode.UNEXPECTED if self._broken else self._state.exit_code or ExitCode.OK
 
     async def _next_event(self) -> Event:
+        if not self._events.empty():  # what has come may be what the deadline is for
+            return self._events.get_nowait()
         deadline = self._state.due
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
@@ -170,6 +190,8 @@ class Worker:
         if self._state.end is not None:
             self._acting.stop_prefetch()
         self._status.publish(self._state)
+        if self._channel is not None:
+            self._channel.publish(self._state)
         self._status.note(event)
         for level, line in announce.lines(before, event, self._state, self._policy, now):
             log.log(level, "%s", line)

@@ -15,6 +15,7 @@ from typing import Any
 from .. import planning
 from ..catalog import store
 from ..command import explain
+from ..command import plan as planned
 from ..command.doors import gate
 from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
@@ -24,7 +25,6 @@ from ..models.placement import Download
 from ..secrets import secret_values
 from ..settings import table
 from ..settings.mode import Mode
-from ..settings.read import Settings
 from ..settings.values import early
 from . import preflight
 from .engine.spawn import Spawned, try_spawn
@@ -95,7 +95,7 @@ def _run(
     try:
         made = _checked(made, env)
     except SupervisorError as reason:
-        if not _answers_jobs(made.settings) or not _is_shared(reason):
+        if not _answers_jobs(made) or not _is_shared(reason):
             raise
         # There is no engine to start here nor elsewhere, but a proxy can tell that to each job.
         return _serve(made, env, sink, _all_of_it(made, reason))
@@ -140,8 +140,10 @@ def _is_shared(reason: SupervisorError) -> bool:
     return not_spawned(reason).shared
 
 
-def _answers_jobs(settings: Settings) -> bool:
-    return settings.mode is Mode.QUEUE and settings[table.ANSWER_FAILED_FOR] > 0
+def _answers_jobs(made: Plan) -> bool:
+    takes_jobs = made.cluster is None or not made.cluster.headless
+    queue_mode = made.settings.mode is Mode.QUEUE
+    return takes_jobs and queue_mode and made.settings[table.ANSWER_FAILED_FOR] > 0
 
 
 def _all_of_it(made: Plan, reason: SupervisorError) -> SupervisorError:
@@ -155,13 +157,16 @@ def _serve(
 ) -> int:
     """Spawn the engine, then import what watches it, asyncio too: nothing is to delay the spawn.
 
-    `refused` is why there is none to spawn.
+    `refused` is why there is none to spawn. Where several nodes serve one model, engines are
+    spawned once all nodes are there.
     """
     stops: list[signal.Signals] = []  # that come before the loop takes over
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda told, _: stops.append(signal.Signals(told)))
     launcher = Launcher(sink)
-    first = refused or try_spawn(made, env, launcher)
+    first: Spawned | SupervisorError | None = refused
+    if first is None and made.cluster is None:
+        first = try_spawn(made, env, launcher)
     gc.enable()
     return _in_loop(_watched(made, env, launcher, first, stops))
 
@@ -170,7 +175,7 @@ async def _watched(
     made: Plan,
     env: Mapping[str, str],
     launcher: Launcher,
-    first: Spawned | SupervisorError,
+    first: Spawned | SupervisorError | None,
     stops: list[signal.Signals],
 ) -> int:
     """What the worker does from its first engine on; `stops` takes the signals until then."""
@@ -178,14 +183,19 @@ async def _watched(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stops.append, number)
-    prefetch = None
+    prefetch = member = None
     if not isinstance(first, SupervisorError):
         from .early.prefetch import begin
 
-        prefetch = await begin(made, first.env, launcher)
+        own = planned.engine_environment(env, made) if first is None else first.env
+        prefetch = await begin(made, own, launcher)
+    if first is None and made.cluster is not None:
+        from . import cluster
+
+        member = await cluster.member(made, made.cluster, env)
     from .loop import Worker
 
-    return await Worker(made, env, launcher, first, prefetch).run(stops)
+    return await Worker(made, env, launcher, first, prefetch, member).run(stops)
 
 
 def _tell_findings(made: Plan) -> None:

@@ -13,7 +13,7 @@ from ..link.figures import Figures
 from ..link.standing import Standing
 from ..secrets import masked
 from ..status.parts import Times
-from .lifecycle import Answering, Event, JobTaken, Phase, Ready, State
+from .lifecycle import Answering, Event, Following, JobTaken, Leading, Phase, Ready, State
 
 #: What may follow where nothing goes back to work.
 _ENDS = {
@@ -149,7 +149,25 @@ class Status:
             first_job=None if self.first_job is None else round(self.first_job, 3),
             jobs=None if figures is None else figures.totals,
             versions=self.versions,
+            **_among_nodes(self.state),
         )
+
+
+def _among_nodes(state: State) -> dict[str, Any]:
+    """What is told of the other nodes; nothing where there is none."""
+    match state.group:
+        case Leading() as group:
+            from .lifecycle.cluster import talk
+
+            missing = talk.absent(state, group)
+            return _node("leader", 0, group.generation, missing)
+        case Following() as group:
+            return _node("follower", group.rank, group.generation, group.missing)
+    return {}
+
+
+def _node(role: str, rank: int, generation: int, missing: tuple[int, ...]) -> dict[str, Any]:
+    return {"role": role, "rank": rank, "generation": generation, "missing": list(missing)}
 
 
 def _masked(text: str | None) -> str | None:

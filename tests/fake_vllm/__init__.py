@@ -1,8 +1,9 @@
 """A stand-in for `vllm`, for tests of what the real one cannot do on demand.
 
 Started as `python tests/fake_vllm serve MODEL --host=... --port=... [any other flags]`. It reads
-`--host`, `--port` (0: any; the log says which), `--served-model-name`, `--shutdown-timeout` and
-`--disable-fastapi-docs`, without which it serves `/openapi.json`.
+`--host`, `--port` (0: any; the log says which), `--served-model-name`, `--shutdown-timeout`,
+`--disable-fastapi-docs`, without which it serves `/openapi.json`, and `--headless`, with which it
+opens no port and never ends by itself, but with 0 when its core does.
 Token i is the text f" w{i}" with the id i, one token per event, so order and completeness show. An
 open turn, or a prompt, that ends with one of them is gone on with after it.
 

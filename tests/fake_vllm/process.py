@@ -50,6 +50,8 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> int:
         say(last_lines)
     while words.hang_start:
         time.sleep(60)
+    if command.headless:
+        _follow(words)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(command, words, environment, last_lines))
     return 0
@@ -70,6 +72,21 @@ def count_start(path: str) -> int:
     number = int(state.read_text() or 0) + 1 if state.exists() else 1
     state.write_text(str(number))
     return number
+
+
+def _follow(words: Words) -> NoReturn:
+    """Wait for a head for ever, as one of several nodes; end with 0 when the core has, as vLLM."""
+    say(f"(HeadlessServer pid={os.getpid()}) INFO 01-01 00:00:00 [serve.py:1] Launching vLLM")
+    if words.exit_after is not None:
+        time.sleep(words.exit_after)
+        os._exit(0)
+    core = subprocess.Popen([sys.executable, "-c", ORPHAN]) if words.core else None
+    if core is None:
+        while True:
+            signal.pause()
+    say(f"core {core.pid}")
+    core.wait()
+    os._exit(0)
 
 
 async def _serve(

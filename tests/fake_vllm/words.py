@@ -17,6 +17,7 @@ class Command:
     port: int
     shutdown_timeout_s: float
     docs: bool = True
+    headless: bool = False
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Self:
@@ -40,6 +41,7 @@ class Command:
             int(last("--port", "8000")),
             float(last("--shutdown-timeout", "0")),
             docs="--disable-fastapi-docs" not in flags,
+            headless="--headless" in flags,
         )
 
 

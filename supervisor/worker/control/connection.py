@@ -17,13 +17,16 @@ from .message import Answer, Live, Question
 
 HEAD_WITHIN = 5.0  # seconds for a question to come as a whole, and for a last answer to go out
 KEPT_FOR = 75.0  # seconds without a question: more than pauses between probes
-QUESTIONS_MOST = 16 * 1024  # bytes of questions that have not been answered
+QUESTIONS_MOST = 16 * 1024  # bytes
 
 
 class Connection(asyncio.Protocol):
     """Answers by `answers` what comes on a connection, as one of `crowd`."""
 
-    def __init__(self, answers: Callable[[Question], Found], crowd: Crowd) -> None:
+    def __init__(
+        self, answers: Callable[[Question], Found], crowd: Crowd, most: int = QUESTIONS_MOST
+    ) -> None:
+        self._most = most  # bytes of questions that have not been answered
         self._answers = answers
         self._crowd = crowd
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -63,7 +66,7 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, ValueError):
             self._refuse()
         else:
-            if self._unanswered > QUESTIONS_MOST:
+            if self._unanswered > self._most:
                 self._refuse()
         self._answer_next()
 
@@ -126,6 +129,10 @@ class Connection(asyncio.Protocol):
         elif name == b"sec-fetch-site":
             self._site = value.decode("latin-1")
 
+    def on_body(self, part: bytes) -> None:
+        """Some of what follows the head."""
+        self._body += part
+
     def on_message_complete(self) -> None:
         """A question has come as a whole."""
         self._asking = False
@@ -141,6 +148,7 @@ class Connection(asyncio.Protocol):
             accept=self._accept,
             peer=self._peer,
             site=self._site,
+            body=self._body,
         )
         keeps = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
         self._waiting.append((question, keeps))
@@ -148,7 +156,7 @@ class Connection(asyncio.Protocol):
     # --- answers ---
 
     def _begin(self) -> None:
-        self._target = b""
+        self._target = self._body = b""
         self._hosts: list[str] = []
         self._authorization = b""
         self._accept = ""

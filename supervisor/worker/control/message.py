@@ -26,6 +26,7 @@ class Question:
         accept: the header of that name.
         peer: the address that it came from.
         site: whose page asks, where a browser says so (Sec-Fetch-Site); else empty.
+        body: what was sent behind the head.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Question:
     accept: str = ""
     peer: str = ""
     site: str = ""
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

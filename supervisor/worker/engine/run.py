@@ -1,7 +1,6 @@
 """One run of the engine: from its spawn until nothing of its process group is left.
 
-It knows a plan and a way to put events, and decides nothing: what follows from an event is the
-lifecycle's business.
+It puts events and decides nothing: what follows from one is the lifecycle's business.
 """
 
 from __future__ import annotations
@@ -50,6 +49,7 @@ class EngineRun:
         first: whether it is the worker's first engine, of which more is said.
         warm: whether it is warmed up, where WARMUP says so.
         beside: what runs beside it, given its start; cancelled where it ends.
+        prove: returns once a healthy one has shown that it works; as `cluster.engines.prove`.
         catch_up: lets the journal read what the proxy has said.
     """
 
@@ -65,6 +65,7 @@ class EngineRun:
         first: bool,
         warm: bool = True,
         beside: Callable[[phases.Start], Coroutine[Any, Any, None]] | None = None,
+        prove: Callable[..., Coroutine[Any, Any, None]] | None = None,
         catch_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._plan = plan
@@ -77,6 +78,7 @@ class EngineRun:
         self._first = first
         self._warm = warm
         self._beside = beside
+        self._prove = prove
         self._suspicion = Suspicion(journal, catch_up)
         self._alarm = asyncio.Event()
         self._we_killed = False
@@ -146,11 +148,8 @@ class EngineRun:
         left = not child.gone or not await self._launcher.orphans.end()
         doing = None if self._start.over else self._start.words
         excused = self._start.over and self._suspicion.found
-        self._put(
-            exited(
-                cause, code, doing=doing, left=left, out_of_memory=out_of_memory, excused=excused
-            )
-        )
+        told = {"left": left, "out_of_memory": out_of_memory, "excused": excused}
+        self._put(exited(cause, code, doing=doing, **told))
 
     async def _until_ended(self, child: Child) -> tuple[int, bool]:
         """Its exit code, and whether the kernel killed something for memory just before.
@@ -200,6 +199,8 @@ class EngineRun:
             progress = group.create_task(phases.tell(self._start))
             await health.until_ready(engine)
             self._answers = True
+            if self._prove is not None:
+                await self._prove(engine, self._plan, self._start, self._put)
             if self._warm and self._settings.warms:
                 await self._warm_up(engine)
             progress.cancel()
@@ -241,7 +242,7 @@ class EngineRun:
     async def _watch_model(self) -> None:
         from . import download, fit
 
-        # All of them have ended when this has, which `gather` does not promise of a cancelled one.
+        # All of them have ended when this has, which `gather` does not promise.
         async with asyncio.TaskGroup() as group:
             if self._beside is not None:
                 group.create_task(self._beside(self._start))

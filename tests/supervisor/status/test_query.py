@@ -148,6 +148,14 @@ def test_the_text_has_what_there_is() -> None:
     assert "engine" not in text
 
 
+def test_one_of_several_nodes_says_which_one_it_is() -> None:
+    node = {"role": "leader", "rank": 0, "generation": 2, "missing": []}
+    assert "node          rank 0 (leader), generation 2\n" in query.as_text({**BODY, **node}, 0.0)
+    lost = {**node, "role": "follower", "rank": 1, "missing": [2, 3]}
+    said = "node          rank 1 (follower), generation 2; missing: 2, 3\n"
+    assert said in query.as_text({**BODY, **lost}, 0.0)
+
+
 def test_the_keys_are_those_that_a_worker_writes() -> None:
     assert set(BODY) <= set(Standing().as_json())
     assert query.as_text(Standing("READY", 100.0, "plain").as_json(), 160.0).startswith(

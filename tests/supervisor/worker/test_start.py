@@ -64,6 +64,14 @@ def test_everything_that_was_found_is_told_before_a_refusal(
     assert caplog.records == []
 
 
+def test_who_takes_no_jobs_answers_none() -> None:
+    nodes = {"NUM_NODES": "2", "PRIMARY_ADDR": "10.0.0.2", "NUM_TRAINERS": "1"}
+    assert start._answers_jobs(made(ANSWER_FAILED_FOR="60"))
+    assert start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="0", **nodes))
+    assert not start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="1", **nodes))
+    assert not start._answers_jobs(made(ANSWER_FAILED_FOR="0"))
+
+
 def test_a_guarded_name_shows_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         start._tell_findings(made(DEVICE="auto", UDS="/run/x", HF_TOKEN="hf_abcdefghijk"))

@@ -11,11 +11,15 @@ import pytest
 from supervisor.link.figures import Figures
 from supervisor.status.parts import Part, Times
 from supervisor.worker.lifecycle import (
+    Awaiting,
+    Doing,
     DrainingJobs,
     ExitCode,
     Finished,
+    Following,
     History,
     JobTaken,
+    Leading,
     NoEngine,
     NoProxy,
     Phase,
@@ -24,6 +28,7 @@ from supervisor.worker.lifecycle import (
     Starting,
     State,
 )
+from supervisor.worker.lifecycle.group import Node
 from supervisor.worker.status import Status
 
 NONE = NoProxy()
@@ -85,7 +90,23 @@ def test_the_body_has_the_keys_of_its_contract() -> None:
         "first_job": None,
         "jobs": None,
         "versions": {"worker": "1", "vllm": None},
+        "role": None,
+        "rank": None,
+        "generation": None,
+        "missing": None,
     }
+
+
+def test_a_node_says_which_one_it_is_and_who_is_awaited() -> None:
+    here = Node("a", "10.0.0.3", 9.0, Doing.PREPARING, 4)
+    leading = Leading(3, generation=4, nodes={1: here})
+    told = status(State(Awaiting(9.0), NONE, group=leading)).standing
+    assert (told.role, told.rank, told.generation, told.missing) == ("leader", 0, 4, [1, 2])
+    told = status(State(Serving(9.0), NONE, group=leading)).standing
+    assert told.missing == [2]
+    following = Following(3, 2, generation=4, missing=(1,))
+    told = status(State(Awaiting(9.0), NONE, group=following)).standing
+    assert (told.role, told.rank, told.generation, told.missing) == ("follower", 2, 4, [1])
 
 
 def test_a_start_that_is_over_is_doing_nothing() -> None:

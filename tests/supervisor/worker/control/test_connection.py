@@ -73,6 +73,18 @@ async def test_questions_come_whole_in_pieces_and_several_at_once() -> None:
         assert await answer(reader) == (200, "GET /d {} None"), "two hosts are none"
 
 
+async def test_what_follows_the_head_belongs_to_its_question() -> None:
+    def body(question: Question) -> Answer:
+        return Answer(200, question.body)
+
+    post = b"POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"
+    async with connected(body) as (reader, writer):
+        writer.write(post + b"a")
+        await writer.drain()
+        writer.write(b"bc" + post + b"def" + b"GET /d HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert [await answer(reader) for _ in range(3)] == [(200, "abc"), (200, "def"), (200, "")]
+
+
 @pytest.mark.parametrize(
     ("version", "headers"),
     [

@@ -1,0 +1,104 @@
+"""The nodes' own channel: carries what they say to each other, and decides nothing.
+
+A follower asks `POST /cluster` at rank 0 again and again: each question is a sign of life and tells
+how its engine stands, each answer says what is to be done. An answer that would say what the last
+one said is held for some seconds. What follows from both is the lifecycle's business.
+
+::
+
+    hearing    rank 0: listens and answers
+    asking     the others: ask
+    wire       both ends' JSON
+    identity   what has to be the same on all nodes
+    placing    what an engine is told of addresses when it is spawned
+    engines    what an engine of several nodes is watched for
+    timing     how long each thing may take
+
+Imported only where several nodes serve one model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ...command.cluster.likeness import Identity
+from ...command.cluster.node import Cluster
+from ...command.plan import Plan
+from ..lifecycle import Event, Following, Group, Leading, State
+from . import placing, timing
+from .asking import Asking
+from .hearing import PATH, Hearing
+from .identity import identity
+
+
+class Channel(Protocol):
+    """One end of the channel."""
+
+    async def begin(self) -> None:
+        """Do what comes before anything is said. Raises SupervisorError where that fails."""
+
+    async def identify(self) -> None:
+        """Look anew at what this node would run: its model has come."""
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+
+    def publish(self, state: State) -> None:
+        """Say `state` from now on."""
+
+    async def close(self) -> None:
+        """Say the last, to those that listen, and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """This node among the others, before anything is said.
+
+    Attributes:
+        plan: what its engine is started with.
+        env: the worker's environment.
+        cluster: which one it is.
+        group: its first view of the others.
+        address: of rank 0, where this is that; else of this node, where it was told.
+        silence: seconds without a word after which another node counts as gone.
+    """
+
+    plan: Plan
+    env: Mapping[str, str]
+    cluster: Cluster
+    group: Group
+    address: str | None
+    silence: float = field(default_factory=lambda: timing.SILENCE)
+
+    def channel(self, state: State, put: Callable[[Event], None]) -> Channel:
+        """Its end of the channel; `put` takes what comes from the others."""
+        cluster, address = self.cluster, self.address or ""
+
+        async def ours() -> Identity:
+            return await identity(self.plan, cluster, address, self.env)
+
+        if cluster.leads:
+            return Hearing(address, cluster.channel, cluster.token, ours, state, put)
+        url = f"http://{_host(cluster.leader)}:{cluster.channel}{PATH}"
+        return Asking(url, cluster.token, self.address, ours, state, put)
+
+
+async def member(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Member:
+    """This node of `cluster`, which would run `plan` in `env`.
+
+    Raises:
+        SupervisorError: it is rank 0, and has no address.
+    """
+    if cluster.leads:
+        address = await placing.own_address(cluster)
+        place = f"{_host(address)}:{cluster.channel}"
+        return Member(plan, env, cluster, Leading(cluster.size, place), address)
+    place = f"{_host(cluster.leader)}:{cluster.channel}"
+    group = Following(cluster.size, cluster.rank, place, cluster.headless)
+    return Member(plan, env, cluster, group, cluster.address)
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

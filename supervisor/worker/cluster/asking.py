@@ -1,0 +1,138 @@
+"""A follower's end of the nodes' channel: says how it stands, and asks what is to be done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+
+from ...command.cluster.likeness import Identity
+from ..lifecycle import Event, ExitCode, Following, Ordered, State, StopAll, Unheard
+from ..lifecycle.cluster import talk
+from . import timing, wire
+
+_WRONG_TOKEN = "CLUSTER_TOKEN differs from rank 0's; set the same on all nodes"
+
+
+class Asking:
+    """Asks rank 0.
+
+    Args:
+        url: where that is: `http://HOST:PORT/cluster`. A name is resolved for each connection.
+        token: that it asks for; may be empty.
+        address: of this node, from which is asked; None: the one that leads there.
+        identity: looks at what this node would run.
+        state: of this worker.
+        put: takes `Ordered` and `Unheard`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        address: str | None,
+        identity: Callable[[], Awaitable[Identity]],
+        state: State,
+        put: Callable[[Event], None],
+    ) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._address = address
+        self._look = identity
+        self._identity: Mapping[str, Any] = {}
+        self._state = state
+        self._put = put
+        self._run = secrets.token_hex(8)
+        self._seen: Mapping[str, Any] | None = None
+        self._said: Mapping[str, Any] = {}
+        self._changed = asyncio.Event()  # what is to be said is not what was said
+        self._taken = asyncio.Event()  # what was heard has been taken in
+
+    async def begin(self) -> None:
+        """Look at what is told of this node."""
+        await self.identify()
+
+    async def identify(self) -> None:
+        """Look again."""
+        self._identity = (await self._look()).to_json()
+
+    def publish(self, state: State) -> None:
+        """Say `state` from now on, and at once where that is something new."""
+        self._state = state
+        self._taken.set()
+        if self._question() != self._said:
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Ask until it is cancelled."""
+        async with self._client() as client:
+            while True:
+                self._changed.clear()
+                self._said = self._question()
+                asking = asyncio.ensure_future(self._ask(client))
+                changed = asyncio.ensure_future(self._changed.wait())
+                try:
+                    await asyncio.wait({asking, changed}, return_when=asyncio.FIRST_COMPLETED)
+                    if asking.done():
+                        await self._take(asking.result())
+                finally:
+                    changed.cancel()
+                    asking.cancel()
+
+    async def close(self) -> None:
+        """Say that it is over, where somebody may hear it, and wait for no answer."""
+        if self._seen is None or self._seen.get("order") == "stop":
+            return
+        self._said = self._question()
+        with contextlib.suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(timing.RETRY), self._client() as client:
+                await client.post(self._url, json={**self._said, "seen": None})
+
+    async def _take(self, heard: Ordered | Unheard) -> None:
+        self._taken.clear()
+        self._put(heard)
+        await self._taken.wait()  # so that the next question knows of it
+        if isinstance(heard, Unheard):
+            self._seen = None
+            await asyncio.sleep(timing.RETRY)
+        else:
+            self._seen = wire.answer(heard)
+
+    async def _ask(self, client: httpx.AsyncClient) -> Ordered | Unheard:
+        try:
+            answer = await client.post(self._url, json={**self._said, "seen": self._seen})
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                return Ordered(StopAll(ExitCode.CONFIGURATION, _WRONG_TOKEN))
+            if answer.status_code != httpx.codes.OK:
+                return Unheard(f"it answered {answer.status_code}")
+            return wire.read_answer(answer.content)
+        except httpx.HTTPError as fault:
+            return Unheard(_reason(fault))
+        except ValueError as reason:
+            return Unheard(f"what it answered is not understood: {reason}")
+
+    def _question(self) -> dict[str, Any]:
+        group = self._state.group
+        if not isinstance(group, Following):
+            return {}
+        reported = talk.report(self._state, group, self._run)
+        return wire.question(wire.Asked(reported, group.size, self._identity))
+
+    def _client(self) -> httpx.AsyncClient:
+        """Never by a proxy of the environment: the nodes are beside each other."""
+        return httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(local_address=self._address, verify=False),
+            headers=self._headers,
+            timeout=httpx.Timeout(timing.CONNECT, read=timing.HOLD + timing.ANSWER),
+            trust_env=False,
+        )
+
+
+def _reason(fault: httpx.HTTPError) -> str:
+    if isinstance(fault, httpx.ConnectTimeout | httpx.ConnectError):
+        return f"cannot connect ({fault})" if str(fault) else "cannot connect"
+    return str(fault) or type(fault).__name__

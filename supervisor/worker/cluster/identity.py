@@ -1,0 +1,51 @@
+"""What this node would run, for the others to compare: its plan, and the model on its disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ... import hanging
+from ...command import plan as planned
+from ...command.cluster import likeness
+from ...command.cluster.likeness import Identity
+from ...command.cluster.node import Cluster
+from ...command.plan import Plan
+from ...models.hub import snapshot, weights_folder
+from ...models.placement import Name
+
+
+async def identity(plan: Plan, cluster: Cluster, address: str, env: Mapping[str, str]) -> Identity:
+    """What this node would run now; another commit of the model may be there after a download.
+
+    Args:
+        plan: what is run.
+        cluster: which node this is.
+        address: at which the others reach it; may be empty.
+        env: the worker's environment.
+    """
+    return Identity(
+        rank=cluster.rank,
+        address=address,
+        version=plan.vllm_version or "",
+        model=plan.model or "",
+        revision=plan.value("--revision") or "",
+        commit=await _commit(plan, env),
+        options=likeness.alike(plan.options),
+    )
+
+
+async def _commit(plan: Plan, env: Mapping[str, str]) -> str:
+    """The commit of the model on this disk; empty where that is not known."""
+    if found := likeness.commit(plan.model_path or ""):
+        return found
+    name = Name.parse(plan.model or "")
+    if plan.model_path is not None or name is None:
+        return ""
+    own = planned.engine_environment(env, plan)
+    folder = weights_folder(plan.value("--download-dir"), own)
+    revision = plan.value("--revision") or ""
+    try:
+        place = await hanging.look_beside(lambda: snapshot(folder, name, revision), [folder])
+    except hanging.HangsError:
+        return ""
+    return "" if place is None else likeness.commit(f"{place}/")

@@ -1,0 +1,58 @@
+"""What engines of several nodes are watched for; their whole lives are in tests/faults."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from supervisor.command import plan
+from supervisor.worker.cluster import engines
+from supervisor.worker.engine.phases import Start
+from supervisor.worker.lifecycle import Event, NoAnswer, Warming
+from tests.client import PATIENCE
+
+
+def engine(status: int, text: str = "") -> httpx.AsyncClient:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/models":
+            return httpx.Response(200, json={"data": [{"id": "m"}]})
+        return httpx.Response(status, text=text)
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://engine")
+
+
+async def test_one_token_is_enough() -> None:
+    events: list[Event] = []
+    made = plan.make({"MODEL_NAME": "m"}, None)
+    async with engine(200, 'data: {"choices": []}\n\n') as asked, asyncio.timeout(PATIENCE):
+        await engines.prove(asked, made, Start(), events.append)
+    assert events == [Warming(70.0)]
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [(500, "its first request failed: the engine answered 500"), (0, "within")]
+)
+async def test_without_a_token_it_is_told_and_nothing_goes_on(status: int, why: str) -> None:
+    events: list[Event] = []
+    made = plan.make({"MODEL_NAME": "m", "WARMUP_TIMEOUT": "0.2"}, None)
+    asked = engine(status) if status else _silent()
+    proving = asyncio.create_task(engines.prove(asked, made, Start(), events.append))
+    async with asyncio.timeout(PATIENCE):
+        while len(events) < 2:
+            await asyncio.sleep(0.01)
+    told = events[-1]
+    assert isinstance(told, NoAnswer)
+    assert why in told.cause
+    assert not proving.done()
+    proving.cancel()
+    await asked.aclose()
+
+
+def _silent() -> httpx.AsyncClient:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(PATIENCE)
+        return httpx.Response(200)
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://engine")

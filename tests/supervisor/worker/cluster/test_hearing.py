@@ -1,0 +1,194 @@
+"""Rank 0's end of the channel, and a follower's, over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from supervisor.command.cluster.likeness import Identity
+from supervisor.errors import MachineRefused
+from supervisor.worker.cluster import timing
+from supervisor.worker.cluster.hearing import Hearing
+from supervisor.worker.cluster.wire import Asked, question
+from supervisor.worker.lifecycle import (
+    Awaiting,
+    Doing,
+    Event,
+    ExitCode,
+    Finished,
+    History,
+    Leading,
+    NoEngine,
+    NoProxy,
+    Reported,
+    Starting,
+    State,
+)
+from supervisor.worker.lifecycle.group import Node
+from tests.processes import free_port
+
+GROUP = Leading(3, generation=1, nodes={1: Node("a", "127.0.0.1", 9.0, Doing.WAITING, 1)})
+STATE = State(Awaiting(9.0), NoProxy(), group=GROUP)
+SAID = Reported(1, "a", "", Doing.WAITING, 1)
+IDENTITY = Identity(0, "127.0.0.1", "0.32.0", "org/m")
+
+
+async def same() -> Identity:
+    return IDENTITY
+
+
+@contextlib.asynccontextmanager
+async def heard(
+    state: State = STATE, *, asks: bool = True
+) -> AsyncIterator[tuple[Hearing, httpx.AsyncClient, list[Event]]]:
+    events: list[Event] = []
+    port, token = free_port(), "hush" if asks else ""
+    hearing = Hearing("127.0.0.1", port, token, same, state, events.append)
+    await hearing.begin()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, headers=headers) as asking:
+            yield hearing, asking, events
+    finally:
+        await hearing.close()
+
+
+def body(said: Reported = SAID, size: int = 3, seen: Any = None, **other: str) -> dict[str, Any]:
+    identity = {**IDENTITY.to_json(), **other}
+    return {**question(Asked(said, size, identity)), "seen": seen}
+
+
+async def test_a_question_is_a_report_and_its_answer_the_order() -> None:
+    async with heard() as (_, asking, events):
+        answer = await asking.post("/cluster", json=body())
+        assert answer.json() == {
+            "order": "wait", "generation": 1, "phase": "STARTING", "missing": [2],
+        }  # fmt: skip
+        assert events == [replace(SAID, address="127.0.0.1")]
+
+
+async def test_an_answer_with_nothing_new_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with heard() as (hearing, asking, _):
+        seen = (await asking.post("/cluster", json=body())).json()
+        held = asyncio.create_task(asking.post("/cluster", json=body(seen=seen)))
+        await asyncio.wait([held], timeout=0.3)
+        hearing.publish(STATE)  # of which it learns nothing new
+        await asyncio.wait([held], timeout=0.3)
+        assert not held.done()
+        begun = replace(GROUP, generation=2)
+        hearing.publish(replace(STATE, engine=Starting(9.0), group=begun))
+        assert (await held).json()["order"] == "start"
+        monkeypatch.setattr(timing, "HOLD", 0.2)
+        seen = (await asking.post("/cluster", json=body())).json()
+        assert (await asking.post("/cluster", json=body(seen=seen))).json() == seen
+
+
+@pytest.mark.parametrize("sent", ["", "Bearer", "Bearer wrong", "Basic hush", "hush"])
+async def test_who_has_another_token_is_refused(
+    sent: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with heard() as (_, asking, events):
+        for _ in range(2):
+            answer = await asking.post("/cluster", json=body(), headers={"Authorization": sent})
+            assert answer.status_code == 401
+        assert events == []
+        told = [each for each in caplog.messages if "asks with another CLUSTER_TOKEN" in each]
+        assert len(told) == 1, "once for an address"
+        assert "wrong" not in caplog.text
+
+
+async def test_a_token_where_none_is_known_differs_too() -> None:
+    async with heard(asks=False) as (_, asking, events):
+        assert (await asking.post("/cluster", json=body())).status_code == 200
+        sent = {"Authorization": "Bearer hush"}
+        assert (await asking.post("/cluster", json=body(), headers=sent)).status_code == 401
+        assert len(events) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "cause"),
+    [
+        (body(version="0.33.0"), "rank 1 (127.0.0.1) runs vLLM 0.33.0, rank 0 runs 0.32.0"),
+        (body(rank="one"), "rank 1 (127.0.0.1) does not say what a node runs"),
+        (body(size=4), "rank 1 (127.0.0.1) has NUM_NODES=4, rank 0 has 3"),
+        (body(replace(SAID, rank=7)), "rank 7 (127.0.0.1) is not one of 1 to 2"),
+        (body(replace(SAID, rank=0)), "rank 0 (127.0.0.1) is not one of 1 to 2"),
+    ],
+)
+async def test_who_cannot_be_one_of_the_nodes_is_told_to_end(
+    asked: dict[str, Any], cause: str
+) -> None:
+    async with heard() as (_, asking, events):
+        answer = (await asking.post("/cluster", json=asked)).json()
+        assert (answer["order"], answer["code"]) == ("stop", 78)
+        assert cause in answer["cause"]
+        (event,) = events
+        assert isinstance(event, Reported)
+        assert cause in event.wrong
+
+
+async def test_what_is_known_once_the_model_is_there_is_compared_with_what_was_said() -> None:
+    async with heard() as (hearing, asking, events):
+        await asking.post("/cluster", json=body(commit="b" * 40))
+        events.clear()
+
+        async def downloaded() -> Identity:
+            return replace(IDENTITY, commit="a" * 40)
+
+        hearing._look = downloaded
+        await hearing.identify()
+        (event,) = events
+        assert isinstance(event, Reported)
+        assert "commit bbbbbbbbbbbb" in event.wrong
+
+
+async def test_everything_else_is_refused() -> None:
+    async with heard() as (_, asking, events):
+        assert (await asking.get("/cluster")).status_code == 405
+        assert (await asking.post("/status")).status_code == 404
+        assert (await asking.post("/cluster", content=b"[]")).status_code == 400
+        with contextlib.suppress(httpx.HTTPError):  # it may be cut off before it reads the answer
+            too_long = await asking.post("/cluster", content=b" " * 300_000)
+            assert too_long.status_code == 400
+        assert events == []
+    async with heard(State(Starting(9.0), NoProxy())) as (_, asking, events):
+        assert (await asking.post("/cluster", json=body())).status_code == 503
+
+
+async def test_followers_hear_why_it_ends_before_it_does() -> None:
+    history = History(last_failure="it broke")
+    over = State(NoEngine(), NoProxy(), Finished(ExitCode.RESTARTS_USED_UP), history, GROUP)
+    async with heard() as (hearing, asking, _):
+        hearing.publish(over)
+        closing = asyncio.create_task(hearing.close())
+        await asyncio.wait([closing], timeout=0.3)
+        assert not closing.done()
+        answer = (await asking.post("/cluster", json=body())).json()
+        assert (answer["order"], answer["code"], answer["cause"]) == ("stop", 70, "it broke")
+        await closing
+
+
+async def test_it_does_not_wait_for_followers_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "LAST_WORDS", 0.1)
+    over = State(NoEngine(), NoProxy(), Finished(ExitCode.OK), group=GROUP)
+    async with heard() as (hearing, _, _):
+        hearing.publish(over)
+        await hearing.close()
+
+
+async def test_a_port_that_is_taken_is_named() -> None:
+    async with heard() as (hearing, _, _):
+        other = Hearing("127.0.0.1", hearing._port, "", same, STATE, print)
+        with pytest.raises(MachineRefused, match=r"taken by .*; set CLUSTER_PORT to a free port"):
+            await other.begin()
+        await other.close()
+    other = Hearing("10.255.255.1", free_port(), "", same, STATE, print)
+    with pytest.raises(MachineRefused, match=r"cannot listen on 10\.255\.255\.1.*NODE_ADDR"):
+        await other.begin()

@@ -1,0 +1,39 @@
+"""What a node says that it would run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from supervisor.catalog import versions
+from supervisor.command import plan
+from supervisor.worker.cluster.identity import identity
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+async def test_a_model_has_its_commit_once_it_is_there(tmp_path: Path) -> None:
+    env = {
+        "MODEL_NAME": "org/m",
+        "HF_HUB_CACHE": str(tmp_path),
+        "NUM_NODES": "2",
+        "NODE_RANK": "1",
+        "PRIMARY_ADDR": "127.0.0.1",
+        "NUM_TRAINERS": "1",
+        "MAX_MODEL_LEN": "4096",
+        "VLLM_API_KEY": "a-secret",
+    }
+    made = plan.make(env, versions.load("0.32.0"))
+    assert made.cluster is not None
+    before = await identity(made, made.cluster, "127.0.0.1", env)
+    assert (before.rank, before.version, before.model) == (1, made.vllm_version, "org/m")
+    assert (before.commit, before.options["MAX_MODEL_LEN"]) == ("", "4096")
+    assert "a-secret" not in str(before)
+    (tmp_path / "models--org--m" / "snapshots" / COMMIT).mkdir(parents=True)
+    assert (await identity(made, made.cluster, "127.0.0.1", env)).commit == COMMIT
+
+
+async def test_a_model_in_a_folder_has_none() -> None:
+    env = {"MODEL_NAME": "/", "NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "127.0.0.1"}
+    made = plan.make({**env, "NUM_TRAINERS": "1"}, versions.load("0.32.0"))
+    assert made.cluster is not None
+    assert (await identity(made, made.cluster, "", env)).commit == ""
