@@ -1,9 +1,9 @@
 # Every command makes the environments it needs; only Python 3.11 to 3.14 and make have to be there.
 #   PYTHON=...   the Python to use       ENGINE=cpu|gpu   the engine, instead of looking for a GPU
-#   ARGS=...     passed on by explain, test, pin, bench, soak, fuzz and train
+#   ARGS=...     passed on by explain, test, pin, bench, soak, scale, fuzz and train
 #   any setting of the worker: MAX_MODEL_LEN=2048
 .DEFAULT_GOAL := help
-.PHONY: help run explain doctor emulate setup test test-image image wheel check fmt docs pin bench soak fuzz train clean
+.PHONY: help run explain doctor emulate setup test test-image image wheel check fmt docs pin bench soak scale fuzz train clean
 
 # Where relative paths are meant from, also with `make -C`.
 CALLER := $(or $(PWD),$(CURDIR))
@@ -78,6 +78,10 @@ bench: ## measure the worker's own cost and delay
 soak: ## ten minutes of jobs and faults (ARGS="--minutes 1")
 	@$(python) && exec "$$python" -m tools.environments dev
 	@exec $(venv)/python -m tests.soak $(ARGS)
+
+scale: ## 1,000 workers behind one endpoint, a third of them cut off (ARGS="--jobs 5000")
+	@$(python) && exec "$$python" -m tools.environments dev
+	@exec $(venv)/python -m tests.scale $(ARGS)
 
 fuzz: ## 10,000 broken jobs, 2,000 routes in disguise (ARGS="--seed 7")
 	@$(python) && exec "$$python" -m tools.environments dev

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 
-from bench import arguments, capacity, goals, many, plot, real, report, short
+from bench import arguments, capacity, goals, many, overhead, plot, real, report, short
 from bench.arguments import Asked
 from bench.around.processes import ProcessEndedError
 from bench.cold import measure as cold
@@ -55,6 +55,11 @@ async def _until_told(asked: Asked) -> int:
             print("\n".join(report.line(run) for run in seen))
             plot.tokens(asked.picture, seen)
             return 1 if any(run.complaint for run in seen) else 0
+        case "overhead":
+            numbers = range(1, asked.rounds + 1)
+            ran = [await measure(asked.contenders[0], asked.loads[0], each) for each in numbers]
+            print((await overhead.measure()).line(ran))
+            return 1 if any(run.complaint for run in ran) else 0
         case "short":
             ended = await short.rounds(asked.contenders, asked.rounds, asked.model)
             print("\n" + "\n".join(each.line() for each in ended))

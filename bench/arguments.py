@@ -23,7 +23,7 @@ _LOADS = "burst-300,300,30,1,tls-300,steady-300,cancelled-300"
 _QUICK = "burst-30,30,1"
 _SIZE, _QUICK_SIZE = (5, 200), (1, 50)  # rounds, and tokens of a stream
 SETUPS = (PROCESS, *setups.SETUPS)
-_QUESTIONS = ("capacity", "short", "start", "jobs", "real", "picture")
+_QUESTIONS = ("capacity", "short", "start", "jobs", "real", "picture", "overhead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,11 @@ def _instead(group: argparse._MutuallyExclusiveGroup) -> None:
         type=Path,
         metavar="FILE",
         help="instead: one stream of the first load, with each contender, as an SVG",
+    )
+    add(
+        "--overhead",
+        action="store_true",
+        help="instead: what metrics cost, as a share of the proxy's CPU time with the first load",
     )
     add("--real", action="store_true", help="instead: through the real vLLM, 8 streams")
 

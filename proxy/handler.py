@@ -79,14 +79,10 @@ class Handler:
                 async for output in self._outputs(request, record, sent):
                     yield self._counted(output, record)
             except JobError as fault:
-                error = await self._told(fault, record)
-                self._failed(record, error)
-                for output in self._last(request, fault, error):
+                self._failed(record, fault)
+                for output in self._last(request, fault):
                     yield self._counted(output, record)
-                try:
-                    raise error from fault.__cause__
-                finally:
-                    del error  # or it would hold this frame, and the job with it, in a circle
+                raise
 
     async def until_given_up(self) -> str:
         """Wait until the supervisor gives the engine up; returns why."""
@@ -161,24 +157,12 @@ class Handler:
             record.yielded(output)
         return output
 
-    async def _told(self, fault: JobError, record: Record) -> JobError:
-        """What a job fails with: `fault`, unless the engine was lost in the middle of its answer.
-
-        The engine says then what its version says, as that the request was wrong.
-        """
-        if record.first is None:
-            return fault
-        error = await self._engine.health.why_broken(fault, record.tokens)
-        if isinstance(fault, EngineRefused):
-            self.figures.engine_errors += error is not fault or fault.status >= 500
-        return error
-
-    def _last(self, request: Request, fault: JobError, error: JobError) -> Sequence[Any]:
+    def _last(self, request: Request, fault: JobError) -> Sequence[Any]:
         """The outputs in which the caller of a stream reads why it ends."""
-        if isinstance(fault, ErrorInStream) and error is fault:
+        if isinstance(fault, ErrorInStream):
             return fault.last
         reads_events = not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
-        return (error.as_event(),) if request.stream and reads_events else ()
+        return (fault.as_event(),) if request.stream and reads_events else ()
 
     def _outputs(
         self, request: Request, record: Record, sent: Sequence[bytes] | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
@@ -18,14 +19,14 @@ from proxy.errors import (
 )
 from proxy.job_log import Record
 from proxy.request.forms import Request
+from proxy.resume import end, keep_alive
 from proxy.resume.resuming import CannotResume, Resuming
-from proxy.resume.seam import WAITING, OtherKind, Seam
+from proxy.resume.seam import OtherKind, Seam
 from proxy.settings import Settings
 from proxy.stream import batches
 from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
-from proxy.stream.raw import Comment
 from supervisor.link.figures import Figures, Unresumed
 from supervisor.settings import table
 
@@ -40,6 +41,7 @@ class _Stream:
     record: Record
     outputs: Outputs
     waiting: Batches
+    commented: bool  # whether who reads it reads comments
 
 
 class Streams:
@@ -49,14 +51,22 @@ class Streams:
         settings: the proxy's.
         engine: answers.
         figures: in which tokens, bytes and losses are counted.
+        keep_alive_s: seconds from one comment to the next while a stream waits for an engine.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, figures: Figures) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        figures: Figures,
+        keep_alive_s: float = keep_alive.EVERY,
+    ) -> None:
         self._settings = settings
         self._engine = engine
         self._figures = figures
         self._pace = Pace(settings[table.BATCH_MAX_LATENCY_MS])
         self._resuming = Resuming(settings, engine)
+        self._keep_alive = keep_alive_s
 
     async def outputs(
         self, request: Request, record: Record, attempt: Attempt, sent: Sequence[bytes] | None
@@ -72,11 +82,13 @@ class Streams:
         Raises:
             JobError: the stream breaks; ErrorInStream where it says so itself.
         """
+        as_text = self._settings[table.RAW_OPENAI_OUTPUT]
         stream = _Stream(
             request,
             record,
-            Outputs(own_form=request.native, as_text=self._settings[table.RAW_OPENAI_OUTPUT]),
+            Outputs(own_form=request.native, as_text=as_text),
             Batches(request.ramp, exact=self._pace.exact),
+            commented=as_text and not request.native,
         )
         with self._pace.stream():
             try:
@@ -93,14 +105,16 @@ class Streams:
         record.answered = True  # also where the end of the stream made no output
 
     async def _lost(self, fault: JobError, record: Record) -> EngineRestarted | None:
-        """Why the answer broke off, if that is because the engine was lost in its middle."""
+        """Why the answer broke off, if that is because the engine was lost in its middle.
+
+        The engine says then what its version says, as that the request was wrong.
+        """
         if record.first is None:
             return None
         error = await self._engine.health.why_broken(fault, record.tokens)
-        if not isinstance(error, EngineRestarted):
-            return None
-        self._figures.engine_errors += isinstance(fault, EngineRefused)
-        return error
+        if isinstance(fault, EngineRefused):
+            self._figures.engine_errors += error is not fault or fault.status >= 500
+        return error if isinstance(error, EngineRestarted) else None
 
     async def _rest(
         self,
@@ -112,13 +126,23 @@ class Streams:
         """The rest of an answer, from the next engine; raises `lost` where it cannot be had."""
         request, record = stream.request, stream.record
         try:
-            sent = self._resuming.may_go_on(request, sent, attempt.losses)
-            if not request.native and self._settings[table.RAW_OPENAI_OUTPUT]:
-                yield Comment(WAITING)
+            so_far = self._resuming.begun(request, sent, attempt.losses, stream.outputs.finish)
+            if (last := end.known(request, so_far)) is not None:
+                for output in self._batch(stream, last):
+                    yield output
+                self._figures.resumed += 1
+                return
             words = "job %s: its answer waits for the next engine: %s"
             record.trace.again(type(lost).__name__)
-            log.warning(words, record.job, lost, extra={"job": record.job})
-            rest = await self._resuming.rest(request, sent)
+            log.warning(words, record.job, str(lost), extra={"job": record.job})
+            waited = asyncio.create_task(self._resuming.rest(request, so_far))
+            try:
+                if stream.commented:
+                    async for comment in keep_alive.until_done(waited, self._keep_alive):
+                        yield comment
+                rest = await waited
+            finally:
+                waited.cancel()
             if rest.request is None:
                 for output in self._batch(stream, rest.last):
                     yield output
@@ -154,7 +178,10 @@ class Streams:
         """What one engine gives of an answer, from the `seam` on."""
         async with self._engine.stream(request, attempt) as source:
             source.close_with_task()
-            async for events in batches.batches(source, stream.waiting, self._pace):
+            comes: batches.Source = source
+            if seam is not None and stream.commented:
+                comes = keep_alive.Commented(source, self._keep_alive)
+            async for events in batches.batches(comes, stream.waiting, self._pace):
                 for output in self._batch(stream, seam.joined(events) if seam else events):
                     yield output
 

@@ -87,30 +87,22 @@ def _run(asked: SimpleNamespace) -> int:
 def _explain(asked: SimpleNamespace) -> int:
     import json
 
-    from . import env_file
-    from .catalog import options, versions
+    from . import env_file, explaining
     from .command import explain
-    from .doctor import fitting
 
     env, of_file = dict(os.environ), Findings()
     if asked.env_file is not None:
         env, of_file = env_file.read(asked.env_file)
-    if asked.vllm is not None:
-        made = planning.by_catalog(env, versions.load(asked.vllm), asked.engine)
-    elif asked.catalog is not None:
-        made = planning.by_catalog(env, options.load(asked.catalog), asked.engine)
-    else:
-        made = planning.by_engine(
-            env, _say, asked.engine, or_else="name a version of vLLM with --vllm"
-        )
+    make = explaining.by(asked.vllm, asked.catalog, asked.engine, _say)
+    nodes = explaining.nodes(env, asked.nodes, make) if asked.nodes else ()
+    made = nodes[0] if nodes else make(env)
     set_by = dict(asked.set_by)
-    made = fitting.checked(made, made.environment)
     made = replace(made, findings=of_file + made.findings)
     if asked.json:
-        print(json.dumps(explain.as_json(made, set_by), indent=2))
+        print(json.dumps(explain.as_json(made, set_by, nodes), indent=2))
     else:
         width = max(_width(), explain.NARROWEST)
-        print(explain.as_text(made, set_by, width=width, colour=_in_colour()), end="")
+        print(explain.as_text(made, set_by, nodes, width=width, colour=_in_colour()), end="")
     return ConfigurationError.exit_code if made.findings.errors else 0
 
 
@@ -210,6 +202,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
+    from . import explaining
     from .catalog import versions
 
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -221,6 +214,12 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
         f" one of {', '.join(versions.known())}",
     )
     source.add_argument("--catalog", type=Path, metavar="FILE", help="by those of this catalogue")
+    parser.add_argument(
+        "--nodes",
+        type=explaining.node_count,
+        metavar="N",
+        help="for each of N nodes that serve the model together",
+    )
     parser.add_argument(
         "--env-file",
         type=Path,

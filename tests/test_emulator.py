@@ -30,7 +30,8 @@ import pytest
 from tests.client import PATIENCE
 from tests.emulator.app import serving
 from tests.emulator.environment import API_KEY, worker_environment
-from tests.emulator.jobs import Job
+from tests.emulator.jobs import Job, State
+from tests.emulator.queue import Queue
 from tests.emulator.settings import Settings
 from tests.emulator.world import World
 from tests.processes import ROOT, until
@@ -364,6 +365,131 @@ async def test_a_poll_that_was_closed_before_gets_no_job() -> None:
         assert (await one.worker("job-take")).json()["id"] == job.id
         assert job.redelivered == 1
         writer.close()
+
+
+async def test_a_job_wakes_the_poll_that_has_waited_longest() -> None:
+    """And no other: with a thousand polls that would be most of what an endpoint does."""
+    queue = Queue()
+    turns: list[str] = []
+
+    async def poll(name: str, seconds: float = PATIENCE, most: int = 1) -> list[Job]:
+        try:
+            return await queue.take(most, seconds)
+        finally:
+            turns.append(name)
+
+    polls = [asyncio.create_task(poll(f"w{number}")) for number in range(4)]
+    await asyncio.sleep(0)
+    assert [task.done() for task in polls] == [False] * 4
+    first, second = queue.submit(Job(1)), queue.submit(Job(2))
+    assert (await polls[0], await polls[1]) == ([first], [second])
+    assert turns == ["w0", "w1"]
+    polls[2].cancel()  # its turn goes to the next
+    third = queue.submit(Job(3))
+    assert await polls[3] == [third]
+    assert await poll("late", seconds=0.01) == []
+    queue.put_back(third)
+    queue.put_back(second)
+    assert await poll("many", most=5) == [second, third]
+
+
+async def test_a_turn_that_finds_no_job_any_more_is_kept() -> None:
+    queue = Queue()
+    polls = [asyncio.create_task(queue.take(1, PATIENCE)) for _ in range(2)]
+    await asyncio.sleep(0)
+    queue.stop(queue.submit(Job(1)), State.CANCELLED)  # before the poll that it woke has run
+    for _ in range(3):
+        await asyncio.sleep(0)
+    job = queue.submit(Job(2))
+    assert await polls[0] == [job]
+    queue.purge()
+    polls[1].cancel()
+
+
+async def test_twenty_thousand_jobs_and_a_thousand_polls_cost_no_more_each_than_a_few() -> None:
+    """What looks through all jobs or wakes all polls for each job takes minutes here."""
+    count, workers = 20_000, 1_000
+    queue = Queue()
+    over = asyncio.Event()
+
+    async def work(name: str) -> None:
+        while True:
+            for job in await queue.take(1, PATIENCE):
+                queue.taken(job, name)
+                await asyncio.sleep(0)
+                queue.finish(job, State.COMPLETED)
+                if queue.states[State.COMPLETED] == count:
+                    over.set()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work(f"w{number}")) for number in range(workers)]
+        tasks += [group.create_task(_hear(queue, f"w{number}")) for number in range(workers)]
+        await asyncio.sleep(0)
+        for number in range(count):
+            queue.submit(Job(number))
+            if number < 4 * workers:
+                await asyncio.sleep(0)  # each of these meets a thousand polls that wait
+        await over.wait()
+        for task in tasks:
+            task.cancel()
+    assert (queue.waiting, queue.busy) == (0, set())
+
+
+async def _hear(queue: Queue, name: str) -> None:
+    await queue.stops(name, PATIENCE)
+
+
+async def test_the_counts_of_health_follow_each_job() -> None:
+    async with raw() as one:
+        jobs = [await one.submit() for _ in range(5)]
+        for name in ("w1", "w2", "w2", "w3"):
+            await one.worker("job-take", name=name)
+        await one.worker(f"job-done/{jobs[0]}", {"output": 1})
+        await one.worker(f"job-done/{jobs[1]}", {"error": "x"}, name="w2")
+        await one.user("POST", f"cancel/{jobs[3]}")
+        found = await one.user("GET", "health")
+        assert found["jobs"] == {
+            "completed": 1, "failed": 1, "inProgress": 1, "inQueue": 1, "retried": 0,
+        }  # fmt: skip
+        assert (found["workers"]["running"], found["workers"]["idle"]) == (1, 2)
+        await one.user("POST", f"retry/{jobs[1]}")
+        found = (await one.user("GET", "health"))["jobs"]
+        assert (found["failed"], found["inQueue"], found["retried"]) == (0, 2, 1)
+
+
+async def test_jobs_of_a_lost_worker_are_run_again_in_their_order() -> None:
+    async with raw(worker_lost=PATIENCE) as one:
+        jobs = [await one.submit() for _ in range(4)]
+        for name in ("w1", "w1", "w2", "w1"):
+            await one.worker("job-take", name=name)
+        await one.worker(f"job-done/{jobs[1]}", {"output": 1})
+        one.world.queue.lose("w1")
+        found = (await one.worker("job-take-batch/?batch_size=5", name="w3")).json()
+        assert [job["id"] for job in found] == [jobs[0], jobs[3]]
+
+
+async def test_connections_are_cut_at_once_and_workers_come_back() -> None:
+    async with raw(poll=PATIENCE) as one:
+        polls = [asyncio.create_task(one.worker("job-take", name=f"w{n}")) for n in (1, 2, 3)]
+        await _eventually(lambda: len(one.world.workers) == 3)
+        cut = f"{one.root}/_emulator/cut"
+        asked = {"workers": ["w1", "w2"], "seconds": PATIENCE}
+        assert (await one.http.post(cut, json=asked)).json() == {"connections": 2}
+        for poll in polls[:2]:
+            with pytest.raises(httpx.TransportError):
+                await poll
+        with pytest.raises(httpx.TransportError):
+            await one.worker("job-take", name="w1")
+        assert await one.known("cut") == {"w1": None, "w2": None}
+        job = await one.submit()
+        assert (await polls[2]).json()["id"] == job
+        await one.http.post(cut, json={"workers": ["w1"], "seconds": 0})
+        assert (await one.worker("ping", name="w1")).is_success
+        back = await one.known("cut")
+        assert back["w1"] >= 0
+        assert back["w2"] is None
+        known = (await one.http.post(f"{one.root}/_emulator/jobs", json=[job, "none"])).json()
+        assert (known[0]["workerId"], known[1]) == ("w3", None)
 
 
 async def _eventually(condition: Callable[[], bool]) -> None:

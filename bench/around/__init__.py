@@ -8,4 +8,5 @@
     tally         what the platform saw; pure
     certificate   for a platform that speaks TLS
     processes     starts, reads and ends processes
+    recorded      engine and platform in memory, the proxy between them in this process
 """

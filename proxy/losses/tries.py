@@ -93,7 +93,7 @@ class Tries:
                     log.warning(
                         "job %s: retrying: the engine was lost before any output: %s",
                         record.job,
-                        fault,
+                        str(fault),  # who keeps the record keeps no frames
                         extra={"job": record.job},
                     )
                     record.trace.again(type(fault).__name__)

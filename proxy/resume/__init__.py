@@ -4,7 +4,9 @@
 
     safe       which requests can be gone on with. Pure
     told       what the caller has got of the answer. Pure
+    end        what is missing where only the end is. Pure
     question   the request that asks for the rest. Pure
     seam       makes the rest of the answer one with what came before. Pure
     resuming   asks what has to be known for that
+    keep_alive comments for who reads a stream that waits
 """

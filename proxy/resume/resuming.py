@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.engine.requests import Engine
-from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError
+from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError, StreamBroken
 from proxy.request.forms import CHAT, Request
-from proxy.resume import question, safe, told
+from proxy.resume import end, question, safe, told
 from proxy.resume.safe import WHY
-from proxy.resume.seam import Seam, event_of
+from proxy.resume.seam import Seam
 from proxy.resume.told import Told
 from proxy.settings import Settings
 from supervisor.link.figures import Unresumed
@@ -23,9 +24,14 @@ log = logging.getLogger("proxy")
 #: Bytes of an answer that is read again: more would hold up every other stream.
 _MOST_BYTES = 4_000_000
 
-_DONE = b"data: [DONE]\n\n"
+#: Questions that are repeated where an engine ends before it answers: it never had the job.
+_AGAIN = 3
+
 #: Of a request: what makes its prompt.
-_OF_PROMPT = ("messages", "prompt", "chat_template", "chat_template_kwargs")
+_OF_PROMPT = (
+    *("messages", "prompt", "chat_template", "chat_template_kwargs", "add_special_tokens"),
+    *("continue_final_message", "add_generation_prompt"),
+)
 
 
 class CannotResume(Exception):
@@ -72,18 +78,20 @@ class Resuming:
         self._as_text = settings[table.RAW_OPENAI_OUTPUT]
         self._engine = engine
 
-    def may_go_on(
-        self, request: Request, sent: Sequence[bytes] | None, losses: int
-    ) -> Sequence[bytes]:
-        """See whether the answer can go on, as far as that is known without an engine.
+    def begun(
+        self,
+        request: Request,
+        sent: Sequence[bytes] | None,
+        losses: int,
+        finish: str | None = None,
+    ) -> Told:
+        """What came of an answer that can go on, as far as that is known without an engine.
 
         Args:
             request: as it was sent.
             sent: the outputs so far; None where nobody kept them.
             losses: engines that ended with this job before.
-
-        Returns:
-            `sent`.
+            finish: why the answer ended, where the engine said so and the outputs do not.
 
         Raises:
             CannotResume: it cannot.
@@ -96,21 +104,23 @@ class Resuming:
             raise CannotResume(reason)
         if sum(map(len, sent)) > _MOST_BYTES:
             raise CannotResume(Unresumed.TOO_LARGE)
-        return sent
+        so_far = told.read(sent, native=request.native, as_text=self._as_text)
+        if so_far.reasoning or so_far.calls:
+            raise CannotResume(Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS)
+        so_far.finish = so_far.finish or finish
+        return so_far
 
-    async def rest(self, request: Request, sent: Sequence[bytes]) -> Rest:
+    async def rest(self, request: Request, so_far: Told) -> Rest:
         """How the answer goes on; waits for the engine that can say so.
 
         Raises:
             CannotResume: it does not.
         """
-        so_far = told.read(sent, native=request.native, as_text=self._as_text)
-        if so_far.reasoning or so_far.calls:
-            raise CannotResume(Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS)
         try:
-            if request.route == CHAT and not safe.known(request, await self._engine.schema()):
-                raise CannotResume(Unresumed.VERSION)
-            return await self._rest(request, so_far)
+            for _ in range(_AGAIN):
+                with contextlib.suppress(StreamBroken):
+                    return await self._known(request, so_far)
+            return await self._known(request, so_far)
         except EngineUnavailable as fault:
             raise CannotResume(Unresumed.NO_ENGINE, fault) from None
         except EngineRefused as fault:
@@ -118,13 +128,16 @@ class Resuming:
         except JobError:
             raise CannotResume(Unresumed.SECOND_LOSS) from None
 
-    async def _rest(self, request: Request, so_far: Told) -> Rest:
+    async def _known(self, request: Request, so_far: Told) -> Rest:
+        if request.route == CHAT and not safe.known(request, await self._engine.schema()):
+            raise CannotResume(Unresumed.VERSION)
         text = question.stands_on(request, so_far.text)
         tokens = await self._tokens(request, {"prompt": text, "add_special_tokens": False})
         seam = Seam(so_far, so_far.text[len(text) :], len(tokens))
         left = question.left(request, len(tokens))
         if so_far.finish is not None or (left is not None and left < 1):
-            return Rest(None, seam, await self._end(request, so_far, len(tokens)))
+            usage = await self._usage(request, so_far, len(tokens))
+            return Rest(None, seam, end.events(request, so_far, usage))
         if not text:
             return Rest(request, seam)
         asked = question.rest(request, text, tokens)
@@ -132,28 +145,27 @@ class Resuming:
             raise CannotResume(Unresumed.OTHER)
         return Rest(asked, seam)
 
-    async def _end(self, request: Request, so_far: Told, made: int) -> list[bytes]:
-        """The events after the last token, which the lost engine did not send any more."""
-        events: list[bytes] = []
-        if so_far.finish is None:
-            said: dict[str, Any] = {"delta": {}} if request.route == CHAT else {"text": ""}
-            choice = {"index": 0, **said, "finish_reason": "length"}
-            events.append(event_of({**so_far.head, "choices": [choice]}))
-        options = request.body.get("stream_options")
-        if isinstance(options, dict) and options.get("include_usage"):
-            asked = {name: request.body[name] for name in _OF_PROMPT if name in request.body}
-            prompt = len(await self._tokens(request, asked))
-            usage = {"prompt_tokens": prompt, "completion_tokens": made}
-            usage["total_tokens"] = prompt + made
-            events.append(event_of({**so_far.head, "choices": [], "usage": usage}))
-        return [*events, _DONE]
+    async def _usage(self, request: Request, so_far: Told, made: int) -> dict[str, Any] | None:
+        """The figures that the lost engine did not send any more, where the caller wants them."""
+        if not end.wants_figures(request, so_far):
+            return None
+        if so_far.usage is not None:
+            return dict(so_far.usage)
+        asked = {name: request.body[name] for name in _OF_PROMPT if name in request.body}
+        prompt = len(await self._tokens(request, asked))
+        usage = {"prompt_tokens": prompt, "completion_tokens": made}
+        return {**usage, "total_tokens": prompt + made}
 
     async def _tokens(self, request: Request, asked: dict[str, Any]) -> list[int]:
         """The tokens of a text or of messages, as the engine counts them."""
-        if asked.get("prompt") == "":
+        prompt = asked.get("prompt")
+        while isinstance(prompt, list) and len(prompt) == 1 and type(prompt[0]) is not int:
+            (prompt,) = prompt  # of one prompt, which is a prompt by itself
+        if prompt == "":
             return []
-        if isinstance(ids := asked.get("prompt"), list) and all(type(each) is int for each in ids):
-            return ids
+        if isinstance(prompt, list) and all(type(each) is int for each in prompt):
+            return prompt
+        asked = asked if prompt is None else {**asked, "prompt": prompt}
         model = {"model": request.body["model"]} if "model" in request.body else {}
         answer = await self._engine.answer(Request("POST", "/tokenize", {**model, **asked}))
         found = answer.get("tokens") if isinstance(answer, dict) else None

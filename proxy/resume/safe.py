@@ -54,6 +54,10 @@ def _structured(value: Any) -> bool:
     return not (isinstance(value, Mapping) and value.get("type") == "text") and bool(value)
 
 
+def _is_off(value: Any) -> bool:
+    return value is False
+
+
 def _asks_for_logprobs(value: Any) -> bool:
     return value is not None and value is not False  # a completion's 0: of the tokens chosen
 
@@ -69,6 +73,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unresumed]] = {
     "prompt": (_several, Unresumed.SEQUENCES),
     "tools": (_set, Unresumed.TOOLS),
     "functions": (_set, Unresumed.TOOLS),
+    "include_reasoning": (_is_off, Unresumed.REASONING),  # there may be some, and nobody sees it
     "response_format": (_structured, Unresumed.STRUCTURE),
     "structured_outputs": (_set, Unresumed.STRUCTURE),
     "guided_json": (_given, Unresumed.STRUCTURE),
@@ -87,6 +92,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unresumed]] = {
     "min_tokens": (_set, Unresumed.MIN_TOKENS),
     "ignore_eos": (_set, Unresumed.OTHER),  # the ends that it went past are not in the text
     "suffix": (_set, Unresumed.OTHER),
+    "bad_words": (_set, Unresumed.OTHER),  # one may begin in the first part
+    "vllm_xargs": (_set, Unresumed.OTHER),
     "prompt_embeds": (_given, Unresumed.OTHER),
     "truncate_prompt_tokens": (_given, Unresumed.OTHER),
     "return_token_ids": (_set, Unresumed.OTHER),
@@ -108,7 +115,27 @@ def unsafe(request: Request) -> Unresumed | None:
             wrong, reason = _FIELDS[name]
             if wrong(value):
                 return reason
-    return None
+    return Unresumed.OTHER if any(wrong(request) for wrong in _TOGETHER) else None
+
+
+def _stop_is_told(request: Request) -> bool:
+    """The engine then holds no text back, and a stop string may begin in the first part."""
+    return bool(request.body.get("stop")) and bool(request.body.get("include_stop_str_in_output"))
+
+
+def _no_turn(request: Request) -> bool:
+    """The answer stands in no turn of its own, so that there is none to leave open."""
+    body = request.body
+    without = body.get("add_generation_prompt") is False and not body.get("continue_final_message")
+    return request.route == CHAT and without
+
+
+def _limit_of_a_version(request: Request) -> bool:
+    """To some versions null is no limit, to others the default of 16 tokens."""
+    return request.route == COMPLETIONS and request.body.get("max_tokens", 16) is None
+
+
+_TOGETHER = (_stop_is_told, _no_turn, _limit_of_a_version)
 
 
 def known(request: Request, schema: Schema | None) -> bool:

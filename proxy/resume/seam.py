@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxy.resume.told import Told
-from proxy.stream import finite, sse
-
-#: That an answer waits for its engine, for whoever looks at its events.
-WAITING = ": the engine was lost, and the answer goes on when it is back\n\n"
-
-_REASONING = ("reasoning", "reasoning_content", "tool_calls")
+from proxy.resume.end import event as event_of
+from proxy.resume.told import CALLS, REASONING, Told
+from proxy.stream import sse
 
 
 class OtherKind(Exception):
@@ -59,7 +55,7 @@ class Seam:
         """Take out of a choice what the caller has; whether anything is left."""
         delta = choice.get("delta")
         said = delta if isinstance(delta, dict) else choice
-        if any(said.get(name) for name in _REASONING):
+        if any(said.get(name) for name in (*REASONING, *CALLS)):
             raise OtherKind
         if self._told.begun:
             said.pop("role", None)
@@ -87,8 +83,3 @@ class Seam:
         if isinstance(made, int):
             counted["completion_tokens"] = made + self._tokens
         return counted
-
-
-def event_of(body: Mapping[str, Any]) -> bytes:
-    """An event with this object."""
-    return b"data: %b\n\n" % finite.encoded(body)

@@ -12,8 +12,8 @@ from typing import Any
 from proxy.stream import finite, sse
 
 #: Of a chat's message: text that is not the answer's, or no text.
-_REASONING = ("reasoning", "reasoning_content")
-_CALLS = ("tool_calls", "function_call")
+REASONING = ("reasoning", "reasoning_content")
+CALLS = ("tool_calls", "function_call")
 
 
 @dataclass(slots=True)
@@ -26,7 +26,8 @@ class Told:
         begun: whether an event named the role.
         reasoning, calls: whether there was any.
         finish: why the answer ended, where that was said.
-        usage: the figures in the last event that had some.
+        usage: the figures in the last event that had some: of all that came.
+        counted: whether these were the ones at the answer's end.
     """
 
     head: dict[str, Any] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Told:
     calls: bool = False
     finish: str | None = None
     usage: Mapping[str, Any] | None = None
+    counted: bool = False
 
 
 def read(outputs: Sequence[bytes], *, native: bool, as_text: bool) -> Told:
@@ -53,13 +55,13 @@ def read(outputs: Sequence[bytes], *, native: bool, as_text: bool) -> Told:
         if not told.head:
             told.head = {name: chunk[name] for name in chunk if name not in ("choices", "usage")}
         if isinstance(usage := chunk.get("usage"), dict):
-            told.usage = usage
+            told.usage, told.counted = usage, chunk.get("choices") == []
         for choice in sse.objects(chunk.get("choices")):
             delta = choice.get("delta")
             said = delta if isinstance(delta, dict) else choice
             told.begun |= "role" in said
-            told.reasoning |= any(said.get(name) for name in _REASONING)
-            told.calls |= any(said.get(name) for name in _CALLS)
+            told.reasoning |= any(said.get(name) for name in REASONING)
+            told.calls |= any(said.get(name) for name in CALLS)
             texts.append(str(said.get("content") or said.get("text") or ""))
             told.finish = choice.get("finish_reason") or told.finish
     told.text = "".join(texts)
@@ -85,15 +87,19 @@ def _native(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
     for output in outputs:
         found = finite.parsed(output)
         batch = found if isinstance(found, dict) else {}
-        usage = batch.get("usage")
-        counts = usage if isinstance(usage, dict) else {}
         yield {
             "choices": [
                 {**choice, "text": "".join(map(str, choice.get("tokens") or ()))}
                 for choice in sse.objects(batch.get("choices"))
             ],
-            "usage": {
-                "prompt_tokens": counts.get("input"),
-                "completion_tokens": counts.get("output"),
-            },
+            "usage": _figures(batch.get("usage")),
         }
+
+
+def _figures(usage: Any) -> dict[str, int] | None:
+    """The engine's, of those of a batch."""
+    try:
+        asked, made = int(usage["input"]), int(usage["output"])
+    except (TypeError, KeyError, ValueError):
+        return None
+    return {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}

@@ -51,7 +51,8 @@ async def batches(
         pace: how long a token may wait, and when to look at the socket.
 
     Raises:
-        JobError: what `source` raises, after everything that came before it.
+        JobError: what `source` raises, after everything that came before it; where no token did,
+            at once: what has given no output can be asked for again.
     """
     looks = _Looks(source, waiting, pace)
     try:
@@ -60,7 +61,7 @@ async def batches(
                 yield batch
             await looks.until_next()
     except JobError:
-        while not waiting.empty:
+        while waiting.seen and not waiting.empty:
             yield waiting.take()
         raise
     waiting.complete = True

@@ -117,6 +117,7 @@ class Stream:
 
     input_tokens: int = 0
     output_tokens: int = 0  # that have come, over all sequences
+    finish: str | None = None  # why the sequence ended that did so last
     _output: dict[int, int] = field(default_factory=dict)  # the same of each sequence
 
     def batch(self, events: Sequence[bytes]) -> dict[str, Any] | None:
@@ -133,6 +134,7 @@ class Stream:
             choices = sse.objects(data.get("choices"))
             at_its_end |= self._count(choices, _object(data.get("usage")))
             for choice in choices:
+                self.finish = choice.get("finish_reason") or self.finish
                 share = shares.get(index := _index(choice)) or _Choice()
                 if share.add(choice):
                     shares[index] = share

@@ -23,6 +23,11 @@ class Outputs:
         self._native = native.Stream() if own_form else None
         self._as_text = as_text
 
+    @property
+    def finish(self) -> str | None:
+        """Why the answer ended, where that was said and the outputs do not say it."""
+        return self._native.finish if self._native is not None else None
+
     def of(self, events: Sequence[bytes], text: bytes) -> list[Any]:
         """The outputs of a batch.
 

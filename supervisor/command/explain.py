@@ -10,7 +10,7 @@ from typing import Any
 
 from ..findings import Applied, Fault, Finding, Ignored, Kept, Remark
 from ..secrets import masked, masked_tokens
-from .plan import Plan
+from .plan import Plan, engine_environment
 
 NARROWEST = 40  # characters of a line; below, nothing can be read
 _WIDEST = 40  # characters of a value in the table
@@ -26,11 +26,12 @@ SetBy = Mapping[str, str]
 _NOBODY: SetBy = MappingProxyType({})
 
 
-def as_json(plan: Plan, set_by: SetBy = _NOBODY) -> dict[str, Any]:
+def as_json(plan: Plan, set_by: SetBy = _NOBODY, nodes: Sequence[Plan] = ()) -> dict[str, Any]:
     """The plan as the `explain` command's JSON.
 
-    `environment` has what the engine reads from its environment. Secrets among it stand under
-    `ignored` too, where they stood before there was that field.
+    `nodes` is there where several were asked for. `environment` has what the engine reads from its
+    environment. Secrets among it stand under `ignored` too, where they stood before there was that
+    field.
     """
     found = plan.findings
     return {
@@ -43,6 +44,22 @@ def as_json(plan: Plan, set_by: SetBy = _NOBODY) -> dict[str, Any]:
         "ignored": [_shown(ignored) for ignored in found.ignored],
         "warnings": [_shown(warning) for warning in found.warnings],
         "errors": [_shown(error) for error in found.errors],
+        **({"nodes": [_node(rank, node) for rank, node in enumerate(nodes)]} if nodes else {}),
+    }
+
+
+def _node(rank: int, plan: Plan) -> dict[str, Any]:
+    """One of several nodes; what its environment gets at the spawn stands in it by names."""
+    env = dict(plan.engine_env)
+    if plan.cluster is not None:
+        from .cluster import every
+
+        env.update(every.at_spawn(plan.cluster, engine_environment(plan.environment, plan)))
+    return {
+        "rank": rank,
+        "role": "follower" if rank else "leader",
+        "command": shown_command(plan),
+        "engine_env": {name: masked(name, value) for name, value in env.items()},
     }
 
 
@@ -59,8 +76,15 @@ def shown_command(plan: Plan) -> list[str]:
     return masked_tokens(plan.command)
 
 
-def as_text(plan: Plan, set_by: SetBy = _NOBODY, *, width: int = 80, colour: bool = False) -> str:
-    """The plan as a person reads it.
+def as_text(
+    plan: Plan,
+    set_by: SetBy = _NOBODY,
+    nodes: Sequence[Plan] = (),
+    *,
+    width: int = 80,
+    colour: bool = False,
+) -> str:
+    """The plan as a person reads it; of several nodes with the command of each.
 
     No line is longer than `width` characters, but for what may be pasted (the command and the
     environment) and for words that are longer.
@@ -72,17 +96,25 @@ def as_text(plan: Plan, set_by: SetBy = _NOBODY, *, width: int = 80, colour: boo
     parts = [
         [paint(_BOLD, f"mode {plan.settings.mode}, vLLM {version}")],
         _became(_noted(found.applied, set_by), width, paint),
-        [paint(_BOLD, "command"), _pasteable(shown_command(plan))],
-        _titled(
-            paint(_BOLD, "environment of the engine, changed"),
-            [f"{name}={masked(name, value)}" for name, value in plan.engine_env.items()],
-        ),
+        *_commands(plan, nodes, paint),
         _titled(paint(_BOLD, "kept in the environment"), _reasons(_kept(plan, set_by), width)),
         _titled(paint(_BOLD, "ignored"), _reasons(ignored, width)),
         [paint(_YELLOW, _wrapped(f"warning: {sentence(each)}", width)) for each in found.warnings]
         + [paint(_RED, _wrapped(f"error: {sentence(each)}", width)) for each in found.errors],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _commands(plan: Plan, nodes: Sequence[Plan], paint: _Paint) -> list[list[str]]:
+    """What is run and in which environment, on one node or on each of several."""
+    shown = [_node(rank, node) for rank, node in enumerate(nodes)] or [_node(0, plan)]
+    parts = []
+    for node in shown:
+        where = f" of rank {node['rank']}, the {node['role']}" if nodes else ""
+        changed = [f"{name}={value}" for name, value in node["engine_env"].items()]
+        parts.append([paint(_BOLD, f"command{where}"), _pasteable(node["command"])])
+        parts.append(_titled(paint(_BOLD, "environment of the engine, changed"), changed))
+    return parts
 
 
 def sentence(finding: Remark | Fault) -> str:

@@ -38,7 +38,7 @@ def test_quick_takes_the_loads_that_are_named() -> None:
     assert (named.rounds, named.loads[0].tokens) == (4, 7)
 
 
-@pytest.mark.parametrize("question", ["capacity", "short", "start", "real"])
+@pytest.mark.parametrize("question", ["capacity", "short", "start", "real", "overhead"])
 def test_one_other_question(question: str) -> None:
     assert parse([f"--{question}"]).question == question
 

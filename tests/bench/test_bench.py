@@ -108,6 +108,15 @@ def test_short_jobs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_metrics_cost(tmp_path: Path) -> None:
+    asked = ("--overhead", "--rounds", "1", "--loads", "3", "--tokens", "40")
+    done = bench(tmp_path, *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("metrics overhead: ")
+    assert "us a token with 3;" in done.stdout
+
+
+@pytest.mark.slow
 def test_many_jobs(tmp_path: Path) -> None:
     done = bench(tmp_path, "--jobs", "40")
     assert done.returncode == 0, done.stdout + done.stderr

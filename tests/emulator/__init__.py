@@ -17,12 +17,15 @@ For tests there is more, below `/_emulator/`:
 
     GET    jobs/ID   what `status` shows, and: input, posts [{at, time, bytes, output}], done (how
                      often the end was reported), redelivered, retried, refused (too large)
+    POST   jobs      the same of the jobs whose ids the body lists
     POST   raw/ID    submits a job that a worker gets as it stands: the body, whatever is in it
     GET    workers   {name: {last_seen, pings, last_ping, parameters, unhealthy, polled, lost}}
     GET    log       the workers' last 10,000 requests, in order of arrival
     POST   faults    {"path": "job-take|job-stop|job-stream|job-done|ping", "status": 500,
                      "times": 1, "close": false, "delay_ms": 0}: what happens instead of an answer
     DELETE faults    back to normal
+    POST   cut       {"workers": [...], "seconds": 5}: cuts their connections, for so long new ones
+    GET    cut       {name: seconds until it was heard again, or null}
 
 `at` and the like are `time.monotonic()`, which all processes of one Linux machine share.
 

@@ -60,6 +60,7 @@ class Job:
     keep_outputs: bool = True  # False: only for somebody who streams this job
     streamed: bool = False  # somebody does
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    number: int = 0  # in the order of their submission
     raw: bytes | None = None  # what a worker gets instead of JSON of ours
     state: State = State.IN_QUEUE
     worker: str | None = None

@@ -106,6 +106,8 @@ def _bordered(kind: str, answer: _Answer) -> _Handler:
         query = request.rel_url.raw_query_string
         call = Call(time.monotonic(), time.time(), request.method, kind, name, job, query)
         world.log.append(call)
+        if world.connections.refuses(name, request.transport):
+            return await _nobody_is_there()
         await _half_a_round_trip(world)
         try:
             response = await _checked(kind, answer, world, request)
@@ -139,7 +141,7 @@ async def _checked(
             await request.read()  # the request arrived, the answer does not
             if request.transport is not None:
                 request.transport.abort()
-            await asyncio.Event().wait()  # until the server ends what has lost its connection
+            await _nobody_is_there()
         if fault.status is not None:
             await request.read()
             return web.json_response({"error": "asked for"}, status=fault.status)
@@ -187,6 +189,12 @@ async def _deliver(world: World, request: web.Request, found: bytes) -> web.Stre
 def _see_that_it_is_open(request: web.Request) -> None:
     if request.transport is None or request.transport.is_closing():
         raise ConnectionResetError("the worker has gone")
+
+
+async def _nobody_is_there() -> web.StreamResponse:
+    """Wait until the server ends what has lost its connection."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 async def _half_a_round_trip(world: World) -> None:

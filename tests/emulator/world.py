@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.emulator.cut import Connections
 from tests.emulator.faults import Faults
 from tests.emulator.jobs import Job, State
 from tests.emulator.queue import Queue
@@ -52,6 +53,7 @@ class World:
         self.queue = queue
         self.workers: dict[str, Worker] = {}
         self.faults = Faults()
+        self.connections = Connections()
         self.log: deque[Call] = deque(maxlen=_LOG_MOST)
 
     def seen(self, name: str) -> Worker:
@@ -78,19 +80,17 @@ class World:
 
     def health(self) -> dict[str, Any]:
         """The platform's counts of jobs and workers."""
-        jobs = self.queue.jobs.values()
-        states = [job.state for job in jobs]
-        busy = {job.worker for job in jobs if job.state is State.IN_PROGRESS}
+        states, busy = self.queue.states, self.queue.busy
         present = {name: worker for name, worker in self.workers.items() if not worker.lost}
         sick = {name for name, worker in present.items() if _unhealthy(worker)}
         ready = {name for name, worker in present.items() if worker.polled} - sick
         return {
             "jobs": {
-                "completed": states.count(State.COMPLETED),
-                "failed": states.count(State.FAILED),
-                "inProgress": states.count(State.IN_PROGRESS),
-                "inQueue": states.count(State.IN_QUEUE),
-                "retried": sum(job.retried + job.redelivered for job in jobs),
+                "completed": states[State.COMPLETED],
+                "failed": states[State.FAILED],
+                "inProgress": states[State.IN_PROGRESS],
+                "inQueue": states[State.IN_QUEUE],
+                "retried": self.queue.rerun,
             },
             "workers": {
                 "idle": len(ready - busy),

@@ -18,8 +18,9 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
+from proxy.engine.health import Health
 from proxy.engine.requests import Engine
-from proxy.errors import AnswerTooLarge, JobError
+from proxy.errors import AnswerTooLarge, EngineRestarted, JobError
 from proxy.handler import Handler
 from proxy.stream.raw import Comment, RawJson
 from tests.client import PATIENCE
@@ -296,6 +297,21 @@ async def test_a_cut_stream_is_an_error_after_what_came(worker: Worker) -> None:
     assert error.status == 502
     assert text(outputs[:-1]) in words(20)
     assert '"error"' in outputs[-1]
+
+
+async def test_how_a_stream_broke_off_is_asked_once(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that is lost a moment later did not break this one off."""
+    asked: list[JobError] = []
+
+    async def why_broken(_self: Health, fault: JobError, _tokens: int | None) -> JobError:
+        asked.append(fault)
+        return fault if len(asked) == 1 else EngineRestarted("the engine ended")
+
+    monkeypatch.setattr(Health, "why_broken", why_broken)
+    _, error = await worker.fail(chat(tokens=9, cut_after=4))
+    assert "broke off" in str(error)
 
 
 async def test_silence_ends_a_request(fake_engine: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,10 +22,12 @@ from proxy.wire.answer import Answer
 from supervisor.link.figures import Figures
 
 DONE = b"data: [DONE]\n\n"
+SOON = 0.001
+MANY = 3
 
 
-def event(text: str, **also: Any) -> bytes:
-    choices = [{"index": 0, "text": text, "finish_reason": None}]
+def event(text: str, reason: str | None = None, **also: Any) -> bytes:
+    choices = [{"index": 0, "text": text, "finish_reason": reason}]
     return b"data: " + json.dumps({"id": "cmpl-1", "choices": choices, **also}).encode() + b"\n\n"
 
 
@@ -46,6 +49,10 @@ class Source:
         return b""
 
     async def read(self) -> bytes:
+        piece = self._pieces[0]
+        if isinstance(piece, asyncio.Event):
+            await piece.wait()
+            self._pieces.pop(0)
         piece = self._pieces.pop(0)
         if isinstance(piece, JobError):
             raise piece
@@ -75,6 +82,12 @@ class Engines(Engine):
         self.asked: list[dict[str, Any]] = []
         self.sendings: list[dict[str, str]] = []
         self._engines = list(engines)
+        self.there = asyncio.Event()  # where somebody clears it, no engine is
+        self.there.set()
+        self.begins = asyncio.Event()
+
+    def next(self, engine: list[Any]) -> None:
+        self._engines.append(engine)
 
     @asynccontextmanager
     async def stream(
@@ -90,6 +103,7 @@ class Engines(Engine):
         yield cast(Answer, Source(engine))
 
     async def answer(self, request: Request) -> Any:
+        await self.there.wait()
         return {"tokens": list(range(len(request.body["prompt"].split())))}
 
 
@@ -103,6 +117,10 @@ class Told:
         self.record = Record("job-1", lambda: 0.0)
 
     @property
+    def comments(self) -> list[Any]:
+        return [each for each in self.outputs if isinstance(each, Comment)]
+
+    @property
     def text(self) -> str:
         said = [each for each in self.outputs if not isinstance(each, Comment)]
         found = "".join(said).split("\n\n")
@@ -110,16 +128,20 @@ class Told:
         return "".join(choice["text"] for chunk in chunks for choice in chunk["choices"])
 
 
-async def told(engine: Engines, losses: int = 0, **also: Any) -> Told:
+async def told(engine: Engines, losses: int = 0, *, native: bool = False, **also: Any) -> Told:
     found = Told()
-    streams = Streams(settings.read({}), engine, found.figures)
-    request = Request("POST", COMPLETIONS, {"prompt": "x", "stream": True, "max_tokens": 9, **also})
+    streams = Streams(settings.read({}), engine, found.figures, keep_alive_s=SOON)
+    body = {"prompt": "x", "stream": True, "max_tokens": 9, **also}
+    request = Request("POST", COMPLETIONS, body, native=native)
     kept: list[bytes] = []
     try:
         attempt = Attempt(losses=losses)
         async for output in streams.outputs(request, found.record, attempt, kept):
             found.record.yielded(output)
             found.outputs.append(output)
+            if len(found.comments) == MANY:
+                engine.there.set()
+                engine.begins.set()
             kept.append(json.dumps(output).encode())
     except JobError as fault:
         found.error = fault
@@ -181,3 +203,46 @@ async def test_what_is_not_safe_ends_with_its_engine_and_waits_for_nobody() -> N
     assert "echo" in str(found.error)
     assert not any(isinstance(each, Comment) for each in found.outputs)
     assert found.figures.unresumed == {"echo": 1}
+
+
+async def test_a_comment_every_some_seconds_while_no_engine_is_there() -> None:
+    engine = Engines(BEGUN, [event(" c"), DONE])
+    engine.there.clear()
+    found = await told(engine)
+    assert (found.error, found.text, len(found.comments)) == (None, "a b c", MANY)
+
+
+async def test_and_while_the_next_one_reads_the_prompt_again() -> None:
+    engine = Engines(BEGUN)
+    engine.next([engine.begins, event(" c"), DONE])
+    found = await told(engine)
+    assert (found.error, found.text) == (None, "a b c")
+    assert "".join(found.comments).count("engine was lost") >= MANY
+
+
+async def test_where_only_the_end_is_missing_nobody_waits() -> None:
+    ended = event(" b", reason="stop")
+    for native in (False, True):
+        engine = Engines([event("a"), ended, StreamBroken("cut")])
+        engine.there.clear()
+        found = await told(engine, native=native)
+        assert (found.error, len(engine.asked), found.comments) == (None, 1, [])
+        assert found.figures.resumed == 1
+        assert ("[DONE]" in str(found.outputs)) is not native
+
+
+async def test_no_figures_come_twice() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    figures = b"data: " + json.dumps({"id": "cmpl-1", "choices": [], "usage": usage}).encode()
+    begun = [event("a"), event(" b", reason="stop"), figures + b"\n\n", StreamBroken("cut")]
+    found = await told(Engines(begun), stream_options={"include_usage": True})
+    assert "".join(found.outputs).count("usage") == 1
+    assert found.outputs[-1].endswith("[DONE]\n\n")
+
+
+async def test_where_no_token_came_the_job_can_be_sent_again_as_a_whole() -> None:
+    role = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+    found = await told(Engines([role, StreamBroken("cut")]))
+    assert isinstance(found.error, StreamBroken)
+    assert found.outputs == []
+    assert found.record.first is None

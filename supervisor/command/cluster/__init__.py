@@ -9,6 +9,7 @@
     options.py   the options of the engine on this node
     likeness.py  what has to be the same on all nodes
     spawning.py  what is known of addresses only when an engine is spawned
+    every.py     all nodes, as one machine can show them
 
 All but this module is imported only where several nodes are asked for.
 """

@@ -12,7 +12,7 @@ from proxy.engine.requests import Engine
 from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError, StreamBroken
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
-from proxy.resume.resuming import CannotResume, Resuming
+from proxy.resume.resuming import CannotResume, Rest, Resuming
 from proxy.resume.safe import OPEN_TURN
 from proxy.stream import sse
 from supervisor.link.figures import Unresumed
@@ -21,17 +21,20 @@ MESSAGES = [{"role": "user", "content": "x"}]
 
 
 class Asked(Engine):
-    """Counts a word as a token. `fault` is what it says instead."""
+    """Counts a word as a token. `fault` is what it says instead, `times` times."""
 
-    def __init__(self, fault: JobError | None = None, *, open_turn: bool = True) -> None:
-        self.fault = fault
+    def __init__(
+        self, fault: JobError | None = None, times: int = 1000, *, open_turn: bool = True
+    ) -> None:
+        self.fault, self.times = fault, times
         self.names = OPEN_TURN if open_turn else frozenset()
 
     async def schema(self) -> Schema | None:
         return Schema(names={CHAT: self.names})
 
     async def answer(self, request: Request) -> Any:
-        if self.fault is not None:
+        self.times -= 1
+        if self.fault is not None and self.times >= 0:
             raise self.fault
         assert request.route == "/tokenize"
         body = request.body
@@ -43,15 +46,20 @@ def resuming(engine: Engine | None = None, **environment: str) -> Resuming:
     return Resuming(settings.read(environment), engine or Asked())
 
 
+async def gone_on(engine: Engine, request: Request, kept: list[bytes]) -> Rest:
+    found = resuming(engine)
+    return await found.rest(request, found.begun(request, kept, 0))
+
+
 def chat(**also: Any) -> Request:
     return Request("POST", CHAT, {"messages": MESSAGES, "stream": True, **also})
 
 
-def sent(text: str, reason: str | None = None) -> list[bytes]:
+def sent(text: str, reason: str | None = None, **also: Any) -> list[bytes]:
     """What was handed over: events as text, one output each."""
     head = {"id": "chatcmpl-1", "created": 5, "model": "m"}
     chunks = [
-        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}
+        {**head, **also, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}
         for delta, end in (
             ({"role": "assistant", "content": ""}, None),
             ({"content": text}, reason),
@@ -61,7 +69,7 @@ def sent(text: str, reason: str | None = None) -> list[bytes]:
 
 
 async def test_the_rest_is_asked_for_with_what_is_left_of_the_tokens() -> None:
-    rest = await resuming().rest(chat(max_tokens=9), sent("so far, so good\n"))
+    rest = await gone_on(Asked(), chat(max_tokens=9), sent("so far, so good\n"))
     assert rest.request is not None
     assert rest.request.body["messages"][-1]["content"] == "so far, so good"
     assert rest.request.body["max_tokens"] == 5
@@ -71,14 +79,14 @@ async def test_where_no_text_came_the_question_is_the_same() -> None:
     """An engine would refuse an empty turn."""
     request = chat(max_tokens=9)
     for text in ("", "\n\n"):
-        rest = await resuming().rest(request, sent(text))
+        rest = await gone_on(Asked(), request, sent(text))
         assert rest.request is request
 
 
 @pytest.mark.parametrize(("reason", "most"), [("stop", 9), (None, 3)])
 async def test_where_only_the_end_is_missing_it_is_made(reason: str | None, most: int) -> None:
     asked = chat(max_tokens=most, stream_options={"include_usage": True})
-    rest = await resuming().rest(asked, sent("one two three", reason))
+    rest = await gone_on(Asked(), asked, sent("one two three", reason))
     assert rest.request is None
     *ends, usage, done = rest.last
     assert sse.is_done(done)
@@ -92,11 +100,29 @@ async def test_where_only_the_end_is_missing_it_is_made(reason: str | None, most
     assert {sse.parsed(event)["id"] for event in (*ends, usage)} == {"chatcmpl-1"}
 
 
+async def test_the_figures_that_came_are_not_asked_for() -> None:
+    """Each event may have them, and a prompt may be of another form than a text."""
+    asked = chat(max_tokens=3, stream_options={"include_usage": True})
+    usage = {"prompt_tokens": 70, "completion_tokens": 3, "total_tokens": 73}
+    kept = sent("one two three", usage=usage)
+    *_, told, _done = (await gone_on(Asked(), asked, kept)).last
+    assert sse.parsed(told)["usage"] == usage
+
+
+@pytest.mark.parametrize("prompt", ["x", ["x"], [1], [[1]]])
+async def test_the_figures_of_a_prompt_of_any_form(prompt: Any) -> None:
+    body = {"prompt": prompt, "max_tokens": 1, "stream_options": {"include_usage": True}}
+    event = {"id": "cmpl-1", "choices": [{"index": 0, "text": "a", "finish_reason": None}]}
+    kept = [json.dumps(f"data: {json.dumps(event)}\n\n").encode()]
+    rest = await gone_on(Asked(), Request("POST", COMPLETIONS, body), kept)
+    assert sse.parsed(rest.last[-2])["usage"]["prompt_tokens"] == 1
+
+
 async def test_a_completion_that_names_no_limit_has_vllms() -> None:
     request = Request("POST", COMPLETIONS, {"prompt": [1, 2], "stream": True})
     words = " ".join(map(str, range(16)))
     body = {"id": "cmpl-1", "choices": [{"index": 0, "text": words, "finish_reason": None}]}
-    rest = await resuming().rest(request, [json.dumps(f"data: {json.dumps(body)}\n\n").encode()])
+    rest = await gone_on(Asked(), request, [json.dumps(f"data: {json.dumps(body)}\n\n").encode()])
     assert rest.request is None
     assert len(rest.last) == 2, "nobody asked for the usage"
 
@@ -112,8 +138,13 @@ async def test_a_completion_that_names_no_limit_has_vllms() -> None:
 )
 async def test_an_engine_that_cannot_or_does_not_say(engine: Asked, reason: Unresumed) -> None:
     with pytest.raises(CannotResume) as caught:
-        await resuming(engine).rest(chat(), sent("a"))
+        await gone_on(engine, chat(), sent("a"))
     assert caught.value.reason is reason
+
+
+async def test_an_engine_that_ends_before_it_has_the_job_is_no_second_loss() -> None:
+    rest = await gone_on(Asked(StreamBroken("cut"), times=2), chat(), sent("a"))
+    assert rest.request is not None
 
 
 def test_what_is_known_without_an_engine() -> None:
@@ -121,7 +152,7 @@ def test_what_is_known_without_an_engine() -> None:
         kept: list[bytes] | None, losses: int = 0, on: str = "1", **also: Any
     ) -> Unresumed | None:
         try:
-            resuming(RESUME_STREAMS=on).may_go_on(chat(**also), kept, losses)
+            resuming(RESUME_STREAMS=on).begun(chat(**also), kept, losses)
         except CannotResume as cannot:
             return cannot.reason
         return None

@@ -24,10 +24,22 @@ MESSAGES = [{"role": "user", "content": "x"}]
         {"presence_penalty": 0, "repetition_penalty": 1.0, "min_tokens": 0, "tool_choice": "none"},
         {"n": None, "best_of": None, "structured_outputs": None, "prompt_logprobs": None},
         {"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+        {"continue_final_message": True, "add_generation_prompt": False},
+        {"include_stop_str_in_output": True, "include_reasoning": True, "max_tokens": None},
     ],
 )
 def test_plain_text_is_safe(also: dict[str, Any]) -> None:
     assert safe.unsafe(Request("POST", CHAT, {"messages": MESSAGES, **also})) is None
+
+
+def test_an_answer_without_a_turn_of_its_own_is_not_gone_on_with() -> None:
+    body = {"messages": MESSAGES, "add_generation_prompt": False}
+    assert safe.unsafe(Request("POST", CHAT, body)) is Unresumed.OTHER
+
+
+def test_a_limit_that_versions_read_in_two_ways_is_not_gone_on_with() -> None:
+    request = Request("POST", COMPLETIONS, {"prompt": "x", "max_tokens": None})
+    assert safe.unsafe(request) is Unresumed.OTHER
 
 
 @pytest.mark.parametrize("prompt", ["x", ["x"], [1, 2, 3], [[1, 2, 3]]])
@@ -57,6 +69,9 @@ def test_one_prompt_is_safe(prompt: Any) -> None:
         ({"return_token_ids": True}, Unresumed.OTHER),
         ({"suffix": "b"}, Unresumed.OTHER),
         ({"ignore_eos": True}, Unresumed.OTHER),
+        ({"bad_words": ["a b"]}, Unresumed.OTHER),
+        ({"include_reasoning": False}, Unresumed.REASONING),
+        ({"stop": ["a b"], "include_stop_str_in_output": True}, Unresumed.OTHER),
     ],
 )
 def test_what_an_engine_remembers_beside_the_text_is_not(

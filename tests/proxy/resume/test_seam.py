@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.resume.seam import OtherKind, Seam
-from proxy.resume.told import Told
+from proxy.resume.told import CALLS, REASONING, Told
 from proxy.stream import sse
 
 HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 5, "model": "m"}
@@ -82,7 +82,7 @@ def test_completions_and_events_that_are_none() -> None:
     assert one.joined([error]) == [error]
 
 
-@pytest.mark.parametrize("name", ["reasoning", "reasoning_content", "tool_calls"])
+@pytest.mark.parametrize("name", [*REASONING, *CALLS])
 def test_another_kind_of_rest_is_none(name: str) -> None:
     with pytest.raises(OtherKind):
         seam().joined([event({name: "x"})])

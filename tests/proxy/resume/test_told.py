@@ -66,6 +66,19 @@ def test_a_completion_its_end_and_its_figures() -> None:
     assert (found.text, found.finish, found.head) == ("a", "stop", {"id": "cmpl-1"})
     assert found.usage == body["usage"]
     assert not found.begun
+    assert not found.counted
+
+
+@pytest.mark.parametrize(("native", "as_text"), FORMS)
+def test_the_figures_at_the_end_and_before(native: bool, as_text: bool) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
+    under_way = [event(chunk(content="a") | {"usage": usage})]
+    at_its_end = [*under_way, event({"id": "chatcmpl-1", "choices": [], "usage": usage})]
+    outputs = Outputs(own_form=native, as_text=as_text)
+    made = [json.dumps(each).encode() for one in at_its_end for each in outputs.of([one], one)]
+    for count, counted in ((1, False), (2, True)):
+        found = told.read(made[:count], native=native, as_text=as_text)
+        assert (found.usage, found.counted) == (usage, counted)
 
 
 def test_a_large_event_in_parts_is_read_whole() -> None:

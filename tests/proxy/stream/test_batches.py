@@ -220,6 +220,14 @@ async def test_what_has_come_is_handed_over_before_the_fault() -> None:
 NOW = 100.0
 
 
+async def test_before_the_first_token_nothing_is_handed_over_with_a_fault() -> None:
+    """The role alone is no output: the whole can be asked for again."""
+    role = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+    found = batches.batches(Source([role], StreamBroken("cut")), Batches(Ramp()), pace(FOREVER))
+    with pytest.raises(StreamBroken):
+        await anext(found)
+
+
 @pytest.mark.parametrize(
     ("since", "budget", "full_in", "glance", "expected"),
     [

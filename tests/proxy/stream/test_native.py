@@ -43,6 +43,14 @@ def test_batches_of_a_stream() -> None:
     }
 
 
+def test_why_an_answer_ended_is_known_though_it_is_not_shown() -> None:
+    stream = native.Stream()
+    stream.batch([text("a")])
+    assert stream.finish is None
+    stream.batch([event(choices=[{"index": 0, "text": "", "finish_reason": "stop"}])])
+    assert stream.finish == "stop"
+
+
 def test_several_sequences_keep_their_places() -> None:
     batch = native.Stream().batch([text("a", 1), text("b", 0), text("c", 1)])
     assert batch is not None
