@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from . import __version__, began, planning  # noqa: F401 - began: it counts from
 from .command import command_line
 from .errors import ConfigurationError, NoWorker, SupervisorError
 from .findings import Findings
+from .records import replace
 from .settings import table
 
 if TYPE_CHECKING:

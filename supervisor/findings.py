@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from .records import dataclass, replace
 
 Source = Literal["option", "alias", "legacy", "config-file", "extra-args", "arguments", "worker"]
 

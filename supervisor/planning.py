@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from . import hanging
@@ -18,6 +17,7 @@ from .files import read_text
 from .findings import Fault, Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
+from .records import replace
 from .settings import otel, quotes, read, table
 from .settings.read import Settings
 

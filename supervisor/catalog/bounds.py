@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from ..records import dataclass
 
 _WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import CatalogError
+from ..records import dataclass, field
 from . import bounds, release
 from .bounds import ANY, Bounds
 

@@ -10,12 +10,12 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CatalogError
 from ..executable import executable
 from ..files import write_whole
+from ..records import dataclass, replace
 from ..settings import handed
 from . import options
 from .options import Catalog

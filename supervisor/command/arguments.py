@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..catalog import Catalog, Kind
+from ..records import dataclass
 
 #: Options whose value is a secret -> the variable in which the engine reads it.
 SECRETS: Mapping[str, str] = {"--api-key": "VLLM_API_KEY", "--hf-token": "HF_TOKEN"}

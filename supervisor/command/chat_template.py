@@ -10,10 +10,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import PurePath
 
 from ..catalog import Catalog
+from ..records import replace
 from .legacy import Origin, Rewritten
 
 _FLAG = "--chat-template"

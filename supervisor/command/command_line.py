@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from ..catalog import Catalog, Kind
 from ..findings import Applied, Fault, Finding, Findings, Ignored
+from ..records import dataclass, field
 from ..secrets import masked, masked_tokens
 from ..settings import table
 from .arguments import SECRETS, Argument, Arguments, moved, parse

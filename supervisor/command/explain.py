@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
 from ..findings import Applied, Fault, Finding, Ignored, Kept, Remark
+from ..records import replace
 from ..secrets import masked, masked_tokens
 from .plan import Plan, engine_environment
 
@@ -65,6 +65,8 @@ def _node(rank: int, plan: Plan) -> dict[str, Any]:
 
 def _shown(finding: Finding) -> dict[str, Any]:
     """A finding's fields, whatever looks like a secret masked, wherever it got in."""
+    from dataclasses import asdict  # a start does not show them
+
     return {
         name: masked("", text) if isinstance(text, str) else text
         for name, text in asdict(finding).items()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from ..catalog import Catalog, Kind
 from ..findings import Applied, Fault, Finding, Findings, Remark
+from ..records import replace
 from ..secrets import MASK, masked_tokens
 from ..settings import table
 from . import arguments, values

@@ -6,11 +6,11 @@ What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ..catalog import Catalog
 from ..catalog.options import variable
 from ..findings import Applied, Fault, Finding, Findings
+from ..records import replace
 from ..settings import parsers, table
 from ..settings.mode import Mode
 from ..settings.read import Settings

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..catalog import Catalog
 from ..catalog.options import variable
 from ..findings import Applied, Findings
 from ..models.placement import OnDisk
+from ..records import dataclass
 from ..settings import table
 from ..settings.read import Settings
 from .arguments import Arguments

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from ..findings import Findings, Remark
 from ..models import placement
 from ..models.demand import Demand
 from ..models.placement import Download, OnDisk
+from ..records import dataclass, field, replace
 from ..settings import handed, leftovers, read, table
 from ..settings.keys import API_KEY
 from ..settings.read import Settings

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ..catalog import Catalog
 from ..findings import Applied, Fault, Findings, Remark
+from ..records import replace
 from ..secrets import masked
 from ..settings import table
 from ..settings.mode import Mode

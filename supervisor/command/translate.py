@@ -8,10 +8,10 @@ options is here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from ..catalog import Catalog, Kind, Option
 from ..findings import Applied, Fault, Finding, Findings, Guarded, Kept, Remark, not_passed_on
+from ..records import dataclass
 from ..secrets import is_secret, masked
 from ..settings.parsers import boolean
 from . import values

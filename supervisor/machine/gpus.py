@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from ..records import dataclass
 
 DEVICES = Path("/dev")
 DRIVER = Path("/proc/driver/nvidia/gpus")

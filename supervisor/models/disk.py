@@ -6,13 +6,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import hanging
 from ..files import existing
 from ..machine.gpus import visible
+from ..records import replace
 from ..settings import table
 from . import stored
 from .hub import cached, weights_folder

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..findings import Applied, Findings, Ignored, Remark
+from ..records import dataclass, field
 from ..settings import table
 
 MANIFEST = "baked.json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..findings import Applied, Findings, Ignored, Remark
+from ..records import dataclass, field
 from ..secrets import masked
 from . import otel, table
 from .mode import Mode, of_platform

@@ -8,10 +8,10 @@ docs. A row with a `form` that tools/docs/settings.py does not place stands at t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
+from ..records import dataclass
 from .parsers import (
     amount,
     boolean,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from ..findings import Fault
+from ..records import dataclass, field
 from ..secrets import masked
 from .table import Setting
 

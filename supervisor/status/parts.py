@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from ..records import dataclass, field
 
 _WIDTH = 25  # columns from the beginning of a start to its end; a line of the log then has 100
 _NAME = 10

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from .. import hanging, ports
@@ -14,6 +13,7 @@ from ..command.plan import Plan
 from ..errors import ConfigurationError, MachineRefused
 from ..files import mount
 from ..models.hub import weights_folder
+from ..records import replace
 from ..settings import table
 from ..settings.read import Settings
 

@@ -8,7 +8,6 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
 from ..findings import Guarded
 from ..models.placement import Download
+from ..records import replace
 from ..secrets import secret_values
 from ..settings import table
 from ..settings.mode import Mode

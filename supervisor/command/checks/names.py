@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from ...catalog import Option
+from ...records import dataclass
 from ..arguments import Argument, Arguments
 from ..values.remedies import GONE, one_of, remedy
 from .refusal import Refusal

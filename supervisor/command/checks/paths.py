@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from ...findings import Fault, Finding, Findings, Remark
+from ...records import dataclass
 from ..arguments import Argument, Arguments
 from . import adapters
 from .speakers import Speakers

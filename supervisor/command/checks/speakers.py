@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...findings import Applied
+from ...records import dataclass
 from ...secrets import masked
 from ...settings import table
 from ..arguments import Argument, Arguments

@@ -6,11 +6,11 @@ And what is said of what stands open. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ...catalog import Catalog
 from ...findings import Findings, Remark
 from ...models.placement import OnDisk
+from ...records import dataclass, field
 from ...settings import values
 from ...settings.keys import API_KEY
 from ...settings.read import Settings

@@ -7,10 +7,10 @@ vLLM's own fence is a list of hosts, which its redirects leave. In queue mode th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from ...catalog import Catalog
 from ...findings import Applied, Findings, Remark, not_passed_on
+from ...records import dataclass
 from ...settings import handed, parsers, table
 from ...settings.mode import Mode
 from ...settings.read import Settings

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...catalog import Catalog
 from ...catalog.options import variable
 from ...findings import Fault, Findings, Remark
+from ...records import dataclass
 from ...secrets import masked
 from .rewritten import Origin, Rewritten
 from .table import MEANINGS, SPECULATIVE, Field, carrier, is_old

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ...catalog import Catalog
 from ...findings import Fault, Findings, Remark
+from ...records import replace
 from .fields import deep
 from .rewritten import Origin, Rewritten
 from .table import KEY, SCALING, TEXT, THETA, is_an_option

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ...catalog import Catalog
+from ...records import dataclass
 
 #: Of rotary embeddings: the old names, and where a model's configuration has what they say.
 SCALING, THETA = "ROPE_SCALING", "ROPE_THETA"

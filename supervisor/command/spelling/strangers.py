@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
+from ...records import dataclass
 from ...settings import table
 
 _SAGEMAKER = "SageMaker's images call it so"

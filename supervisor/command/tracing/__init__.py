@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ...catalog import Catalog
 from ...findings import Applied, Findings, Remark
+from ...records import dataclass, field
 from ...secrets import masked
 from ...settings import otel, table
 from ..arguments import Arguments

@@ -8,11 +8,11 @@ complaint, or take in another way than its specification, is found here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from ...findings import Applied, Fault, Findings, Remark
+from ...records import dataclass
 from ...secrets import masked
 from . import checks
 from .checks import PROTOCOL as PROTOCOL

@@ -13,8 +13,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
+from ...records import dataclass, field, replace
 from ...status.parts import Part, Times
 
 log = logging.getLogger("supervisor")

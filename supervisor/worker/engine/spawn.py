@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ... import began
 from ...catalog import release
 from ...command import plan as planned
 from ...command.plan import Plan
 from ...errors import SupervisorError
+from ...records import dataclass
 from ...settings import table
 from ..logs.speaker import ENGINE, Speaker
 from ..process.child import Child

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from ...records import dataclass
 
 _SHOWN_MOST = 10  # lines of one text
 _WITHIN = 60.0  # seconds

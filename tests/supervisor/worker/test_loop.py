@@ -42,6 +42,7 @@ def test_little_is_imported_before_the_spawn(start: Start, tmp_path: Path) -> No
     assert "supervisor" in loaded
     assert not loaded & {"httpx", "aiohttp", "pydantic", "psutil", "tenacity", "runpod", "h11"}
     assert not loaded & {"argparse", "asyncio", "hashlib", "shutil", "ssl", "tempfile"}
+    assert not loaded & {"dataclasses", "inspect"}, "see `records`"
 
 
 def test_no_secret_leaves_the_environment(start: Start) -> None:
