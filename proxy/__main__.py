@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import uvloop
 
 from proxy.awake import Awake
+from proxy.engine import supervision
 from proxy.engine.requests import Engine
 from proxy.handler import Handler
 from proxy.platform import logs
@@ -65,6 +66,8 @@ def main() -> int:
     fitness.register(settings, env, report.cause)
     left = list(inherited(settings[JOBS_FD]))
     traces = _traces(env, [one.id for one in left])
+    if settings.control_url is not None:
+        asyncio.run(supervision.first_question(settings.control_url))
     _tune()
     awake = Awake()
     handler = Handler(settings, Engine(settings, awake.now), alone=report.alone, traces=traces)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,11 +14,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
-from proxy.engine.supervision import Supervision
+from proxy.engine.supervision import Supervision, first_question
 from proxy.errors import EngineUnavailable
 from supervisor.link.standing import Standing
 from tests.client import PATIENCE
-from tests.processes import free_port
+from tests.processes import ROOT, free_port
 
 READY = {"state": "READY", "restarts": 0, "engine_pid": 7}
 GONE = {"state": "RESTARTING", "restarts": 0, "engine_pid": None, "last_failure": "killed"}
@@ -43,6 +45,41 @@ async def asking(supervisor: Supervisor) -> AsyncIterator[Supervision]:
         one = Supervision(f"http://127.0.0.1:{server.port}")
         yield one
         await one.close()
+
+
+#: Asks twice in a process of its own, and names what only the second question imported.
+ASK_TWICE = """
+import asyncio, sys
+from proxy.engine import supervision
+async def ask():
+    await supervision.first_question(sys.argv[1])
+    known = set(sys.modules)
+    one = supervision.Supervision(sys.argv[1])
+    assert await one.standing() is None
+    await one.close()
+    print(*set(sys.modules) - known)
+asyncio.run(ask())
+"""
+
+
+def test_nothing_is_imported_for_the_second_question() -> None:
+    """So that no job waits for it. Nobody need be there for the first."""
+    command = [sys.executable, "-c", ASK_TWICE, f"http://127.0.0.1:{free_port()}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout.strip() == "", done.stderr
+    assert done.returncode == 0
+
+
+async def test_the_first_question_is_one_that_anybody_may_ask() -> None:
+    asked = []
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append((request.path, request.headers.get("Authorization")))
+        return web.Response(status=204)
+
+    async with TestServer(handle) as server, asyncio.timeout(PATIENCE):
+        await first_question(f"http://127.0.0.1:{server.port}")
+    assert asked == [("/ping", None)]
 
 
 async def test_a_page_is_told_as_it_is() -> None:

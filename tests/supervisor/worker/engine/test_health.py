@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -14,7 +16,7 @@ from aiohttp import web
 from supervisor.worker.engine import health
 from supervisor.worker.engine.health import Health
 from tests.client import PATIENCE
-from tests.processes import free_port
+from tests.processes import ROOT, free_port
 
 
 @dataclass
@@ -94,6 +96,49 @@ async def test_readiness_is_a_200_and_not_a_port(engine: Engine) -> None:
         assert not ready.done()
         engine.status = 200
         await ready
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_readiness_is_seen_at_an_address_and_at_a_name(engine: Engine, host: str) -> None:
+    url = f"http://{host}:{engine.port}"
+    async with health.client(url) as asking, asyncio.timeout(PATIENCE):
+        ready = asyncio.create_task(health.until_ready(asking))
+        await engine.start()
+        await ready
+    assert engine.asked == 1
+
+
+#: Waits for an engine in a process of its own, and names what is imported once it is there.
+AWAIT_ONE = """
+import asyncio, socket, sys
+from supervisor.worker.engine import health
+looks = []
+sys.addaudithook(lambda event, _: looks.append(event) if event == "socket.connect" else None)
+with socket.socket() as taken:
+    taken.bind(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+async def answer(reader, writer):
+    writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    writer.close()
+async def wait():
+    async with health.client(f"http://127.0.0.1:{port}") as engine:
+        ready = asyncio.create_task(health.until_ready(engine))
+        while len(looks) < 3:
+            await asyncio.sleep(0.001)
+        await asyncio.start_server(answer, "127.0.0.1", port)
+        known = set(sys.modules)
+        await ready
+        print(*set(sys.modules) - known)
+asyncio.run(wait())
+"""
+
+
+def test_nothing_is_imported_when_the_engine_is_there() -> None:
+    """What a question needs is imported by one that is asked of nobody, so that no job waits."""
+    command = [sys.executable, "-c", AWAIT_ONE]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout.strip() == "", done.stderr
+    assert done.returncode == 0
 
 
 async def test_an_alarm_is_followed_by_probes_at_once(
