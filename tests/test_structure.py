@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -120,6 +122,17 @@ def test_the_middle_is_pure(name: str) -> None:
 
 def _packages_of(name: str) -> set[str]:
     return {each.partition(".")[0] for each in tree.imports(name)}
+
+
+def test_what_is_imported_before_the_spawn_has_its_dataclasses_from_records() -> None:
+    """The library's take five times as long to make, and every start would wait for them."""
+    first = ("supervisor.__main__", "supervisor.link.hidden", "supervisor.worker.start")
+    code = f"import sys, {', '.join(first)}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert loaded.issuperset(first), done.stderr
+    users = [name for name in MODULES if name in loaded and "dataclasses" in tree.imports(name)]
+    assert "dataclasses" not in loaded, f"from `dataclasses` import at the top: some of {users}"
 
 
 def test_what_a_module_reaches() -> None:

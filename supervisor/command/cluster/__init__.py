@@ -17,12 +17,12 @@ All but this module is imported only where several nodes are asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...catalog import Catalog
 from ...findings import Findings, Ignored
 from ...models.placement import OnDisk
+from ...records import dataclass, field, replace
 from ...settings import table
 from ...settings.read import Settings, asks_for_nodes
 from ..arguments import Arguments
