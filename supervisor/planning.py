@@ -147,8 +147,7 @@ def _own_address(made: Plan) -> Findings:
     if written is None:
         return Findings()
     own = written.partition("/")[0]  # RunPod may write its mask behind it
-    from . import ports
-    from .machine import network
+    from .machine import network, ports
 
     name = table.NODE_ADDR.name
     if ports.is_ours(own) or any(fault.env == name for fault in made.findings.errors):

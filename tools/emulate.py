@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
-from supervisor import planning, ports
+from supervisor import planning
+from supervisor.machine import ports
 from supervisor.settings import parsers
 from supervisor.settings.mode import Mode
 from tools import commands, run, worker

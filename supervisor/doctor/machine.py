@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import ports
 from ..catalog import store
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..files import existing
 from ..findings import Fault, Guarded, Remark
+from ..machine import ports
 from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table

@@ -1,7 +1,9 @@
-"""What this machine has: its GPUs.
+"""What this machine has: its GPUs, its ports, its addresses.
 
 ::
 
-    gpus.py    which of them this container sees, without touching one
-    memory.py  how much memory they have
+    gpus.py     which of them this container sees, without touching one
+    memory.py   how much memory they have
+    ports.py    which are free, and who has the others
+    network.py  the addresses, for several nodes
 """

@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import hanging, ports
+from .. import hanging
 from ..command import plan as planned
 from ..command.plan import Plan
 from ..errors import ConfigurationError, MachineRefused
 from ..files import mount
+from ..machine import ports
 from ..models.hub import weights_folder
 from ..records import replace
 from ..settings import table

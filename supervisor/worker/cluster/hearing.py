@@ -11,9 +11,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ... import ports
 from ...command.cluster.likeness import Identity, differences
 from ...errors import MachineRefused
+from ...machine import ports
 from ...settings import table
 from ..control.connection import Connection
 from ..control.crowd import Crowd

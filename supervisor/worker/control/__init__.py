@@ -15,8 +15,8 @@ import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from ... import ports
 from ...errors import SupervisorError
+from ...machine import ports
 from ...settings import table
 from ...settings.mode import Mode
 from ...settings.read import Settings

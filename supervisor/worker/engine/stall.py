@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from ... import ports
 from ...link.journal import Journal
+from ...machine import ports
 from ...settings import table
 from ...settings.mode import Mode
 from ...settings.read import Settings

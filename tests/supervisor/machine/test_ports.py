@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from supervisor import ports
+from supervisor.machine import ports
 from tests.client import PATIENCE
 from tests.processes import ROOT, free_port, until
 
@@ -38,7 +38,7 @@ def test_an_address_that_this_machine_does_not_have_is_not_free() -> None:
 #: As a user without a right; what is imported later may not be readable for that one.
 AS_NOBODY = """
 import os, sys
-from supervisor import ports
+from supervisor.machine import ports
 from supervisor.doctor import machine
 from supervisor.errors import ConfigurationError
 from supervisor.planning import settings
