@@ -143,6 +143,17 @@ _AND_NO_OTHER = (
     r"(?!.{0,1200}\n[\w.]{0,80}(?:Error|Exception): (?!Engine core initialization|WorkerProc))"
 )
 
+_OTHER_BACKEND = (
+    "set ATTENTION_BACKEND to another one, or unset it: vLLM then chooses one that fits"
+)
+_BACKEND = r"Selected backend [\w.]{1,80} is not valid for this configuration\. "
+_REASON = r"(?P<why>Reason: [^\n]{1,900})"
+_SEES_NONE = "the engine sees no GPU"
+_GIVE_GPUS = (
+    "start the container with GPUs (docker run --gpus all) and check CUDA_VISIBLE_DEVICES and"
+    " NVIDIA_VISIBLE_DEVICES"
+)
+
 _COMMAND_LINE = (
     # Python's argparse, all versions
     _rule(
@@ -561,6 +572,22 @@ _FIT = (
         r" \((?P<most>\d+)\)",
         shared=True,
     ),
+    # Of the GPU first: another machine's may do.
+    _rule(
+        "bad-configuration",
+        (" is not valid for this configuration. Reason: ",),
+        "the attention backend that is set does not work on this machine's GPU",
+        _OTHER_BACKEND + ", or use another GPU",
+        details=_BACKEND + r"(?=[^\n]{0,800}?compute capability)" + _REASON,
+    ),
+    _rule(
+        "bad-configuration",
+        (" is not valid for this configuration. Reason: ",),
+        "the attention backend that is set does not fit the model or the other settings",
+        _OTHER_BACKEND,
+        details=_BACKEND + _REASON,
+        shared=True,
+    ),
     _rule(
         "block-size",
         ("No common block size for ",),
@@ -675,6 +702,14 @@ _FIT = (
         r" (?P<ranks>\d{1,9})|[^\n]{0,80}\d[^\n]{0,40}divisible by) ?[^\n]{0,60})",
         shared=True,
     ),
+    # The driver's library knows the GPU, and CUDA is to show none.
+    _rule("no-gpu", (" is out of bounds for 0 devices",), _SEES_NONE, _GIVE_GPUS),
+    _rule(
+        "no-gpu",
+        ("NVMLError_InvalidArgument", "NVMLError_NotFound"),
+        "CUDA_VISIBLE_DEVICES names a GPU that this machine does not have",
+        "set it to numbers or UUIDs that `nvidia-smi -L` shows here, or unset it",
+    ),
     # Not shared: a GPU that has fallen off the bus looks the same.
     _rule(
         "too-few-gpus",
@@ -786,9 +821,8 @@ _DEVICE = (
             "Torch not compiled with CUDA enabled",
             "libcuda.so.1: cannot open shared object file",
         ),
-        "the engine sees no GPU",
-        "start the container with GPUs (docker run --gpus all) and check CUDA_VISIBLE_DEVICES and"
-        " NVIDIA_VISIBLE_DEVICES",
+        _SEES_NONE,
+        _GIVE_GPUS,
     ),
     _rule(
         "gpu-unsupported",
@@ -912,6 +946,16 @@ _REST = (
         ("No module named 'vllm_supervisor_gate'",),
         "the engine's Python did not find the gate, a file of this worker's on its PYTHONPATH",
         "let VLLM_COMMAND start Python without -I or -E, and keep PYTHONPATH, or set GATE=0",
+        shared=True,
+    ),
+    # Its package has another name.
+    _rule(
+        "package-missing",
+        ("No module named 'flashinfer",),
+        "the engine's Python has no package flashinfer-python, which vLLM's GPU build requires",
+        "add it to the image (RUN pip install flashinfer-python==..., the version that this vLLM"
+        " requires); VLLM_USE_FLASHINFER_SAMPLER=0 lets vLLM sample without it",
+        details=r"No module named 'flashinfer[\w.]{0,80}'" + _AND_NO_OTHER,
         shared=True,
     ),
     _rule(

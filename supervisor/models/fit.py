@@ -19,6 +19,8 @@ _LOADED = 0.9
 #: Of its memory the engine also needs some for the cache: what is offered leaves that much.
 _FILLED = 0.9
 _MOST_GPUS = 64
+#: Of the memory; the rest is CUDA's own.
+_LARGEST_SHARE = 0.95
 _WIDE = {"F32": 2, "F64": 4}  # times as wide as what they are run in, unless told otherwise
 _FULL = ("float", "float32")
 #: A quantised copy's share of weights of 16 bits; some layers stay as they are.
@@ -112,6 +114,8 @@ def _remedy(weights: Weights, demand: Demand, memory: int) -> str:
     """What would fit, the nearest first."""
     needed, room = least(weights, demand), memory * demand.share
     found = []
+    if enough := _larger_share(needed / demand.parts - demand.offload, demand.share, memory):
+        found.append(f"set GPU_MEMORY_UTILIZATION={enough:g}")
     if number := _enough_gpus(needed, demand, weights.config, room):
         found.append(f"use {number * demand.pipeline} such GPUs (TENSOR_PARALLEL_SIZE={number})")
     found.append(f"use GPUs of {_ceiling(needed / demand.parts / demand.share / _FILLED)} GB")
@@ -123,6 +127,12 @@ def _remedy(weights: Weights, demand: Demand, memory: int) -> str:
     outside = _ceiling(needed / demand.parts - room * _FILLED)
     found.append(f"set CPU_OFFLOAD_GB={outside}, which is slow")
     return ", or ".join(found)
+
+
+def _larger_share(part: float, share: float, memory: int) -> float:
+    """The least share of the memory, in hundredths, that is enough; 0 where none is."""
+    enough = math.ceil(part / _FILLED / memory * 100) / 100
+    return enough if share < enough <= _LARGEST_SHARE else 0
 
 
 def _enough_gpus(needed: int, demand: Demand, config: Mapping[str, Any], room: float) -> int:

@@ -35,10 +35,7 @@ _BEGINS = (
     ),
     ("memory", r"Available KV cache memory|KV cache size:|# (?:GPU|CPU|cuda|cpu) blocks"),
     ("graphs", r"Capturing (?:the model for )?CUDA graph|Capturing cudagraphs"),
-    (
-        "server",
-        r"init engine \(|Starting vLLM (?:API )?server|Started server process",
-    ),
+    ("server", r"init engine \(|Starting vLLM (?:API )?server|Started server process"),
     ("warmup", r"(?!)"),  # when `begin` says so
 )
 # Patterns are compiled with the first line that an engine prints: its spawn does not wait for it.
@@ -48,6 +45,7 @@ _DOWNLOADED = (
     r"^downloaded \S+, commit|Time spent downloading|Loading (?:safetensors|pt) checkpoint"
     r"|Loading weights took"
 )
+_TRANSFORMED = r"Dynamo bytecode transform time: (\d+\.\d+) s"  # no line says that it begins
 _NAMES = tuple(name for name, _ in _BEGINS)
 _ANY = "|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS)
 
@@ -150,6 +148,8 @@ class Start:
             self._interrupt()
         if found is not None and found.lastgroup not in {None, "download"}:
             self._enter(str(found.lastgroup))
+        if self.phase == "compile" and (took := re.search(_TRANSFORMED, line)):
+            self._began_earlier(self._phase_began - self.clock() + float(took[1]))
         bar = re.search(_OURS, line) or re.search(_BAR, line)
         if bar and self.phase in {"download", "weights"}:
             self.progress = f"{bar[1]} %, {bar[2].strip()}"
@@ -169,6 +169,15 @@ class Start:
         current = self._interrupted if self.phase == "download" else self.phase
         if _NAMES.index(phase) > _NAMES.index(current):
             self._change(phase)
+
+    def _began_earlier(self, seconds: float) -> None:
+        at = max((at for at, part in enumerate(self.parts) if part.name in _NAMES), default=-1)
+        if at < 0 or not 0 < seconds <= (last := self.parts[at]).seconds:
+            return
+        shorter = replace(last, seconds=last.seconds - seconds)
+        self.parts = [*self.parts[:at], shorter, *self.parts[at + 1 :]]
+        self.seconds = {**self.seconds, last.name: self.seconds[last.name] - seconds}
+        self._phase_began -= seconds
 
     def _change(self, phase: str) -> None:
         self._count()

@@ -50,6 +50,8 @@ CASES = [
      "STRUCTURED_OUTPUTS_CONFIG", FINAL),
     ("attention_backend", "bad-configuration", "'NOPE'. Valid options are: FLASH_ATTN", "explain",
      FINAL),
+    ("attention_backend_unfit", "bad-configuration", "does not fit the model", "ATTENTION_BACKEND",
+     FINAL),
     ("rope_type", "bad-configuration", "no rope_type", "ROPE_SCALING (with its rope_type)", FINAL),
     ("tool_parser", "bad-tool-parser", "parser: nope", "TOOL_CALL_PARSER", FINAL),
     ("no_tool_parser", "bad-tool-parser", "requires --tool-call-parser", "TOOL_CALL", FINAL),
@@ -62,6 +64,8 @@ CASES = [
     ("batched_tokens_seqs", "batched-tokens", "64, less than the 128 requests", "MAX_NUM_S", FINAL),
     ("no_package", "package-missing", "package tensorizer", "pip install 'tensorizer'", FINAL),
     ("no_package_ray", "package-missing", "package ray", "DISTRIBUTED_EXECUTOR_BACKEND", FINAL),
+    ("no_package_flashinfer", "package-missing", "package flashinfer-python",
+     "VLLM_USE_FLASHINFER_SAMPLER=0", FINAL),
     ("no_gate", "package-missing", "did not find the gate", "without -I", FINAL),
     ("no_package_modelscope", "package-missing", "package modelscope>=1.18.1", "'models", FINAL),
     # the model's host
@@ -139,6 +143,10 @@ CASES = [
     ("driver_803", "driver-too-old", "driver does not fit", "newer driver", FINAL),
     ("no_gpu", "no-gpu", "sees no GPU", "--gpus all", FINAL),
     ("no_cuda_gpus", "no-gpu", "sees no GPU", "CUDA_VISIBLE_DEVICES", FINAL),
+    ("no_gpu_left", "no-gpu", "sees no GPU", "CUDA_VISIBLE_DEVICES", FINAL),
+    ("no_such_gpu", "no-gpu", "names a GPU that this machine does not have", "`nvidia-smi -L`",
+     FINAL),
+    ("no_such_gpu_uuid", "no-gpu", "CUDA_VISIBLE_DEVICES names a GPU", "UUIDs", FINAL),
     ("gpu_unsupported", "gpu-unsupported", "this kind of GPU", "another GPU", FINAL),
     ("gpu_fault", "gpu-fault", "uncorrectable ECC error", "replace the worker", AGAIN),
     ("custom_all_reduce", "custom-all-reduce", "all-reduce: invalid argument",
@@ -276,6 +284,16 @@ def test_the_package_that_is_missing(said: str, package: str | None) -> None:
     found = diagnose(1, [said])
     assert (found.kind == "package-missing") is (package is not None)
     assert package is None or f"no package {package}," in found.cause
+
+
+def test_an_attention_backend_that_another_gpu_may_take_is_no_fault_of_all_workers() -> None:
+    said = "ValueError: Selected backend FLASH_ATTN is not valid for this configuration. Reason: "
+    of_the_gpu = diagnose(
+        1, [said + "['head_size not supported', 'compute capability not supported']"]
+    )
+    assert (of_the_gpu.kind, of_the_gpu.shared) == ("bad-configuration", False)
+    assert "another GPU" in of_the_gpu.remedy
+    assert diagnose(1, [said + "['head_size not supported']"]).shared
 
 
 def test_a_package_that_another_error_followed_is_no_cause() -> None:

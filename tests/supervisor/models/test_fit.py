@@ -43,6 +43,16 @@ def test_what_cannot_fit_is_said_with_what_would() -> None:
     )
 
 
+def test_a_larger_share_comes_first_where_it_is_enough() -> None:
+    """As a second engine beside another, or a share with a digit too many."""
+    found = fit(1, memory=140, share=0.003)
+    assert found.cannot
+    assert found.remedy.startswith("set GPU_MEMORY_UTILIZATION=0.01, or use ")
+    assert fit(30, memory=80, share=0.3).remedy.startswith("set GPU_MEMORY_UTILIZATION=0.42, ")
+    assert "GPU_MEMORY_UTILIZATION" not in fit(140, share=0.5).remedy  # no share is enough
+    assert "GPU_MEMORY_UTILIZATION" not in fit(23).remedy
+
+
 @pytest.mark.parametrize(
     ("asked", "cannot"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.foreign.download import progress
 from supervisor.status.parts import Part, Times
-from supervisor.worker.engine.phases import Start
+from supervisor.worker.engine.phases import READ, Start
 from tests.processes import until
 
 LINES = """\
@@ -42,6 +42,35 @@ def test_the_phases_follow_each_other_and_add_up() -> None:
     assert list(dict.fromkeys(seen)) == PHASES
     assert list(start.seconds) == PHASES
     assert sum(start.seconds.values()) == now
+
+
+ON_A_GPU = """\
+ 45.9 (EngineCore pid=1) Loading safetensors checkpoint shards:   0% Completed | 0/1
+ 46.1 (EngineCore pid=1) INFO [default_loader.py:430] Loading weights took 0.13 seconds
+ 54.5 (EngineCore pid=1) INFO [backends.py:1094] Using cache directory: /c for vLLM's torch.compile
+ 54.6 (EngineCore pid=1) INFO [backends.py:1155] Dynamo bytecode transform time: 7.33 s
+ 66.1 (EngineCore pid=1) INFO [backends.py:393] Compiling a graph for compile range takes 11.47 s
+ 66.2 (EngineCore pid=1) INFO [backends.py:1155] Dynamo bytecode transform time: 0.10 s
+ 73.5 (EngineCore pid=1) INFO [gpu_worker.py:560] Available KV cache memory: 127.55 GiB
+""".splitlines()
+
+
+def test_a_compilation_begins_before_its_first_line() -> None:
+    """VLLM 0.26.0 on an H200: what torch does first is told with its end."""
+    now = 0.0
+    start = Start(lambda: now)
+    for line in ON_A_GPU:
+        now = float(line[:5])
+        if "Dynamo" in line:
+            start.begin(READ)
+            start.end(READ)
+        start.feed(line[6:].encode() + b"\n")
+    assert start.seconds == pytest.approx({"imports": 45.9, "weights": 1.37, "compile": 26.23})
+    assert [(part.name, part.begin) for part in start.parts if part.name != READ] == [
+        ("imports", 0.0),
+        ("weights", pytest.approx(45.9)),
+        ("compile", pytest.approx(47.27)),
+    ]
 
 
 def test_a_line_that_comes_again_changes_nothing() -> None:
