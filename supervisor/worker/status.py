@@ -138,7 +138,7 @@ class Status:
             since=round(self.since, 3),
             mode=self.mode,
             model=_masked(self.model),
-            doing=engine.doing if engine is not None and starts else None,
+            doing=self._doing if starts else None,
             engine_pid=None if engine is None else engine.pid,
             restarts=history.restarts,
             last_failure=_masked(history.last_failure),
@@ -151,6 +151,17 @@ class Status:
             versions=self.versions,
             **_among_nodes(self.state),
         )
+
+    @property
+    def _doing(self) -> str | None:
+        """What a start is at, which may be to wait for other nodes."""
+        if self.state.group is not None:
+            from .lifecycle.cluster import talk
+
+            if (waits := talk.waits_for(self.state)) is not None:
+                return waits
+        engine = self.engine()
+        return None if engine is None else engine.doing
 
 
 def _among_nodes(state: State) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from . import timing, wire
 log = logging.getLogger("supervisor")
 
 PATH = "/cluster"
-QUESTION_MOST = 256 * 1024  # bytes; the options of an engine are some thousand
-_CONNECTIONS_MOST = 1024
+QUESTION_MOST = 64 * 1024  # bytes; the options of an engine are some thousand
+_CONNECTIONS_MOST = 256  # of which strangers without a token may fill some memory
 _POLL = 0.05  # seconds
 _TOLD_MOST = 16  # addresses of which it is logged that they know another token
 

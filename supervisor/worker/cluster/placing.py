@@ -26,7 +26,7 @@ async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     return await asyncio.to_thread(_placed, plan, cluster, env)
 
 
-async def own_address(cluster: Cluster, within: float = 60.0) -> str:
+async def own_address(cluster: Cluster, within: float = 15.0) -> str:
     """The address of this node for the others; its name may be new, and known to nobody yet.
 
     Args:

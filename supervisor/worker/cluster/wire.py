@@ -91,7 +91,7 @@ def answer(ordered: Ordered) -> dict[str, Any]:
         case Start(generation):
             return {"order": "start", "generation": generation, **rest}
         case StopAll(code, cause):
-            return {"order": "stop", "code": int(code), "cause": cause, **rest}
+            return {"order": "stop", "code": int(code), "cause": masked("", cause), **rest}
 
 
 def read_answer(body: bytes) -> Ordered:

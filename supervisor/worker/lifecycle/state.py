@@ -130,8 +130,7 @@ class State:
             case Answering() | GivingUp() | Finished():
                 return Phase.FAILED
         if isinstance(self.engine, Serving):
-            follows = isinstance(self.group, Following) and self.group.phase == Phase.DRAINING
-            return Phase.DRAINING if follows else Phase.READY
+            return self._as_rank_0_says
         first = not self.history.was_ready and not self.history.failures
         return Phase.STARTING if first else Phase.RESTARTING
 
@@ -162,6 +161,16 @@ class State:
     def exit_code(self) -> ExitCode | None:
         """What the worker ends with, once that is decided."""
         return self.end.code if isinstance(self.end, Answering | GivingUp | Finished) else None
+
+    @property
+    def _as_rank_0_says(self) -> Phase:
+        """Of a node whose engine serves: a headless one is as ready as rank 0."""
+        match self.group:
+            case Following(phase=Phase.DRAINING):
+                return Phase.DRAINING
+            case Following(headless=True, phase=phase) if phase != Phase.READY:
+                return Phase.RESTARTING
+        return Phase.READY
 
     @property
     def _silence(self) -> float | None:

@@ -102,11 +102,18 @@ def test_a_node_says_which_one_it_is_and_who_is_awaited() -> None:
     leading = Leading(3, generation=4, nodes={1: here})
     told = status(State(Awaiting(9.0), NONE, group=leading)).standing
     assert (told.role, told.rank, told.generation, told.missing) == ("leader", 0, 4, [1, 2])
+    assert told.doing == "downloading the model"
+    ready = replace(leading, prepared=True)
+    told = status(State(Awaiting(9.0), NONE, group=ready)).standing
+    assert told.doing == "waiting for ranks 1, 2"
     told = status(State(Serving(9.0), NONE, group=leading)).standing
     assert told.missing == [2]
-    following = Following(3, 2, generation=4, missing=(1,))
+    following = Following(3, 2, "10.0.0.2:8002", generation=4, prepared=True, missing=(1,))
     told = status(State(Awaiting(9.0), NONE, group=following)).standing
     assert (told.role, told.rank, told.generation, told.missing) == ("follower", 2, 4, [1])
+    assert told.doing == "waiting for rank 0 (10.0.0.2:8002)"
+    told = status(State(Starting(9.0), NONE, group=following)).standing
+    assert told.doing == "importing"
 
 
 def test_a_start_that_is_over_is_doing_nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..events import ExitCode
-from ..group import Following, Leading, Node
+from ..group import Following, Leading, Node, ranks
 from ..orders import Doing, Lost, Order, Reported, Start, StopAll, Wait
 from ..parts import (
     Answering,
@@ -98,6 +98,17 @@ def report(state: State, group: Following, run: str) -> Reported:
         if state.end.code:
             lost = Lost(state.history.last_failure or "its worker has given up")
     return Reported(group.rank, run, "", how, group.generation, lost, group.stops)
+
+
+def waits_for(state: State) -> str | None:
+    """What a node without an engine waits for, in words; None where it waits for nothing."""
+    if not isinstance(state.engine, Awaiting) or state.group is None:
+        return None
+    if not state.group.prepared:
+        return "downloading the model"
+    if isinstance(state.group, Following):
+        return f"waiting for rank 0 ({state.group.place})"
+    return f"waiting for {ranks(state.group.awaited)}"
 
 
 def absent(state: State, group: Leading) -> tuple[int, ...]:

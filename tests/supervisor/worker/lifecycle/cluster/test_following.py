@@ -77,6 +77,10 @@ def test_it_is_ready_when_rank_0_is() -> None:
     assert (state.phase, actions) == (Phase.READY, [Action.COUNT_READY])
     state, _ = after(*HERE, GO, SERVES, replace(SERVES, phase="DRAINING"))
     assert state.phase is Phase.DRAINING
+    state, _ = after(*HERE, GO, SERVES, replace(SERVES, phase="RESTARTING"))
+    assert state.phase is Phase.RESTARTING, "its engine may be healthy again"
+    state, _ = after(*HERE, GO, SERVES, replace(SERVES, phase="RESTARTING"), SERVES)
+    assert state.phase is Phase.READY
     state, _ = after(*HERE, GO, Ordered(Start(1), "STARTING"))
     assert state.phase is Phase.STARTING
 
