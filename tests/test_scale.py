@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
+from resource import RLIMIT_NOFILE, setrlimit
 from threading import Thread
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests import client
 from tests.client import PATIENCE
 from tests.emulator.environment import API_KEY
 from tests.endpoint import Platform
+from tests.processes import ROOT, until
 from tests.scale import jobs
 from tests.scale.__main__ import report
 from tests.scale.figures import Measured, fairness, lines
@@ -73,6 +78,45 @@ def test_a_job_that_is_lost_or_answered_twice_is_told(
     assert [sentence.split(": ")[0].split(", ")[1] for sentence in outcome.verdict.lost] == [
         taken["loses"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "code", "told"),
+    [
+        # The soft limit is raised: 40 light workers have 80 polls open.
+        (64, 4096, 0, "lost: 0\n"),
+        (64, 300, 1, "a process may have 300 files open; 40 workers need 360: raise the limit"),
+    ],
+)
+def test_a_run_needs_many_files(soft: int, hard: int, code: int, told: str) -> None:
+    command = [sys.executable, "-m", "tests.scale", "--workers=0", "--clients=40", "--jobs=80"]
+    done = subprocess.run(
+        [*command, "--seconds=0.1", "--cut=0"], cwd=ROOT, capture_output=True, text=True,
+        timeout=PATIENCE, preexec_fn=lambda: setrlimit(RLIMIT_NOFILE, (soft, hard)),
+    )  # fmt: skip
+    assert (done.returncode, told in done.stdout + done.stderr) == (code, True), done
+    assert len(done.stderr.splitlines()) == code
+
+
+def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.scale", "--workers=1", "--clients=2", "--cut=0"]
+    with subprocess.Popen(
+        [*command, "--keep", str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL
+    ) as one:
+        process, log = psutil.Process(one.pid), tmp_path / "worker-0.log"
+
+        def at_work() -> list[psutil.Process]:
+            """The emulator, both processes of light workers, a real one with its own."""
+            ready = log.exists() and "/completions 200" in log.read_text()
+            return process.children(recursive=True) if ready else []
+
+        try:
+            children = until(at_work, what="jobs at work")
+        finally:
+            one.terminate()
+        assert len(children) >= 6
+        assert one.wait(PATIENCE) == 143
+    assert psutil.wait_procs(children, PATIENCE)[1] == []
 
 
 # --- what a run finds of a job ---

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import resource
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from supervisor.worker.process import descriptors
 from tests.scale.figures import lines
 from tests.scale.run import Outcome, Size, run
 
 _SHOWN = 10
+_OF_A_WORKER, _OF_OTHERS = 4, 200  # connections: two polls and two requests; callers, the rest
 
 
 def main() -> int:
@@ -20,6 +24,11 @@ def main() -> int:
     asked = _arguments()
     names = [field.name for field in dataclasses.fields(Size)]
     size = Size(**{name: getattr(asked, name) for name in names})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
+    descriptors.raise_limit()
+    if short := too_few_files(size, resource.getrlimit(resource.RLIMIT_NOFILE)[0]):
+        print(short, file=sys.stderr)
+        return 1
     print(
         f"{size.clients} light and {size.workers} real workers"
         f" (MAX_CONCURRENCY={size.concurrency}), {size.jobs} jobs of {size.seconds:g} s",
@@ -33,6 +42,17 @@ def main() -> int:
     code = report(outcome)
     print(f"took {time.monotonic() - began:.0f} s")
     return code
+
+
+def too_few_files(size: Size, limit: int) -> str | None:
+    """What to do where one process may not have as many connections as the platform then has."""
+    needed = len(size.names) * _OF_A_WORKER + _OF_OTHERS
+    if limit == resource.RLIM_INFINITY or limit >= needed:
+        return None
+    return (
+        f"a process may have {limit} files open; {len(size.names)} workers need {needed}: raise the"
+        " limit (`ulimit -n`), or take fewer (--clients)"
+    )
 
 
 def report(outcome: Outcome) -> int:
