@@ -117,7 +117,7 @@ def _looked_over(made: Plan, *, here: bool) -> Plan:
     except hanging.HangsError:  # the engine will see
         gone = []
     found = paths.missing(gone, made.speakers, here=here) + _certificates(made, here=here)
-    found += _own_address(made) if here else Findings()
+    found += _of_this_node(made) if here else Findings()
     return _warmed(replace(made, findings=made.findings + found), here=here)
 
 
@@ -141,11 +141,20 @@ def _certificates(made: Plan, *, here: bool) -> Findings:
     return Findings.of(*found)
 
 
-def _own_address(made: Plan) -> Findings:
+def _of_this_node(made: Plan) -> Findings:
+    """What is said of one of several nodes that this machine is not."""
+    written, gpus = made.settings[table.NODE_ADDR], made.settings[table.NUM_TRAINERS]
+    found = Findings() if written is None else _own_address(made, written)
+    if gpus is None or not 0 < made.gpus < gpus:
+        return found
+    name = table.NUM_TRAINERS.name
+    message = f"{name}={gpus}, and this machine shows {made.gpus}"
+    remedy = f"use nodes with {gpus} GPUs, or lower it on all of them"
+    return found + Findings.of(Remark(name, message, remedy))
+
+
+def _own_address(made: Plan, written: str) -> Findings:
     """What is said of a NODE_ADDR that is another machine's."""
-    written = made.settings[table.NODE_ADDR]
-    if written is None:
-        return Findings()
     own = written.partition("/")[0]  # RunPod may write its mask behind it
     from .machine import network, ports
 

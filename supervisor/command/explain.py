@@ -38,7 +38,7 @@ def as_json(plan: Plan, set_by: SetBy = _NOBODY, nodes: Sequence[Plan] = ()) -> 
         "mode": str(plan.settings.mode),
         "vllm_version": plan.vllm_version,
         "command": shown_command(plan),
-        "engine_env": {name: masked(name, value) for name, value in plan.engine_env.items()},
+        "engine_env": _shown_env(plan.engine_env),
         "settings": [_shown(applied) for applied in _noted(found.applied, set_by)],
         "environment": [_shown(kept) for kept in _kept(plan, set_by)],
         "ignored": [_shown(ignored) for ignored in found.ignored],
@@ -50,16 +50,16 @@ def as_json(plan: Plan, set_by: SetBy = _NOBODY, nodes: Sequence[Plan] = ()) -> 
 
 def _node(rank: int, plan: Plan) -> dict[str, Any]:
     """One of several nodes; what its environment gets at the spawn stands in it by names."""
+    from .cluster import every  # a start shows no other node
+
     env = dict(plan.engine_env)
     if plan.cluster is not None:
-        from .cluster import every
-
         env.update(every.at_spawn(plan.cluster, engine_environment(plan.environment, plan)))
     return {
         "rank": rank,
         "role": "follower" if rank else "leader",
         "command": shown_command(plan),
-        "engine_env": {name: masked(name, value) for name, value in env.items()},
+        "engine_env": _shown_env(env),
     }
 
 
@@ -109,14 +109,18 @@ def as_text(
 
 def _commands(plan: Plan, nodes: Sequence[Plan], paint: _Paint) -> list[list[str]]:
     """What is run and in which environment, on one node or on each of several."""
-    shown = [_node(rank, node) for rank, node in enumerate(nodes)] or [_node(0, plan)]
+    one = {"command": shown_command(plan), "engine_env": _shown_env(plan.engine_env)}
     parts = []
-    for node in shown:
+    for node in [_node(rank, each) for rank, each in enumerate(nodes)] or [one]:
         where = f" of rank {node['rank']}, the {node['role']}" if nodes else ""
         changed = [f"{name}={value}" for name, value in node["engine_env"].items()]
         parts.append([paint(_BOLD, f"command{where}"), _pasteable(node["command"])])
         parts.append(_titled(paint(_BOLD, "environment of the engine, changed"), changed))
     return parts
+
+
+def _shown_env(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: masked(name, value) for name, value in env.items()}
 
 
 def sentence(finding: Remark | Fault) -> str:

@@ -42,7 +42,9 @@ _OF_PROXY_BEGIN = (
     "AIOHTTP_",
     "OTEL_",
 )
-_OF_PLATFORM = frozenset({table.CONTROL_TOKEN.name, "JUPYTER_PASSWORD", "JUPYTER_TOKEN"})
+_OF_PLATFORM = frozenset(
+    {table.CONTROL_TOKEN.name, table.CLUSTER_TOKEN.name, "JUPYTER_PASSWORD", "JUPYTER_TOKEN"}
+)
 
 
 def to_proxy(env: Mapping[str, str]) -> dict[str, str]:

@@ -165,3 +165,17 @@ def test_an_address_of_another_machine_is_an_error_where_the_engine_would_run() 
     env["NODE_ADDR"] = "127.0.0.1"
     here = planning.by_catalog(env, catalog, here=True).findings.errors
     assert [fault.env for fault in here] == ["NODE_RANK", "PRIMARY_ADDR"]
+
+
+def test_a_node_with_fewer_gpus_than_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, devices = machine(tmp_path, range(2), range(2))
+    monkeypatch.setattr(gpus, "DRIVER", driver)
+    monkeypatch.setattr(gpus, "DEVICES", devices)
+    env = {**ENV, "NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "a", "CLUSTER_TOKEN": "t"}
+    catalog = versions.load("0.33.0")
+    for count, said in (("8", ["NUM_TRAINERS=8, and this machine shows 2"]), ("2", [])):
+        found = planning.by_catalog({**env, "NUM_TRAINERS": count}, catalog, here=True).findings
+        of_gpus = [each.message for each in found.warnings if each.env == "NUM_TRAINERS"]
+        assert of_gpus == said

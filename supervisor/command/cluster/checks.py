@@ -56,6 +56,7 @@ def _of_addresses(settings: Settings) -> Iterator[Finding]:
         name = table.NODE_ADDR.name
         remedy = "give an address of this machine such as 10.0.0.3"
         yield Fault(name, own, f"{name}={own} is no IP address", remedy)
+    yield from _of_leader(leader or "")
     for row, text in ((table.PRIMARY_ADDR, leader), (table.NODE_ADDR, own)):
         address = _address((text or "").partition("/")[0])
         if address is not None and address.is_global:
@@ -71,6 +72,15 @@ def _of_addresses(settings: Settings) -> Iterator[Finding]:
         name, number = table.CLUSTER_TOKEN.name, settings[table.CLUSTER_PORT]
         message = f"{name} is not set: whoever reaches port {number} of rank 0 can stop the cluster"
         yield Remark(name, message, "set it to one secret on all nodes")
+
+
+def _of_leader(written: str) -> Iterator[Fault]:
+    """A port behind the address, which vLLM takes as a part of the name."""
+    host, _, port = written.rpartition(":")
+    if host and ":" not in host and port.isdecimal():
+        name = table.PRIMARY_ADDR.name
+        remedy = f"set {name}={host} and {table.PRIMARY_PORT.name}={port}"
+        yield Fault(name, written, f"{name}={written} has a port in it", remedy)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

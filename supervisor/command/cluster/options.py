@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
@@ -71,4 +72,6 @@ def _wanted(cluster: Cluster, settings: Settings) -> Iterator[tuple[str, str, st
     yield MASTER, cluster.leader, table.PRIMARY_ADDR.name
     yield PORT, str(cluster.port), table.PRIMARY_PORT.name
     yield EXECUTOR, "mp", variable(EXECUTOR)
-    yield TIMEOUT, f"{settings[table.STARTUP_TIMEOUT]:.0f}", table.STARTUP_TIMEOUT.name
+    seconds = math.ceil(settings[table.STARTUP_TIMEOUT])
+    if seconds:  # torch takes no 0
+        yield TIMEOUT, str(seconds), table.STARTUP_TIMEOUT.name

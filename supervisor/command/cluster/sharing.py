@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ...catalog.options import variable
 from ...findings import Applied, Fault, Finding, Findings, Remark
+from ...models import shape
 from ...models.placement import OnDisk
 from ...settings import table
 from ..arguments import Arguments
@@ -44,7 +45,8 @@ def share(
         Applied(variable(flag), str(size), flag, "worker", f"not set: {notes[flag]}")
         for flag, size in sizes.items()
     ]
-    return tuple(f"{flag}={size}" for flag, size in sizes.items()), Findings.of(*rows)
+    found = Findings.of(*rows, *_undivided(cluster, disk))
+    return tuple(f"{flag}={size}" for flag, size in sizes.items()), found
 
 
 def serving(cluster: Cluster, said: Arguments) -> Cluster:
@@ -61,6 +63,19 @@ def serving(cluster: Cluster, said: Arguments) -> Cluster:
 def _is_asked_from_outside(said: Arguments) -> bool:
     found = [said.last(flag) for flag in _EXTERNAL]
     return any(each is not None and not each.spelt.startswith("--no-") for each in found)
+
+
+def _undivided(cluster: Cluster, disk: OnDisk) -> Iterator[Remark]:
+    """What is said of a model that all GPUs of a node cannot share, as its config.json has it.
+
+    It is not divided otherwise: a node without that file would not do the same.
+    """
+    size = shape.largest(cluster.gpus, disk.config)
+    if size != cluster.gpus:
+        name = variable(TENSOR)
+        message = f"the model's layers cannot be shared evenly by {cluster.gpus} GPUs"
+        remedy = f"set {name}={size} and {variable(PIPELINE)}={cluster.size} on all nodes"
+        yield Remark(name, message, remedy)
 
 
 def _judged(cluster: Cluster, said: Arguments) -> Iterator[Finding]:

@@ -60,6 +60,7 @@ def test_the_proxy_does_not_get(name: str) -> None:
         ("RUNPOD_SECRET_db", "x"),
         ("RUNPOD_ADDRESS", "https://host/x?token=abc"),
         ("CONTROL_TOKEN", "x"),
+        ("CLUSTER_TOKEN", "x"),
         ("JUPYTER_PASSWORD", "x"),
     ],
 )

@@ -74,6 +74,13 @@ def test_an_address_that_is_a_name() -> None:
     ]
 
 
+def test_an_address_with_a_port() -> None:
+    assert sentences(PRIMARY_ADDR="head:29500") == [
+        "PRIMARY_ADDR=head:29500 has a port in it; set PRIMARY_ADDR=head and PRIMARY_PORT=29500"
+    ]
+    assert found(PRIMARY_ADDR="fe80::2") == []
+
+
 def test_a_channel_without_a_token() -> None:
     (one,) = found(CLUSTER_TOKEN="", CLUSTER_PORT="9002")
     assert isinstance(one, Remark)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from supervisor.catalog import options, versions
 from supervisor.command import plan
 from supervisor.command.plan import Plan
 from supervisor.models.placement import OnDisk
-from tests.processes import CATALOG
+from tests.processes import CATALOG, ROOT
 
 TWO = {
     "MODEL_NAME": "org/name",
@@ -170,3 +173,25 @@ def test_all_that_is_wrong_is_told_together() -> None:
 def test_the_engines_own_processes_are_not_kept_on_loopback() -> None:
     assert "GLOO_SOCKET_IFNAME" in made(CLUSTER="off").engine_env
     assert "GLOO_SOCKET_IFNAME" not in made().engine_env
+
+
+#: Prints the modules of a cluster that the plan of an environment has loaded.
+LOADED = """
+import sys
+from pathlib import Path
+from supervisor.catalog import options
+from supervisor.command import plan
+env = dict(pair.split("=") for pair in sys.argv[2:])
+plan.make(env, options.load(Path(sys.argv[1])))
+print(*(name for name in sys.modules if name.startswith("supervisor.command.cluster.")))
+"""
+
+
+def test_a_node_alone_loads_nothing_of_it() -> None:
+    def loaded(*pairs: str) -> str:
+        command = [sys.executable, "-c", LOADED, str(CATALOG), "MODEL_NAME=a/b", *pairs]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert loaded() == loaded("NUM_NODES=1") == loaded("NUM_NODES=2", "CLUSTER=off") == ""
+    assert "supervisor.command.cluster.options" in loaded("NUM_NODES=2")

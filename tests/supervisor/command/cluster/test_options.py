@@ -26,7 +26,7 @@ def test_a_follower() -> None:
         "--master-addr=head",
         "--master-port=29501",
         "--distributed-executor-backend=mp",
-        "--distributed-timeout-seconds=900",
+        "--distributed-timeout-seconds=901",
     )
     assert {row.env: row.flag for row in found.applied} == {
         "NUM_NODES": "--nnodes",
@@ -42,6 +42,13 @@ def test_a_rank_that_answers_requests_has_a_port_for_them() -> None:
     for one in (replace(NODE, rank=0), replace(NODE, balanced=True)):
         tokens, _ = options.options(one, KNOWN, parse([], KNOWN), SETTINGS)
         assert "--headless" not in tokens
+
+
+def test_a_start_without_a_time_gives_torch_none() -> None:
+    tokens, _ = options.options(
+        NODE, KNOWN, parse([], KNOWN), read.read({"STARTUP_TIMEOUT": "0"})[0]
+    )
+    assert not [token for token in tokens if "timeout" in token]
 
 
 def test_of_the_configuration_file_all_but_the_node_itself() -> None:

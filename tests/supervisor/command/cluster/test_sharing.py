@@ -32,6 +32,18 @@ def test_where_nothing_is_said() -> None:
     }
 
 
+def test_a_model_that_the_gpus_of_a_node_cannot_share() -> None:
+    disk = OnDisk(config={"num_attention_heads": 32, "num_key_value_heads": 8})
+    tokens, found = shared("", gpus=6, disk=disk)
+    assert "--tensor-parallel-size=6" in tokens
+    (warning,) = found.warnings
+    assert warning.message == "the model's layers cannot be shared evenly by 6 GPUs"
+    assert warning.suggestion == (
+        "set TENSOR_PARALLEL_SIZE=4 and PIPELINE_PARALLEL_SIZE=2 on all nodes"
+    )
+    assert shared("", gpus=8, disk=disk)[1].warnings == ()
+
+
 def test_where_no_gpu_is_seen() -> None:
     tokens, found = shared("", gpus=0)
     (fault,) = found.errors
