@@ -204,6 +204,35 @@ def test_everything_wrong_is_said_together(start: Start) -> None:
     assert "hf_verysecret" not in text
 
 
+def test_everything_wrong_of_a_node_is_said_together(start: Start) -> None:
+    worker = start(
+        NUM_NODES="3",
+        NODE_RANK="3",
+        NODE_ADDR="192.0.2.9/24",
+        TENSOR_PARALLEL_SIZE="4",
+        DISTRIBUTED_EXECUTOR_BACKEND="ray",
+        CLUSTER_TOKEN="hf_verysecret",
+    )
+    assert worker.wait() == 78
+    text = no_traceback(worker)
+    for sentence in (
+        "NODE_RANK=3 is not one of 0 to 2",
+        "NUM_NODES=3 needs PRIMARY_ADDR; set it to the address of rank 0",
+        "NODE_ADDR=192.0.2.9 is not an address of this machine; ",
+        (
+            "TENSOR_PARALLEL_SIZE 4 x PIPELINE_PARALLEL_SIZE 1 x DATA_PARALLEL_SIZE 1 cannot be shared"
+            " evenly by 3 nodes"
+        ),
+        (
+            "DISTRIBUTED_EXECUTOR_BACKEND=ray and NUM_NODES=3 exclude each other; with Ray only the"
+            " head runs the worker"
+        ),
+    ):
+        assert sentence in text
+    assert "engine spawned" not in text
+    assert "hf_verysecret" not in text
+
+
 def test_orphans_of_the_engine_end_with_it(start: Start) -> None:
     worker = start(FAKE_VLLM="orphan")
     worker.until_ready()
