@@ -109,9 +109,8 @@ def as_text(
 
 def _commands(plan: Plan, nodes: Sequence[Plan], paint: _Paint) -> list[list[str]]:
     """What is run and in which environment, on one node or on each of several."""
-    one = {"command": shown_command(plan), "engine_env": _shown_env(plan.engine_env)}
     parts = []
-    for node in [_node(rank, each) for rank, each in enumerate(nodes)] or [one]:
+    for node in [_node(rank, each) for rank, each in enumerate(nodes)] or [as_json(plan)]:
         where = f" of rank {node['rank']}, the {node['role']}" if nodes else ""
         changed = [f"{name}={value}" for name, value in node["engine_env"].items()]
         parts.append([paint(_BOLD, f"command{where}"), _pasteable(node["command"])])

@@ -220,8 +220,8 @@ def test_everything_wrong_of_a_node_is_said_together(start: Start) -> None:
         "NUM_NODES=3 needs PRIMARY_ADDR; set it to the address of rank 0",
         "NODE_ADDR=192.0.2.9 is not an address of this machine; ",
         (
-            "TENSOR_PARALLEL_SIZE 4 x PIPELINE_PARALLEL_SIZE 1 x DATA_PARALLEL_SIZE 1 cannot be shared"
-            " evenly by 3 nodes"
+            "TENSOR_PARALLEL_SIZE 4 x PIPELINE_PARALLEL_SIZE 1 x DATA_PARALLEL_SIZE 1 cannot be"
+            " shared evenly by 3 nodes"
         ),
         (
             "DISTRIBUTED_EXECUTOR_BACKEND=ray and NUM_NODES=3 exclude each other; with Ray only the"
