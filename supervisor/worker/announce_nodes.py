@@ -100,9 +100,10 @@ def _of_follower(before: State, event: Event, after: State, group: Following) ->
         case was, Killed(why=why) if not isinstance(was, Killed) and why is not None:
             return [(logging.WARNING, f"ending the engine: {why.words}")]
         case was, Awaiting() if isinstance(event, Exited) and not isinstance(was, Awaiting):
-            if isinstance(was, Killed) and was.why is not None:
+            ours = was.why.words if isinstance(was, Killed) and was.why is not None else None
+            cause = after.history.last_failure
+            if cause == ours:
                 return [(logging.INFO, "the engine has ended; waiting for rank 0")]
             code = "" if event.code is None else f", exit code {event.code}"
-            cause = after.history.last_failure
             return [(logging.WARNING, f"the engine ended{code}: {cause}; waiting for rank 0")]
     return []

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from .orders import Doing, Lost, Order, Wait
 from .parts import later
 
+_BLAMED_MOST = 3  # what the others say follows from what the first said
+
 
 @dataclass(frozen=True, slots=True)
 class Rival:
@@ -59,7 +61,7 @@ class Leading:
         generation: of the engines that were started last; 0 before the first ones.
         prepared: its own model is on its disk.
         nodes: those that were heard lately, by rank.
-        blame: the first rank whose engine ended by itself in this generation, and why.
+        blame: the first ranks whose engines ended by themselves in this generation, and why.
     """
 
     size: int
@@ -67,7 +69,7 @@ class Leading:
     generation: int = 0
     prepared: bool = False
     nodes: Mapping[int, Node] = field(default_factory=dict)
-    blame: str = ""
+    blame: tuple[str, ...] = ()
 
     @property
     def over(self) -> int:
@@ -95,6 +97,12 @@ class Leading:
         every = [node.until for node in self.nodes.values()]
         every += [node.rival.until for node in self.nodes.values() if node.rival is not None]
         return min(every, default=None)
+
+    def blaming(self, words: str) -> Leading:
+        """The same with one more who may have been the first to be lost."""
+        if words in self.blame or len(self.blame) >= _BLAMED_MOST:
+            return self
+        return replace(self, blame=(*self.blame, words))
 
     def without_old_rivals(self, now: float) -> Leading:
         """The same without those who claimed a rank and said nothing since."""

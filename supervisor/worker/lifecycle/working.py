@@ -121,7 +121,7 @@ def _exited(
 ) -> Step:
     if isinstance(engine, Serving):
         state = _forgiven(state, engine, policy, now)
-    kind = event.kind if (why := _our_reason(engine, event)) is None else why.kind
+    kind = event.kind if (why := our_reason(engine, event)) is None else why.kind
     history = replace(state.history, last_failure=_cause(engine, event), engine_ended_by=kind)
     if event.wanting:
         return _wanting(replace(state, history=history), policy, now)
@@ -168,7 +168,7 @@ def _is_final(engine: Process) -> bool:
 
 def _cause(engine: Process, event: Exited) -> str:
     cause = event.cause
-    if (why := _our_reason(engine, event)) is not None:
+    if (why := our_reason(engine, event)) is not None:
         doing = "" if why.final or not event.doing else f", still {event.doing}"
         cause = f"{why.words}{doing}"
     if event.left:
@@ -176,7 +176,7 @@ def _cause(engine: Process, event: Exited) -> str:
     return cause
 
 
-def _our_reason(engine: Process, event: Exited) -> Reason | None:
+def our_reason(engine: Process, event: Exited) -> Reason | None:
     """Why we killed it, where that is the cause: what the kernel killed for memory is no hang, and
     an engine that was dead before has said why.
     """

@@ -24,7 +24,7 @@ from ..parts import (
 )
 from ..policy import Policy
 from ..state import Phase, State
-from ..working import kill
+from ..working import kill, our_reason
 
 
 def step(state: State, group: Following, event: Event, policy: Policy, now: float) -> Step | None:
@@ -59,12 +59,12 @@ def settle(state: State, group: Following, policy: Policy, now: float) -> Step:
     match group.order:
         case Wait(number) if runs and group.generation <= number:
             ended = f"rank 0 ended generation {group.generation}"
-            return kill(state, Reason(ended, kinds.ORDERED), policy, now)
+            return kill(state, Reason(ended, kinds.ORDERED, guess=True), policy, now)
         case Wait(number) if not runs and group.generation < number:
             return replace(state, group=replace(group, generation=number, lost=None)), ()
         case Start(number) if group.generation < number:
             if runs:
-                newer = Reason(f"rank 0 started generation {number}", kinds.ORDERED)
+                newer = Reason(f"rank 0 started generation {number}", kinds.ORDERED, guess=True)
                 return kill(state, newer, policy, now)
             if isinstance(state.engine, Awaiting) and group.prepared and not group.stops:
                 return _start(state, group, number, policy, now)
@@ -153,7 +153,8 @@ def _exited_at_the_end(
 def _exited(state: State, group: Following, event: Exited, policy: Policy, now: float) -> Step:
     if event.left:
         return _gave_up(state, event, policy, now)
-    why = state.engine.why if isinstance(state.engine, Killed) else None
+    # An engine that was dying when rank 0 ended it may have been the first of all.
+    why = our_reason(state.engine, event) if isinstance(state.engine, Killed) else None
     cause = event.cause if why is None else why.words
     kind = event.kind if why is None else why.kind
     final = event.final if why is None else why.final

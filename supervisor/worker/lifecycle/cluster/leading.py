@@ -51,7 +51,7 @@ def settle(
         state = _blamed(state, group)
     if not isinstance(state.engine, Awaiting) or not group.complete:
         return state, ()
-    began = replace(group, generation=group.over + 1, blame="")
+    began = replace(group, generation=group.over + 1, blame=())
     starting = Starting(now + policy.startup_timeout)
     history = state.history.restarted() if group.generation else state.history
     began_all = replace(state, engine=starting, group=began, history=history)
@@ -78,10 +78,10 @@ def _reported(state: State, group: Leading, event: Reported, policy: Policy, now
     group = replace(group, nodes={**group.nodes, event.rank: node})
     state = replace(state, group=group)
     if runs and (lost := talk.lost_now(node, group.generation, event.lost)) is not None:
-        if event.lost is not None and not group.blame:
-            state = replace(state, group=replace(group, blame=_words(event.rank, node, lost)))
+        if event.lost is not None:
+            state = replace(state, group=group.blaming(_words(event.rank, node, lost)))
         return _lost(state, event.rank, node, lost, policy, now)
-    if event.lost is not None and isinstance(state.engine, BackingOff):
+    if event.lost is not None and isinstance(state.engine, BackingOff | Awaiting):
         return _late_cause(state, group, event, event.lost), ()
     if event.stops and state.end is None:
         return stop(state, policy, now)
@@ -132,10 +132,9 @@ def _lost(state: State, rank: int, node: Node, lost: Lost, policy: Policy, now: 
 
 def _late_cause(state: State, group: Leading, event: Reported, lost: Lost) -> State:
     """Its engine ended in the generation that is over already: perhaps that was the first of it."""
-    if group.blame or event.generation != group.generation:
+    if event.generation != group.generation:
         return state
-    words = _words(event.rank, event, lost)
-    return _blamed(state, replace(group, blame=words))
+    return _blamed(state, group.blaming(_words(event.rank, event, lost)))
 
 
 def _words(rank: int, node: Node | Reported, lost: Lost) -> str:
@@ -144,8 +143,9 @@ def _words(rank: int, node: Node | Reported, lost: Lost) -> str:
 
 def _blamed(state: State, group: Leading) -> State:
     told = state.history.last_failure or ""
-    if group.blame not in told:
-        both = f"{told}. Beside it: {group.blame}" if told else group.blame
+    others = (words for words in group.blame if words.partition("): ")[0] not in told)
+    if new := "; ".join(others):
+        both = f"{told}. Beside it: {new}" if told else new
         state = replace(state, history=replace(state.history, last_failure=both))
     return replace(state, group=group)
 

@@ -102,6 +102,9 @@ def test_its_engine_ends_when_rank_0_says_so() -> None:
     state, _ = after(*HERE, GO, Ordered(Wait(1)), Exited("killed", code=-9))
     assert isinstance(state.engine, Awaiting)
     assert (state.history.last_failure, view(state).lost) == ("rank 0 ended generation 1", None)
+    dying = Exited("a process died", "process-lost", code=-9, told=True)
+    state, _ = after(*HERE, GO, Ordered(Wait(1)), dying)
+    assert view(state).lost == Lost("a process died", "process-lost"), "perhaps before all others"
     state, actions = after(*HERE, GO, Ordered(Wait(0)))
     assert actions == [], "that was said before"
     state, actions = after(*HERE, GO, Ordered(Start(2)))

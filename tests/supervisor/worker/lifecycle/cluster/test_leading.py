@@ -88,6 +88,13 @@ def test_a_cause_that_another_rank_tells_later_stands_beside_ours() -> None:
     state, _ = after(*BEGUN, Ready(), ours, LOST)
     said = "connection closed by peer. Beside it: rank 1 (10.0.0.3): no room"
     assert state.history.last_failure == said
+    other = replace(LOST, rank=2, run="b", address="10.0.0.4", lost=Lost("a process died"))
+    joined = replace(JOINED, rank=2, run="b", address="10.0.0.4")
+    both = (Prepared(), JOINED, joined, RUNS, LOST, other, other, Exited("killed"))
+    state, _ = after(*both, size=3)
+    assert state.history.last_failure == (
+        "rank 1 (10.0.0.3): no room. Beside it: rank 2 (10.0.0.4): a process died"
+    )
     told = replace(LOST, lost=None)
     state, _ = after(*BEGUN, Ready(), ours, told)
     assert state.history.last_failure == "connection closed by peer", "it ended as it was told to"
