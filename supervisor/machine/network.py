@@ -4,39 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 _NOT_FOR_OTHERS = ("127.", "::1", "fe80:", "169.254.")  # loopback, and those of one link alone
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How this machine and another reach each other.
-
-    Attributes:
-        other: the other one's IP address.
-        address: the own one.
-        interface: which has it; empty where that cannot be told.
-    """
-
-    other: str
-    address: str
-    interface: str = ""
-
-
-def route(name: str, own: str | None = None) -> Route:
-    """The route to another machine, as it is now.
-
-    Args:
-        name: the other's name or address.
-        own: the own address, where it is known; None: the one from which the other is reached.
-
-    Raises:
-        OSError: nobody knows the name, or there is no route to it.
-    """
-    other = resolved(name)
-    address = own or local_address(other)
-    return Route(other, address, interface(address))
 
 
 def interface(address: str) -> str:

@@ -119,13 +119,12 @@ def differences(ours: Identity, theirs: Identity) -> str | None:
 
 
 def _of_revisions(ours: Identity, theirs: Identity) -> tuple[str, str] | None:
-    """What the two have where it differs; a commit that is not known differs from none."""
-    if ours.revision != theirs.revision:
-        mine, other = (masked("", each.revision) or "no revision" for each in (ours, theirs))
-        return mine, other
-    if ours.commit and theirs.commit and ours.commit != theirs.commit:
-        return f"commit {ours.commit[:_SHORT]}", f"commit {theirs.commit[:_SHORT]}"
-    return None
+    """What the two have where it differs; their commits count where both are known."""
+    if ours.commit and theirs.commit:
+        mine, other = (f"commit {each.commit[:_SHORT]}" for each in (ours, theirs))
+        return (mine, other) if ours.commit != theirs.commit else None
+    mine, other = (masked("", each.revision) or "no revision" for each in (ours, theirs))
+    return (mine, other) if ours.revision != theirs.revision else None
 
 
 def _of_options(ours: Identity, theirs: Identity, they: str, we: str) -> str | None:

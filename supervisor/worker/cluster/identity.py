@@ -28,10 +28,16 @@ async def identity(plan: Plan, cluster: Cluster, address: str, env: Mapping[str,
         address=address,
         version=plan.vllm_version or "",
         model=plan.model or "",
-        revision=plan.value("--revision") or "",
+        revision=_revision(plan),
         commit=await _commit(plan, env),
         options=likeness.alike(plan.options),
     )
+
+
+def _revision(plan: Plan) -> str:
+    """As it was asked for: where the model is on this disk already, the command has none."""
+    said = (plan.value("--revision"), *map(plan.environment.get, ("MODEL_REVISION", "REVISION")))
+    return next((text.strip() for text in said if text and text.strip()), "")
 
 
 async def _commit(plan: Plan, env: Mapping[str, str]) -> str:

@@ -49,7 +49,7 @@ async def own_address(cluster: Cluster, within: float = 15.0) -> str:
 def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     leader = _leader(cluster)
     address = _own(cluster)
-    here = Here(address, network.interfaces().get(address, ""))
+    here = Here(address, network.interface(address))
     before = planned.engine_environment(env, plan)
     command, after = at_spawn(cluster, plan.command, before, leader, here)
     added = {name: text for name, text in after.items() if before.get(name) != text}

@@ -22,9 +22,8 @@ def test_the_interfaces_of_this_machine() -> None:
     assert network.interfaces()["127.0.0.1"] == "lo"
 
 
-def test_the_route_to_another() -> None:
-    assert network.route("localhost") == network.Route("127.0.0.1", "127.0.0.1", "lo")
-    assert network.route("127.0.0.1", "127.0.0.9") == network.Route("127.0.0.1", "127.0.0.9", "lo")
+def test_the_interface_of_an_address() -> None:
+    assert network.interface("127.0.0.1") == network.interface("127.0.0.9") == "lo"
 
 
 def test_the_interface_of_an_address_that_is_not_here() -> None:

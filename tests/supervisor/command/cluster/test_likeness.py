@@ -65,6 +65,8 @@ def test_the_image_comes_before_the_model_and_the_model_before_options() -> None
 def test_a_commit_counts_where_both_know_theirs() -> None:
     one, two = "a" * 40, "b" * 40
     assert differences(replace(HEAD, commit=one), OTHER) is None
+    same = replace(OTHER, commit=one, revision="main")
+    assert differences(replace(HEAD, commit=one), same) is None
     found = differences(replace(HEAD, commit=one), replace(OTHER, commit=two))
     assert found is not None
     assert "has commit bbbbbbbbbbbb, rank 0 has commit aaaaaaaaaaaa of org/name" in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from supervisor.catalog import versions
@@ -37,3 +38,12 @@ async def test_a_model_in_a_folder_has_none() -> None:
     made = plan.make({**env, "NUM_TRAINERS": "1"}, versions.load("0.32.0"))
     assert made.cluster is not None
     assert (await identity(made, made.cluster, "", env)).commit == ""
+
+
+async def test_a_revision_counts_where_the_command_has_none() -> None:
+    """As for a model that the platform keeps, whose folder is of that revision."""
+    env = {"MODEL_NAME": "a/b", "NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "127.0.0.1"}
+    made = plan.make({**env, "NUM_TRAINERS": "1"}, versions.load("0.32.0"))
+    assert made.cluster is not None
+    kept = replace(made, environment={**env, "MODEL_REVISION": "v2"})
+    assert (await identity(kept, made.cluster, "", env)).revision == "v2"
