@@ -61,14 +61,21 @@ def _has(hints: Iterable[str], value: str) -> bool:
 
 
 def _shown(value: str) -> str:
-    value = re.sub(shapes.BLOCK, MASK, value)
-    value = re.sub(shapes.PASSWORD, _password, value)
-    value = "".join(_named(value))
-    value = re.sub(shapes.PAIR, _pair, value)
+    """By the patterns that can match: the others cost nothing, and need not even be compiled."""
+    if "-----BEGIN" in value:
+        value = re.sub(shapes.BLOCK, MASK, value)
+    if _has(shapes.PASSWORD_HINTS, value):
+        value = re.sub(shapes.PASSWORD, _password, value)
+    if _has(shapes.NAMED_HINTS, value):
+        value = "".join(_named(value))
+    if _has(shapes.PAIR_HINTS, value):
+        value = re.sub(shapes.PAIR, _pair, value)
     if "</" in value:
         value = re.sub(shapes.ELEMENT, _element, value)
-    value = re.sub(shapes.SCHEME, _scheme, value)
-    value = re.sub(shapes.OPTION, _option, value)
+    if _has(shapes.SCHEME_HINTS, value):
+        value = re.sub(shapes.SCHEME, _scheme, value)
+    if "-" in value:
+        value = re.sub(shapes.OPTION, _option, value)
     return re.sub(shapes.SHAPE, _shape, value) if _has(shapes.SHAPE_HINTS, value) else value
 
 

@@ -89,3 +89,8 @@ HINTS = (
     "key token secret passw passphr _pass -pass _pwd -pwd _pat -pat auth cred cookie jwt sig bearer"
     " basic :// %3a hook"
 ).split() + SHAPE_HINTS
+#: What each match of one pattern has in it, in small letters.
+PASSWORD_HINTS = ("://", "%3a", "hook")
+NAMED_HINTS = ("=", ":", "%3d", "%3a")
+PAIR_HINTS = ('"', "'", "%22", "%27")
+SCHEME_HINTS = ("bearer", "basic")

@@ -167,6 +167,7 @@ def _serve(
     first: Spawned | SupervisorError | None = refused
     if first is None and made.cluster is None:
         first = try_spawn(made, env, launcher)
+    gc.freeze()  # what a start has made stays; else it would be looked through now, for 3 ms
     gc.enable()
     return _in_loop(_watched(made, env, launcher, first, stops))
 

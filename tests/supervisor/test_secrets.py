@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from supervisor.secrets import (
     masked_line,
     masked_tokens,
     secret_values,
+    shapes,
 )
 
 #: Stands for a secret in the shapes below; no rule knows it by itself.
@@ -412,3 +414,27 @@ def test_a_long_line_takes_no_long_time(text: str) -> None:
     began = time.process_time()
     masked("", text)
     assert time.process_time() - began < 5.0
+
+
+#: Of what the patterns are made.
+PIECES = (
+    "://|u:p4ssw0rd@|%3A%2F%2F|%3a|%40|HOOKS.slack.com/x/y|/api/webhooks/1/x|api_key|Token|=|:|%3D"
+    "|Bearer |basic%20|abc123DEF456|\"|'|%22|%27|[|(|name|,|secret|\n| |x"
+).split("|")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hints"),
+    [
+        (shapes.PASSWORD, shapes.PASSWORD_HINTS),
+        (shapes.NAMED, shapes.NAMED_HINTS),
+        (shapes.PAIR, shapes.PAIR_HINTS),
+        (shapes.SCHEME, shapes.SCHEME_HINTS),
+    ],
+)
+@given(st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
+def test_no_pattern_is_left_out_that_matches(
+    pattern: str, hints: tuple[str, ...], text: str
+) -> None:
+    found = re.search(pattern, text)
+    assert found is None or any(hint in found[0].lower() for hint in hints)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 
-#: Shells, containers, clusters, drivers and the libraries under vLLM.
-_OTHERS = re.compile(
-    r"(RUNPOD|NVIDIA|CUDA|NCCL|PYTHON|PIP|LC|LD|XDG|SSH|SSL|GIT|CONDA|UV|VIRTUAL|KUBERNETES|AWS|GCP"
-    r"|GOOGLE|AZURE|TRANSFORMERS|TORCH|TORCHINDUCTOR|PYTORCH|TRITON"
-    r"|FLASHINFER|RAY|OMP|MKL|KMP|OPENBLAS|NUMEXPR|TOKENIZERS|TQDM|UCX|GLOO|NVSHMEM|NVTE|OTEL"
-    r"|PROMETHEUS|DOCKER|CONTAINER|MASTER|NODE|WORLD|LOCAL|GROUP|JUPYTER|TENSORBOARD|SAFETENSORS"
-    r"|CI|GITHUB|npm|NPM|DEBIAN|APT|DBUS|DISPLAY|TERM|SHELL|HOME|HOST|HOSTNAME|USER|PATH|PWD|LANG"
-    r"|PUBLIC|WANDB|MLFLOW|SUPERVISOR|CLUSTER|PRIMARY|LWS)(_.*)?"
+#: Shells, containers, clusters, drivers and the libraries under vLLM: the first word of a name.
+_OTHERS = frozenset(
+    """
+    RUNPOD NVIDIA CUDA NCCL PYTHON PIP LC LD XDG SSH SSL GIT CONDA UV VIRTUAL KUBERNETES AWS GCP
+    GOOGLE AZURE TRANSFORMERS TORCH TORCHINDUCTOR PYTORCH TRITON FLASHINFER RAY OMP MKL KMP OPENBLAS
+    NUMEXPR TOKENIZERS TQDM UCX GLOO NVSHMEM NVTE OTEL PROMETHEUS DOCKER CONTAINER MASTER NODE WORLD
+    LOCAL GROUP JUPYTER TENSORBOARD SAFETENSORS CI GITHUB npm NPM DEBIAN APT DBUS DISPLAY TERM SHELL
+    HOME HOST HOSTNAME USER PATH PWD LANG PUBLIC WANDB MLFLOW SUPERVISOR CLUSTER PRIMARY LWS
+    """.split()
 )
-#: Certificates and proxies of the system: NIX_SSL_CERT_FILE, CURL_CA_BUNDLE, GIT_SSL_CAINFO.
-_SYSTEM = re.compile(
-    r"(.*_)?(SSL|TLS|CA|CERTS?|CACERTS?|CAINFO|CERTIFICATES?|PROXY|PROXIES)(_.*)?", re.IGNORECASE
+#: Certificates and proxies of the system, any word of a name in any case: NIX_SSL_CERT_FILE,
+#: CURL_CA_BUNDLE, GIT_SSL_CAINFO.
+_SYSTEM = frozenset(
+    "SSL TLS CA CERT CERTS CACERT CACERTS CAINFO CERTIFICATE CERTIFICATES PROXY PROXIES".split()
 )
 #: What Kubernetes makes of a Service, of whatever name.
-_SERVICE = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*)")
+_SERVICE = r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*)"
 _SERVICE_ADDRESS = ("tcp://", "udp://", "sctp://")
 
 #: What the hub's client and its transfer read (huggingface_hub, transformers, hf_xet).
@@ -53,10 +55,16 @@ def is_theirs(name: str) -> bool:
     return (
         name in _KINDRED
         or name.startswith(_HUB_FAMILIES)
-        or any(pattern.fullmatch(name) for pattern in (_OTHERS, _SYSTEM, _SERVICE))
+        or name.partition("_")[0] in _OTHERS
+        or not _SYSTEM.isdisjoint(name.upper().split("_"))
+        or _is_of_a_service(name)
     )
 
 
 def is_of_a_cluster(name: str, text: str) -> bool:
     """Whether a cluster wrote it for a Service, which may be called `vllm` or `worker`."""
-    return text.startswith(_SERVICE_ADDRESS) or bool(_SERVICE.fullmatch(name))
+    return text.startswith(_SERVICE_ADDRESS) or _is_of_a_service(name)
+
+
+def _is_of_a_service(name: str) -> bool:
+    return ("_SERVICE_" in name or "_PORT_" in name) and bool(re.fullmatch(_SERVICE, name))
