@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from tests import client
@@ -12,14 +13,14 @@ from tests.processes import ROOT, free_port, until
 
 
 class Platform:
-    """The emulator as a process. `poll_seconds` is how long it holds a worker's question."""
+    """The emulator as a process, with these options. `before`: a command that runs it."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, before: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.root = f"http://127.0.0.1:{self.port}"
         self.url = f"{self.root}/v2/local"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.emulator", "--port", str(self.port), *options],
+            [*before, sys.executable, "-m", "tests.emulator", "--port", str(self.port), *options],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
         )

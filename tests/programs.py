@@ -24,6 +24,13 @@ def browser() -> str:
     return _needed("chromium", programs.browser())
 
 
+def ip() -> str:
+    """The path of `ip`; raises OSError without one, as where it may not be used."""
+    if (path := programs.ip()) is None:
+        raise OSError("there is no ip: `python3 -m tools.programs` gets it or says how")
+    return path
+
+
 def _needed(name: str, path: str | None) -> str:
     if path is not None:
         return path

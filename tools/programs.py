@@ -10,6 +10,9 @@ from tools import folder, system
 from tools.errors import SetupError, reported
 from tools.progress import Progress
 
+#: Where programs of an administrator lie.
+SYSTEM_PATH = os.pathsep.join(["/usr/local/sbin", "/usr/sbin", "/sbin"])
+
 
 @dataclass(frozen=True)
 class Program:
@@ -31,6 +34,11 @@ def browser() -> str | None:
     return find("chromium", "google-chrome")
 
 
+def ip() -> str | None:
+    """The path of `ip`, which makes networks; None without."""
+    return find("ip") or shutil.which("ip", path=SYSTEM_PATH)
+
+
 def _get_prometheus(log: Path) -> None:
     # Installed, Debian's package would start a server on port 9090, now and at each boot.
     part = _unpacked().with_suffix(".part")
@@ -44,9 +52,14 @@ def _get_chromium(log: Path) -> None:
     system.install_packages(["chromium"], "A test of the page", log)
 
 
+def _get_iproute(log: Path) -> None:
+    system.install_packages(["iproute2"], "A test of the cluster", log)
+
+
 PROGRAMS = (
     Program("prometheus", lambda: bool(find("prometheus") and find("promtool")), _get_prometheus),
     Program("chromium", lambda: browser() is not None, _get_chromium),
+    Program("iproute2", lambda: ip() is not None, _get_iproute),
 )
 
 

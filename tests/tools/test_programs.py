@@ -40,6 +40,7 @@ def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LISTS", str(tmp_path / "lists"))
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(programs, "SYSTEM_PATH", "")
     program(tmp_path / "bin", "touch", 'exec /usr/bin/touch "$@"')
     return tmp_path / "bin"
 
@@ -51,7 +52,7 @@ def got() -> str:
 
 
 def test_nothing_is_said_or_made_where_all_is_there(bin_folder: Path, tmp_path: Path) -> None:
-    for name in ("prometheus", "promtool", "google-chrome"):
+    for name in ("prometheus", "promtool", "google-chrome", "ip"):
         program(bin_folder, name, "exit 0")
     assert got() == ""
     assert not (tmp_path / "cache").exists()
@@ -61,7 +62,8 @@ def test_prometheus_is_unpacked_and_not_installed(bin_folder: Path, tmp_path: Pa
     """So that no service of its package holds port 9090; in a container without lists, too."""
     program(bin_folder, "apt-get", DOWNLOADS)
     program(bin_folder, "dpkg-deb", UNPACKS)
-    program(bin_folder, "chromium", "exit 0")
+    for name in ("chromium", "ip"):
+        program(bin_folder, name, "exit 0")
     assert "[1/1] tests: getting Debian's prometheus" in got()
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls == ["download prometheus", "update", "download prometheus"]
@@ -73,7 +75,7 @@ def test_prometheus_is_unpacked_and_not_installed(bin_folder: Path, tmp_path: Pa
 
 
 def test_chromium_is_installed(bin_folder: Path, tmp_path: Path) -> None:
-    for name in ("prometheus", "promtool"):
+    for name in ("prometheus", "promtool", "ip"):
         program(bin_folder, name, "exit 0")
     program(bin_folder, "apt-get", f'echo "$@" > "$CALLS"; cd {bin_folder}; '
             "echo > chromium; /bin/chmod 755 chromium")  # fmt: skip
@@ -84,22 +86,39 @@ def test_chromium_is_installed(bin_folder: Path, tmp_path: Path) -> None:
     assert got() == ""
 
 
+def test_ip_is_found_where_administrators_have_it(
+    bin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian keeps it off the PATH of users; else its package is installed."""
+    for name in ("prometheus", "promtool", "chromium"):
+        program(bin_folder, name, "exit 0")
+    program(bin_folder, "apt-get", 'echo "$@" > "$CALLS"')
+    got()
+    told = (tmp_path / "calls").read_text()
+    assert told == "install -y --no-install-recommends iproute2\n"
+    program(tmp_path / "sbin", "ip", "exit 0")
+    monkeypatch.setattr(programs, "SYSTEM_PATH", str(tmp_path / "sbin"))
+    assert programs.ip() == str(tmp_path / "sbin" / "ip")
+    assert got() == ""
+
+
 def test_without_root_each_is_named_with_its_command(
     bin_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Apt without lists cannot download, and only root may fetch these."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     program(bin_folder, "apt-get", "exit 100")
-    first, second = (line for line in got().splitlines() if line.startswith("note: "))
+    first, second, third = (line for line in got().splitlines() if line.startswith("note: "))
     told = "note: A test of the {} needs {}: run `sudo apt-get install -y {}`, then this again."
     assert first == told.format("alerts", "prometheus", "prometheus")
     assert second == told.format("page", "chromium", "chromium")
+    assert third == told.format("cluster", "iproute2", "iproute2")
 
 
 def test_on_another_system_each_is_named(bin_folder: Path) -> None:
     assert bin_folder.is_dir()
     notes = [line for line in got().splitlines() if line.startswith("note: ")]
-    assert len(notes) == 2
+    assert len(notes) == 3
     assert all("what Debian calls" in note for note in notes)
 
 
@@ -112,7 +131,8 @@ def test_what_is_missing_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_broken_download_leaves_nothing_that_counts(bin_folder: Path) -> None:
     program(bin_folder, "apt-get", DOWNLOADS)
     program(bin_folder, "dpkg-deb", "exit 2")
-    program(bin_folder, "chromium", "exit 0")
+    for name in ("chromium", "ip"):
+        program(bin_folder, name, "exit 0")
     assert "note: " in got()
     assert programs.find("promtool") is None
     program(bin_folder, "dpkg-deb", UNPACKS)
