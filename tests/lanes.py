@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 _LANES = {
     "tests/e2e/test_clients.py": "engine",
+    "tests/e2e/test_cluster.py": "engine",
     "tests/e2e/test_cut.py": "engine",
     "tests/e2e/test_end_to_end.py": "engine",
     "tests/e2e/test_faults.py": "engine",
