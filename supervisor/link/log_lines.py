@@ -1,8 +1,7 @@
 """What a line of the log looks like, ours and the proxy's: text, or one JSON object. Pure.
 
-An object has `ts`, `level`, `source` and `message`, and what is known of a job (FIELDS). What is
-written into it from outside is a string's content, whatever it holds: nothing of it can become a
-field, nor a line.
+An object has ALWAYS, and what is known of a job (FIELDS). What is written into it from outside is a
+string's content, whatever it holds: nothing of it can become a field, nor a line.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+#: What each object has: when (RFC 3339), as `logging` names it, who says it, and what.
+ALWAYS = frozenset({"ts", "level", "source", "message"})
 #: What a record may carry of a job (`extra=`), by the names that an object has for it: texts,
 #: an HTTP status, a number of tokens, and seconds.
 FIELDS = (

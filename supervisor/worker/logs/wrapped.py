@@ -6,6 +6,7 @@ every few seconds.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -153,13 +154,15 @@ class Wrapped:
     def _object(self, text: str) -> None:
         """What a process of ours has made already; secrets that it does not know are masked."""
         self._close_all()
-        try:
+        line = ""
+        with contextlib.suppress(ValueError, AttributeError, RecursionError):  # cut off by a kill
             fields = json.loads(text)
-            line = log_lines.encoded(log_lines.masked_fields(fields, self._sink.masked))
-        except (ValueError, AttributeError, RecursionError):  # cut off, as at a kill
+            if fields.keys() >= log_lines.ALWAYS:
+                line = log_lines.encoded(log_lines.masked_fields(fields, self._sink.masked))
+        if line:
+            self._sink.write_line(line)
+        else:
             self._said(Said(text))
-            return
-        self._sink.write_line(line)
 
     # --- messages ---
 

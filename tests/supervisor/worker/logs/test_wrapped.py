@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor.link import log_lines
@@ -201,6 +201,7 @@ def test_the_access_log_is_folded(log: Log) -> None:
     ),
     st.sampled_from(["engine", "proxy", "supervisor"]),
 )
+@example([b"~ab ", b'{"":0}'], "proxy")
 def test_whatever_is_printed_comes_as_objects(pieces: list[bytes], source: str) -> None:
     log = Log()
     wrapped = Wrapped(log.sink, Speaker(source, SIGN), Access(lambda _: None))
