@@ -12,6 +12,7 @@ from supervisor.link.figures import Figures
 from supervisor.worker.lifecycle import History, NoProxy, Serving, State
 from supervisor.worker.metrics import names, registry
 from supervisor.worker.status import Status
+from tests.programs import promtool
 from tests.supervisor.worker.metrics.test_readings import Engine
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3"
@@ -54,7 +55,7 @@ def test_whoever_asks_gets_openmetrics() -> None:
 def test_promtool_has_no_complaint() -> None:
     body, _ = registry.exposition(registry.registry(full()), "")
     done = subprocess.run(
-        ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
+        [promtool(), "check", "metrics"], input=body, capture_output=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
