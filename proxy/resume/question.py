@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,14 +10,21 @@ from proxy.request.forms import CHAT, Request
 
 #: The first that is given counts, as in vLLM.
 _LIMITS = ("max_completion_tokens", "max_tokens")
+#: With the space that is part of its first token. What is longer is of a language without spaces.
+_LAST_WORD = re.compile(r"(?: \S{0,40}|(?<=\s)\S{1,40})\Z")
 _COMPLETION_TOKENS = 16  # what vLLM makes of a completion that names no limit
 
 
 def stands_on(request: Request, text: str) -> str:
-    """What of `text` the engine is to go on from.
+    """What of `text` the engine is to go on from; it is to say again what follows.
 
-    Templates of chats trim what they put in, so white space at the end would be lost there.
+    Templates of chats trim what they put in, so white space at the end would be lost there. With
+    stop strings the engine holds back so many characters that the text may end within a token, and
+    half a word is not what the model would have gone on from. The whole word comes again where
+    the most likely tokens are asked for; sampled, another one would.
     """
+    if request.body.get("stop") and request.body.get("temperature") == 0:
+        text = _LAST_WORD.sub("", text)
     return text.rstrip() if request.route == CHAT else text
 
 

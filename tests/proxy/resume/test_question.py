@@ -71,3 +71,24 @@ def test_what_is_left() -> None:
 def test_white_space_at_the_end_is_held_back_from_templates_alone() -> None:
     assert question.stands_on(chat(), "a \n\n") == "a"
     assert question.stands_on(completion("a"), "a \n\n") == "a \n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("jobs in the qu", "jobs in the"),
+        ("jobs in the ", "jobs in the"),
+        ("the end.\n\nOn", "the end.\n\n"),
+        ("the end.\n\n", "the end.\n\n"),
+        ("qu", "qu"),
+        ("in a " + "x" * 60, "in a " + "x" * 60),
+    ],
+)
+def test_with_stop_strings_a_word_that_may_be_half_of_one_comes_again(
+    text: str, whole: str
+) -> None:
+    asked = completion("a", stop=["b"], temperature=0)
+    assert question.stands_on(asked, text) == whole
+    assert question.stands_on(completion("a", stop=["b"]), text) == text
+    assert question.stands_on(completion("a", temperature=0), text) == text
+    assert question.stands_on(chat(stop="b", temperature=0), text) == whole.rstrip()
