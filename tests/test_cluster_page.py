@@ -15,6 +15,7 @@ import yaml
 
 from supervisor.catalog import options
 from supervisor.command import plan
+from supervisor.command.cluster import likeness
 from supervisor.command.plan import Plan
 from supervisor.models.placement import OnDisk
 from supervisor.settings import table
@@ -82,7 +83,8 @@ def served(env: Mapping[str, str], gpus: int) -> Plan:
 
 
 def is_a_cluster(nodes: list[Plan], tensor: int) -> None:
-    """Each is a rank of the same; only the first serves."""
+    """Each is a rank of the same, and would be let in; only the first serves."""
+    assert all(likeness.alike(made.options) == likeness.alike(nodes[0].options) for made in nodes)
     for rank, made in enumerate(nodes):
         assert made.value("--nnodes") == str(len(nodes))
         assert made.value("--node-rank") == str(rank)
