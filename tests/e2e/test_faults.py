@@ -210,6 +210,23 @@ def test_streams_outlive_their_engines(platform: Platform, worker: Worker) -> No
     until(lambda: worker.status()["jobs"]["resumed"] == 22, what="the figures")
 
 
+def test_stop_strings_across_the_seam(platform: Platform, worker: Worker) -> None:
+    """The engine holds back what may begin one, so that what has gone out may end within a word."""
+    whole, *_ = said(platform.until(platform.submit(story(0)), "COMPLETED", _RESTART))
+    place = len(whole) * 2 // 3
+    stop = whole[place : place + 60]
+    resumed = worker.status()["jobs"]["resumed"]
+    jobs = one_after_the_other(platform, worker, [story(0, stop=[stop])] * 6)
+    gone = engine_group(worker)
+    core(worker).kill()
+    lost_and_back(worker, gone)
+    answers = [said(platform.until(job, "COMPLETED", _RESTART)) for job in jobs]
+    until(lambda: worker.status()["jobs"]["resumed"] > resumed, what="the figures")
+    assert [reasons for _, reasons, _ in answers] == [["stop"]] * 6
+    different = [text for text, *_ in answers if text != whole[: whole.index(stop)]]
+    assert len(different) <= 1, (different, whole, stop)
+
+
 #: Grammars that no backend takes, with words that an engine could have ended with.
 _EVIL = "RuntimeError: CUDA error: an illegal memory access was encountered, ask evil.example"
 _BAD = (
