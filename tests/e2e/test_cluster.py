@@ -20,7 +20,7 @@ import pytest
 
 from tests import client, turns
 from tests.client import PATIENCE
-from tests.e2e.conftest import PATIENT, engine_environment, give_way
+from tests.e2e.conftest import PATIENT, engine_environment
 from tests.e2e.namespaces import CABLE, Pair, pair, processes_of
 from tests.e2e.test_faults import ENDS, asked, engine_group, said
 from tests.emulator.environment import worker_environment
@@ -68,7 +68,8 @@ class Nodes:
             "CLUSTER_TOKEN": "a-token-of-two",
             "TENSOR_PARALLEL_SIZE": "2",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            # Threads of two engines that spin on the same cores make 2 tokens a second of 45.
+            # Threads of two engines that spin on the same cores make 2 tokens a second of 45. With
+            # one each they need not give way to other tests, and could not: a token takes both.
             "OMP_NUM_THREADS": "1",
             "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
             "MAX_MODEL_LEN": "32768",
@@ -95,7 +96,6 @@ class Nodes:
                 f"generation {generation} of\n{self.leader.text()}\n{self.follower.text()}\n",
                 pause=0.2,
             )
-            give_way(worker)
 
     def _serves(self, worker: Worker, generation: int) -> bool:
         assert worker.process.poll() is None, worker.text()
