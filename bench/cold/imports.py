@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import resource
 import sys
 import time
 from importlib import _bootstrap
@@ -19,7 +20,11 @@ _MOST = 10  # rows
 
 
 def measure(module: str) -> dict[str, Any]:
-    """Import `module`: seconds in all, and of the packages and modules that took most."""
+    """Import `module`: seconds in all, and of the packages and modules that took most.
+
+    And the page faults: `page_faults` found their page in memory, in the page cache or new,
+    `read_from_disk` waited for a disk.
+    """
     own: dict[str, float] = {}
     inner: list[float] = []
     load = _system._find_and_load_unlocked
@@ -35,11 +40,13 @@ def measure(module: str) -> dict[str, Any]:
             if inner:
                 inner[-1] += took
 
+    before = resource.getrusage(resource.RUSAGE_SELF)
     _system._find_and_load_unlocked = timed
     try:
         importlib.import_module(module)
     finally:
         _system._find_and_load_unlocked = load
+    after = resource.getrusage(resource.RUSAGE_SELF)
     packages: dict[str, float] = {}
     for name, seconds in own.items():
         package = name.partition(".")[0]
@@ -47,6 +54,9 @@ def measure(module: str) -> dict[str, Any]:
     return {
         "seconds": round(sum(own.values()), 3),
         "modules_imported": len(own),
+        "system_seconds": round(after.ru_stime - before.ru_stime, 3),
+        "page_faults": after.ru_minflt - before.ru_minflt,
+        "read_from_disk": after.ru_majflt - before.ru_majflt,
         "packages": _top(packages),
         "modules": _top(own),
     }

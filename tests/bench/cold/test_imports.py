@@ -32,3 +32,5 @@ def test_a_module_is_not_charged_with_what_it_imports(tmp_path: Path) -> None:
     assert 0.1 <= found["modules"]["outer"] < found["packages"]["outer"]
     assert found["modules"]["outer.more"] >= 0.1
     assert found["seconds"] >= 0.6
+    assert found["page_faults"] > 0
+    assert found["read_from_disk"] >= 0
