@@ -16,6 +16,7 @@ from tools.docs.boards.alerts import ALERTS
 from tools.worker import CHECKOUT
 
 RULES = CHECKOUT / "deploy" / "prometheus" / prometheus.RULES
+OPERATORS = CHECKOUT / "deploy" / "kubernetes" / "prometheusrule.yaml"
 CONFIGURATION = RULES.with_name("prometheus.yml")
 PAGE = (CHECKOUT / alerts.RUNBOOKS).read_text()
 
@@ -254,6 +255,23 @@ def test_every_alert_has_a_section_that_says_what_to_do(alert: alerts.Alert) -> 
     meaning, look, do = re.split(r"^- \*\*(?:Look at|Do)\*\*", found[1], flags=re.MULTILINE)
     assert all(part.strip() for part in (meaning, look, do))
     assert alert.runbook == f"{alerts.RUNBOOKS}#{alert.name.lower()}"
+
+
+@pytest.mark.parametrize("told_by", ["the page", "the file"])
+@pytest.mark.parametrize("path", [RULES, OPERATORS], ids=lambda path: path.name)
+def test_an_address_can_be_put_before_every_runbook(
+    tmp_path: Path, path: Path, told_by: str
+) -> None:
+    """By the line that the page and the head of each file have; what it makes can be opened."""
+    text = PAGE if told_by == "the page" else path.read_text()
+    [line] = re.findall(r"^(?:# )?(sed -i '[^']+')", text, re.MULTILINE)
+    copy = tmp_path / path.name
+    copy.write_text(path.read_text())
+    subprocess.run(["sh", "-c", f"{line} {copy}"], check=True)
+    base = "https://git.example.com/me/vllm/blob/main/"
+    found = re.findall(r'^ *runbook_url: "(.+)"$', copy.read_text(), re.MULTILINE)
+    assert found == [base + alert.runbook for alert in ALERTS]
+    assert copy.read_text().replace(base, "") == path.read_text().replace(base, "")
 
 
 def test_no_section_is_of_an_alert_that_is_gone() -> None:

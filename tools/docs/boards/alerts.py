@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from supervisor.worker.metrics import names
 from tools.docs.boards.promql import quantile, series
 
-#: Where each alert has a section under its name.
+#: Where each alert has a section under its name: a path in this repository, for no address is that
+#: of every copy of it. The rules' head says how to put one before it.
 RUNBOOKS = "docs/monitoring.md"
 #: Of the scrape; an operator that makes one of a PodMonitor puts the namespace before it.
 JOB = "vllm-supervisor"

@@ -7,7 +7,7 @@ from textwrap import indent
 from supervisor.settings import table
 from supervisor.worker.metrics import names
 from tools.docs.boards.alerts import JOB
-from tools.docs.boards.prometheus import MADE, groups
+from tools.docs.boards.prometheus import HEAD, MADE, groups
 from tools.docs.boards.promql import series, summed
 
 _NAME = "llm"  # of the deployment, its label and its secret in docs/deploy.md
@@ -55,7 +55,7 @@ spec:
 
 def rule() -> str:
     """The alerts, for Prometheus' operator."""
-    return f"""{_HELP}apiVersion: monitoring.coreos.com/v1
+    return f"""{_HELP}{HEAD}apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
   name: {JOB}

@@ -9,6 +9,11 @@ from supervisor.settings import table
 from tools.docs.boards.alerts import ALERTS, JOB, Alert
 
 MADE = "# Made by `make docs` (tools/docs/boards): what is changed here is lost.\n"
+#: What the files of rules say of `runbook_url`; docs/monitoring.md has the same line.
+HEAD = r"""# A runbook_url is a path in this repository. To make it a link, put the address
+# of your copy before it:
+# sed -i 's|^\( *runbook_url: "\)docs/|\1https://git.example.com/me/vllm/blob/main/docs/|' FILE
+"""
 TOKEN_FILE = "/etc/prometheus/control-token"
 RULES = "alerts.yml"
 
@@ -34,7 +39,7 @@ scrape_configs:
 
 def rules() -> str:
     """The alerts, as a file of rules."""
-    return f"{MADE}{groups()}"
+    return f"{MADE}{HEAD}{groups()}"
 
 
 def groups() -> str:
