@@ -61,7 +61,8 @@ def _leader(cluster: Cluster) -> str:
         return network.resolved(cluster.leader)
     except OSError as reason:
         raise SupervisorError(
-            f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}"
+            f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}; set it to"
+            " the IP address of rank 0, or to a name that is known on this node"
         ) from None
 
 
@@ -73,5 +74,6 @@ def _own(cluster: Cluster) -> str:
         return network.local_address(leader)
     except OSError as reason:
         raise SupervisorError(
-            f"there is no way to PRIMARY_ADDR={cluster.leader}: {reason.strerror or reason}"
+            f"there is no way to PRIMARY_ADDR={cluster.leader}: {reason.strerror or reason}; set it"
+            " to an address of rank 0 in a network that this node is in, too"
         ) from None

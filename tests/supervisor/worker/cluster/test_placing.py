@@ -50,7 +50,22 @@ async def test_a_node_that_was_told_its_address_has_that() -> None:
 async def test_a_name_that_nobody_knows_is_named() -> None:
     before, cluster = made()
     lost = replace(cluster, leader="nobody.invalid")
-    with pytest.raises(SupervisorError, match=r"PRIMARY_ADDR=nobody\.invalid has no address"):
+    with pytest.raises(
+        SupervisorError, match=r"PRIMARY_ADDR=nobody\.invalid has no address: .+; set it to"
+    ):
         await placing.placed(before, lost, ENV)
+    # What the remedy says is one.
+    after = await placing.placed(before, replace(lost, leader="127.0.0.1"), ENV)
+    assert after.engine_env["VLLM_HOST_IP"] == "127.0.0.1"
     with pytest.raises(SupervisorError, match="PRIMARY_ADDR"):
         await placing.own_address(replace(lost, address=None), within=0.0)
+
+
+async def test_an_address_that_cannot_be_reached_has_a_remedy() -> None:
+    before, cluster = made()
+    far = replace(cluster, leader="255.255.255.255")  # no socket may go there unasked
+    with pytest.raises(
+        SupervisorError,
+        match=r"no way to PRIMARY_ADDR=255\.255\.255\.255: .+; set it to an address",
+    ):
+        await placing.placed(before, far, ENV)
