@@ -110,6 +110,15 @@ def _remarks(env: Mapping[str, str], on: list[Signal]) -> Iterator[Remark]:
         if port == _GRPC_PORT:
             message = f"{name} names port {_GRPC_PORT}, where collectors take OTLP by gRPC; this"
             yield Remark(name, f"{message} worker speaks {PROTOCOL}", "most take that on port 4318")
+    name, wanted = checks.TEMPORALITY, _said(env, checks.TEMPORALITY)
+    if Signal.METRICS in on and wanted.lower() not in {"", checks.CUMULATIVE}:
+        yield Remark(
+            name,
+            f"{name}={wanted} is not what metrics come with: totals are exported, as they stand in"
+            " /metrics",
+            f"set {checks.CUMULATIVE}; a collector makes deltas of totals by its processor"
+            " `cumulativetodelta`",
+        )
 
 
 def _target(env: Mapping[str, str], signal: Signal) -> Target | None:

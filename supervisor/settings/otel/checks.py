@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from urllib.parse import unquote, urlsplit
 
 PROTOCOL = "http/protobuf"
+#: A preference, by the specification: what cannot be had is no error.
+TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+CUMULATIVE = "cumulative"
 
 Check = Callable[[str], None]
 
@@ -98,7 +101,7 @@ OF_SDK: Mapping[str, Check] = {
     "OTEL_TRACES_SAMPLER_ARG": number(0, 1, "number from 0 to 1"),
     "OTEL_METRIC_EXPORT_INTERVAL": _MS,
     "OTEL_METRIC_EXPORT_TIMEOUT": _MS,
-    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": among("cumulative"),
+    TEMPORALITY: among(CUMULATIVE, "delta", "lowmemory"),
     "OTEL_BSP_SCHEDULE_DELAY": _SOME,
     "OTEL_BSP_EXPORT_TIMEOUT": _SOME,
     "OTEL_BSP_MAX_QUEUE_SIZE": _SOME,

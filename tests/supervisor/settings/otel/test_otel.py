@@ -65,7 +65,7 @@ WRONG = [
     ("OTEL_TRACES_SAMPLER", "sometimes"),
     ("OTEL_TRACES_SAMPLER_ARG", "2"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
-    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "often"),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
     ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many"),
 ]
@@ -96,3 +96,16 @@ def test_what_is_set_is_listed_without_its_secrets() -> None:
 def test_the_port_of_grpc_is_remarked_once() -> None:
     [remark] = otel.findings({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}).warnings
     assert "4318" in str(remark.suggestion)
+
+
+@pytest.mark.parametrize("wanted", ["delta", "LowMemory"])
+def test_deltas_are_a_preference_that_no_start_fails_for(wanted: str) -> None:
+    name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+    found = read.read({**BASE, name: wanted})[1]
+    assert found.errors == ()
+    [remark] = found.warnings
+    assert remark.env == name
+    assert f"{name}={wanted}" in remark.message
+    assert "cumulative" in str(remark.suggestion)
+    assert otel.findings({**BASE, name: "Cumulative"}).warnings == ()
+    assert otel.findings({**BASE, name: wanted, "OTEL_METRICS_EXPORTER": "none"}).warnings == ()
