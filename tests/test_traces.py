@@ -168,13 +168,16 @@ def test_a_collector_that_takes_nothing_holds_nothing_up(
         for _ in range(3):
             job = platform.submit({"prompt": "x"})
             platform.until(job, "COMPLETED")
-            if how != "hangs":
-                until(lambda: "the traces are lost" in one.text(), what="the line")
+        lost = [f"the {what} are lost" for what in ("traces", "metrics")]
+        if how != "hangs":
+            until(lambda: all(each in one.text() for each in lost), what="the lines")
         began = time.monotonic()
         assert one.stop(signal.SIGTERM) == 0
-        assert time.monotonic() - began < 30
-        for what in ("traces", "metrics"):
-            assert one.text().count(f"the {what} are lost") <= 1
+        # Each of the two signals has 2 s for its last export, and a busy machine some more.
+        assert time.monotonic() - began < 10
+        # Nobody knows yet what becomes of an export that hangs.
+        due = 0 if how == "hangs" else 1
+        assert [one.text().count(each) for each in lost] == [due, due]
         assert "opentelemetry" not in one.text().replace("opentelemetry-", "")
     finally:
         one.end()
