@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,10 +18,11 @@ import pytest
 
 from tests import client
 from tests.client import PATIENCE
+from tests.collector import Collector
 from tests.conftest import Start
 from tests.emulator.environment import API_KEY, worker_environment
 from tests.endpoint import Platform
-from tests.processes import CATALOG, FAKE, ROOT, Worker, free_port, until
+from tests.processes import CATALOG, FAKE, FAKE_VLLM, ROOT, Worker, free_port, until
 
 #: A line of ours, of its proxy or of a library in either, as text.
 OURS = re.compile(r"(\S+) (INFO|WARNING|ERROR|CRITICAL) (supervisor|proxy|runpod|[\w.]+): ")
@@ -245,3 +248,83 @@ def test_a_fault_of_the_supervisor_is_one_object() -> None:
     (found,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert found["level"] == "ERROR"
     assert found["message"].rstrip().endswith("ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("exports", [True, False])
+def test_a_collector_that_is_away_costs_one_line_of_the_engines(
+    start: Start, form: str, exports: bool
+) -> None:
+    """By what the SDK says; of an engine that exports nothing such lines can only be a caller's."""
+    url = "http://127.0.0.1:9/v1/traces"
+    worker = start(
+        LOG_FORMAT=form,
+        WORKER_MODE="plain",
+        VLLM_EXTRA_ARGS=f"--otlp-traces-endpoint={url}" if exports else "",
+    )
+    worker.until_ready()
+    said = (
+        "Transient error [Errno 111] Connection refused encountered while exporting spans batch,"
+        " retrying in 0.96s.\n"
+        "Failed to export spans batch due to timeout, max retries or shutdown.\n"
+        "Exception while exporting Span batch.\n"
+        "Traceback (most recent call last):\n"
+        '  File "x.py", line 1, in export\n'
+        "requests.exceptions.ConnectionError: [Errno 111] Connection refused\n"
+    )
+    for _ in range(10):
+        assert complete(worker.engine_url, prints=said).status_code == 200
+    assert complete(worker.engine_url, prints="the end\n").status_code == 200
+    until(lambda: "the end" in worker.text(), what="the last of its lines")
+    told = f"the engine's spans do not reach {url}: Connection refused; what its exporter says"
+    if exports:
+        until(lambda: told in worker.text(), what="the line")
+    assert worker.stop() == 0
+    assert worker.text().count(told) == exports
+    for line in ("Transient error", "Failed to export", "Exception while", "ConnectionError"):
+        assert worker.text().count(line) == (0 if exports else 10)
+
+
+#: The stand-in, and beside it what vLLM does with spans: `vllm.tracing` sets up the SDK like this.
+_EXPORTING = """
+import runpy, sys, threading, time
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+[url] = [each.partition("=")[2] for each in sys.argv if each.startswith("--otlp-traces-endpoint=")]
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url, timeout=0.5)))
+
+def spans():
+    while True:
+        provider.get_tracer("x").start_span("request").end()
+        time.sleep(0.1)
+
+threading.Thread(target=spans, daemon=True).start()
+runpy.run_path(FAKE, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("how", ["is not there", "refuses"])
+def test_the_lines_of_the_real_exporter_are_known(start: Start, tmp_path: Path, how: str) -> None:
+    engine = tmp_path / "engine.py"
+    engine.write_text(_EXPORTING.replace("FAKE", repr(str(FAKE_VLLM))))
+    with Collector(status=400) as collector:
+        url = "http://127.0.0.1:9" if how == "is not there" else collector.url
+        worker = start(
+            VLLM_COMMAND=f"{sys.executable} {engine}",
+            WORKER_MODE="plain",
+            OTEL_BSP_SCHEDULE_DELAY="100",
+            VLLM_EXTRA_ARGS=f"--otlp-traces-endpoint={url}/v1/traces",
+        )
+        worker.until_ready()
+        told = f"the engine's spans do not reach {url}/v1/traces"
+        until(lambda: told in worker.text(), what="the line")
+        time.sleep(2)  # in which many more are written
+        assert worker.stop() == 0
+        why = "it answers 400" if how == "refuses" else ""
+        assert worker.text().count(f"{told}{why and ': '}{why};") == 1
+        [counted] = re.findall(r"its exporter wrote (\d+) line", worker.text())
+        assert int(counted) > 1
+        assert " to export " not in worker.text()

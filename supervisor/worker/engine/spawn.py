@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ... import began
 from ...catalog import release
 from ...command import plan as planned
+from ...command import tracing
 from ...command.plan import Plan
 from ...errors import SupervisorError
 from ...records import dataclass
@@ -64,7 +65,12 @@ def spawn(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Spawned:
     if signature := _signature(plan.vllm_version):
         own = {**own, _PREFIX: signature + own.get(_PREFIX, "")}  # a user's own stays
     start, killed = Start(), MemoryWatch()
-    speaker = Speaker(ENGINE, signature, folds=plan.settings[table.FOLD_ACCESS_LOG])
+    speaker = Speaker(
+        ENGINE,
+        signature,
+        folds=plan.settings[table.FOLD_ACCESS_LOG],
+        exports=plan.options.value(tracing.FLAG) or "",
+    )
     child = launcher.spawn(
         (*plan.before, *plan.command), own, "/", observe=start.feed, speaker=speaker
     )

@@ -13,6 +13,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from .folds import without_colours
+
 _AT_FIRST = 5.0  # seconds until what comes after a quiet time is told
 _WITHIN = 60.0  # seconds between two lines after that
 _PROBES_WITHIN = 3600.0  # the same, where nothing came but probes
@@ -28,7 +30,6 @@ _ACCESS = re.compile(
     rb"(?:\([\w.-]{1,60} pid=\d{1,10}\) )?INFO: {1,9}[\x21-\x7e]{0,80} - "
     rb'"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/\d(?:\.\d)?" (\d{3})(?: [A-Za-z\' -]{0,60})?\s*'
 )
-_COLOUR = re.compile(rb"\x1b\[[\d;]{0,20}m")
 #: What asks whether the engine is well, and how it is.
 _PROBES = frozenset(f"GET {path}" for path in ("/health", "/ping", "/metrics", "/load"))
 
@@ -52,11 +53,15 @@ class Access:
         self._within = _AT_FIRST
         self._told = float("-inf")
 
+    def may(self, data: bytes) -> bool:
+        """Whether a line of it can be in `data`."""
+        return b" HTTP/" in data
+
     def takes(self, line: bytes) -> bool:
         """Whether `line` is one that is counted, and not to be shown."""
-        if b" HTTP/" not in line:
+        if not self.may(line):
             return False
-        found = _ACCESS.fullmatch(_COLOUR.sub(b"", line) if b"\x1b" in line else line)
+        found = _ACCESS.fullmatch(without_colours(line))
         if found is None:
             return False
         status = int(found[3])

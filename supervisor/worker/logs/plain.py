@@ -1,4 +1,4 @@
-"""What a process prints as text of the log: as it came, but for what the access log has folded."""
+"""What a process prints as text of the log: as it came, but for what is folded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from ...secrets import masked_line
-from .access import Access
+from .folds import Fold
 from .sink import LogSink
 
 _LINE_MOST = 64 * 1024  # bytes of a line that does not end
@@ -18,19 +18,19 @@ class Plain:
 
     Args:
         sink: takes them.
-        access: folds the engine's access log; None for other processes, and where it is not folded.
+        fold: knows what is counted instead of shown; None where nothing is.
         clock: gives seconds and never goes back.
     """
 
     def __init__(
         self,
         sink: LogSink,
-        access: Access | None = None,
+        fold: Fold | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
         self._started = Started(sink)
-        self._access = access
+        self._fold = fold
         self._clock = clock
         self._rest = b""
         self._since = 0.0  # when the rest came
@@ -40,13 +40,13 @@ class Plain:
     def feed(self, data: bytes, *, masks: bool) -> None:
         """Take in what it printed, its signature taken out; `masks`: without secrets."""
         self._masks = masks
-        if self._access is None:
+        if self._fold is None:
             self._hand_on(data)
             return
         data = self._rest + data
         end = data.rfind(b"\n") + 1
         lines, self._rest = data[:end], data[end:]
-        self._hand_on(self._folded(lines, self._access))
+        self._hand_on(self._folded(lines, self._fold))
         self._since = self._clock()
         # Bars of progress, which begin with a carriage return, have no end.
         if b"\r" in self._rest or len(self._rest) > _LINE_MOST or self._begun:
@@ -55,7 +55,7 @@ class Plain:
     @property
     def left(self) -> float | None:
         """Seconds until `look` has something to do, if nothing comes before; None for never."""
-        told = None if self._access is None else self._access.left
+        told = None if self._fold is None else self._fold.left
         held = max(0.0, self._since + _HELD - self._clock()) if self._rest else None
         return min((each for each in (told, held) if each is not None), default=None)
 
@@ -63,25 +63,25 @@ class Plain:
         """Hand over what has waited long enough."""
         if self._rest and self._clock() - self._since >= _HELD:
             self._let_go()
-        if self._access is not None:
-            self._access.tell()
+        if self._fold is not None:
+            self._fold.tell()
 
     def end(self) -> None:
         """Nothing more will come."""
         self._let_go()
         self._started.flush()
-        if self._access is not None:
-            self._access.tell_rest()
+        if self._fold is not None:
+            self._fold.tell_rest()
 
-    def _folded(self, data: bytes, access: Access) -> bytes:
+    def _folded(self, data: bytes, fold: Fold) -> bytes:
         if not data:
             return data
         begun, self._begun = self._begun, False
-        if b" HTTP/" not in data:
+        if not fold.may(data):
             return data
         first, *lines = (line + b"\n" for line in data.split(b"\n")[:-1])
-        kept = [line for line in lines if not access.takes(line)]
-        return b"".join([first, *kept] if begun or not access.takes(first) else kept)
+        kept = [first] if begun or not fold.takes(first) else []
+        return b"".join([*kept, *(line for line in lines if not fold.takes(line))])
 
     def _let_go(self) -> None:
         rest, self._rest = self._rest, b""

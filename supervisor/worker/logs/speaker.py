@@ -14,11 +14,13 @@ class Speaker:
         signature: what it was given to put before the lines of its logger; empty for one that puts
             nothing there.
         folds: whether the access log that it writes is folded.
+        exports: where it exports spans to; empty for one that exports none.
     """
 
     source: str
     signature: str = ""
     folds: bool = False
+    exports: str = ""
 
 
 ENGINE = "engine"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...link import log_lines
-from .access import Access
+from .folds import Fold
 from .sink import LogSink
 from .speaker import ENGINE, Speaker
 from .spoken import Said, Spoken
@@ -54,7 +54,7 @@ class Wrapped:
     Args:
         sink: takes the objects.
         speaker: who prints it; of a process of ours the signature stands before objects.
-        access: folds the engine's access log; None for other processes, and where it is not folded.
+        fold: knows what is counted instead of shown; None where nothing is.
         clock: gives seconds and never goes back.
     """
 
@@ -62,14 +62,14 @@ class Wrapped:
         self,
         sink: LogSink,
         speaker: Speaker,
-        access: Access | None = None,
+        fold: Fold | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
         self._source = speaker.source
         self._signature = speaker.signature
         self._spoken = Spoken(speaker.signature) if speaker.source == ENGINE else None
-        self._access = access
+        self._fold = fold
         self._clock = clock
         self._rest = b""
         self._lost = 0  # bytes of a line that is too long
@@ -95,7 +95,7 @@ class Wrapped:
     @property
     def left(self) -> float | None:
         """Seconds until `look` has something to do, if nothing comes before; None for never."""
-        times = [] if self._access is None else [self._access.left]
+        times = [] if self._fold is None else [self._fold.left]
         times += [each.last + _QUIET - self._clock() for each in self._open.values()]
         if self._rest:
             times.append(self._open_since + _OPEN_MOST - self._clock())
@@ -108,16 +108,16 @@ class Wrapped:
             self._close(key)
         if self._rest and now - self._open_since >= _OPEN_MOST:
             self._end_of_line(b"")
-        if self._access is not None:
-            self._access.tell()
+        if self._fold is not None:
+            self._fold.tell()
 
     def end(self) -> None:
         """Nothing more will come."""
         if self._rest or self._lost:
             self._end_of_line(b"")
         self._close_all()
-        if self._access is not None:
-            self._access.tell_rest()
+        if self._fold is not None:
+            self._fold.tell_rest()
 
     # --- lines ---
 
@@ -136,7 +136,7 @@ class Wrapped:
         self._line(line + b"... (%d bytes left out)" % lost if lost else line)
 
     def _line(self, line: bytes) -> None:
-        if self._access is not None and self._access.takes(line):
+        if self._fold is not None and self._fold.takes(line):
             return
         text = line.decode("utf-8", "backslashreplace").rstrip("\r")
         if self._spoken is not None:

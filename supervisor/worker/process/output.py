@@ -13,10 +13,13 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..logs import LogSink
 from ..logs.speaker import SUPERVISOR, Speaker
+
+if TYPE_CHECKING:
+    from ..logs.folds import Fold
 
 _CHUNK = 64 * 1024  # bytes in one read, and of a line that does not end
 _TAIL_LINES = 200  # enough to hold a traceback of vLLM with the lines that say why
@@ -101,16 +104,14 @@ class Output:
             written.end()
 
     def _written(self) -> Written:
-        from ..logs.access import Access
-
-        access = Access(_tell) if self._speaker.folds else None
+        fold = _fold(self._speaker)
         if not self._sink.as_json:
             from ..logs.plain import Plain
 
-            return Plain(self._sink, access)
+            return Plain(self._sink, fold)
         from ..logs.wrapped import Wrapped
 
-        return Wrapped(self._sink, self._speaker, access)
+        return Wrapped(self._sink, self._speaker, fold)
 
     def _hand_on(self, written: Written, data: bytes, *, over: bool = False) -> None:
         plain = self._plain.feed(data) + (self._plain.rest() if over else b"")
@@ -134,8 +135,30 @@ def _read(fd: int, written: Written) -> bytes:
         written.look()
 
 
+def _fold(speaker: Speaker) -> Fold | None:
+    """What of its lines is counted instead of shown; None where nothing is."""
+    folds: list[Fold] = []
+    if speaker.folds:
+        from ..logs.access import Access
+
+        folds.append(Access(_tell))
+    if speaker.exports:
+        from ..logs.exports import Exports
+
+        folds.append(Exports(_warn, speaker.exports))
+    if len(folds) < 2:
+        return folds[0] if folds else None
+    from ..logs.folds import Folds
+
+    return Folds(*folds)
+
+
 def _tell(line: str) -> None:
     log.info("%s", line)
+
+
+def _warn(line: str) -> None:
+    log.warning("%s", line)
 
 
 class Unsigned:
