@@ -17,6 +17,8 @@ from hypothesis import strategies
 from supervisor.command import plan
 from supervisor.settings import table
 from supervisor.settings.table import WORKER_VARIABLES
+from supervisor.worker.control.access import Access
+from supervisor.worker.control.message import Question
 from supervisor.worker.lifecycle import Policy
 from tests.image.containers import HARDENED, LIMITED
 from tests.processes import ROOT
@@ -280,6 +282,25 @@ def test_compose_gives_time_to_stop_and_serves_this_machine_alone() -> None:
     limits = [f"--cap-drop={name}" for name in worker["cap_drop"]]
     limits += [f"--security-opt={name.removesuffix(':true')}" for name in worker["security_opt"]]
     assert tuple(limits) == LIMITED
+
+
+@pytest.mark.parametrize("name", ["deploy", "operations"])
+def test_the_page_is_reached_from_outside_as_it_is_said(name: str) -> None:
+    """By the port that is published, with variables that let it in, and ask for the token."""
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    [options] = set(re.findall(r"`(-p 127\.0\.0\.1:8001\S* [^`]+)`", text))
+    _, published, *rest = options.split()
+    assert published == f"127.0.0.1:8001:{DEFAULTS.control_port}"
+    assert f"https://POD_ID-{DEFAULTS.control_port}.proxy.runpod.net/" in text
+    assert rest[::2] == ["-e", "-e"]
+    env = dict(one.partition("=")[::2] for one in rest[1::2])
+    assert env["CONTROL_TOKEN"] == "", "of the shell: no secret on a command line"
+    settings = plan.make({**env, "CONTROL_TOKEN": "open-sesame"}, None).settings
+    asked = Question("GET", "/", host="abc-8001.proxy.runpod.net", peer="172.17.0.1")
+    access = Access(settings[table.CONTROL_TOKEN], settings.control_host)
+    assert settings.control_host == "0.0.0.0"  # noqa: S104
+    assert access.refusal_of_page(asked) is None
+    assert Access(None, settings.control_host).refusal_of_page(asked) is not None
 
 
 @pytest.mark.parametrize("name", ["deploy", "models", "image"])

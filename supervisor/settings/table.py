@@ -213,7 +213,7 @@ PORT_HEALTH = Setting(
     "PORT_HEALTH",
     port,
     8001,
-    "Port of /ping, /status and /metrics.",
+    "Port of /ping, /status, /metrics and the page of the worker (/).",
     Reader.BOTH,
     unit="TCP port",
 )
@@ -221,8 +221,8 @@ CONTROL_TOKEN = Setting(
     "CONTROL_TOKEN",
     token,
     None,
-    "What whoever asks PORT_HEALTH for /status or /metrics has to send, as Authorization: Bearer;"
-    " without it they answer on the machine itself alone.",
+    "What whoever asks PORT_HEALTH for /status or /metrics has to send, as Authorization: Bearer,"
+    " and what the page asks for; without it they answer on the machine itself alone.",
     Reader.BOTH,
 )
 HEALTH_CHECK_PATH = Setting(
