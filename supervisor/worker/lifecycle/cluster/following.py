@@ -123,8 +123,10 @@ def _asked_to_stop(state: State, group: Following, policy: Policy, now: float) -
     if not group.headless or group.until is None or now >= group.until:
         return stop(state, policy, now)
     runs = isinstance(state.engine, Starting | Serving)
-    drain = policy.drain_delay + policy.drain_timeout + policy.abort_grace if runs else 0.0
-    return replace(state, end=Parting(now + drain + policy.stop_grace)), ()
+    drain = policy.drain_delay + policy.drain_timeout + policy.abort_grace
+    # In the place of a node that is gone it is heard when rank 0 knows that.
+    rest = drain if runs else policy.silence_most
+    return replace(state, end=Parting(now + rest + policy.stop_grace)), ()
 
 
 def _leave(state: State, policy: Policy, now: float) -> Step:

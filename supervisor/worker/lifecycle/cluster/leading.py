@@ -76,15 +76,27 @@ def _reported(state: State, group: Leading, event: Reported, policy: Policy, now
         event.run, event.address, until, event.doing, event.generation, rival=rival, refused=refused
     )
     group = replace(group, nodes={**group.nodes, event.rank: node})
-    state = replace(state, group=group)
-    if runs and (lost := talk.lost_now(node, group.generation, event.lost)) is not None:
+    state, actions = _said_of_its_engine(
+        replace(state, group=group), group, event, node, policy, now
+    )
+    if not event.stops or state.end is not None:
+        return state, actions
+    # Whatever else it says: it does not wait for long, and says nothing once it is gone.
+    stops, more = stop(state, policy, now)
+    return stops, (*actions, *more)
+
+
+def _said_of_its_engine(
+    state: State, group: Leading, event: Reported, node: Node, policy: Policy, now: float
+) -> Step:
+    if isinstance(state.engine, Process):
+        if (lost := talk.lost_now(node, group.generation, event.lost)) is None:
+            return state, ()
         if event.lost is not None:
             state = replace(state, group=group.blaming(_words(event.rank, node, lost)))
         return _lost(state, event.rank, node, lost, policy, now)
     if event.lost is not None and isinstance(state.engine, BackingOff | Awaiting):
         return _late_cause(state, group, event, event.lost), ()
-    if event.stops and state.end is None:
-        return stop(state, policy, now)
     return state, ()
 
 
@@ -104,7 +116,10 @@ def _claimed(
             twice = talk.claimed_twice(event.rank, known.address, event.address)
             return _refuse(state, twice, policy, now)
         node = replace(known, rival=None, refused=event.run)
-    return replace(state, group=replace(group, nodes={**group.nodes, event.rank: node})), ()
+    state = replace(state, group=replace(group, nodes={**group.nodes, event.rank: node}))
+    if event.stops and state.end is None and not isinstance(state.engine, Process):
+        return stop(state, policy, now)  # while they serve it may be a stranger
+    return state, ()
 
 
 def _refuse(state: State, cause: str, policy: Policy, now: float) -> Step:

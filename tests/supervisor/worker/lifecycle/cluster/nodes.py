@@ -80,6 +80,11 @@ class Nodes:
         """Of all nodes."""
         return [str(node.phase) for node in self.nodes.values()]
 
+    @property
+    def all_ended(self) -> bool:
+        """Whether no worker is left."""
+        return all(node.ended for node in self.nodes.values())
+
     # --- what can happen ---
 
     def give(self, rank: int, event: Event) -> None:
@@ -127,6 +132,10 @@ class Nodes:
         """A follower's supervisor is gone with its engine, and another one comes."""
         if rank:
             self.nodes[rank] = self._new(rank)
+
+    def leave(self, rank: int) -> None:
+        """A node is gone, and none comes in its place."""
+        self.nodes[rank].ended, self.nodes[rank].engine = True, None
 
     def ready(self) -> None:
         """The engine of rank 0 answers."""

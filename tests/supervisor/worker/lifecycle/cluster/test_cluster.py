@@ -72,12 +72,78 @@ def test_nodes_that_can_speak_again_serve_again_or_end_together(
     for _ in range(200):
         nodes.turn()
         nodes.ready()
-        if set(nodes.phases) == {"READY"} or all(node.ended for node in nodes.nodes.values()):
+        if set(nodes.phases) == {"READY"} or nodes.all_ended:
             break
     if nodes.phases != ["READY"] * SIZE:
         codes = {node.state.exit_code for node in nodes.nodes.values()}
         assert len(codes) == 1, f"they end apart: {codes}"
         assert None not in codes, f"they never meet: {nodes.nodes}"
+
+
+@given(
+    happenings=st.lists(WITHOUT_STOP, max_size=60),
+    prepared=st.sets(RANK),
+    gone=st.sampled_from([None, 1, 2]),
+    turns=st.integers(1, 20),
+    rank=RANK,
+    meanwhile=st.lists(st.sampled_from(["ready", "end_engine"]), max_size=5),
+)
+@pytest.mark.filterwarnings("default")
+def test_asked_to_stop_at_any_rank_all_end_with_0(
+    happenings: list[Happening],
+    prepared: set[int],
+    gone: int | None,
+    turns: int,
+    rank: int,
+    meanwhile: list[str],
+) -> None:
+    """Whatever happened before, and who is gone: those that live hear each other."""
+    nodes = Nodes(SIZE)
+    for happens in happenings:
+        happens(nodes)
+    for each in prepared:
+        nodes.prepare(each)
+    if gone is not None:
+        nodes.leave(gone)
+    for _ in range(turns):
+        nodes.turn()
+    living = [node for each, node in nodes.nodes.items() if each != gone]
+    if rank == gone or any(node.state.exit_code is not None for node in living):
+        return
+    nodes.give(rank, Stop())
+    for happens in meanwhile:
+        nodes.ready() if happens == "ready" else nodes.end_engine(rank)
+    for _ in range(85):
+        nodes.turn()
+    assert [node.state.exit_code for node in living] == [0] * len(living)
+
+
+def test_a_stop_is_heard_beside_the_word_of_a_lost_engine() -> None:
+    nodes = Nodes(SIZE)
+    _all_prepared(nodes)
+    nodes.turn()
+    nodes.turn()
+    nodes.end_engine(1)
+    nodes.leave(2)
+    for _ in range(5):
+        nodes.turn()
+    nodes.give(1, Stop())
+    for _ in range(30):
+        nodes.turn()
+    assert [nodes.nodes[rank].state.exit_code for rank in (0, 1)] == [0, 0]
+
+
+def test_a_stop_is_heard_of_the_one_that_replaces_a_node() -> None:
+    nodes = Nodes(SIZE)
+    _all_prepared(nodes)
+    nodes.turn()
+    nodes.turn()
+    nodes.replace(2)
+    nodes.turn()
+    nodes.give(2, Stop())
+    for _ in range(30):
+        nodes.turn()
+    assert [node.state.exit_code for node in nodes.nodes.values()] == [0] * SIZE
 
 
 def test_nodes_that_have_nothing_to_wait_for_serve_at_once() -> None:

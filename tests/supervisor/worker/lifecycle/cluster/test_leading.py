@@ -193,6 +193,22 @@ def test_a_stop_of_another_node_is_ours_once() -> None:
     assert (state.exit_code, actions) == (0, [Action.EXIT])
 
 
+def test_a_stop_of_another_node_is_heard_whatever_else_it_says() -> None:
+    lost = replace(LOST, stops=True)
+    state, actions = after(*BEGUN, Ready(), Exited("closed", code=0), lost)
+    assert (state.exit_code, actions) == (0, [Action.EXIT])
+    assert "no room" in str(state.history.last_failure)
+    state, actions = after(*BEGUN, Ready(), lost)
+    assert (state.phase, Action.KILL_ENGINE in actions) == (Phase.DRAINING, True)
+    state, _ = after(*BEGUN, Ready(), LOST, lost, Exited("killed"))
+    assert state.exit_code == 0
+    other = replace(JOINED, run="b", stops=True)
+    state, actions = after(JOINED, other)
+    assert (state.exit_code, actions) == (0, [Action.EXIT])
+    state, _ = after(*BEGUN, Ready(), other)
+    assert state.phase is Phase.READY, "it may be a second node with that rank"
+
+
 def test_requests_cannot_be_finished_without_an_engine_that_is_lost_elsewhere() -> None:
     state, actions = after(*BEGUN, Ready(), Stop(), LOST)
     assert actions == [Action.KILL_ENGINE]
