@@ -199,7 +199,8 @@ def _made(
             (*found, *of_ours, of_file, written.findings, of_values, of_family), Findings()
         ),
         speakers=speakers,
-        engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None,
+        engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None
+        and (placed.cluster is None or placed.cluster.asked_alone),
         listener=of_doors.listener,
         cluster=placed.cluster,
     )

@@ -74,7 +74,7 @@ class Worker:
             drain_timeout=self._settings[table.DRAIN_TIMEOUT],
             max_restarts=self._settings[table.MAX_RESTARTS],
             answer_failed_for=self._settings[table.ANSWER_FAILED_FOR],
-            engine_drains_itself=plan.engine_drains_itself and not headless,
+            engine_drains_itself=plan.engine_drains_itself,
         )
         if member is not None:
             self._policy = replace(self._policy, silence_most=member.silence)

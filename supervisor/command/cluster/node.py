@@ -41,3 +41,8 @@ class Cluster:
     def headless(self) -> bool:
         """Whether its engine opens no port for requests."""
         return not self.leads and not self.balanced
+
+    @property
+    def asked_alone(self) -> bool:
+        """Whether no other node answers requests, so that its engine may end with its own ones."""
+        return self.leads and not self.balanced

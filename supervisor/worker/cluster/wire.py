@@ -51,6 +51,7 @@ def question(asked: Asked) -> dict[str, Any]:
         "generation": said.generation,
         "lost": lost and {"cause": lost.cause, "kind": lost.kind, "final": lost.final},
         "stops": said.stops,
+        "serves": said.serves,
         "size": asked.size,
         "identity": asked.identity,
         "seen": asked.seen,
@@ -73,6 +74,7 @@ def read_question(body: bytes, peer: str) -> Asked:
             generation=_number(said["generation"]),
             lost=_lost(said["lost"]),
             stops=bool(said["stops"]),
+            serves=bool(said["serves"]),
         )
         identity, seen = said["identity"], said["seen"]
         if not isinstance(identity, dict) or not isinstance(seen, dict | None):

@@ -40,6 +40,7 @@ class Node:
         generation: it starts none of this generation, or before it, any more.
         rival: who claims the same rank: a second node, or the one that replaces this one.
         refused: the run of one that did so while this one served.
+        serves: it may have requests of its own in hand.
     """
 
     run: str
@@ -49,6 +50,7 @@ class Node:
     generation: int = 0
     rival: Rival | None = None
     refused: str = ""
+    serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,13 @@ class Leading:
     def complete(self) -> bool:
         """Whether engines may be started."""
         return self.prepared and not self.awaited
+
+    @property
+    def serves(self) -> bool:
+        """Whether another node may have requests in hand, which need the engine of this one."""
+        return any(
+            node.serves and node.generation == self.generation for node in self.nodes.values()
+        )
 
     @property
     def due(self) -> float | None:

@@ -88,6 +88,7 @@ class Reported:
         lost: why the engine of this generation ended by itself; None where it did not.
         stops: it was asked to stop.
         wrong: why it cannot be one of these nodes, as a sentence; empty where it can.
+        serves: it may have requests of its own in hand, which need the engines of all.
     """
 
     rank: int
@@ -98,6 +99,7 @@ class Reported:
     lost: Lost | None = None
     stops: bool = False
     wrong: str = ""
+    serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

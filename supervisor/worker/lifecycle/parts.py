@@ -152,12 +152,14 @@ class DrainingJobs:
         aborted: the proxy was told to end them with an error.
         proxies: how many were started for jobs of one that had died.
         stuck: a process was killed and did not end.
+        done: none is in hand any more, and the engine stays for those of other nodes.
     """
 
     until: float
     aborted: bool = False
     proxies: int = 0
     stuck: bool = False
+    done: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,4 +136,9 @@ def test_whether_the_engine_drains_itself() -> None:
     env = {"MODEL_NAME": "m"}
     assert plan.make(env, CURRENT).engine_drains_itself
     assert not plan.make({**env, "WORKER_MODE": "queue"}, CURRENT).engine_drains_itself
+    several = {**env, "NUM_NODES": "2", "PRIMARY_ADDR": "10.0.0.2", "DATA_PARALLEL_SIZE": "2"}
+    assert plan.make({**several, "NODE_RANK": "0"}, CURRENT).engine_drains_itself
+    assert not plan.make({**several, "NODE_RANK": "1"}, CURRENT).engine_drains_itself
+    balanced = {**several, "NODE_RANK": "0", "DATA_PARALLEL_EXTERNAL_LB": "true"}
+    assert not plan.make(balanced, CURRENT).engine_drains_itself, "others need it to the last"
     assert not plan.make(env, catalog("0.10.2")).engine_drains_itself

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ....diagnosis import kinds
 from ..ending import end_engine, stop
-from ..events import Action, Due, Event, ExitCode, Exited, Stop
+from ..events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Stop
 from ..failing import Step, give_up
 from ..group import Following
 from ..orders import Lost, Ordered, Prepared, Start, StopAll, Unheard, Wait
@@ -16,20 +16,23 @@ from ..parts import (
     DrainingJobs,
     Killed,
     Leaving,
+    NoProxy,
     Parting,
     Process,
     Reason,
     Serving,
     Starting,
+    StillServing,
 )
 from ..policy import Policy
 from ..state import Phase, State
 from ..working import kill, our_reason
+from . import staying
 
 
 def step(state: State, group: Following, event: Event, policy: Policy, now: float) -> Step | None:
     """What `event` makes of a follower; None where it is what it makes of any worker."""
-    if not isinstance(state.end, DrainingJobs | Parting | None):
+    if not isinstance(state.end, StillServing | DrainingJobs | Parting | None):
         return None
     match event:
         case Prepared():
@@ -46,13 +49,17 @@ def step(state: State, group: Following, event: Event, policy: Policy, now: floa
             return _exited(state, group, event, policy, now)
         case Exited() if isinstance(state.end, Parting):
             return _exited_at_the_end(state, group, event, state.end, policy, now)
-        case Due():
+        case Due() if not isinstance(state.end, StillServing):
             return _due(state, group, policy, now)
+        case JobsDone() | ProxyExited():
+            return _stay(staying.step(state, event, policy, now), policy)
     return None
 
 
 def settle(state: State, group: Following, policy: Policy, now: float) -> Step:
     """`state` after each step, with what rank 0 said last carried out as far as that can be."""
+    if isinstance(state.end, DrainingJobs) and state.end.done and not _is_needed(group, now):
+        return end_engine(state, policy, now, stuck=state.end.stuck)
     if not isinstance(state.end, Parting | None):
         return state, ()
     runs = isinstance(state.engine, Starting | Serving)
@@ -73,6 +80,10 @@ def settle(state: State, group: Following, policy: Policy, now: float) -> Step:
                 history = replace(state.history, was_ready=True)
                 serving = replace(state, engine=Serving(now), history=history)
                 return serving, (Action.COUNT_READY,)
+        case Start(number) if group.generation == number and group.phase == Phase.DRAINING:
+            # It has requests of its own; while it still starts, rank 0 drains alone.
+            if isinstance(state.engine, Serving) and state.end is None:
+                return stop(state, policy, now)
     return state, ()
 
 
@@ -99,20 +110,22 @@ def _ordered(state: State, group: Following, event: Ordered, policy: Policy, now
         state = replace(state, engine=Awaiting(now + policy.startup_timeout))
     if isinstance(event.order, StopAll):
         return _told_to_stop(state, event.order, policy, now)
-    if event.phase == Phase.DRAINING and not group.headless and state.end is None:
-        return stop(state, policy, now)  # it has requests of its own
     return state, ()
 
 
 def _told_to_stop(state: State, order: StopAll, policy: Policy, now: float) -> Step:
-    if isinstance(state.end, DrainingJobs):
-        return state, ()
     if order.code == ExitCode.OK:
+        if isinstance(state.end, StillServing | DrainingJobs):
+            return state, ()
         has_jobs = isinstance(state.group, Following) and not state.group.headless
-        return stop(state, policy, now) if has_jobs else _leave(state, policy, now)
+        return (
+            stop(state, policy, now)
+            if has_jobs and state.end is None
+            else _leave(state, policy, now)
+        )
     history = replace(state.history, last_failure=order.cause or "rank 0 has given up")
     code = ExitCode(order.code) if order.code in set(ExitCode) else ExitCode.UNEXPECTED
-    return give_up(replace(state, end=None, history=history), code, policy, now)
+    return give_up(replace(state, history=history), code, policy, now)
 
 
 # --- this node is asked to stop ---
@@ -120,13 +133,33 @@ def _told_to_stop(state: State, order: StopAll, policy: Policy, now: float) -> S
 
 def _asked_to_stop(state: State, group: Following, policy: Policy, now: float) -> Step:
     state = replace(state, group=replace(group, stops=True))
-    if not group.headless or group.until is None or now >= group.until:
+    if group.until is None or now >= group.until:
         return stop(state, policy, now)
+    has_proxy = not isinstance(state.proxy, NoProxy)
+    if not group.headless and (has_proxy or isinstance(state.engine, Serving)):
+        return stop(state, policy, now)  # it has requests of its own
+    if isinstance(state.engine, Starting):
+        state = replace(state, engine=Starting(math.inf))  # rank 0 may serve already
     runs = isinstance(state.engine, Starting | Serving)
     drain = policy.drain_delay + policy.drain_timeout + policy.abort_grace
     # In the place of a node that is gone it is heard when rank 0 knows that.
     rest = drain if runs else policy.silence_most
     return replace(state, end=Parting(now + rest + policy.stop_grace)), ()
+
+
+def _stay(step: Step | None, policy: Policy) -> Step | None:
+    """`step`, in which a node that has no more requests of its own waits for rank 0's last ones."""
+    if step is None or not isinstance(end := step[0].end, DrainingJobs) or not end.done:
+        return step
+    later = end.until + policy.abort_grace + policy.stop_grace  # rank 0 may have begun after us
+    return replace(step[0], end=replace(end, until=later)), step[1]
+
+
+def _is_needed(group: Following, now: float) -> bool:
+    """Whether rank 0 has an engine that needs that of this node."""
+    if group.until is None or now >= group.until:
+        return False
+    return isinstance(group.order, Start) and group.order.generation == group.generation
 
 
 def _leave(state: State, policy: Policy, now: float) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ....diagnosis import kinds
-from ..ending import stop
+from ..ending import end_engine, stop
 from ..events import Action, Due, Event, ExitCode, Exited
 from ..failing import Step, give_up
 from ..group import Leading, Node, Rival, ranks
@@ -24,7 +24,7 @@ from ..parts import (
 from ..policy import Policy
 from ..state import State
 from ..working import kill
-from . import talk
+from . import staying, talk
 
 
 def step(state: State, group: Leading, event: Event, policy: Policy, now: float) -> Step | None:
@@ -38,17 +38,19 @@ def step(state: State, group: Leading, event: Event, policy: Policy, now: float)
             return kill(state, Reason(cause, kinds.NO_ANSWER, guess=True), policy, now)
         case Due():
             return _due(state, group, policy, now)
-    return None
+    return staying.step(state, event, policy, now)
 
 
 def settle(
     before: State, state: State, group: Leading, event: Event, policy: Policy, now: float
 ) -> Step:
     """`state` after each step: all ranks are here, and the next generation begins; or the end of
-    an engine has a cause that another rank told.
+    an engine has a cause that another rank told; or no requests need ours any more.
     """
     if isinstance(event, Exited) and group.blame and isinstance(before.engine, Process):
         state = _blamed(state, group)
+    if isinstance(state.end, DrainingJobs) and state.end.done and not group.serves:
+        return end_engine(state, policy, now, stuck=state.end.stuck)
     if not isinstance(state.engine, Awaiting) or not group.complete:
         return state, ()
     began = replace(group, generation=group.over + 1, blame=())
@@ -73,7 +75,14 @@ def _reported(state: State, group: Leading, event: Reported, policy: Policy, now
     rival = None if known is None or known.rival is None else replace(known.rival, answered=True)
     refused = "" if known is None else known.refused
     node = Node(
-        event.run, event.address, until, event.doing, event.generation, rival=rival, refused=refused
+        event.run,
+        event.address,
+        until,
+        event.doing,
+        event.generation,
+        rival=rival,
+        refused=refused,
+        serves=event.serves,
     )
     group = replace(group, nodes={**group.nodes, event.rank: node})
     state, actions = _said_of_its_engine(

@@ -9,6 +9,7 @@ from ..parts import (
     Answering,
     Awaiting,
     BackingOff,
+    DrainingJobs,
     DrainingProcesses,
     Finished,
     GivingUp,
@@ -16,6 +17,7 @@ from ..parts import (
     NoEngine,
     Serving,
     Starting,
+    StillServing,
 )
 from ..state import State
 
@@ -97,7 +99,18 @@ def report(state: State, group: Following, run: str) -> Reported:
         how = Doing.ENDING  # nothing will join any more
         if state.end.code:
             lost = Lost(state.history.last_failure or "its worker has given up")
-    return Reported(group.rank, run, "", how, group.generation, lost, group.stops)
+    return Reported(
+        group.rank, run, "", how, group.generation, lost, group.stops, serves=_serves(state, group)
+    )
+
+
+def _serves(state: State, group: Following) -> bool:
+    if group.headless or not isinstance(state.engine, Serving):
+        return False
+    match state.end:
+        case DrainingJobs(done=done):
+            return not done
+    return isinstance(state.end, StillServing | None)
 
 
 def waits_for(state: State) -> str | None:

@@ -13,7 +13,9 @@ from supervisor.worker.cluster import wire
 from supervisor.worker.cluster.wire import Asked
 from supervisor.worker.lifecycle import Doing, Lost, Ordered, Reported, Start, StopAll, Wait
 
-SAID = Reported(1, "a", "10.0.0.3", Doing.ENDING, 3, Lost("no room", "memory", True), True)
+SAID = Reported(
+    1, "a", "10.0.0.3", Doing.ENDING, 3, Lost("no room", "memory", True), True, "", True
+)
 ASKED = Asked(SAID, 2, {"vllm": "0.32.0"}, {"order": "wait"})
 
 

@@ -8,10 +8,12 @@ from supervisor.worker import lifecycle
 from supervisor.worker.lifecycle import (
     Action,
     Awaiting,
+    DrainingJobs,
     Due,
     Event,
     Exited,
     Following,
+    JobsDone,
     Leading,
     Ordered,
     Phase,
@@ -59,6 +61,8 @@ class Nodes:
 
     size: int = 3
     policy: Policy = POLICY
+    balanced: frozenset[int] = frozenset()  # ranks that answer requests of their own, as 0 does
+    busy: set[int] = field(default_factory=set)  # ranks that have requests in hand
     now: float = 0.0
     runs: int = 0
     nodes: dict[int, Node] = field(default_factory=dict)
@@ -137,10 +141,19 @@ class Nodes:
         """A node is gone, and none comes in its place."""
         self.nodes[rank].ended, self.nodes[rank].engine = True, None
 
-    def ready(self) -> None:
-        """The engine of rank 0 answers."""
-        if self.nodes[0].engine is not None and not self.nodes[0].doomed:
-            self.give(0, Ready())
+    def ready(self, *ranks: int) -> None:
+        """The engines of these ranks answer, as far as they open a port; without any, all do."""
+        for rank in ranks or range(self.size):
+            node = self.nodes[rank]
+            if node.engine is not None and not node.doomed and rank in {0, *self.balanced}:
+                self.give(rank, Ready())
+
+    def jobs_done(self, rank: int) -> None:
+        """The last request in hand at a rank is answered."""
+        self.busy.discard(rank)
+        end = self.nodes[rank].state.end
+        if isinstance(end, DrainingJobs) and not end.done:
+            self.give(rank, JobsDone())
 
     def wait(self, seconds: float) -> None:
         """Time passes."""
@@ -168,6 +181,8 @@ class Nodes:
             self.deliver(0)
             self.deliver(0)
         for rank, node in self.nodes.items():
+            if rank not in self.busy:
+                self.jobs_done(rank)
             if node.doomed:
                 self.end_engine(rank)
         self.wait(1.0)
@@ -217,7 +232,11 @@ class Nodes:
 
     def _new(self, rank: int) -> Node:
         self.runs += 1
-        view = Following(self.size, rank, "r0:1") if rank else Leading(self.size, "r0:1")
+        view = (
+            Following(self.size, rank, "r0:1", rank not in self.balanced)
+            if rank
+            else Leading(self.size, "r0:1")
+        )
         state, actions = lifecycle.begin(self.policy, self.now, proxy=False, group=view)
         assert not actions
         return Node(state, f"run-{self.runs}")

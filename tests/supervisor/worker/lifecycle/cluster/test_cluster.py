@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.worker.lifecycle import Phase, Stop
-from tests.supervisor.worker.lifecycle.cluster.nodes import Nodes
+from supervisor.worker.lifecycle import Phase, Policy, Stop
+from tests.supervisor.worker.lifecycle.cluster.nodes import POLICY, Nodes
 
 SIZE = 3
 RANK = st.integers(0, SIZE - 1)
@@ -21,6 +22,7 @@ def _one(name: str, *given_: object, **named: object) -> Happening:
     return lambda nodes: getattr(nodes, name)(*given_, **named)
 
 
+BALANCED = st.frozensets(st.integers(1, SIZE - 1))
 WITHOUT_STOP = st.one_of(
     st.builds(lambda rank: _one("prepare", rank), RANK),
     st.builds(lambda rank: _one("ask", rank), RANK),
@@ -30,7 +32,8 @@ WITHOUT_STOP = st.one_of(
     st.builds(lambda rank: _one("end_engine", rank), RANK),
     st.builds(lambda rank: _one("replace", rank), RANK),
     st.builds(lambda seconds: _one("wait", seconds), st.sampled_from([0.5, 4.0, 16.0])),
-    st.just(_one("ready")),
+    st.builds(lambda rank: _one("ready", rank), RANK),
+    st.builds(lambda rank: _one("jobs_done", rank), RANK),
     st.just(_one("turn")),
 )
 STOP = st.builds(lambda rank: _one("give", rank, Stop()), RANK)
@@ -41,13 +44,16 @@ def _all_prepared(nodes: Nodes) -> None:
         nodes.prepare(rank)
 
 
-@given(happenings=st.lists(st.one_of(WITHOUT_STOP, WITHOUT_STOP, STOP), max_size=60))
+@given(
+    happenings=st.lists(st.one_of(WITHOUT_STOP, WITHOUT_STOP, STOP), max_size=60),
+    balanced=BALANCED,
+)
 @pytest.mark.filterwarnings("default")
 def test_no_start_before_all_joined_never_two_generations_and_every_path_ends(
-    happenings: list[Happening],
+    happenings: list[Happening], balanced: frozenset[int]
 ) -> None:
     """`Nodes` checks each step; cut off from each other in the end, all nodes end."""
-    nodes = Nodes(SIZE)
+    nodes = Nodes(SIZE, balanced=balanced)
     _all_prepared(nodes)
     for happens in happenings:
         happens(nodes)
@@ -60,12 +66,12 @@ def test_no_start_before_all_joined_never_two_generations_and_every_path_ends(
     assert [node.ended for node in nodes.nodes.values()] == [True] * SIZE
 
 
-@given(happenings=st.lists(WITHOUT_STOP, max_size=60))
+@given(happenings=st.lists(WITHOUT_STOP, max_size=60), balanced=BALANCED)
 @pytest.mark.filterwarnings("default")
 def test_nodes_that_can_speak_again_serve_again_or_end_together(
-    happenings: list[Happening],
+    happenings: list[Happening], balanced: frozenset[int]
 ) -> None:
-    nodes = Nodes(SIZE)
+    nodes = Nodes(SIZE, balanced=balanced)
     for happens in happenings:
         happens(nodes)
     _all_prepared(nodes)
@@ -86,6 +92,7 @@ def test_nodes_that_can_speak_again_serve_again_or_end_together(
     gone=st.sampled_from([None, 1, 2]),
     turns=st.integers(1, 20),
     rank=RANK,
+    balanced=BALANCED,
     meanwhile=st.lists(st.sampled_from(["ready", "end_engine"]), max_size=5),
 )
 @pytest.mark.filterwarnings("default")
@@ -95,10 +102,11 @@ def test_asked_to_stop_at_any_rank_all_end_with_0(
     gone: int | None,
     turns: int,
     rank: int,
+    balanced: frozenset[int],
     meanwhile: list[str],
 ) -> None:
     """Whatever happened before, and who is gone: those that live hear each other."""
-    nodes = Nodes(SIZE)
+    nodes = Nodes(SIZE, balanced=balanced)
     for happens in happenings:
         happens(nodes)
     for each in prepared:
@@ -111,8 +119,8 @@ def test_asked_to_stop_at_any_rank_all_end_with_0(
     if rank == gone or any(node.state.exit_code is not None for node in living):
         return
     nodes.give(rank, Stop())
-    for happens in meanwhile:
-        nodes.ready() if happens == "ready" else nodes.end_engine(rank)
+    for each_of in meanwhile:
+        nodes.ready() if each_of == "ready" else nodes.end_engine(rank)
     for _ in range(85):
         nodes.turn()
     assert [node.state.exit_code for node in living] == [0] * len(living)
@@ -141,6 +149,41 @@ def test_a_stop_is_heard_of_the_one_that_replaces_a_node() -> None:
     nodes.replace(2)
     nodes.turn()
     nodes.give(2, Stop())
+    for _ in range(30):
+        nodes.turn()
+    assert [node.state.exit_code for node in nodes.nodes.values()] == [0] * SIZE
+
+
+@given(
+    balanced=BALANCED,
+    policy=st.sampled_from([POLICY, replace(POLICY, drain_delay=20.0)]),
+    rank=RANK,
+    others=st.sets(RANK),
+    finished=st.permutations(range(SIZE)),
+    turns=st.lists(st.integers(0, 12), min_size=SIZE, max_size=SIZE),
+)
+@pytest.mark.filterwarnings("default")
+def test_no_engine_ends_before_the_requests_of_all_nodes_are_answered(
+    balanced: frozenset[int],
+    policy: Policy,
+    rank: int,
+    others: set[int],
+    finished: list[int],
+    turns: list[int],
+) -> None:
+    nodes = Nodes(SIZE, policy, balanced=balanced, busy={0, *balanced} - others)
+    _all_prepared(nodes)
+    for _ in range(3):
+        nodes.turn()
+        nodes.ready()
+    assert nodes.phases == ["READY"] * SIZE
+    nodes.give(rank, Stop())
+    for each, number in zip(finished, turns, strict=True):
+        for _ in range(number):
+            nodes.turn()
+            if nodes.busy:
+                assert not any(node.doomed or node.ended for node in nodes.nodes.values())
+        nodes.jobs_done(each)
     for _ in range(30):
         nodes.turn()
     assert [node.state.exit_code for node in nodes.nodes.values()] == [0] * SIZE

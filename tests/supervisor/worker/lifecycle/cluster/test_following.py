@@ -30,6 +30,7 @@ from supervisor.worker.lifecycle import (
     Start,
     Starting,
     State,
+    StillServing,
     Stop,
     StopAll,
     Unheard,
@@ -189,6 +190,61 @@ def test_asked_to_stop_it_lets_rank_0_drain() -> None:
     assert actions == [Action.KILL_ENGINE], "rank 0 is gone"
     state, _ = after(*HERE, GO, SERVES, Stop(), Due(), Exited("killed"), Due())
     assert state.exit_code == 0
+
+
+def test_one_that_has_no_more_requests_of_its_own_stays_for_those_of_rank_0() -> None:
+    drains = replace(SERVES, phase="DRAINING")
+    all_asked: list[list[Event]] = [[drains], [Stop()], [Stop(), drains]]
+    for asked in all_asked:
+        begun = (*HERE, GO, SERVES, Ready(), *asked, JobsDone())
+        state, actions = after(*begun, headless=False)
+        assert (state.phase, actions) == (Phase.DRAINING, [])
+        state, actions = after(*begun, drains, Ordered(StopAll(0)), headless=False)
+        assert actions == [Action.TERMINATE_ENGINE]
+        state, actions = after(*begun, Ordered(Wait(1), "DRAINING"), headless=False)
+        assert actions == [Action.TERMINATE_ENGINE], "rank 0 has no engine any more"
+        state, actions = after(*begun, Due(), headless=False)
+        assert actions == [Action.KILL_ENGINE], "rank 0 is gone"
+        state, actions = after(*begun, *[drains] * 80, Due(), headless=False)
+        assert actions == [Action.TERMINATE_ENGINE], "a drain has its end"
+    state, actions = after(*HERE, GO, Ready(), Stop(), Due(), JobsDone(), headless=False)
+    assert actions == [], "its engine was killed"
+
+
+def test_one_that_says_for_long_that_it_stops_hears_rank_0_meanwhile() -> None:
+    policy = replace(POLICY, drain_delay=20.0)
+    drains = replace(SERVES, phase="DRAINING")
+    begun: list[Event] = [*HERE, GO, SERVES, Ready(), *[drains] * 20]
+    state, actions = after(*begun, Due(), headless=False, policy=policy)
+    assert (isinstance(state.end, DrainingJobs), actions) == (True, [Action.DRAIN_JOBS])
+    state, actions = after(*begun, Due(), drains, headless=False, policy=policy)
+    assert actions == []
+    assert state.due is not None
+    assert state.due > 30.0, "it is not silent"
+
+
+def test_one_that_still_starts_keeps_its_engine_while_rank_0_drains() -> None:
+    drains = Ordered(Start(1), "DRAINING")
+    rest: list[list[Event]] = [[drains], [Stop(), drains], [Stop(), Ready()]]
+    for events in [(*HERE, GO, *each) for each in rest]:
+        state, actions = after(*events, headless=False)
+        assert (isinstance(state.engine, Starting), actions) == (True, [])
+        state, actions = after(*events, Ordered(StopAll(0)), headless=False)
+        assert actions == [Action.KILL_ENGINE]
+    state, actions = after(*HERE, GO, drains, Ready(), headless=False)
+    assert actions == [Action.DRAIN_JOBS], "it may have requests of its own from now on"
+
+
+@pytest.mark.parametrize("end", [DrainingJobs, StillServing])
+def test_what_rank_0_ends_with_counts_while_its_own_requests_drain(end: type) -> None:
+    policy = replace(POLICY, drain_delay=20.0 if end is StillServing else 0.0)
+    begun = (*HERE, GO, SERVES, Ready(), Stop())
+    state, _ = after(*begun, headless=False, policy=policy)
+    assert isinstance(state.end, end)
+    state, actions = after(*begun, Ordered(StopAll(70, "it broke")), headless=False, policy=policy)
+    assert (state.exit_code, actions[-1]) == (70, Action.EXIT)
+    state, actions = after(*begun, Ordered(StopAll(0)), headless=False, policy=policy)
+    assert (isinstance(state.end, end), actions) == (True, []), "it answers them"
 
 
 def test_asked_to_stop_before_rank_0_was_heard_it_ends() -> None:

@@ -224,6 +224,23 @@ def test_requests_cannot_be_finished_without_an_engine_that_is_lost_elsewhere() 
     assert isinstance(state.engine, lifecycle.Leaving), "all of them end anyway"
 
 
+def test_its_engine_stays_while_another_node_answers_requests() -> None:
+    serves = replace(RUNS, serves=True)
+    begun = (*BEGUN, Ready(), serves, Stop(), JobsDone())
+    state, actions = after(*begun)
+    assert (isinstance(state.engine, Serving), actions) == (True, [])
+    state, actions = after(*begun, serves)
+    assert actions == []
+    state, actions = after(*begun, RUNS)
+    assert actions == [Action.TERMINATE_ENGINE]
+    state, actions = after(*begun, *[serves] * 55, Due())
+    assert actions == [Action.TERMINATE_ENGINE], "a drain has its end"
+    state, actions = after(*begun, replace(LOST, lost=None))
+    assert actions == [Action.KILL_ENGINE], "nothing can be answered there any more"
+    state, _ = after(*begun, Due(), Exited("killed"))
+    assert state.exit_code == 0, "that one is silent"
+
+
 def test_a_freeze_of_rank_0_makes_nobody_silent() -> None:
     state, _ = after(*BEGUN, Ready(), lifecycle.Thawed(60.0))
     assert isinstance(state.engine, Serving)

@@ -10,6 +10,7 @@ from supervisor.worker.lifecycle import (
     Awaiting,
     BackingOff,
     Doing,
+    DrainingJobs,
     DrainingProcesses,
     ExitCode,
     Finished,
@@ -25,6 +26,7 @@ from supervisor.worker.lifecycle import (
     Start,
     Starting,
     State,
+    StillServing,
     StopAll,
     Wait,
 )
@@ -90,6 +92,25 @@ def test_a_follower_that_gives_up_says_why_and_never_joins() -> None:
     assert (said.doing, said.lost) == (Doing.ENDING, Lost("no room"))
     over = replace(over, end=Finished(ExitCode.OK))
     assert talk.report(over, FOLLOWING, "a").lost is None
+
+
+@pytest.mark.parametrize(
+    ("engine", "end", "serves"),
+    [
+        (Starting(9.0), None, False),
+        (Serving(1.0), None, True),
+        (Serving(1.0), StillServing(9.0), True),
+        (Serving(1.0), DrainingJobs(9.0), True),
+        (Serving(1.0), DrainingJobs(9.0, done=True), False),
+        (Leaving(9.0), DrainingProcesses(), False),
+    ],
+)
+def test_whether_a_follower_has_requests_of_its_own(
+    engine: Engine, end: End | None, serves: bool
+) -> None:
+    state = State(engine, NoProxy(), end)
+    assert talk.report(state, replace(FOLLOWING, headless=False), "a").serves is serves
+    assert not talk.report(state, FOLLOWING, "a").serves
 
 
 def test_whose_engine_is_gone() -> None:

@@ -1,0 +1,47 @@
+"""Several nodes behind a balancer, each with requests of its own: a stop of any of them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests import client
+from tests.nodes import Nodes
+from tests.processes import until
+
+SOON = 4.0  # seconds: an engine that is told to end has ended by then
+LONG = {"model": "tiny", "prompt": "Hi", "max_tokens": 40, "fake": {"tokens": 40, "rate": 4}}
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Nodes]:
+    """Two that answer requests."""
+    cluster = Nodes(tmp_path, 2, DATA_PARALLEL_SIZE="2", DATA_PARALLEL_EXTERNAL_LB="true")
+    yield cluster
+    cluster.end()
+
+
+@pytest.mark.parametrize(("busy", "stopped"), [(0, 1), (1, 0), (1, 1)])
+def test_a_stop_waits_for_the_requests_of_every_node(nodes: Nodes, busy: int, stopped: int) -> None:
+    nodes.until_ready()
+    answers: list[httpx.Response] = []
+    url = f"{nodes.workers[busy].engine_url}/v1/completions"
+    asking = threading.Thread(target=lambda: answers.append(client.post(url, json=LONG)))
+    asking.start()
+    metrics = f"{nodes.workers[busy].engine_url}/metrics"
+    until(lambda: "num_requests_running" in client.get(metrics).text, what="the request")
+    engines = [worker.engine_pid() for worker in nodes.workers.values()]
+    nodes.workers[stopped].process.send_signal(signal.SIGTERM)
+    asking.join(SOON)
+    assert asking.is_alive(), "the request is in hand"
+    assert all(map(psutil.pid_exists, engines)), f"it needs all of them\n{nodes.text()}"
+    asking.join()
+    assert [answer.status_code for answer in answers] == [200], nodes.text()
+    assert nodes.codes() == [0, 0], nodes.text()
+    assert not nodes.left()
