@@ -7,11 +7,12 @@ have a median. Its share is of a run's CPU time, with sockets and all that a wor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.around.recorded import AT_A_TIME, Relayed
@@ -56,11 +57,11 @@ class Overhead:
 
 async def measure(pairs: int = PAIRS) -> Overhead:
     """Relay so many pairs of streams."""
-    logging.getLogger("proxy").setLevel(logging.WARNING)  # each job's line is the same for both
     counted, silent = Relayed(), Relayed(counts=False)
-    for each in (counted, silent):
-        await each.relay()
-    differences, whole = await paired(counted.relay, silent.relay, pairs)
+    with _quiet():
+        for each in (counted, silent):
+            await each.relay()
+        differences, whole = await paired(counted.relay, silent.relay, pairs)
     outputs = counted.outputs // (pairs + 1)
     return Overhead(
         pairs,
@@ -68,6 +69,18 @@ async def measure(pairs: int = PAIRS) -> Overhead:
         whole / outputs,
         _took_us(lambda: json.dumps(counted.figures.as_json())),
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without each job's line, which is the same for both."""
+    log = logging.getLogger("proxy")
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 async def paired(one: Relay, other: Relay, pairs: int) -> tuple[float, float]:

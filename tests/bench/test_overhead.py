@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -38,3 +39,10 @@ async def test_it_can_be_measured() -> None:
     assert found.pairs == 20
     assert 0 < found.report_us < 10_000
     assert abs(found.output_us) < found.relay_us
+
+
+async def test_the_log_is_as_it_was() -> None:
+    """Who measures and goes on has the lines of jobs again."""
+    level = logging.getLogger("proxy").level
+    await measure(1)
+    assert logging.getLogger("proxy").level == level
