@@ -37,9 +37,18 @@ def resolved(name: str) -> str:
     Raises:
         OSError: nobody knows the name.
     """
+    return addresses(name)[0]
+
+
+def addresses(name: str) -> tuple[str, ...]:
+    """All IP addresses of a name, those of IPv4 first; never none.
+
+    Raises:
+        OSError: nobody knows the name.
+    """
     found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-    addresses = [(family, str(where[0])) for family, _, _, _, where in found]
-    return next((each for family, each in addresses if family == socket.AF_INET), addresses[0][1])
+    every = sorted(found, key=lambda each: each[0] != socket.AF_INET)
+    return tuple(str(where[0]) for _, _, _, _, where in every)
 
 
 def local_address(other: str) -> str:

@@ -248,6 +248,18 @@ def test_another_token_ends_its_node_alone(nodes: Started) -> None:
     assert "a-wrong-one" not in cluster.text()
 
 
+def test_rank_0_says_that_the_others_would_look_for_it_elsewhere(nodes: Started) -> None:
+    """In another network; or at a name that is loopback to itself."""
+    elsewhere = nodes(
+        2, each={0: {"NODE_ADDR": "127.0.6.6"}}, without=[1], PRIMARY_ADDR="127.0.5.5"
+    )
+    assert elsewhere.codes() == [78]
+    assert "; set PRIMARY_ADDR=127.0.6.6 on all nodes" in elsewhere.text()
+    named = nodes(2, without=[1], NODE_ADDR="", PRIMARY_ADDR="localhost")
+    assert named.codes() == [78]
+    assert "PRIMARY_ADDR=localhost is 127.0.0.1 on this machine" in named.text()
+
+
 def test_a_rank_that_two_nodes_claim_ends_all(nodes: Started) -> None:
     cluster = nodes(3, without=[2])
     twice = cluster.workers[1]

@@ -51,14 +51,43 @@ def _of_ports(settings: Settings) -> Iterator[Fault]:
 
 
 def _of_addresses(settings: Settings) -> Iterator[Finding]:
-    own, leader = settings[table.NODE_ADDR], settings[table.PRIMARY_ADDR]
-    if own is not None and _address(own.partition("/")[0]) is None:
-        name = table.NODE_ADDR.name
-        remedy = "give an address of this machine such as 10.0.0.3"
-        yield Fault(name, own, f"{name}={own} is no IP address", remedy)
-    yield from _of_leader(leader or "")
-    for row, text in ((table.PRIMARY_ADDR, leader), (table.NODE_ADDR, own)):
-        address = _address((text or "").partition("/")[0])
+    leader = settings[table.PRIMARY_ADDR] or ""
+    wrong = [*_of_each_address(settings, leader), *_of_leader(leader)]
+    yield from wrong or _of_both_addresses(settings, leader)
+    if settings[table.CLUSTER_TOKEN] is None:
+        name, number = table.CLUSTER_TOKEN.name, settings[table.CLUSTER_PORT]
+        message = f"{name} is not set: whoever reaches port {number} of rank 0 can stop the cluster"
+        yield Remark(name, message, "set it to one secret on all nodes")
+
+
+def _of_each_address(settings: Settings, leader: str) -> Iterator[Fault]:
+    """What is said of an address at which no node can be found."""
+    own = settings[table.NODE_ADDR] or ""
+    here, there = _address(own), _address(leader)
+    for row, text, address, whose in (
+        (table.NODE_ADDR, own, here, "this machine"),
+        (table.PRIMARY_ADDR, leader, there, "rank 0"),
+    ):
+        if address is None:  # PRIMARY_ADDR may be a name
+            what = "no IP address" if text and row is table.NODE_ADDR else ""
+        elif address.is_unspecified:  # one can listen there, and nobody can ask there
+            what = "the address of no machine"
+        else:
+            what = "the address of a group of machines" if address.is_multicast else ""
+        if what:
+            remedy = f"give an address of {whose} such as 10.0.0.3"
+            yield Fault(row.name, text, f"{row.name}={text} is {what}", remedy)
+
+
+def _of_both_addresses(settings: Settings, leader: str) -> Iterator[Finding]:
+    """What is said of addresses that others can find nodes at, or the wrong ones."""
+    own = settings[table.NODE_ADDR] or ""
+    here, there = _address(own), _address(leader)
+    name = table.PRIMARY_ADDR.name
+    if settings[table.NODE_RANK] == 0 and here and there and here != there:
+        message = f"{name}={leader} is not {table.NODE_ADDR.name}={here} of rank 0, which listens"
+        yield Fault(name, leader, f"{message} there", f"set {name}={here} on all nodes")
+    for row, text, address in ((table.PRIMARY_ADDR, leader, there), (table.NODE_ADDR, own, here)):
         if address is not None and address.is_global:
             message = f"{row.name}={text} is public"
             yield Remark(
@@ -68,10 +97,6 @@ def _of_addresses(settings: Settings) -> Iterator[Finding]:
                 "give the address of a network that only the nodes are in",
             )
             break
-    if settings[table.CLUSTER_TOKEN] is None:
-        name, number = table.CLUSTER_TOKEN.name, settings[table.CLUSTER_PORT]
-        message = f"{name} is not set: whoever reaches port {number} of rank 0 can stop the cluster"
-        yield Remark(name, message, "set it to one secret on all nodes")
 
 
 def _of_leader(written: str) -> Iterator[Fault]:
@@ -84,7 +109,8 @@ def _of_leader(written: str) -> Iterator[Fault]:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address in a text, behind which a mask may be; None for a name."""
     try:
-        return ipaddress.ip_address(text)
+        return ipaddress.ip_address(text.partition("/")[0])
     except ValueError:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,10 +12,14 @@ from ...command import plan as planned
 from ...command.cluster.node import Cluster
 from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
-from ...errors import SupervisorError
+from ...errors import ConfigurationError, SupervisorError
 from ...machine import network
 
 _PAUSE = 1.0  # seconds
+
+
+class _OnLoopback(ConfigurationError):
+    """The name of rank 0 leads no other node anywhere, and waiting does not help."""
 
 
 async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
@@ -26,8 +31,11 @@ async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     return await asyncio.to_thread(_placed, plan, cluster, env)
 
 
-async def own_address(cluster: Cluster, within: float = 15.0) -> str:
-    """The address of this node for the others; its name may be new, and known to nobody yet.
+async def own_address(cluster: Cluster, within: float = 35.0) -> str:
+    """The address of rank 0, which this node is, for the others.
+
+    Its name may be new, and known to nobody yet; or of a node before it. Name servers of clusters
+    keep what they know for 30 s.
 
     Args:
         cluster: this node.
@@ -35,20 +43,22 @@ async def own_address(cluster: Cluster, within: float = 15.0) -> str:
 
     Raises:
         SupervisorError: as `placed`.
+        ConfigurationError: the others would look for it elsewhere.
     """
     until = time.monotonic() + within
     while True:
         try:
-            return await asyncio.to_thread(_own, cluster)
-        except SupervisorError:
-            if time.monotonic() >= until:
+            return await asyncio.to_thread(_found_by_others, cluster)
+        except SupervisorError as reason:
+            if isinstance(reason, _OnLoopback) or time.monotonic() >= until:
                 raise
             await asyncio.sleep(_PAUSE)
 
 
 def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
-    leader = _leader(cluster)
     address = _own(cluster)
+    # What rank 0 is told of itself is better than its name, which may be 127.0.1.1 to itself.
+    leader = address if cluster.leads and cluster.address is not None else _leader(cluster)
     here = Here(address, network.interface(address))
     before = planned.engine_environment(env, plan)
     command, after = at_spawn(cluster, plan.command, before, leader, here)
@@ -56,14 +66,51 @@ def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     return replace(plan, command=command, engine_env={**plan.engine_env, **added})
 
 
-def _leader(cluster: Cluster) -> str:
+def _found_by_others(cluster: Cluster) -> str:
+    """The address of rank 0, where PRIMARY_ADDR leads others to it, as far as can be seen here."""
+    own = _own(cluster)
+    if cluster.address is None:
+        return own
     try:
-        return network.resolved(cluster.leader)
+        known = [ipaddress.ip_address(each) for each in network.addresses(cluster.leader)]
+    except (OSError, ValueError):  # the others may know the name
+        return own
+    only_here = not _is_address(cluster.leader) and any(each.is_loopback for each in known)
+    if only_here or ipaddress.ip_address(own) in known:
+        return own
+    raise ConfigurationError(
+        f"PRIMARY_ADDR={cluster.leader} is {known[0]}, and not NODE_ADDR={own} of rank 0, which"
+        f" listens there; set PRIMARY_ADDR={own} on all nodes"
+    )
+
+
+def _leader(cluster: Cluster) -> str:
+    """The address of rank 0 as this node has it."""
+    try:
+        found = network.resolved(cluster.leader)
     except OSError as reason:
         raise SupervisorError(
             f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}; set it to"
             " the IP address of rank 0, or to a name that is known on this node"
         ) from None
+    if (
+        cluster.leads
+        and not _is_address(cluster.leader)
+        and ipaddress.ip_address(found).is_loopback
+    ):
+        raise _OnLoopback(
+            f"PRIMARY_ADDR={cluster.leader} is {found} on this machine, which others cannot reach;"
+            " set NODE_ADDR to this node's address"
+        )
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _own(cluster: Cluster) -> str:

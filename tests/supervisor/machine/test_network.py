@@ -14,6 +14,12 @@ def test_a_name_and_an_address() -> None:
         network.resolved("nobody.invalid")
 
 
+def test_all_addresses_of_a_name() -> None:
+    first, *_ = network.addresses("localhost")
+    assert first == "127.0.0.1"
+    assert set(network.addresses("127.0.0.5")) == {"127.0.0.5"}
+
+
 def test_from_which_address_another_is_reached() -> None:
     assert network.local_address("127.0.0.5") == "127.0.0.1"
 

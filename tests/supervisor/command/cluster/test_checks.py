@@ -74,6 +74,41 @@ def test_an_address_that_is_a_name() -> None:
     ]
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "0.0.0.0/0"])  # noqa: S104 - none of it listens
+def test_an_address_of_no_machine(address: str) -> None:
+    assert sentences(NODE_ADDR=address) == [
+        (
+            f"NODE_ADDR={address} is the address of no machine; give an address of this machine"
+            " such as 10.0.0.3"
+        )
+    ]
+    leader = address.partition("/")[0]
+    assert sentences(PRIMARY_ADDR=leader) == [
+        (
+            f"PRIMARY_ADDR={leader} is the address of no machine; give an address of rank 0 such as"
+            " 10.0.0.3"
+        )
+    ]
+
+
+def test_an_address_of_many_machines() -> None:
+    (said,) = sentences(NODE_ADDR="239.1.2.3", NODE_RANK="1")
+    assert said.startswith("NODE_ADDR=239.1.2.3 is the address of a group of machines; give")
+
+
+def test_rank_0_listens_where_the_others_look_for_it() -> None:
+    """A second network has other addresses, of all nodes."""
+    assert sentences(PRIMARY_ADDR="10.0.0.2", NODE_ADDR="192.168.7.2/24") == [
+        (
+            "PRIMARY_ADDR=10.0.0.2 is not NODE_ADDR=192.168.7.2 of rank 0, which listens there; set"
+            " PRIMARY_ADDR=192.168.7.2 on all nodes"
+        )
+    ]
+    assert found(PRIMARY_ADDR="10.0.0.2", NODE_ADDR="192.168.7.3", NODE_RANK="1") == []
+    assert found(PRIMARY_ADDR="head", NODE_ADDR="192.168.7.3") == []
+    assert found(PRIMARY_ADDR="fd00:0::2", NODE_ADDR="fd00::2") == []
+
+
 def test_an_address_with_a_port() -> None:
     assert sentences(PRIMARY_ADDR="head:29500") == [
         "PRIMARY_ADDR=head:29500 has a port in it; set PRIMARY_ADDR=head and PRIMARY_PORT=29500"

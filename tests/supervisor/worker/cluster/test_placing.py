@@ -9,7 +9,8 @@ import pytest
 from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.command.cluster.node import Cluster
-from supervisor.errors import SupervisorError
+from supervisor.errors import ConfigurationError, SupervisorError
+from supervisor.machine import network
 from supervisor.worker.cluster import placing
 
 ENV = {
@@ -69,3 +70,70 @@ async def test_an_address_that_cannot_be_reached_has_a_remedy() -> None:
         match=r"no way to PRIMARY_ADDR=255\.255\.255\.255: .+; set it to an address",
     ):
         await placing.placed(before, far, ENV)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
+    """What names are here, beside the addresses that are their own."""
+    known: dict[str, tuple[str, ...]] = {}
+    monkeypatch.setattr(network, "addresses", lambda name: known.get(name, (name,)))
+    return known
+
+
+async def test_rank_0_whose_own_name_is_loopback_to_itself(
+    names: dict[str, tuple[str, ...]],
+) -> None:
+    """As Debian's /etc/hosts has it."""
+    names["node1"] = ("127.0.1.1",)
+    before, cluster = made(NODE_RANK="0", PRIMARY_ADDR="node1")
+    said = (
+        r"PRIMARY_ADDR=node1 is 127\.0\.1\.1 on this machine, which others cannot reach; set"
+        " NODE_ADDR to this node's address"
+    )
+    with pytest.raises(ConfigurationError, match=said):
+        await placing.own_address(cluster, within=1e9)
+    with pytest.raises(ConfigurationError, match=said):
+        await placing.placed(before, cluster, ENV)
+    told = replace(cluster, address="127.0.0.5")
+    assert await placing.own_address(told) == "127.0.0.5"
+    after = await placing.placed(before, told, ENV)
+    assert "--master-addr=127.0.0.5" in after.command
+    assert after.engine_env["VLLM_HOST_IP"] == "127.0.0.5"
+    plain = replace(cluster, leader="127.0.0.5")
+    assert await placing.own_address(plain) == "127.0.0.1", "who writes an address means it"
+
+
+async def test_rank_0_is_where_its_name_leads_the_others(
+    names: dict[str, tuple[str, ...]],
+) -> None:
+    _, cluster = made(NODE_RANK="0", PRIMARY_ADDR="head", NODE_ADDR="127.0.6.6")
+    names["head"] = ("10.0.0.7",)
+    said = (
+        r"PRIMARY_ADDR=head is 10\.0\.0\.7, and not NODE_ADDR=127\.0\.6\.6 of rank 0, which listens"
+        r" there; set PRIMARY_ADDR=127\.0\.6\.6 on all nodes"
+    )
+    with pytest.raises(ConfigurationError, match=said):
+        await placing.own_address(cluster, within=0.0)
+    names["head"] = ("10.0.0.7", "127.0.6.6")
+    assert await placing.own_address(cluster) == "127.0.6.6", "in one of its networks"
+    assert await placing.own_address(replace(cluster, leader="127.0.6.6")) == "127.0.6.6"
+    with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=127\.0\.5\.5 is 127\.0\.5\.5, and"):
+        await placing.own_address(replace(cluster, leader="127.0.5.5"), within=0.0)
+
+
+async def test_a_name_of_rank_0_that_is_not_known_here() -> None:
+    """It was told its address, and needs it for nothing."""
+    before, cluster = made(NODE_RANK="0", PRIMARY_ADDR="nobody.invalid", NODE_ADDR="127.0.0.5")
+    assert await placing.own_address(cluster) == "127.0.0.5"
+    assert "--master-addr=127.0.0.5" in (await placing.placed(before, cluster, ENV)).command
+
+
+async def test_a_name_may_be_of_the_node_before_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, cluster = made(NODE_RANK="0", PRIMARY_ADDR="head", NODE_ADDR="127.0.6.6")
+    monkeypatch.setattr(placing, "_PAUSE", 0.01)
+    answers = iter([("10.0.0.7",), ("10.0.0.7",), ("127.0.6.6",)])
+    monkeypatch.setattr(network, "addresses", lambda _: next(answers))
+    assert await placing.own_address(cluster) == "127.0.6.6"
+    assert next(answers, None) is None
