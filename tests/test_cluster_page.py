@@ -324,8 +324,16 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program(bin_folder, "scontrol", '[ "$1 $2 $3" = "show hostnames node[07-08]" ] || exit 1\n'
             "printf 'node07\\nnode08\\n'")  # fmt: skip
     # A task on each node, beside each other; what stands before the command are options.
-    program(bin_folder, "srun", 'while [ "${1#-}" != "$1" ]; do shift; done\n'
-            'for node in 0 1; do SLURM_NODEID=$node "$@" & done; wait')  # fmt: skip
+    # `--nodes=1` is one, by its number among them.
+    program(bin_folder, "srun", 'nodes="0 1"\n'
+            'while [ "${1#-}" != "$1" ]; do\n'
+            '  case "$1" in --nodes=1) one=yes ;; --relative=*) at="${1#*=}" ;; esac; shift\n'
+            'done\n'
+            'if [ -n "${one:-}" ]; then nodes="${at:-0}"; fi\n'
+            'for node in $nodes; do SLURM_NODEID=$node "$@" & done; wait')  # fmt: skip
+    program(bin_folder, "getent", '[ "$1 $2" = "ahostsv4 node07" ] || exit 2\n'
+            'if [ "$SLURM_NODEID" = 0 ]; then echo "127.0.1.1 STREAM node07"; exit; fi\n'
+            'printf "10.1.0.7 STREAM node07\\n10.1.0.7 DGRAM\\n"')  # fmt: skip
     program(bin_folder, "apptainer", 'echo "$@" > "$KEPT/args$NODE_RANK"\n'
             'env > "$KEPT/env$NODE_RANK"')  # fmt: skip
     path = os.pathsep.join([str(bin_folder), os.environ["PATH"]])
@@ -351,7 +359,7 @@ def test_the_script_for_slurm_starts_a_worker_on_each_node(script: Path, slurm: 
         assert (slurm / f"args{rank}").read_text() == "run --nv worker.sif\n"
         assert until_its_end(env) + WORD < SLURM_KILLS_AFTER, "all are told at once"
     is_a_cluster(nodes, tensor=8)
-    assert nodes[0].value("--master-addr") == "node07"
+    assert nodes[0].value("--master-addr") == "10.1.0.7", "as the others have it"
     assert nodes[0].cluster is not None
     assert len(nodes[0].cluster.token) == 64
 
