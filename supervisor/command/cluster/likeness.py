@@ -14,7 +14,8 @@ from ..arguments import SECRETS, Arguments
 _TEXTS = ("address", "version", "model", "revision", "commit")
 _MOST = 3  # options that are named in one sentence
 _SHORT = 12  # characters of a commit
-_SHOWN = 80  # characters of a value
+_SHOWN = 80  # characters of a value, or of an option's name
+_LONGEST = 200  # of a model's name, which may be a path
 _COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})(?:/|$)")
 #: Of the node itself, of its disk, or of the server that answers requests, which rank 0 alone has.
 _OWN = frozenset(
@@ -106,24 +107,24 @@ def differences(ours: Identity, theirs: Identity) -> str | None:
     """
     they, we = f"rank {theirs.rank} ({theirs.address})", f"rank {ours.rank}"
     if theirs.version != ours.version:
-        mine, other = (each.version or "of unknown version" for each in (ours, theirs))
+        mine, other = (_shown(each.version) or "of unknown version" for each in (ours, theirs))
         return f"{they} runs vLLM {other}, {we} runs {mine}; use one image"
     if theirs.model != ours.model:
-        mine, other = (masked("", each.model) or "no model" for each in (ours, theirs))
+        mine, other = (_model(each) or "no model" for each in (ours, theirs))
         return f"{they} serves {other}, {we} serves {mine}; set MODEL_NAME alike"
     if (which := _of_revisions(ours, theirs)) is not None:
         mine, other = which
         remedy = "set MODEL_REVISION to one commit on every node"
-        return f"{they} has {other}, {we} has {mine} of {masked('', ours.model)}; {remedy}"
+        return f"{they} has {other}, {we} has {mine} of {_model(ours)}; {remedy}"
     return _of_options(ours, theirs, they, we)
 
 
 def _of_revisions(ours: Identity, theirs: Identity) -> tuple[str, str] | None:
     """What the two have where it differs; their commits count where both are known."""
     if ours.commit and theirs.commit:
-        mine, other = (f"commit {each.commit[:_SHORT]}" for each in (ours, theirs))
+        mine, other = (f"commit {_one_line(each.commit)[:_SHORT]}" for each in (ours, theirs))
         return (mine, other) if ours.commit != theirs.commit else None
-    mine, other = (masked("", each.revision) or "no revision" for each in (ours, theirs))
+    mine, other = (_shown(masked("", each.revision)) or "no revision" for each in (ours, theirs))
     return (mine, other) if ours.revision != theirs.revision else None
 
 
@@ -145,9 +146,22 @@ def _of_options(ours: Identity, theirs: Identity, they: str, we: str) -> str | N
 
 def _said(name: str, options: Mapping[str, str]) -> str:
     if name not in options:
-        return f"no {name}"
-    text = options[name]
-    return f"{name}={text if len(text) <= _SHOWN else f'{text[: _SHOWN - 1]}…'}"
+        return f"no {_shown(name)}"
+    return f"{_shown(name)}={_shown(options[name])}"
+
+
+def _model(node: Identity) -> str:
+    return _shown(masked("", node.model), _LONGEST)
+
+
+def _shown(text: str, most: int = _SHOWN) -> str:
+    """A text for a sentence: it came from another machine, and all of it was compared."""
+    line = _one_line(text)
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _is_own(name: str) -> bool:

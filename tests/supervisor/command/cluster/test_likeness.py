@@ -86,6 +86,24 @@ def test_of_a_long_value_the_beginning_is_shown_and_all_of_it_counts() -> None:
     assert len(found) < 400
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"version": "1\n" * 30_000},
+        {"model": "a\r\n" * 20_000},
+        {"revision": "b " * 30_000},
+        {"commit": "\n" * 60_000 + "c"},
+        {"options": {f"O{n}\n" + "x" * 20_000: "1\n" * 20_000 for n in range(3)}},
+        {"options": {"DTYPE": "half\nand " + "x" * 60_000}},
+    ],
+)
+def test_a_sentence_is_one_short_line_whatever_another_says(theirs: dict[str, Any]) -> None:
+    found = differences(replace(HEAD, commit="a" * 40), replace(OTHER, **theirs))
+    assert found is not None
+    assert "\n" not in found
+    assert len(found) < 800
+
+
 def test_the_commit_of_a_folder_of_the_hubs_cache() -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     assert likeness.commit(f"/hub/models--a--b/snapshots/{commit}") == commit
