@@ -201,7 +201,7 @@ def _made(
         speakers=speakers,
         engine_drains_itself=options.last(listening.SHUTDOWN_TIMEOUT) is not None
         and (placed.cluster is None or placed.cluster.asked_alone),
-        listener=of_doors.listener,
+        listener=None if placed.headless else of_doors.listener,
         cluster=placed.cluster,
     )
 

@@ -50,6 +50,11 @@ class Placed:
     dropped: Mapping[str, str] = field(default_factory=dict)
     findings: Findings = field(default_factory=Findings)
 
+    @property
+    def headless(self) -> bool:
+        """Whether the engine here opens no port for requests."""
+        return self.cluster is not None and self.cluster.headless
+
     def judged(self, found: Findings) -> Findings:
         """`found`, in which a variable that became a dropped option has no effect."""
         lost = [row for row in found.applied if row.flag in self.dropped]

@@ -111,6 +111,16 @@ def test_a_node_that_answers_nothing_has_no_servers() -> None:
     assert row.reason == "rank 1 answers no requests itself"
 
 
+def test_of_a_node_that_opens_no_port_nobody_is_warned() -> None:
+    assert made().listener is None
+    assert made(GATE="0", VLLM_API_KEY="theirs").listener is None
+    balanced = {"DATA_PARALLEL_SIZE": "8", "DATA_PARALLEL_EXTERNAL_LB": "1"}
+    for env in ({"NODE_RANK": "0"}, {"CLUSTER": "off"}, balanced):
+        told = made(**env).listener
+        assert told is not None, env
+        assert told.message.startswith("VLLM_API_KEY is not set, and the engine listens on 0.0.0.0")
+
+
 @pytest.mark.parametrize(
     ("env", "serving"),
     [
