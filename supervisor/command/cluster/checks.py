@@ -32,7 +32,12 @@ def _of_ray(said: Arguments, named: str) -> Iterator[Fault]:
         if said.value(flag) == _RAY:
             name = variable(flag)
             message = f"{name}={_RAY} and {named} exclude each other"
-            yield Fault(name, _RAY, message, "with Ray only the head runs the worker")
+            remedy = "with Ray only the head runs the worker"
+            if (
+                named.partition("=")[0] in table.NUM_NODES.also
+            ):  # nobody can unset what a platform sets
+                remedy = f"{remedy}; set {table.CLUSTER.name}=off there"
+            yield Fault(name, _RAY, message, remedy)
 
 
 def _of_ports(settings: Settings) -> Iterator[Fault]:

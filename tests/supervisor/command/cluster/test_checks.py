@@ -41,6 +41,13 @@ def test_ray_brings_its_own_nodes() -> None:
             " head runs the worker"
         )
     ]
+    settings = read.read(NODE)[0]
+    said = parse(["--distributed-executor-backend", "ray"], options.load(CATALOG))
+    (fault,) = checks.found(settings, said, "LWS_GROUP_SIZE=2").errors
+    assert f"{fault.message}; {fault.suggestion}" == (
+        "DISTRIBUTED_EXECUTOR_BACKEND=ray and LWS_GROUP_SIZE=2 exclude each other; with Ray only"
+        " the head runs the worker; set CLUSTER=off there"
+    )
     assert "DATA_PARALLEL_BACKEND=ray" in sentences("--data-parallel-backend=ray")[0]
 
 

@@ -70,6 +70,16 @@ def test_what_a_leader_worker_set_says_is_enough() -> None:
     assert {"--nnodes=2", "--node-rank=1", "--master-addr=model-0.model.default"} <= {*one.command}
 
 
+def test_a_leader_worker_set_with_ray_has_a_way_out() -> None:
+    """Nobody can unset what the platform sets."""
+    env = {**LWS, "LWS_WORKER_INDEX": "0", "DISTRIBUTED_EXECUTOR_BACKEND": "ray"}
+    (fault,) = plan.make(env, options.load(CATALOG), OnDisk(gpus=2)).findings.errors
+    assert str(fault.suggestion).endswith("; set CLUSTER=off there")
+    one = plan.make({**env, "CLUSTER": "off"}, options.load(CATALOG), OnDisk(gpus=2))
+    assert one.findings.errors == ()
+    assert one.value("--distributed-executor-backend") == "ray"
+
+
 def test_other_workers_names_for_the_leader() -> None:
     env = {name: text for name, text in TWO.items() if name != "PRIMARY_ADDR"}
     env |= {"MASTER_ADDR": "10.0.0.7", "MASTER_PORT": "1234"}
