@@ -122,6 +122,7 @@ def test_the_times_of_faults_are_those_of_the_code() -> None:
     assert f"after {Policy().silence_most:.0f} s without a word" in text
     assert f"`ENGINE_STALL_TIMEOUT` ({DEFAULTS[table.ENGINE_STALL_TIMEOUT]:.0f} s)" in text
     assert f"`STARTUP_TIMEOUT` ({DEFAULTS[table.STARTUP_TIMEOUT]:.0f} s)" in text
+    assert f"`WARMUP_TIMEOUT` ({DEFAULTS[table.WARMUP_TIMEOUT]:.0f} s)" in text
 
 
 def test_the_first_commands_make_two_nodes_and_give_time_to_stop() -> None:

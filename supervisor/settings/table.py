@@ -271,7 +271,9 @@ WARMUP_TIMEOUT = Setting(
     "WARMUP_TIMEOUT",
     some_seconds,
     60.0,
-    "Seconds that those requests may take; then the worker is ready without them.",
+    "Seconds that those requests may take; then the worker is ready without them. Of several nodes"
+    " none is ready without one answer: the first request has ENGINE_STALL_TIMEOUT where that is"
+    " longer, and the engines start anew where it gets none.",
     Reader.SUPERVISOR,
     unit="s",
 )

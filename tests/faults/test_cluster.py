@@ -143,7 +143,8 @@ def test_headless_nodes_take_no_jobs(nodes: Started, platform: Platform) -> None
 
 
 def test_a_head_that_answers_no_request_is_not_ready(nodes: Started) -> None:
-    cluster = nodes(2, each={0: {"FAKE_VLLM": "stall"}}, MAX_RESTARTS="1", WARMUP_TIMEOUT="1")
+    limits = {"WARMUP_TIMEOUT": "1", "ENGINE_STALL_TIMEOUT": "1"}
+    cluster = nodes(2, each={0: {"FAKE_VLLM": "stall"}}, MAX_RESTARTS="1", **limits)
     assert cluster.codes() == [70, 70]
     assert "its first request was not answered within 1 s" in cluster.workers[0].text()
     assert "starting generation 2" in cluster.workers[0].text()

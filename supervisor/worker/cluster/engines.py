@@ -11,6 +11,7 @@ import httpx
 
 from ...command.plan import Plan
 from ...settings import table
+from ...settings.read import Settings
 from .. import lifecycle
 from ..engine import health, phases, warmup
 from ..engine.run import EngineRun
@@ -55,21 +56,25 @@ async def prove(
     vLLM answers 200 on /health before all ranks have worked together for the first time, and the
     first request can end its core.
 
+    It may take what any token may, ENGINE_STALL_TIMEOUT, because a slow one loses the start here:
+    kernels are made on all ranks with it. But it ends with STARTUP_TIMEOUT, and not before
+    WARMUP_TIMEOUT, whatever those are.
+
     Args:
         engine: a client for it that sends the key it asks for.
-        plan: for WARMUP_TIMEOUT.
+        plan: for these three.
         start: is told that a phase begins.
         put: takes `Warming` and `NoAnswer`.
     """
-    limit = plan.settings[table.WARMUP_TIMEOUT]
+    limit = _limit(plan.settings, start.clock() - start.began)
     put(lifecycle.Warming(limit + _GRACE))
     start.begin("warmup")
     try:
         async with asyncio.timeout(limit):
             await warmup.first(engine, await health.served_model(engine))
     except TimeoutError:
-        name = table.WARMUP_TIMEOUT.name
-        why = f"its first request was not answered within {limit:g} s ({name})"
+        more = f"raise {table.WARMUP_TIMEOUT.name} to give it more"
+        why = f"its first request was not answered within {limit:.0f} s ({more})"
     except warmup.ColdError as reason:
         why = f"its first request failed: {reason}"
     else:
@@ -77,3 +82,10 @@ async def prove(
         return
     put(lifecycle.NoAnswer(f"the engine answered 200 on /health, and {why}"))
     await asyncio.Event().wait()
+
+
+def _limit(settings: Settings, gone: float) -> float:
+    """Seconds that the first request may take, `gone` seconds after the spawn."""
+    left = settings[table.STARTUP_TIMEOUT] - gone
+    most = min(settings[table.ENGINE_STALL_TIMEOUT] or left, left)
+    return max(settings[table.WARMUP_TIMEOUT], most)

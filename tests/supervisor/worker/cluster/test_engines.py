@@ -28,7 +28,9 @@ async def test_one_token_is_enough() -> None:
     made = plan.make({"MODEL_NAME": "m"}, None)
     async with engine(200, 'data: {"choices": []}\n\n') as asked, asyncio.timeout(PATIENCE):
         await engines.prove(asked, made, Start(), events.append)
-    assert events == [Warming(70.0)]
+    (told,) = events
+    assert isinstance(told, Warming)
+    assert told.seconds == pytest.approx(310.0)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,8 @@ async def test_one_token_is_enough() -> None:
 )
 async def test_without_a_token_it_is_told_and_nothing_goes_on(status: int, why: str) -> None:
     events: list[Event] = []
-    made = plan.make({"MODEL_NAME": "m", "WARMUP_TIMEOUT": "0.2"}, None)
+    limits = {"WARMUP_TIMEOUT": "0.2", "ENGINE_STALL_TIMEOUT": "0.1"}
+    made = plan.make({"MODEL_NAME": "m", **limits}, None)
     asked = engine(status) if status else _silent()
     proving = asyncio.create_task(engines.prove(asked, made, Start(), events.append))
     async with asyncio.timeout(PATIENCE):
@@ -48,6 +51,31 @@ async def test_without_a_token_it_is_told_and_nothing_goes_on(status: int, why: 
     assert not proving.done()
     proving.cancel()
     await asked.aclose()
+
+
+@pytest.mark.parametrize(
+    ("gone", "env", "seconds"),
+    [
+        (100.0, {}, 300.0),
+        (1100.0, {}, 100.0),
+        (1190.0, {}, 60.0),
+        (1300.0, {}, 60.0),
+        (100.0, {"ENGINE_STALL_TIMEOUT": "0"}, 1100.0),
+        (100.0, {"ENGINE_STALL_TIMEOUT": "20"}, 60.0),
+        (100.0, {"WARMUP_TIMEOUT": "900"}, 900.0),
+    ],
+)
+async def test_a_first_request_may_be_slow(
+    gone: float, env: dict[str, str], seconds: float
+) -> None:
+    """As any token later; not past the start's own end, and never less than a warm-up has."""
+    events: list[Event] = []
+    made = plan.make({"MODEL_NAME": "m", **env}, None)
+    now = iter([0.0])
+    start = Start(clock=lambda: next(now, gone))
+    async with engine(200, 'data: {"choices": []}\n\n') as asked, asyncio.timeout(PATIENCE):
+        await engines.prove(asked, made, start, events.append)
+    assert events == [Warming(seconds + 10.0)]
 
 
 def _silent() -> httpx.AsyncClient:
