@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.machine import ports
 from tests import client
 from tests.e2e import namespaces
 from tests.e2e.namespaces import Machine, Pair
@@ -84,19 +85,25 @@ def test_a_machine_has_its_own_loopback_and_is_reached_by_a_tunnel(
 
 
 def test_nothing_is_left_of_them() -> None:
-    """Also where the process that made them had no time to clean up."""
+    """Also where the process that made them had no time to clean up, and what is in them is reached
+    from outside.
+    """
     made = """
-import os
+import os, sys
 from tests.e2e.namespaces import Pair
 both = Pair()
+both.machines[0].open(int(sys.argv[1]))
 print(*(machine.pid for machine in both.machines), flush=True)
 os._exit(1)
 """
     namespaces.pair().end()  # skips where there can be none
-    done = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True)
+    port = free_port()
+    command = [sys.executable, "-c", made, str(port)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     holders = [Path(f"/proc/{pid}") for pid in done.stdout.split()]
-    assert len(holders) == 2, done.stderr
+    assert len(holders) == 2
     until(lambda: not any((each / "exe").exists() for each in holders), what="their end")
+    until(lambda: ports.is_free("127.0.0.1", port), what="the end of the tunnel")
 
 
 def test_where_there_can_be_none_the_tests_are_skipped_but_fail_in_ci(

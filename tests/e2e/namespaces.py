@@ -1,7 +1,7 @@
 """Two machines of a kind: network namespaces that a cable joins, for a cluster's nodes.
 
 They need root and Debian's iproute2, and are gone when the process that made them is, however it
-ends: nothing holds them but a program that waits at its end of a pipe.
+ends: nothing holds them but programs that wait at their end of a pipe, and what a test runs there.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Machine:
             self._tunnels.append(
                 subprocess.Popen(
                     [*self.before, sys.executable, "-m", "tests.e2e.tunnel", str(handle)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
                     cwd=ROOT,
                     pass_fds=[handle],
                 )
@@ -71,6 +73,9 @@ class Machine:
         for process in (*self._tunnels, self._holder):
             process.kill()
             process.wait(PATIENCE)
+        for tunnel in self._tunnels:
+            assert tunnel.stdin is not None
+            tunnel.stdin.close()
         for pipe in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
             assert pipe is not None
             pipe.close()

@@ -1,7 +1,8 @@
 """`python -m tests.e2e.tunnel HANDLE`: hands on what comes to a socket that listens elsewhere.
 
 It runs in a network namespace; the socket was made outside. What is handed on goes to the same port
-of the namespace's own loopback. A refused connection is closed.
+of the namespace's own loopback. A refused connection is closed. It ends when its input does: with
+whoever started it, and so the namespace is not kept by it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ import sys
 
 
 async def serve(listening: socket.socket) -> None:
-    """Hand connections on until the process is killed."""
+    """Hand connections on until nobody has the other end of its input any more."""
+    loop = asyncio.get_running_loop()
+    serving = asyncio.ensure_future(_serve(listening))
+    loop.add_reader(sys.stdin.fileno(), serving.cancel)  # nobody writes there
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(listening: socket.socket) -> None:
     listening.setblocking(False)
     loop, at_work = asyncio.get_running_loop(), set()
     while True:
