@@ -21,6 +21,7 @@ class Nodes:
         size: how many.
         without: ranks that are started later, by `start`.
         each: what is different at a rank: its number -> variables.
+        base: the last number of rank 0's address.
         variables: of all.
     """
 
@@ -31,10 +32,12 @@ class Nodes:
         *,
         without: Sequence[int] = (),
         each: dict[int, dict[str, str]] | None = None,
+        base: int = 10,
         **variables: str,
     ) -> None:
         self._folder = folder
         self.size = size
+        self._base = base
         self.port = free_port()
         self._each = each or {}
         self._variables = variables
@@ -64,10 +67,9 @@ class Nodes:
         self.every.append(worker)
         return worker
 
-    @staticmethod
-    def address(rank: int) -> str:
+    def address(self, rank: int) -> str:
         """Of this rank."""
-        return f"127.0.9.{10 + rank}"
+        return f"127.0.9.{self._base + rank}"
 
     def status(self, rank: int) -> dict[str, Any] | None:
         """The body of `/status`; None while nobody answers."""
