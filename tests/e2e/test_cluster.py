@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.own_engine, pytest.mark.timeout(1800)
 
 _START = 900.0  # seconds for a pair of engines on a busy machine
 STALL = 20.0
+#: What rank 0 logs of its own engine, and once its back-off is over where the other is not there.
+_SPAWNED, _AWAITED = "engine spawned", "waiting for rank 1 of 2 nodes"
 GONE_WITHIN = 30.0  # seconds from the loss of a machine to the end of both engines
 
 
@@ -250,6 +252,7 @@ def test_the_cable_is_cut(queue: Nodes, platform: Platform) -> None:
     before, gone = queue.generation(), queue.engines()
     talking = platform.submit(asked(**ENDS, tokens=20_000))
     begun(platform, talking)
+    spawned, awaited = (queue.leader.text().count(words) for words in (_SPAWNED, _AWAITED))
     queue.pair.cut()
     began = time.monotonic()
     until(lambda: not living(gone), what="the end of both engines", pause=0.1)
@@ -257,9 +260,9 @@ def test_the_cable_is_cut(queue: Nodes, platform: Platform) -> None:
     until(lambda: queue.leader.status()["missing"] == [1], what="the word of it")
     assert [worker.ping() for worker in queue.workers] == [503, 503]
     meanwhile = platform.submit(asked(stream=False, tokens=5))
-    spawned = queue.leader.text().count("engine spawned")
+    until(lambda: queue.leader.text().count(_AWAITED) > awaited, what="the end of the back-off")
+    assert queue.leader.text().count(_SPAWNED) == spawned, "none without the other"
     queue.pair.heal()
-    assert queue.leader.text().count("engine spawned") == spawned, "none without the other"
     queue.until_ready(before + 1)
     platform.until(talking, "FAILED")
     assert platform.until(meanwhile, "COMPLETED", _START)["done"] == 1
