@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..link import handover
 from ..link.journal import Journal
+from ..settings import table
 from ..settings.mode import Mode
 from . import lifecycle
 from .early import infos, reading
@@ -26,6 +28,8 @@ from .tasks import Tasks
 
 if TYPE_CHECKING:  # few workers are one of several nodes
     from .cluster.engines import HeadlessRun
+
+log = logging.getLogger("supervisor")
 
 
 class Acting:
@@ -125,9 +129,15 @@ class Acting:
     async def prepare(self, identify: Callable[[], Awaitable[None]]) -> None:
         """Wait until what the engine needs is here, look at it, and say so to the other nodes."""
         if self._prefetch is not None:
-            await self._prefetch.run()
+            # No longer than rank 0 waits for all: an engine's start then says what is wrong.
+            within = self._plan.settings[table.STARTUP_TIMEOUT] / 2
+            await self._prefetch.complete(within, self._not_prepared)
         await identify()
         self._put(lifecycle.Prepared())
+
+    def _not_prepared(self, cause: str) -> None:
+        log.warning("%s; this node waits, and tries again", cause)
+        self._put(lifecycle.Hindered(cause))
 
     async def _spawned(self) -> Spawned | SupervisorError:
         if (cluster := self._plan.cluster) is None:

@@ -46,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     """Download the repositories in the JSON list that is the only argument; see `Wanted`.
 
     Returns:
-        0, or 1 where one of them failed; why is said in a line that begins `download ahead`.
+        0, or 1 where one of them failed, `watched.AGAIN` where another try may help with each that
+        did; why is said in a line that begins `download ahead`.
     """
     asked = [Wanted(**each) for each in json.loads(arguments[0])]
     os.nice(_NICE)
@@ -61,19 +62,19 @@ def fetch(asked: Sequence[Wanted], places: Sequence[Cached]) -> int:
     except ImportError:  # this engine fetches nothing by this client
         return 0
     _clear_old(places)
-    code = 0
+    codes = set()
     listed = []
     for each in asked:
         try:
             listed.append(_tried(each, partial(_small, each)))
         except DownloadError as reason:
-            code = _say(each, reason)
+            codes.add(_say(each, reason))
     for found in listed:
         try:
             _tried(found.wanted, partial(_large, found))
         except DownloadError as reason:
-            code = _say(found.wanted, reason)
-    return code
+            codes.add(_say(found.wanted, reason))
+    return min(codes, default=0)
 
 
 def _prepare() -> None:
@@ -97,7 +98,7 @@ def _clear_old(places: Sequence[Cached]) -> None:
 
 def _say(asked: Wanted, reason: DownloadError) -> int:
     line(f"download ahead of {asked.repository}: {reason}. The engine goes on by itself")
-    return 1
+    return watched.AGAIN if reason.again else 1
 
 
 def _tried(asked: Wanted, work: Callable[[], T]) -> T:

@@ -14,6 +14,7 @@ from . import leavings
 from .leavings import Cached
 from .progress import line
 
+AGAIN = 75  # the exit code where another try may help
 STALLED_AFTER = 60.0  # seconds
 _LOOK_EVERY = 1.0  # seconds
 #: What arrives in that time at least while a download goes on. The hub's client may keep more than
@@ -65,7 +66,7 @@ def run(work: Callable[[], int], places: Sequence[Cached]) -> int:
         places: what it writes.
 
     Returns:
-        The child's code; 1 where it was ended or killed.
+        The child's code; `AGAIN` where it did not get on, 1 where it was ended or killed.
     """
     waited = {signal.SIGTERM, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, waited)
@@ -89,7 +90,7 @@ def run(work: Callable[[], int], places: Sequence[Cached]) -> int:
             if not stopped:
                 removed += sum(map(leavings.clear_locks, places))
                 _say(f"it made no progress for {STALLED_AFTER:.0f} s and was ended", removed)
-            return 1
+            return 1 if stopped else AGAIN
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     _say(f"it was killed by signal {os.WTERMSIG(status)}", leavings.clear(held))

@@ -12,7 +12,8 @@ import contextlib
 import json
 import logging
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ... import hanging
@@ -20,6 +21,7 @@ from ...catalog import store
 from ...command.plan import Plan
 from ...diagnosis import known
 from ...errors import SupervisorError
+from ...foreign.download.watched import AGAIN
 from ...settings import table
 from ..engine.phases import PREFETCH, Start
 from ..logs.speaker import Speaker
@@ -32,6 +34,10 @@ log = logging.getLogger("supervisor")
 _DOWNLOAD = Path(__file__).parents[2] / "foreign" / "download"
 #: How a line begins that says why something was not fetched; see `foreign.download`.
 _WHY = "download ahead"
+#: The same of the one that fetches a folder of a repository, where another try may help.
+_NOT_YET = "the model is not downloaded yet"
+_BESIDE = ". The engine goes on by itself"
+AGAIN_AFTER = 5.0  # seconds
 _CLEARS_WITHIN = 2.0  # seconds in which one that was told to end removes what it has half-written
 
 
@@ -40,12 +46,18 @@ class Prefetch:
 
     Attributes:
         cause: why something could not be fetched, in one sentence; None where nothing is known.
+
+    Raises:
+        SupervisorError: it cannot be spawned.
     """
 
-    def __init__(self, child: Child, launcher: Launcher) -> None:
-        self._child: Child | None = child
+    def __init__(self, spawn: Callable[[], Child], launcher: Launcher) -> None:
+        self._spawn = spawn
+        self._child: Child | None = spawn()
         self._launcher = launcher
         self._start: Start | None = None
+        self._again = False  # it failed, and another try may help
+        self._stopped = False
         self.cause: str | None = None
 
     def beside(self, start: Start) -> None:
@@ -64,12 +76,34 @@ class Prefetch:
         self._child = None
         if self._start is not None:
             self._start.end(PREFETCH)
-        if code:
-            said = [line for line in child.last_lines() if line.startswith(_WHY)]
-            self.cause = known.ours(said[-1]) if said else None
+        said = [line for line in child.last_lines() if line.startswith((_WHY, _NOT_YET))]
+        self.cause = known.ours(said[-1]) if code and said else None
+        not_yet = code == AGAIN or bool(code and said and said[-1].startswith(_NOT_YET))
+        self._again = not_yet and not self._stopped
+
+    async def complete(self, within: float, tell: Callable[[str], None]) -> None:
+        """As `run`, and begun anew after what another try may help with.
+
+        Args:
+            within: seconds after which it is not begun anew; the engine then says what is missing.
+            tell: takes the cause, before each new beginning.
+        """
+        until = time.monotonic() + within
+        await self.run()
+        while self._again and time.monotonic() < until:
+            tell((self.cause or "the download ahead of the engine broke off").removesuffix(_BESIDE))
+            await asyncio.sleep(AGAIN_AFTER)
+            if self._stopped:
+                break
+            try:
+                self._child = self._spawn()
+            except SupervisorError as reason:
+                self.cause = str(reason)
+            await self.run()
 
     def stop(self) -> None:
         """No engine will come that needs it: end it, and let it remove what it has half-written."""
+        self._stopped = True
         if self._child is not None:
             self._child.terminate()
 
@@ -87,6 +121,9 @@ class Prefetch:
 async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | None:
     """Start it, where vLLM would fetch anything; None where it would not.
 
+    One of several nodes starts no engine before it has the model. So what its engine's process
+    would do first is done here.
+
     Args:
         plan: what is run.
         env: the engine's environment.
@@ -96,19 +133,18 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
         return None
     try:
         asked = await hanging.look_beside(lambda: repositories(plan, env), folders(plan, env))
-        if not asked:
+        before = plan.before if plan.cluster is not None else ()
+        if not asked and not before:
             return None
         interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
-        child = launcher.spawn_aside(
-            (*interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked)),
-            environment(env),
-            "/",
-            Speaker("prefetch"),
+        command = (*before, *interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked))
+        own = environment(env)
+        return Prefetch(
+            lambda: launcher.spawn_aside(command, own, "/", Speaker("prefetch")), launcher
         )
     except (SupervisorError, hanging.HangsError) as reason:
         log.info("no download ahead of the engine: %s", reason)
         return None
-    return Prefetch(child, launcher)
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

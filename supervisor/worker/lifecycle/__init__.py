@@ -55,6 +55,7 @@ from .events import (
 from .group import Following, Group, Leading
 from .orders import (
     Doing,
+    Hindered,
     Lost,
     NoAnswer,
     Order,
@@ -109,6 +110,7 @@ __all__ = [
     "Following",
     "GivingUp",
     "Group",
+    "Hindered",
     "History",
     "JobTaken",
     "JobsDone",

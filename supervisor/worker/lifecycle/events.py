@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from .orders import NoAnswer, Ordered, Prepared, Reported, Unheard
+from .orders import Hindered, NoAnswer, Ordered, Prepared, Reported, Unheard
 
 
 class ExitCode(IntEnum):
@@ -198,6 +198,7 @@ Event = (
     | Stop
     | Thawed
     | Prepared
+    | Hindered
     | NoAnswer
     | Reported
     | Ordered

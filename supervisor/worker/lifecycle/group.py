@@ -62,6 +62,7 @@ class Leading:
         place: `ADDRESS:PORT`, where the others reach it.
         generation: of the engines that were started last; 0 before the first ones.
         prepared: its own model is on its disk.
+        hindered: why it is not yet, after a try; empty where nothing is known.
         nodes: those that were heard lately, by rank.
         blame: the first ranks whose engines ended by themselves in this generation, and why.
     """
@@ -70,6 +71,7 @@ class Leading:
     place: str = ""
     generation: int = 0
     prepared: bool = False
+    hindered: str = ""
     nodes: Mapping[int, Node] = field(default_factory=dict)
     blame: tuple[str, ...] = ()
 
@@ -145,6 +147,7 @@ class Following:
         headless: its engine opens no port: whether it is ready is what rank 0 says.
         generation: none of it, or before it, will be started here any more.
         prepared: its own model is on its disk.
+        hindered: why it is not yet, after a try; empty where nothing is known.
         until: when rank 0 counts as gone, if it says nothing; None: it never did.
         order: what it said last.
         phase: the phase of rank 0 then.
@@ -160,6 +163,7 @@ class Following:
     headless: bool = True
     generation: int = 0
     prepared: bool = False
+    hindered: str = ""
     until: float | None = None
     order: Order = field(default_factory=Wait)
     phase: str = ""

@@ -69,6 +69,13 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Hindered:
+    """The model is not on this node's disk yet, though that was tried; `cause` says why."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoAnswer:
     """An engine of several nodes answered 200 on /health, and then no request; `cause` says why."""
 

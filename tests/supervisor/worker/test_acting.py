@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,9 +19,11 @@ from supervisor.worker.lifecycle import (
     Event,
     ExitCode,
     Exited,
+    Hindered,
     JobsDone,
     NoEngine,
     NoProxy,
+    Prepared,
     ProxyRunning,
     Ready,
     Serving,
@@ -98,12 +101,32 @@ async def test_without_a_proxy_no_job_is_in_hand(monkeypatch: pytest.MonkeyPatch
     await closed(run.launcher)
 
 
+async def test_a_node_that_cannot_fetch_its_model_says_so_and_joins_once_it_has_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(monkeypatch, STARTUP_TIMEOUT="100")
+    for prefetch in (None, Prefetch("no route")):
+        run.acting._prefetch = prefetch  # type: ignore[assignment]
+        await run.acting.prepare(looked_at)
+    assert run.events == [Prepared(), Hindered("no route"), Prepared()]
+    assert "no route; this node waits, and tries again" in caplog.text
+    await closed(run.launcher)
+
+
+async def looked_at() -> None:
+    """What is told of a node."""
+
+
 class Prefetch:
     """A download that has ended, and why."""
 
     def __init__(self, cause: str | None) -> None:
         self.cause = cause
         self.stopped = 0
+
+    async def complete(self, within: float, tell: Callable[[str], None]) -> None:
+        assert within == 50.0
+        tell(str(self.cause))
 
     def stop(self) -> None:
         self.stopped += 1

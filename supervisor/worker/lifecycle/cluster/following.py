@@ -10,7 +10,7 @@ from ..ending import end_engine, stop
 from ..events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Stop
 from ..failing import Step, give_up
 from ..group import Following
-from ..orders import Lost, Ordered, Prepared, Start, StopAll, Unheard, Wait
+from ..orders import Hindered, Lost, Ordered, Prepared, Start, StopAll, Unheard, Wait
 from ..parts import (
     Awaiting,
     DrainingJobs,
@@ -37,6 +37,8 @@ def step(state: State, group: Following, event: Event, policy: Policy, now: floa
     match event:
         case Prepared():
             return replace(state, group=replace(group, prepared=True)), ()
+        case Hindered(cause):
+            return replace(state, group=replace(group, hindered=cause)), ()
         case Unheard(cause):
             return replace(state, group=replace(group, unheard=cause)), ()
         case Ordered():

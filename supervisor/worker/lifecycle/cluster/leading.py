@@ -9,7 +9,7 @@ from ..ending import end_engine, stop
 from ..events import Action, Due, Event, ExitCode, Exited
 from ..failing import Step, give_up
 from ..group import Leading, Node, Rival, ranks
-from ..orders import Lost, NoAnswer, Prepared, Reported
+from ..orders import Hindered, Lost, NoAnswer, Prepared, Reported
 from ..parts import (
     Awaiting,
     BackingOff,
@@ -32,6 +32,8 @@ def step(state: State, group: Leading, event: Event, policy: Policy, now: float)
     match event:
         case Prepared():
             return replace(state, group=replace(group, prepared=True)), ()
+        case Hindered(cause):
+            return replace(state, group=replace(group, hindered=cause)), ()
         case Reported():
             return _reported(state, group, event, policy, now)
         case NoAnswer(cause) if isinstance(state.engine, Starting) and state.end is None:
@@ -219,5 +221,6 @@ def _who_is_missing(group: Leading, policy: Policy) -> str:
             words = talk.words(node)
             told.append(f"rank {rank} ({node.address}) {words}, and was not ready {within}")
     if not group.prepared:
-        told.append(f"rank 0 still downloads the model after {policy.startup_timeout:.0f} s")
+        why = f": {group.hindered}" if group.hindered else ""
+        told.append(f"rank 0 still downloads the model after {policy.startup_timeout:.0f} s{why}")
     return "; ".join(told)

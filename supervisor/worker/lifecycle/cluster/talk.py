@@ -118,7 +118,8 @@ def waits_for(state: State) -> str | None:
     if not isinstance(state.engine, Awaiting) or state.group is None:
         return None
     if not state.group.prepared:
-        return "downloading the model"
+        why = state.group.hindered
+        return f"downloading the model, after a failure: {why}" if why else "downloading the model"
     if isinstance(state.group, Following):
         return f"waiting for rank 0 ({state.group.place})"
     return f"waiting for {ranks(state.group.awaited)}"

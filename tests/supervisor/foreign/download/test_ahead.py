@@ -16,6 +16,7 @@ import pytest
 
 from supervisor.foreign.download import ahead
 from supervisor.foreign.download.asked import Wanted
+from supervisor.foreign.download.watched import AGAIN
 
 SIZES = {"config.json": 10, "model.safetensors": 4_000_000_000, "README.md": 5}
 
@@ -104,11 +105,17 @@ def test_a_failure_is_tried_again_and_hinders_no_other(
     client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client.failing = {"org/a": 2, "org/b": 3}
-    assert ahead.fetch(wanted(tmp_path, "org/a", "org/b", "org/c"), []) == 1
+    assert ahead.fetch(wanted(tmp_path, "org/a", "org/b", "org/c"), []) == AGAIN
     assert [name for name, _, _ in client.asked] == ["org/a", "org/c", "org/a", "org/c"]
     said = capsys.readouterr().err.splitlines()[0]
     assert said.startswith("download ahead of org/b: the download of org/b broke off (Runtime")
     assert said.endswith(". The engine goes on by itself")
+
+
+def test_what_another_try_cannot_mend_is_said_by_the_code(client: Client, tmp_path: Path) -> None:
+    client.failing, client.fault = {"org/a": 9}, OSError(errno.ENOSPC, "No space left on device")
+    assert ahead.fetch(wanted(tmp_path, "org/a", "org/b"), []) == 1
+    assert ahead.fetch([], []) == 0
 
 
 def test_a_full_disk_is_not_tried_again(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.foreign.download.leavings import Cached
-from supervisor.foreign.download.watched import Pulse, received_bytes
+from supervisor.foreign.download.watched import AGAIN, Pulse, received_bytes
 from tests.client import PATIENCE
 from tests.processes import ROOT, until
 
@@ -86,7 +86,7 @@ def test_a_fault_is_one_sentence(tmp_path: Path) -> None:
 
 def test_one_that_does_not_get_on_is_ended(tmp_path: Path) -> None:
     code, said = end(start(tmp_path, "time.sleep(3600)", stalled=1))
-    assert code == 1
+    assert code == AGAIN
     begin = (
         "download ahead: it made no progress for 1 s and was ended, 1 half-written file(s) removed"
     )

@@ -6,11 +6,13 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from supervisor.command import plan
+from supervisor.command.cluster.node import Cluster
 from supervisor.worker.early import prefetch
 from supervisor.worker.engine.phases import PREFETCH, Start
 from supervisor.worker.logs import LogSink
@@ -72,6 +74,65 @@ async def test_why_it_failed_is_known(launcher: Launcher, tmp_path: Path) -> Non
     async with asyncio.timeout(PATIENCE):
         await found.run()
     assert found.cause == _WHY
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [(_WHY, 75), ("the model is not downloaded yet: no space is left", 1)],
+)
+async def test_what_another_try_may_help_with_is_tried_again(
+    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int
+) -> None:
+    monkeypatch.setattr(prefetch, "AGAIN_AFTER", 0.0)
+    runs = tmp_path / "runs"
+    fails = f'echo >> {runs}; test $(wc -l < {runs}) -gt 2 || {{ echo "{line}"; exit {code}; }}'
+    found = await begun(launcher, tmp_path, fails)
+    assert found is not None
+    told: list[str] = []
+    async with asyncio.timeout(PATIENCE):
+        await found.complete(60.0, told.append)
+    assert told == [line.removesuffix(". The engine goes on by itself")] * 2
+    assert (len(runs.read_text()), found.cause) == (3, None)
+
+
+@pytest.mark.parametrize(("code", "within"), [(1, 60.0), (75, 0.0)])
+async def test_what_cannot_be_mended_is_not_and_nothing_is_for_ever(
+    launcher: Launcher, tmp_path: Path, code: int, within: float
+) -> None:
+    found = await begun(launcher, tmp_path, f'echo "{_WHY}"; exit {code}')
+    assert found is not None
+    async with asyncio.timeout(PATIENCE):
+        await found.complete(within, pytest.fail)
+    assert found.cause == _WHY
+
+
+async def test_after_a_stop_it_is_not_begun_anew(
+    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefetch, "AGAIN_AFTER", 0.0)
+    runs = tmp_path / "runs"
+    found = await begun(launcher, tmp_path, f"echo >> {runs}; exit 75")
+    assert found is not None
+    async with asyncio.timeout(PATIENCE):
+        await found.complete(60.0, lambda _cause: found.stop())
+    assert len(runs.read_text()) == 1
+
+
+async def test_a_node_of_several_fetches_first_what_its_engine_would(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    env = {"HOME": str(tmp_path), "MODEL_NAME": "/there", "BASE_PATH": "/nowhere"}
+    env["VLLM_COMMAND"] = engine(tmp_path, f'echo "$*" > {tmp_path / "ahead"}')
+    before = ("/bin/sh", "-c", f'touch {tmp_path / "folder"}; shift; exec "$@"', "sh", "--")
+    alone = replace(plan.make(env, None), before=before)
+    assert await prefetch.begin(alone, env, launcher) is None, "its engine's process does it"
+    several = replace(alone, cluster=Cluster(2, 1, "10.0.0.2", 29501, None, 8002))
+    found = await prefetch.begin(several, env, launcher)
+    assert found is not None
+    async with asyncio.timeout(PATIENCE):
+        await found.run()
+    assert (tmp_path / "folder").exists()
+    assert (tmp_path / "ahead").read_text().endswith("--ahead []\n")
 
 
 async def test_a_stop_ends_it(launcher: Launcher, tmp_path: Path) -> None:

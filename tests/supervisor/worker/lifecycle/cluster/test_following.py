@@ -16,6 +16,7 @@ from supervisor.worker.lifecycle import (
     Event,
     Exited,
     Following,
+    Hindered,
     JobsDone,
     Killed,
     Leaving,
@@ -71,6 +72,12 @@ def test_it_starts_when_rank_0_says_so_and_its_model_is_there() -> None:
     assert (actions, view(state).generation) == ([Action.SPAWN_ENGINE], 1)
     assert after(GO)[1] == []
     assert after(*HERE, GO, GO)[1] == [], "once"
+
+
+def test_why_its_model_is_not_there_yet_is_known_and_starts_nothing() -> None:
+    state, actions = after(Hindered("no route"), GO)
+    assert (view(state).hindered, view(state).prepared, actions) == ("no route", False, [])
+    assert after(Hindered("no route"), Prepared(), GO)[1] == [Action.SPAWN_ENGINE]
 
 
 def test_it_is_ready_when_rank_0_is() -> None:

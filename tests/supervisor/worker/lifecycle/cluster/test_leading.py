@@ -15,6 +15,7 @@ from supervisor.worker.lifecycle import (
     Due,
     Event,
     Exited,
+    Hindered,
     JobsDone,
     Killed,
     Leading,
@@ -137,6 +138,13 @@ def test_who_does_not_come_is_named() -> None:
         " rank 1 (10.0.0.3) downloads the model, and was not ready within 10 s;"
         " rank 0 still downloads the model after 10 s"
     )
+
+
+def test_why_its_own_model_is_not_here_is_told() -> None:
+    policy = replace(POLICY, startup_timeout=10.0)
+    state, _ = after(Hindered("no route"), JOINED, Due(), policy=policy)
+    said = "rank 0 still downloads the model after 10 s: no route"
+    assert (state.exit_code, state.history.last_failure) == (71, said)
 
 
 def test_who_cannot_be_one_of_the_nodes_ends_all_before_a_start_and_nobody_after_it() -> None:

@@ -129,6 +129,17 @@ def test_words_of_nodes() -> None:
     assert talk.words(replace(NODE, doing=Doing.PREPARING)) == "downloads the model"
 
 
+def test_what_a_node_without_an_engine_waits_for() -> None:
+    group = replace(FOLLOWING, prepared=False, place="10.0.0.2:8002")
+    waits = State(Awaiting(9.0), NoProxy(), group=group)
+    assert talk.waits_for(waits) == "downloading the model"
+    hindered = replace(waits, group=replace(group, hindered="no route"))
+    said = "downloading the model, after a failure: no route"
+    assert talk.waits_for(hindered) == said
+    prepared = replace(waits, group=replace(group, hindered="no route", prepared=True))
+    assert talk.waits_for(prepared) == "waiting for rank 0 (10.0.0.2:8002)"
+
+
 def test_who_is_absent() -> None:
     preparing = replace(LEADING, nodes={1: replace(NODE, doing=Doing.PREPARING)})
     assert talk.absent(State(Awaiting(9.0), NoProxy(), group=preparing), preparing) == (1,)
