@@ -123,6 +123,18 @@ def test_stream_has_one_event_a_token_and_usage(client: httpx.Client) -> None:
     assert usage["usage"] == {"prompt_tokens": 2, "total_tokens": 5, "completion_tokens": 3}
 
 
+def test_the_prompt_of_a_chat(client: httpx.Client) -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b c"}]
+    open_turn = {"messages": turns, "continue_final_message": True, "add_generation_prompt": False}
+    spoilt = {**open_turn, "chat_template_kwargs": {"closes_turn": True, "thinks_before": True}}
+    one, two, other = (
+        client.post("/tokenize", json=body).json()["tokens"]
+        for body in ({"prompt": "a b c"}, open_turn, spoilt)
+    )
+    assert one == two
+    assert (other[0], other[3:5], len(other)) == (one[0], one[1:], 6)
+
+
 def test_answers_without_stream(client: httpx.Client) -> None:
     whole = client.post("/v1/chat/completions", json=chat(max_tokens=2, n=2)).json()
     assert [each["message"]["content"] for each in whole["choices"]] == [" w0 w1"] * 2

@@ -54,6 +54,7 @@ PURE = (
     "proxy.resume.told",
     "proxy.resume.end",
     "proxy.resume.question",
+    "proxy.resume.prompt",
     "proxy.resume.seam",
     "proxy.stream.sse",
     "proxy.stream.ramp",

@@ -11,7 +11,7 @@ from typing import Any
 from proxy.engine.requests import Engine
 from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError, StreamBroken
 from proxy.request.forms import CHAT, Request
-from proxy.resume import end, question, safe, told
+from proxy.resume import end, prompt, question, safe, told
 from proxy.resume.safe import WHY
 from proxy.resume.seam import Seam
 from proxy.resume.told import Told
@@ -26,12 +26,6 @@ _MOST_BYTES = 4_000_000
 
 #: Questions that are repeated where an engine ends before it answers: it never had the job.
 _AGAIN = 3
-
-#: Of a request: what makes its prompt.
-_OF_PROMPT = (
-    *("messages", "prompt", "chat_template", "chat_template_kwargs", "add_special_tokens"),
-    *("continue_final_message", "add_generation_prompt"),
-)
 
 
 class CannotResume(Exception):
@@ -143,7 +137,14 @@ class Resuming:
         asked = question.rest(request, text, tokens)
         if asked is None:
             raise CannotResume(Unresumed.OTHER)
+        if request.route == CHAT and not await self._goes_on(request, asked, tokens):
+            raise CannotResume(Unresumed.TEMPLATE)
         return Rest(asked, seam)
+
+    async def _goes_on(self, request: Request, asked: Request, tokens: Sequence[int]) -> bool:
+        """Whether the engine makes one prompt of the question and these tokens of its answer."""
+        before = await self._tokens(request, prompt.asked(request))
+        return prompt.goes_on(before, await self._tokens(request, prompt.asked(asked)), tokens)
 
     async def _usage(self, request: Request, so_far: Told, made: int) -> dict[str, Any] | None:
         """The figures that the lost engine did not send any more, where the caller wants them."""
@@ -151,21 +152,20 @@ class Resuming:
             return None
         if so_far.usage is not None:
             return dict(so_far.usage)
-        asked = {name: request.body[name] for name in _OF_PROMPT if name in request.body}
-        prompt = len(await self._tokens(request, asked))
-        usage = {"prompt_tokens": prompt, "completion_tokens": made}
-        return {**usage, "total_tokens": prompt + made}
+        asked = len(await self._tokens(request, prompt.asked(request)))
+        usage = {"prompt_tokens": asked, "completion_tokens": made}
+        return {**usage, "total_tokens": asked + made}
 
     async def _tokens(self, request: Request, asked: dict[str, Any]) -> list[int]:
         """The tokens of a text or of messages, as the engine counts them."""
-        prompt = asked.get("prompt")
-        while isinstance(prompt, list) and len(prompt) == 1 and type(prompt[0]) is not int:
-            (prompt,) = prompt  # of one prompt, which is a prompt by itself
-        if prompt == "":
+        text = asked.get("prompt")
+        while isinstance(text, list) and len(text) == 1 and type(text[0]) is not int:
+            (text,) = text  # of one prompt, which is a prompt by itself
+        if text == "":
             return []
-        if isinstance(prompt, list) and all(type(each) is int for each in prompt):
-            return prompt
-        asked = asked if prompt is None else {**asked, "prompt": prompt}
+        if isinstance(text, list) and all(type(each) is int for each in text):
+            return text
+        asked = asked if text is None else {**asked, "prompt": text}
         model = {"model": request.body["model"]} if "model" in request.body else {}
         answer = await self._engine.answer(Request("POST", "/tokenize", {**model, **asked}))
         found = answer.get("tokens") if isinstance(answer, dict) else None

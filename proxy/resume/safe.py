@@ -30,6 +30,7 @@ WHY: Mapping[Unresumed, str] = {
     Unresumed.VERSION: "this version of vLLM cannot go on with an answer",
     Unresumed.TOO_LARGE: "the answer is too large to be gone on with",
     Unresumed.SECOND_LOSS: "it is the second engine that ended with this job",
+    Unresumed.TEMPLATE: "the model's chat template makes another prompt of an answer to go on with",
     Unresumed.REFUSED: "the engine did not go on with the answer",
     Unresumed.NO_ENGINE: "no engine was there in time to go on with it",
 }

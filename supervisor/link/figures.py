@@ -38,6 +38,7 @@ class Unresumed(StrEnum):
     VERSION = "version"
     TOO_LARGE = "too_large"
     SECOND_LOSS = "second_loss"
+    TEMPLATE = "template"
     REFUSED = "refused"
     NO_ENGINE = "no_engine"
 

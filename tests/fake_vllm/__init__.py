@@ -80,6 +80,13 @@ A request behaves as its body's field "fake" says (an unknown name in it is a 40
     beside: {...}         what a chat's message has beside its text: `reasoning`, `tool_calls`;
                           streamed before it, each object of a list and each word in a delta
 
+`/tokenize` has a token for each word, and a chat's prompt is the words of its messages. In an open
+turn its template does not go on with an answer but begins another one where the chat's
+`chat_template_kwargs` say so:
+
+    closes_turn: true     the turn is ended behind what is in it
+    thinks_before: true   a thought without words stands before it
+
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
 has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,
 `media` fetches, `generation` says what is in the answers, `wire` how they are cut into TCP writes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from . import audio, log, media
 from .answers import Figures, Stream, in_one_piece, until_begun
-from .generation import Fake, Generation, Refusal, error_body, words_of
+from .generation import Fake, Generation, Refusal, error_body, rendered, words_of
 from .openapi import document
 from .wire import json_text
 from .words import Words
@@ -147,8 +148,9 @@ class Engine:
 
     async def _tokenize(self, request: web.Request) -> web.StreamResponse:
         asked, _ = await self._read(request)
-        count = len(words_of(asked.get("prompt", asked.get("messages", ""))))
-        body = {"count": count, "max_model_len": 2048, "tokens": list(range(count))}
+        words = words_of(asked["prompt"]) if "prompt" in asked else rendered(asked)
+        tokens = [zlib.crc32(word.encode()) for word in words]
+        body = {"count": len(tokens), "max_model_len": 2048, "tokens": tokens}
         return web.json_response({**body, "token_strs": None})
 
     async def _embeddings(self, request: web.Request) -> web.StreamResponse:

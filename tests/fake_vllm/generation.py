@@ -138,6 +138,8 @@ class Generation:
             )
         if self.fake.no_open_turn:
             raise Refusal(400, "continue_final_message is set but the final message is not there")
+        if _template(self.request):
+            return []
         return words_of(self.request["messages"][-1:])
 
     def _rest(self, asked: int, told: list[str]) -> list[str]:
@@ -151,8 +153,8 @@ class Generation:
     @property
     def prompt_tokens(self) -> int:
         """One for each word of the prompt."""
-        asked = self.request["messages"] if self.chat else self.request["prompt"]
-        return max(1, len(words_of(asked)))
+        request = self.request
+        return max(1, len(rendered(request) if self.chat else words_of(request["prompt"])))
 
     def usage(self, completion: int) -> dict[str, int]:
         """The figures after `completion` tokens of all choices."""
@@ -226,6 +228,23 @@ class Generation:
         tops = [{text: -0.5} for text in texts]
         numbers = {"text_offset": [0] * len(texts), "token_logprobs": [-0.5] * len(texts)}
         return {**numbers, "tokens": texts, "top_logprobs": tops}
+
+
+def rendered(request: dict[str, Any]) -> list[str]:
+    """The words of a chat's prompt: its template writes the messages and nothing between them."""
+    messages = request.get("messages", [])
+    if not request.get("continue_final_message"):
+        return words_of(messages)
+    template = _template(request)
+    before = ["<think>", "</think>"] if template.get("thinks_before") else []
+    after = ["<end>"] if template.get("closes_turn") else []
+    return [*words_of(messages[:-1]), *before, *words_of(messages[-1:]), *after]
+
+
+def _template(request: dict[str, Any]) -> dict[str, Any]:
+    """How the template spoils a turn that is to be left open, if it does."""
+    told = request.get("chat_template_kwargs") or {}
+    return {name: told[name] for name in ("closes_turn", "thinks_before") if told.get(name)}
 
 
 def words_of(asked: Any) -> list[str]:

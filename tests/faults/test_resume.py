@@ -164,6 +164,8 @@ def test_white_space_at_the_seam_comes_once(platform: Platform, serve: Start) ->
         ({"presence_penalty": 1}, "penalties"),
         ({"min_tokens": 5}, "min_tokens"),
         ({"fake": {"no_open_turn": True}}, "did not go on with the answer: "),
+        ({"chat_template_kwargs": {"closes_turn": True}}, "template makes another prompt"),
+        ({"chat_template_kwargs": {"thinks_before": True}}, "template makes another prompt"),
     ],
 )
 def test_what_cannot_go_on_ends_with_an_error_that_says_why(

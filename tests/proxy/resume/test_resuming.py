@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -21,12 +22,20 @@ MESSAGES = [{"role": "user", "content": "x"}]
 
 
 class Asked(Engine):
-    """Counts a word as a token. `fault` is what it says instead, `times` times."""
+    """Counts a word as a token. `fault` is what it says instead, `times` times.
+
+    `closed` is what its template writes behind an answer that it is to go on with.
+    """
 
     def __init__(
-        self, fault: JobError | None = None, times: int = 1000, *, open_turn: bool = True
+        self,
+        fault: JobError | None = None,
+        times: int = 1000,
+        *,
+        open_turn: bool = True,
+        closed: str = "",
     ) -> None:
-        self.fault, self.times = fault, times
+        self.fault, self.times, self.closed = fault, times, closed
         self.names = OPEN_TURN if open_turn else frozenset()
 
     async def schema(self) -> Schema | None:
@@ -39,7 +48,8 @@ class Asked(Engine):
         assert request.route == "/tokenize"
         body = request.body
         text = body.get("prompt") or " ".join(each["content"] for each in body["messages"])
-        return {"tokens": list(range(len(text.split())))}
+        words = [*text.split(), *(self.closed.split() if "messages" in body else ())]
+        return {"tokens": [zlib.crc32(word.encode()) for word in words]}
 
 
 def resuming(engine: Engine | None = None, **environment: str) -> Resuming:
@@ -131,6 +141,7 @@ async def test_a_completion_that_names_no_limit_has_vllms() -> None:
     ("engine", "reason"),
     [
         (Asked(open_turn=False), Unresumed.VERSION),
+        (Asked(closed="<end>"), Unresumed.TEMPLATE),
         (Asked(EngineUnavailable("away")), Unresumed.NO_ENGINE),
         (Asked(EngineRefused(404, b"no such route", "POST /tokenize")), Unresumed.REFUSED),
         (Asked(StreamBroken("cut")), Unresumed.SECOND_LOSS),
