@@ -156,14 +156,17 @@ class Streams:
             except OtherKind:
                 raise CannotResume(Unresumed.REASONING) from None
             except JobError as fault:
-                raise await self._second(fault, record) or fault from None
+                if (cannot := await self._second(fault, record)) is not None:
+                    raise cannot from None
+                self._figures.unresumed[Unresumed.FAILED] += 1
+                raise
             self._figures.resumed += 1
         except CannotResume as cannot:
             self._figures.unresumed[cannot.reason] += 1
             raise cannot.told(lost) from None
 
     async def _second(self, fault: JobError, record: Record) -> CannotResume | None:
-        """What `fault` means for an answer that went on; None where the engine says so itself."""
+        """What `fault` means for an answer that went on; None where it speaks for itself."""
         if await self._lost(fault, record) is not None:
             return CannotResume(Unresumed.SECOND_LOSS)
         if isinstance(fault, EngineUnavailable):

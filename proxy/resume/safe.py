@@ -32,6 +32,7 @@ WHY: Mapping[Unresumed, str] = {
     Unresumed.SECOND_LOSS: "it is the second engine that ended with this job",
     Unresumed.TEMPLATE: "the model's chat template makes another prompt of an answer to go on with",
     Unresumed.REFUSED: "the engine did not go on with the answer",
+    Unresumed.FAILED: "the answer went on, and failed then",
     Unresumed.NO_ENGINE: "no engine was there in time to go on with it",
 }
 

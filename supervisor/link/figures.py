@@ -41,6 +41,7 @@ class Unresumed(StrEnum):
     TEMPLATE = "template"
     REFUSED = "refused"
     NO_ENGINE = "no_engine"
+    FAILED = "failed"  # it had begun to go on; the error is that of the engine which lives
 
 
 def _histogram(bounds: Bounds) -> Callable[[], Histogram]:

@@ -13,7 +13,15 @@ import pytest
 from proxy import settings
 from proxy.engine.health import Health
 from proxy.engine.requests import Attempt, Engine
-from proxy.errors import EngineRefused, EngineRestarted, JobError, StreamBroken
+from proxy.errors import (
+    AnswerTooLarge,
+    EngineRefused,
+    EngineRestarted,
+    EngineSilent,
+    ErrorInStream,
+    JobError,
+    StreamBroken,
+)
 from proxy.job_log import Record
 from proxy.request.forms import COMPLETIONS, Request
 from proxy.stream.raw import Comment
@@ -63,14 +71,15 @@ class Source:
 
 
 class Restarting(Health):
-    """`lost` says of each fault whether the engine ended."""
+    """`lost` says of the first so many faults whether the engine ended; it lives on then."""
 
-    def __init__(self, lost: bool) -> None:
-        self.lost = lost
+    def __init__(self, lost: bool, times: int = 1000) -> None:
+        self.lost, self.times = lost, times
 
     async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
         del tokens
-        cut = self.lost and isinstance(fault, StreamBroken)
+        self.times -= 1
+        cut = self.lost and self.times >= 0 and isinstance(fault, StreamBroken)
         return EngineRestarted("the engine ended") if cut else fault
 
 
@@ -190,6 +199,30 @@ async def test_a_second_loss_or_a_refusal_ends_it(second: Any, why: str) -> None
     assert found.figures.resumed == 0
     assert sum(found.figures.unresumed.values()) == 1
     assert why in str(found.error)
+
+
+SAYS_SO = b'data: {"error": {"message": "out of blocks", "type": "x", "code": 500}}\n\n'
+
+
+@pytest.mark.parametrize(
+    "end", [EngineSilent("nothing came for 600 s"), AnswerTooLarge("too large"), SAYS_SO]
+)
+async def test_what_fails_after_it_went_on_is_counted_too(end: Any) -> None:
+    """The engine lives, and the error is what it says or what became of its connection."""
+    engine = Engines(BEGUN, [event(" c", id="cmpl-2"), end])
+    found = await told(engine)
+    assert found.text.startswith("a b c")
+    assert found.error is end or isinstance(found.error, ErrorInStream)
+    assert (found.figures.resumed, found.figures.unresumed) == (0, {"failed": 1})
+
+
+async def test_so_is_a_connection_that_breaks_while_the_engine_lives() -> None:
+    cut = StreamBroken("cut once more")
+    engine = Engines(BEGUN, [event(" c", id="cmpl-2"), cut])
+    engine.health = Restarting(lost=True, times=1)
+    found = await told(engine)
+    assert found.error is cut
+    assert (found.figures.resumed, found.figures.unresumed) == (0, {"failed": 1})
 
 
 async def test_what_was_in_another_engine_before_ends_with_this_one() -> None:

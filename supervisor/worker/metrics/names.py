@@ -112,7 +112,8 @@ OF_JOBS: Mapping[str, Metric] = {
     "unresumed": _of_jobs(
         _COUNTER,
         "streams_not_resumed_total",
-        "Streams that lost their engine in the middle and ended with it, by the reason.",
+        "Streams that lost their engine in the middle and ended with an error, by the reason;"
+        " failed: after they had begun to go on.",
         "reason",
     ),
     "refused": _of_jobs(

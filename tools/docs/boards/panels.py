@@ -246,7 +246,7 @@ JOBS = Board(
         ),
         Panel(
             "Streams that ended with their engine",
-            "By the reason for which the next one could not go on with them.",
+            "By the reason; failed: the next one had begun to go on with them.",
             _JOBS_S,
             _rates(OF_JOBS["unresumed"], "reason"),
         ),
