@@ -148,6 +148,32 @@ def test_a_job_that_is_sent_again_says_so_in_its_trace(
         one.end()
 
 
+def test_a_stream_that_goes_on_with_the_next_engine_says_so_too(
+    platform: Platform, tmp_path: Path, collector: Collector
+) -> None:
+    one = worker(platform, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    try:
+        one.until_ready()
+        asked = {"prompt": "x", "stream": True, "max_tokens": 40}
+        asked["fake"] = {"tokens": 40, "rate": 20}
+        job = platform.submit({"openai_route": "/v1/completions", "openai_input": asked})
+        until(lambda: len(platform.job(job)["posts"]) >= 2, what="tokens")
+        os.kill(one.engine_pid(), signal.SIGKILL)
+        platform.until(job, "COMPLETED")
+        assert one.stop() == 0
+        [span] = collector.of_job(job)
+        told = ["sent", "first output", "first post", "engine lost", "sent"]
+        assert events(span) == told
+        [lost] = [event for event in span.events if event.name == "engine lost"]
+        assert attributes(lost.attributes) == {"error.type": "EngineRestarted"}
+        sent = [event for event in span.events if event.name == "sent"]
+        numbers = [attributes(each.attributes)["vllm_supervisor.sending"] for each in sent]
+        assert numbers == [1, 2]
+        assert span.status.code != 2
+    finally:
+        one.end()
+
+
 @pytest.mark.parametrize("how", ["hangs", "refuses", "is not there"])
 def test_a_collector_that_takes_nothing_holds_nothing_up(
     platform: Platform, tmp_path: Path, collector: Collector, how: str
