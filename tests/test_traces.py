@@ -155,7 +155,7 @@ def test_a_stream_that_goes_on_with_the_next_engine_says_so_too(
     try:
         one.until_ready()
         asked = {"prompt": "x", "stream": True, "max_tokens": 40}
-        asked["fake"] = {"tokens": 40, "rate": 20}
+        asked["metadata"] = {"fake": {"tokens": 40, "rate": 20}}
         job = platform.submit({"openai_route": "/v1/completions", "openai_input": asked})
         until(lambda: len(platform.job(job)["posts"]) >= 2, what="tokens")
         os.kill(one.engine_pid(), signal.SIGKILL)

@@ -123,8 +123,12 @@ class Resuming:
             raise CannotResume(Unresumed.SECOND_LOSS) from None
 
     async def _known(self, request: Request, so_far: Told) -> Rest:
-        if request.route == CHAT and not safe.known(request, await self._engine.schema()):
+        others = safe.others(request)
+        schema = await self._engine.schema() if others or request.route == CHAT else None
+        if not safe.known(request, schema):
             raise CannotResume(Unresumed.VERSION)
+        if not safe.ignored(others, request, schema):
+            raise CannotResume(Unresumed.OTHER)
         text = question.stands_on(request, so_far.text)
         tokens = await self._tokens(request, {"prompt": text, "add_special_tokens": False})
         seam = Seam(so_far, so_far.text[len(text) :], len(tokens))

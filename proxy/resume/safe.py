@@ -2,6 +2,7 @@
 
 It gets the text so far as the beginning of its answer. Whatever an engine remembers of an answer
 beside its text is lost: counts of words for penalties, the state of a grammar, log probabilities.
+Names that stand nowhere here may be of that kind, as those of later versions.
 """
 
 from __future__ import annotations
@@ -107,6 +108,20 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unresumed]] = {
     "modalities": (_is_not(["text"]), Unresumed.OTHER),
 }
 
+#: Names whose value needs nothing of the first part, or that no version of vLLM reads.
+_ANY = frozenset(
+    """
+    model messages stream stream_options max_tokens max_completion_tokens temperature top_p top_k
+    min_p seed stop stop_token_ids include_stop_str_in_output logit_bias allowed_token_ids
+    length_penalty early_stopping skip_special_tokens spaces_between_special_tokens
+    add_special_tokens truncation_side add_generation_prompt continue_final_message chat_template
+    chat_template_kwargs documents mm_processor_kwargs media_io_kwargs reasoning_effort tool_choice
+    parallel_tool_calls function_call priority request_id session_id cache_salt stream_interval
+    guided_decoding_backend guided_whitespace_pattern user safety_identifier metadata store
+    service_tier prompt_cache_key prompt_cache_retention verbosity prediction web_search_options
+    """.split()
+)
+
 
 def unsafe(request: Request) -> Unresumed | None:
     """Why the answer to `request` cannot be gone on with; None where its text is all of it."""
@@ -138,6 +153,20 @@ def _limit_of_a_version(request: Request) -> bool:
 
 
 _TOGETHER = (_stop_is_told, _no_turn, _limit_of_a_version)
+
+
+def others(request: Request) -> frozenset[str]:
+    """The names with a value of which nothing is known here."""
+    given = {name for name, value in request.body.items() if value is not None}
+    return frozenset(given - _ANY - _FIELDS.keys())
+
+
+def ignored(names: frozenset[str], request: Request, schema: Schema | None) -> bool:
+    """Whether the engine reads none of these names."""
+    if not names:
+        return True
+    read = schema.names.get(request.route) if schema is not None else None
+    return read is not None and names.isdisjoint(read)
 
 
 def known(request: Request, schema: Schema | None) -> bool:

@@ -50,7 +50,8 @@ first and new ones get 503.
 The audio routes read a multipart form and answer with what was in it. Pictures, audio and video
 that a chat names by their address are fetched from there, and dropped.
 
-A request behaves as its body's field "fake" says (an unknown name in it is a 400):
+A request behaves as its body's field "fake" says, or "fake" in its "metadata", which vLLM does not
+read (an unknown name in it is a 400):
 
     tokens: N             how many; else the pieces of `text`, else `max_tokens`, else 16
     rate: N               tokens/s; 0, the default, is as fast as possible

@@ -224,7 +224,7 @@ class Engine:
         if not isinstance(asked, dict):
             raise Refusal(400, "Input should be a valid dictionary")
         try:
-            fake = Fake(**(asked.get("fake") or {}))
+            fake = Fake(**(asked.get("fake") or (asked.get("metadata") or {}).get("fake") or {}))
         except TypeError as error:
             raise Refusal(400, f"fake: {error}") from error
         if fake.prints:

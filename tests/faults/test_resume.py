@@ -31,13 +31,13 @@ TOKENS, RATE = 40, 20
 
 def chat(user: str = "a", fake: dict[str, Any] | None = None, **also: Any) -> dict[str, Any]:
     body = {"messages": MESSAGES, "stream": True, "user": user, "max_tokens": TOKENS, **also}
-    body["fake"] = {"tokens": TOKENS, "rate": RATE, **(fake or {})}
+    body["metadata"] = {"fake": {"tokens": TOKENS, "rate": RATE, **(fake or {})}}
     return {"openai_route": "/v1/chat/completions", "openai_input": body}
 
 
 def completion(user: str = "a", fake: dict[str, Any] | None = None, **also: Any) -> dict[str, Any]:
     body = {"prompt": "x", "stream": True, "user": user, "max_tokens": TOKENS, **also}
-    body["fake"] = {"tokens": TOKENS, "rate": RATE, **(fake or {})}
+    body["metadata"] = {"fake": {"tokens": TOKENS, "rate": RATE, **(fake or {})}}
     return {"openai_route": "/v1/completions", "openai_input": body}
 
 
@@ -111,7 +111,7 @@ def test_with_the_real_client(platform: Platform, serve: Start) -> None:
             messages=[{"role": "user", "content": "x"}],
             stream=True,
             max_tokens=TOKENS,
-            extra_body={"fake": {"tokens": TOKENS, "rate": RATE}},
+            extra_body={"metadata": {"fake": {"tokens": TOKENS, "rate": RATE}}},
         )
         text, killed = "", False
         for chunk in stream:
@@ -125,8 +125,8 @@ def test_with_the_real_client(platform: Platform, serve: Start) -> None:
 def test_in_the_other_forms_of_output(platform: Platform, serve: Start) -> None:
     worker = serve(RAW_OPENAI_OUTPUT="0")
     lists = platform.submit(chat("lists"))
-    native = {"prompt": "x", "stream": True, "fake": {"tokens": TOKENS, "rate": RATE}}
-    native["max_tokens"] = TOKENS
+    fake = {"fake": {"tokens": TOKENS, "rate": RATE}}
+    native = {"prompt": "x", "stream": True, "max_tokens": TOKENS, "metadata": fake}
     own = platform.submit(native)
     for job in (lists, own):
         under_way(platform, job)
@@ -163,6 +163,7 @@ def test_white_space_at_the_seam_comes_once(platform: Platform, serve: Start) ->
         ({"logprobs": True}, "log probabilities"),
         ({"presence_penalty": 1}, "penalties"),
         ({"min_tokens": 5}, "min_tokens"),
+        ({"thinking_token_budget": 5}, "one of this job's parameters"),
         ({"fake": {"no_open_turn": True}}, "did not go on with the answer: "),
         ({"chat_template_kwargs": {"closes_turn": True}}, "template makes another prompt"),
         ({"chat_template_kwargs": {"thinks_before": True}}, "template makes another prompt"),
@@ -268,7 +269,7 @@ def test_where_only_the_end_is_missing_nobody_waits(
     shutil.copytree(FAKE_VLLM, command)
     worker = serve(VLLM_COMMAND=f"{sys.executable} {command}", MAX_RESTARTS="50")
     fake = {"tokens": 3, "hang_after": 3}
-    own = {"prompt": "x", "stream": True, "max_tokens": 9, "fake": fake}
+    own = {"prompt": "x", "stream": True, "max_tokens": 9, "metadata": {"fake": fake}}
     jobs = [platform.submit(given) for given in (chat(fake=fake), completion("b", fake=fake), own)]
     usage = {"stream_options": {"include_usage": True}}
     counted = platform.submit(chat("c", fake=fake, **usage))

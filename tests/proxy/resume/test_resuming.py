@@ -153,6 +153,15 @@ async def test_an_engine_that_cannot_or_does_not_say(engine: Asked, reason: Unre
     assert caught.value.reason is reason
 
 
+async def test_a_name_that_the_engine_reads_and_nobody_knows() -> None:
+    engine = Asked()
+    engine.names |= {"later"}
+    assert (await gone_on(engine, chat(of_others=1), sent("a"))).request is not None
+    with pytest.raises(CannotResume) as caught:
+        await gone_on(engine, chat(later=1), sent("a"))
+    assert caught.value.reason is Unresumed.OTHER
+
+
 async def test_an_engine_that_ends_before_it_has_the_job_is_no_second_loss() -> None:
     rest = await gone_on(Asked(StreamBroken("cut"), times=2), chat(), sent("a"))
     assert rest.request is not None

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.request.forms import CHAT, COMPLETIONS, Request
-from proxy.request.schema import Schema
+from proxy.request.schema import Schema, parsed
 from proxy.resume import safe
 from proxy.resume.safe import WHY
 from supervisor.link.figures import Unresumed
 
 MESSAGES = [{"role": "user", "content": "x"}]
+OPENAPI = Path(__file__).parents[1] / "request" / "openapi-0.32.0.json"
+#: What a later version reads, and nobody has looked at, or what does need the first part.
+LATER = {
+    *("watermarking", "ec_transfer_params", "thinking_token_budget", "mm_payload"),
+    *("return_mm_kwargs", "return_token_offsets", "logprob_token_ids"),
+    *("routed_experts_prompt_start",),
+}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +101,43 @@ def test_a_chat_needs_an_engine_that_begins_in_an_open_turn() -> None:
     assert not safe.known(chat, Schema(names={CHAT: None}))
     assert not safe.known(chat, None)
     assert safe.known(completion, None)
+
+
+ORDINARY = {
+    "user": "u",
+    "metadata": {"a": "b"},
+    "stream_options": {"include_usage": True},
+    "service_tier": "auto",
+    "store": False,
+    "safety_identifier": "s",
+    "prompt_cache_key": "k",
+    "logit_bias": {"1": 2},
+    "reasoning_effort": "low",
+}
+
+
+def test_what_openai_s_clients_send_is_known_to_be_safe() -> None:
+    assert safe.others(Request("POST", CHAT, {"messages": MESSAGES, **ORDINARY})) == set()
+
+
+@pytest.mark.parametrize("version", ["0.8.5", "0.10.2", "0.32.0"])
+def test_a_name_that_is_not_known_is_not(version: str) -> None:
+    """Of those that versions read: whoever adds one here has looked at what it needs."""
+    document = OPENAPI.with_name(f"openapi-{version}.json").read_bytes()
+    schema = parsed(document)
+    assert schema is not None
+    names = {name for route in (CHAT, COMPLETIONS) for name in schema.names[route] or ()}
+    found = safe.others(Request("POST", CHAT, dict.fromkeys(names, 1)))
+    assert found == (LATER if version == "0.32.0" else set())
+    request = Request("POST", CHAT, {"thinking_token_budget": 5, "of_another_server": 1})
+    odd = safe.others(request)
+    assert odd == {"thinking_token_budget", "of_another_server"}
+    assert safe.ignored(odd, request, schema) is (version != "0.32.0")
+    assert safe.ignored(frozenset({"of_another_server"}), request, schema)
+    assert not safe.ignored(odd, request, None)
+    assert not safe.ignored(odd, request, Schema(names={CHAT: None}))
+    assert safe.ignored(frozenset(), request, None)
+    assert safe.others(Request("POST", CHAT, {"thinking_token_budget": None})) == set()
 
 
 def test_each_reason_has_its_words() -> None:
