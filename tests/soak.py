@@ -1,7 +1,8 @@
 """`python -m tests.soak`: a worker in queue mode, many jobs at a time, a fault every few seconds.
 
 The engine is the stand-in, the platform the emulator; the SDK, the proxy and the supervisor are
-real. It ends with figures, and with 1 where a job was lost or doubled.
+real. It ends with figures, and with 1 where a job was lost or doubled, or where streams lost their
+engine and none of them went on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import random
 import re
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -31,6 +33,7 @@ from tests.endpoint import Platform
 from tests.processes import Worker, until
 
 _ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
+_LOST = "the engine was lost, and the answer goes on"
 _PATIENCE = 300.0  # seconds for one job, faults included: longer is lost
 
 
@@ -43,6 +46,8 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     without_reason: list[str] = field(default_factory=list)
+    begun: int = 0  # streams that gave something
+    waits: list[float] = field(default_factory=list)  # s, from the loss of an engine to a token
     lock: Lock = field(default_factory=Lock)
 
 
@@ -61,9 +66,9 @@ def kinds(dice: random.Random) -> tuple[bool, dict[str, Any]]:
 def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outcome) -> None:
     """One job from its submission to its end."""
     stream, fake = kinds(dice)
-    body = {"model": "tiny", "prompt": "x", "stream": stream, "user": f"u{number}", "fake": fake}
+    body = {"model": "tiny", "stream": stream, "user": f"u{number}", "metadata": {"fake": fake}}
     body["max_tokens"] = fake["tokens"]  # so that a stream knows how much is left of it
-    job = platform.submit({"openai_route": "/v1/completions", "openai_input": body})
+    job = platform.submit(asked(body, chat=dice.random() < 0.5))
     cancelled = dice.random() < 0.03
     if cancelled:
         time.sleep(dice.random())  # wherever it then is
@@ -74,6 +79,9 @@ def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outco
     with outcome.lock:
         state = found["status"]
         outcome.states[state] += 1
+        outcome.begun += stream and bool(found["posts"])
+        if (wait_s := waited(found["posts"])) is not None:
+            outcome.waits.append(wait_s)
         if state not in _ENDED:
             outcome.lost.append(f"{job} {state}")
         elif state == "COMPLETED":
@@ -89,16 +97,37 @@ def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outco
             outcome.doubled.append(f"{job} reported {found['done']} times")
 
 
+def asked(body: dict[str, Any], *, chat: bool) -> dict[str, Any]:
+    """The job that asks for this, as a chat or as a completion."""
+    if chat:
+        turns = [{"role": "user", "content": "x"}]
+        return {"openai_route": "/v1/chat/completions", "openai_input": {**body, "messages": turns}}
+    return {"openai_route": "/v1/completions", "openai_input": {**body, "prompt": "x"}}
+
+
+def waited(posts: list[dict[str, Any]]) -> float | None:
+    """Seconds for which a stream waited for its next engine; None where it lost none."""
+    rest = iter(posts)
+    for post in rest:
+        if _LOST in str(post["output"]):
+            after = (each["time"] for each in rest if "data: {" in str(each["output"]))
+            return next((float(time) - float(post["time"]) for time in after), None)
+    return None
+
+
 def told(output: list[Any], *, stream: bool) -> list[int]:
     """The numbers of the tokens in an answer, in their order."""
-    text = "".join(output) if stream else output[0]["choices"][0]["text"]
+    text = "".join(output) if stream else str(output[0]["choices"][0])
     return [int(number) for number in re.findall(r"\bw(\d+)", text)]
 
 
 def run_twice(done: Path) -> list[str]:
-    """The jobs that the engine has answered to their end more than once."""
+    """The jobs that the engine has answered to their end more than once.
+
+    What has no name is the worker's own question whether the engine still makes tokens.
+    """
     times = Counter(done.read_text().split())
-    return [user for user, count in times.items() if count > 1]
+    return [user for user, count in times.items() if count > 1 and user != "None"]
 
 
 def stop_under_load(worker: Worker, platform: Platform, count: int) -> tuple[int, list[str]]:
@@ -107,11 +136,9 @@ def stop_under_load(worker: Worker, platform: Platform, count: int) -> tuple[int
     Returns:
         The worker's exit code, and the jobs that were taken and not answered.
     """
-    fake = {"tokens": 40, "rate": 20}
-    body = {"model": "tiny", "prompt": "x", "stream": True, "user": "stop", "fake": fake}
-    body["max_tokens"] = fake["tokens"]
-    given = {"openai_route": "/v1/completions", "openai_input": body}
-    jobs = [platform.submit(given) for _ in range(3 * count)]
+    fake = {"fake": {"tokens": 40, "rate": 20}}
+    body = {"model": "tiny", "stream": True, "user": "stop", "max_tokens": 40, "metadata": fake}
+    jobs = [platform.submit(asked(body, chat=number % 2 > 0)) for number in range(3 * count)]
     until(lambda: worker.status()["jobs"]["jobs"] >= count / 2, what="half of them at work")
     code = worker.stop(seconds=120)
     states = {job: platform.job(job)["status"] for job in jobs}
@@ -183,7 +210,8 @@ def lost_streams(worker: Worker) -> dict[str, int]:
     text = client.get(f"http://127.0.0.1:{worker.control_port}/metrics").text
     pattern = r"_streams_(resumed)_total (\d+)|_not_resumed_total\{reason=\"(\w+)\"\} (\d+)"
     found = re.findall(pattern, text)
-    return {went or reason: int(went_on or ended) for went, went_on, reason, ended in found}
+    counts = {went or reason: int(went_on or ended) for went, went_on, reason, ended in found}
+    return {name: count for name, count in counts.items() if count}
 
 
 class Readiness:
@@ -277,7 +305,10 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             print(f"doubled: {len(outcome.doubled)} {outcome.doubled[:3]}")
             print(f"faults: {dict(faults.count)}")
             print(f"restarts: {status['restarts']}; sent again: {status['jobs']['resent']}")
-            print(f"streams that lost their engine: {lost_streams(worker)}")
+            streams = lost_streams(worker)
+            median = statistics.median(outcome.waits) if outcome.waits else 0.0
+            print(f"streams begun: {outcome.begun}; of those that lost their engine: {streams}")
+            print(f"from such a loss to the next token: {median:.2f} s, median")
             print(f"longest time without a ready engine: {readiness.longest:.1f} s")
             print(f"at the beginning: {began}")
             print(f"at the end:       {size(worker)}")
@@ -294,6 +325,8 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             # A proxy that is killed when the engine has answered, and the platform has not been
             # told, leaves a job of which nobody can know that: some at each such kill.
             bad = bad or len(twice) > faults.count["proxy killed"] * at_once / 10
+            went_on = outcome.waits or streams.get("resumed")
+            bad = bad or bool(faults.count["engine killed"] and streams and not went_on)
             return int(bad or bool(code or left or tracebacks))
         finally:
             worker.end()
