@@ -104,9 +104,11 @@ def _whole(command: list[str], env: dict[str, str]) -> float:
     with subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         limit = threading.Timer(_WITHIN_S, process.kill)
         limit.start()
-        code = process.wait()
+        try:
+            code = process.wait()
+        finally:
+            limit.cancel()
         took = (time.perf_counter() - began) * 1000
-        limit.cancel()
     if code:
         raise ProcessEndedError(f"{' '.join(command)} ended with {code}")
     return took
@@ -134,9 +136,9 @@ def _until_spawned(command: list[str], env: dict[str, str]) -> float:
             took = (time.perf_counter() - began) * 1000
         finally:
             process.send_signal(signal.SIGTERM)
-        process.stdout.read()
-        code = process.wait()
-        limit.cancel()
+            process.stdout.read()
+            code = process.wait()
+            limit.cancel()
     if _SPAWNED not in said:
         raise ProcessEndedError(f"the supervisor spawned nothing: {said.decode().strip()}")
     if code:
