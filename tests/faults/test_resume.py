@@ -202,7 +202,9 @@ def test_it_can_be_turned_off(platform: Platform, serve: Start) -> None:
     under_way(platform, job)
     kill_engine(worker)
     error = json.loads(platform.until(job, "FAILED")["error"])
-    assert re.search(r"restarted; send the job again: .*SIGKILL", error["message"])
+    # On a busy machine the cause may not be known yet: a job waits only so long for it.
+    cause = r"(.*SIGKILL|the engine is being restarted)"
+    assert re.search(rf"is being restarted; send the job again: {cause}", error["message"])
 
 
 def test_a_stream_in_hand_at_two_ends_of_the_engine_is_not_sent_again(
