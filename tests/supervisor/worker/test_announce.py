@@ -26,6 +26,7 @@ from supervisor.worker.lifecycle import (
     Stalled,
     Stop,
 )
+from tests.supervisor.worker.lifecycle.story import steps
 from tests.supervisor.worker.lifecycle.test_step import HISTORIES
 
 POLICY = Policy(startup_timeout=100, drain_timeout=60, max_restarts=1)
@@ -47,17 +48,12 @@ EXCUSED = (
 
 def log(*events: Event, proxy: bool = False, policy: Policy = POLICY) -> list[str]:
     """The lines about all these events, one second apart."""
-    now = 0.0
-    state, _ = lifecycle.begin(policy, now, proxy=proxy)
-    said: list[str] = []
-    for event in events:
-        now += 1.0
-        if isinstance(event, Due) and state.due is not None:
-            now = max(now, state.due)
-        before = state
-        state, _ = lifecycle.step(before, event, policy, now)
-        said += [line for _, line in announce.lines(before, event, state, policy, now)]
-    return said
+    state, _ = lifecycle.begin(policy, 0.0, proxy=proxy)
+    return [
+        line
+        for before, event, after, _, now in steps(state, events, policy)
+        for _, line in announce.lines(before, event, after, policy, now)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from supervisor.worker.lifecycle import (
     Wait,
 )
 from tests.supervisor.worker.lifecycle.cluster.nodes import POLICY
+from tests.supervisor.worker.lifecycle.story import steps
 
 LEADS = Leading(3, "10.0.0.2:8002")
 FOLLOWS = Following(3, 1, "10.0.0.2:8002")
@@ -39,17 +40,12 @@ LOST = replace(JOINED, generation=1, lost=Lost("no room"))
 
 def log(group: Group, *events: Event) -> list[str]:
     """The lines about all these events, one second apart."""
-    now = 0.0
-    state, _ = lifecycle.begin(POLICY, now, proxy=False, group=group)
-    said: list[str] = []
-    for event in events:
-        now += 1.0
-        if isinstance(event, Due) and state.due is not None:
-            now = max(now, state.due)
-        before = state
-        state, _ = lifecycle.step(before, event, POLICY, now)
-        said += [line for _, line in announce.lines(before, event, state, POLICY, now)]
-    return said
+    state, _ = lifecycle.begin(POLICY, 0.0, proxy=False, group=group)
+    return [
+        line
+        for before, event, after, _, now in steps(state, events, POLICY)
+        for _, line in announce.lines(before, event, after, POLICY, now)
+    ]
 
 
 def test_who_comes_and_who_is_lost() -> None:

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.worker.logs.access import Access
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.supervisor.worker.logs.clock import Clock
 
 
 def line(asked: str, status: str = "200 OK") -> bytes:

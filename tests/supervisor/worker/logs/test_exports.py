@@ -13,6 +13,7 @@ from supervisor.worker.logs.sink import LogSink
 from supervisor.worker.logs.speaker import Speaker
 from supervisor.worker.logs.wrapped import Wrapped
 from tests.client import PATIENCE
+from tests.supervisor.worker.logs.clock import Clock
 
 URL = "http://c:4318/v1/traces"
 SIGN = "~ab "
@@ -86,14 +87,6 @@ Traceback (most recent call last):
     self.span_exporter.export(self.spans_list[:idx])
 requests.exceptions.ConnectionError: {REFUSED}
 """.splitlines()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from supervisor.worker.logs.sink import LogSink
 from supervisor.worker.logs.speaker import Speaker
 from supervisor.worker.logs.wrapped import Wrapped
 from tests.client import PATIENCE
+from tests.supervisor.worker.logs.clock import Clock
 
 SIGN = "~ab "
 TIME = "11-26 19:00:00"
@@ -50,14 +51,6 @@ def log() -> Iterator[Log]:
     one = Log()
     yield one
     one.close()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def said(log: Log) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from supervisor.worker import lifecycle
 from supervisor.worker.lifecycle import (
     Action,
     Awaiting,
@@ -37,6 +36,7 @@ from supervisor.worker.lifecycle import (
     Unheard,
     Wait,
 )
+from tests.supervisor.worker.lifecycle import story
 from tests.supervisor.worker.lifecycle.cluster.nodes import POLICY
 
 HERE = (Prepared(), Ordered(Wait(0), "STARTING", (2,)))
@@ -48,15 +48,8 @@ def after(
     *events: Event, headless: bool = True, policy: Policy = POLICY
 ) -> tuple[State, list[Action]]:
     """Rank 1 after these events, one second apart, and the actions of the last one."""
-    now = 0.0
     view = Following(3, 1, "10.0.0.2:8002", headless)
-    state, actions = lifecycle.begin(policy, now, proxy=False, group=view)
-    for event in events:
-        now += 1.0
-        if isinstance(event, Due) and state.due is not None:
-            now = max(now, state.due)
-        state, actions = lifecycle.step(state, event, policy, now)
-    return state, list(actions)
+    return story.after(*events, policy=policy, group=view)
 
 
 def view(state: State) -> Following:

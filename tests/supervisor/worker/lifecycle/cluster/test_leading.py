@@ -32,6 +32,7 @@ from supervisor.worker.lifecycle import (
     StillServing,
     Stop,
 )
+from tests.supervisor.worker.lifecycle import story
 from tests.supervisor.worker.lifecycle.cluster.nodes import POLICY
 
 JOINED = Reported(1, "a", "10.0.0.3", Doing.WAITING)
@@ -44,15 +45,8 @@ def after(
     *events: Event, size: int = 2, policy: Policy = POLICY, proxy: bool = False
 ) -> tuple[State, list[Action]]:
     """Rank 0 after these events, one second apart, and the actions of the last one."""
-    now = 0.0
     view = Leading(size, "10.0.0.2:8002")
-    state, actions = lifecycle.begin(policy, now, proxy=proxy, group=view)
-    for event in events:
-        now += 1.0
-        if isinstance(event, Due) and state.due is not None:
-            now = max(now, state.due)
-        state, actions = lifecycle.step(state, event, policy, now)
-    return state, list(actions)
+    return story.after(*events, policy=policy, proxy=proxy, group=view)
 
 
 def test_it_starts_once_all_are_there() -> None:
