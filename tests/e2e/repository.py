@@ -62,3 +62,9 @@ def on_a_full_disk(command: Sequence[str]) -> list[str]:
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
     return [sys.executable, "-c", code, *command]
+
+
+def parts(folder: Path) -> list[Path]:
+    """What downloads under way have begun to write, in a folder that they change meanwhile."""
+    every = ((place, name) for place, _, names in os.walk(folder) for name in names)
+    return [Path(place, name) for place, name in every if name.endswith(".incomplete")]

@@ -19,7 +19,7 @@ from supervisor.foreign.download.watched import AGAIN
 from tests import client
 from tests.client import PATIENCE
 from tests.e2e.conftest import engine_environment
-from tests.e2e.repository import COMMIT, TOKEN, on_a_full_disk, repository
+from tests.e2e.repository import COMMIT, TOKEN, on_a_full_disk, parts, repository
 from tests.hub.files import etag
 from tests.hub.serving import hub
 from tests.processes import FAKE_VLLM, ROOT, Worker, until
@@ -85,10 +85,6 @@ def files(folder: Path, cache: str = "hub", name: str = "org/demo") -> set[str]:
     """What of a repository is in a cache, as an engine would find it."""
     place = folder / cache / f"models--{name.replace('/', '--')}" / "snapshots" / COMMIT
     return {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
-
-
-def parts(folder: Path) -> list[Path]:
-    return list(folder.rglob("*.incomplete"))
 
 
 DEMO = {path.name for path in (ROOT / "demo" / "model").iterdir()}
@@ -234,7 +230,7 @@ def test_what_dead_downloads_left_is_removed(repository: Path, tmp_path: Path) -
     assert said.startswith("removed 1 file(s), 0.0 MB, that broken-off downloads of org/demo had")
 
 
-@pytest.mark.parametrize(("age", "code"), [(0, 1), (700, 0)])
+@pytest.mark.parametrize(("age", "code"), [(0, AGAIN), (700, 0)])
 def test_a_lock_of_a_dead_process_holds_nobody_up(
     repository: Path, tmp_path: Path, age: float, code: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.processes import until
 
 SOON = 4.0  # seconds: an engine that is told to end has ended by then
 LONG = {"model": "tiny", "prompt": "Hi", "max_tokens": 40, "fake": {"tokens": 40, "rate": 4}}
+RUNNING = re.compile(r"^vllm:num_requests_running\{.*\} 1\.0$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_a_stop_waits_for_the_requests_of_every_node(nodes: Nodes, busy: int, st
     asking = threading.Thread(target=lambda: answers.append(client.post(url, json=LONG)))
     asking.start()
     metrics = f"{nodes.workers[busy].engine_url}/metrics"
-    until(lambda: "num_requests_running" in client.get(metrics).text, what="the request")
+    until(lambda: RUNNING.search(client.get(metrics).text), what="the request")
     engines = [worker.engine_pid() for worker in nodes.workers.values()]
     nodes.workers[stopped].process.send_signal(signal.SIGTERM)
     asking.join(SOON)

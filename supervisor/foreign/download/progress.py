@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import threading
 import time
@@ -54,11 +56,10 @@ class Progress:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the files under `folder`."""
+    """Bytes of the files under `folder`, in which files and folders may come and go meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # it was renamed just then
-            continue
+    for place, _, names in os.walk(folder):  # where `Path.rglob` fails at a folder that is gone
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(place, name).stat().st_size
     return total

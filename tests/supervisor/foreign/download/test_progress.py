@@ -19,6 +19,25 @@ def test_the_size_of_a_folder(tmp_path: Path) -> None:
     assert progress.size_of(tmp_path / "none") == 0
 
 
+def test_folders_that_come_and_go_meanwhile(tmp_path: Path) -> None:
+    """As the hub's client makes them; `Path.rglob` fails at one that is gone."""
+    (tmp_path / "x").write_bytes(b"123")
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            (tmp_path / "comes").mkdir()
+            (tmp_path / "comes").rmdir()
+
+    coming = threading.Thread(target=come_and_go)
+    coming.start()
+    try:
+        assert {progress.size_of(tmp_path) for _ in range(500)} == {3}
+    finally:
+        over.set()
+        coming.join()
+
+
 def test_amounts() -> None:
     assert progress.amount(2_500_000_000) == "2.50 GB"
     assert progress.amount(3_543_656) == "3.5 MB"
