@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -22,16 +23,38 @@ RUNNING = re.compile(r"^vllm:num_requests_running\{.*\} 1\.0$", re.MULTILINE)
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[Nodes]:
-    """Two that answer requests."""
-    cluster = Nodes(tmp_path, 2, DATA_PARALLEL_SIZE="2", DATA_PARALLEL_EXTERNAL_LB="true")
-    yield cluster
-    cluster.end()
+def begin(tmp_path: Path) -> Iterator[Callable[..., Nodes]]:
+    """Starts two that answer requests."""
+    begun: list[Nodes] = []
+
+    def start(**more: Any) -> Nodes:
+        balanced = {"DATA_PARALLEL_SIZE": "2", "DATA_PARALLEL_EXTERNAL_LB": "true"}
+        begun.append(Nodes(tmp_path, 2, **balanced, **more))
+        return begun[-1]
+
+    yield start
+    for nodes in begun:
+        nodes.end()
 
 
 @pytest.mark.parametrize(("busy", "stopped"), [(0, 1), (1, 0), (1, 1)])
-def test_a_stop_waits_for_the_requests_of_every_node(nodes: Nodes, busy: int, stopped: int) -> None:
+def test_a_stop_waits_for_the_requests_of_every_node(
+    begin: Callable[..., Nodes], busy: int, stopped: int
+) -> None:
+    nodes = begin()
     nodes.until_ready()
+    _stop_under_a_request(nodes, busy, stopped)
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_and_does_so_while_rank_0_starts(begin: Callable[..., Nodes], stopped: int) -> None:
+    """A balancer that looks at the engine itself sends requests once that is healthy."""
+    nodes = begin(each={0: {"FAKE_VLLM": "start=600"}})
+    until(lambda: "ready after" in nodes.workers[1].text(), what="an engine that serves")
+    _stop_under_a_request(nodes, 1, stopped)
+
+
+def _stop_under_a_request(nodes: Nodes, busy: int, stopped: int) -> None:
     answers: list[httpx.Response] = []
     url = f"{nodes.workers[busy].engine_url}/v1/completions"
     asking = threading.Thread(target=lambda: answers.append(client.post(url, json=LONG)))

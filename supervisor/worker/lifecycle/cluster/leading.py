@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ....diagnosis import kinds
 from ..ending import end_engine, stop
-from ..events import Action, Due, Event, ExitCode, Exited
+from ..events import Action, Due, Event, ExitCode, Exited, Stop
 from ..failing import Step, give_up
 from ..group import Leading, Node, Rival, ranks
 from ..orders import Hindered, Lost, NoAnswer, Prepared, Reported
@@ -15,6 +15,7 @@ from ..parts import (
     BackingOff,
     DrainingJobs,
     Leaving,
+    Parting,
     Process,
     Reason,
     Serving,
@@ -36,8 +37,12 @@ def step(state: State, group: Leading, event: Event, policy: Policy, now: float)
             return replace(state, group=replace(group, hindered=cause)), ()
         case Reported():
             return _reported(state, group, event, policy, now)
+        case Stop() if state.end is None:
+            return staying.stop_of_rank_0(state, policy, now, others=group.serves)
         case NoAnswer(cause) if isinstance(state.engine, Starting) and state.end is None:
             return kill(state, Reason(cause, kinds.NO_ANSWER, guess=True), policy, now)
+        case Stop() | Exited() if isinstance(state.end, Parting):
+            return staying.no_more(state, policy, now, event)
         case Due():
             return _due(state, group, policy, now)
     return staying.step(state, event, policy, now)
@@ -53,6 +58,8 @@ def settle(
         state = _blamed(state, group)
     if isinstance(state.end, DrainingJobs) and state.end.done and not group.serves:
         return end_engine(state, policy, now, stuck=state.end.stuck)
+    if isinstance(state.end, Parting) and not group.serves:
+        return staying.no_more(state, policy, now)
     if not isinstance(state.engine, Awaiting) or not group.complete:
         return state, ()
     began = replace(group, generation=group.over + 1, blame=())
@@ -93,7 +100,7 @@ def _reported(state: State, group: Leading, event: Reported, policy: Policy, now
     if not event.stops or state.end is not None:
         return state, actions
     # Whatever else it says: it does not wait for long, and says nothing once it is gone.
-    stops, more = stop(state, policy, now)
+    stops, more = staying.stop_of_rank_0(state, policy, now, others=group.serves)
     return stops, (*actions, *more)
 
 
@@ -153,6 +160,8 @@ def _lost(state: State, rank: int, node: Node, lost: Lost, policy: Policy, now: 
             return drains, (*kills, *more)
         case DrainingJobs():
             return kill(state, reason, policy, now)
+        case Parting():
+            return staying.no_more(state, policy, now)
     return state, ()
 
 
@@ -180,12 +189,14 @@ def _blamed(state: State, group: Leading) -> State:
 
 
 def _due(state: State, group: Leading, policy: Policy, now: float) -> Step | None:
-    if state.end is None or isinstance(state.end, DrainingJobs):
+    if state.end is None or isinstance(state.end, DrainingJobs | Parting):
         for rank, node in sorted(group.nodes.items()):
             if now >= node.until:
                 return _silent(state, group, rank, node, policy, now)
         if (pruned := group.without_old_rivals(now)) != group:
             return replace(state, group=pruned), ()
+    if isinstance(state.end, Parting) and now >= state.end.until:
+        return staying.no_more(state, policy, now)
     if state.end is not None:
         return None
     match state.engine:

@@ -4,12 +4,13 @@ engines of all nodes are one, and what one of them has in hand is lost with any 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from ..ending import while_jobs_drain
-from ..events import Event, JobsDone, ProxyExited
+from ..ending import stop, while_jobs_drain, while_processes_end
+from ..events import Event, Exited, JobsDone, ProxyExited
 from ..failing import Step
-from ..parts import DrainingJobs, DrainingProcesses, NoProxy, Serving
+from ..parts import DrainingJobs, DrainingProcesses, NoProxy, Parting, Serving, Starting
 from ..policy import Policy
 from ..state import State
 
@@ -30,3 +31,22 @@ def step(state: State, event: Event, policy: Policy, now: float) -> Step | None:
     if not isinstance(after.end, DrainingProcesses):
         return after, actions
     return replace(state, proxy=NoProxy(), end=replace(end, done=True)), ()
+
+
+def stop_of_rank_0(state: State, policy: Policy, now: float, *, others: bool) -> Step:
+    """Rank 0 is asked to stop. Its own engine may still start while others answer already.
+
+    `others`: some have requests in hand.
+    """
+    starts = isinstance(state.engine, Starting) and isinstance(state.proxy, NoProxy)
+    if not starts or not others:
+        return stop(state, policy, now)
+    drained = now + policy.drain_delay + policy.drain_timeout
+    return replace(state, engine=Starting(math.inf), end=Parting(drained)), ()
+
+
+def no_more(state: State, policy: Policy, now: float, event: Event | None = None) -> Step:
+    """Rank 0, whose engine stayed for others, ends it; with `Exited` as `event` it has ended."""
+    if isinstance(event, Exited):
+        return while_processes_end(state, DrainingProcesses(), event, policy, now)
+    return stop(replace(state, end=None), policy, now)

@@ -243,6 +243,26 @@ def test_its_engine_stays_while_another_node_answers_requests() -> None:
     assert state.exit_code == 0, "that one is silent"
 
 
+def test_its_engine_stays_for_requests_elsewhere_also_while_it_starts() -> None:
+    serves = replace(RUNS, serves=True)
+    for stop in (Stop(), replace(serves, stops=True)):
+        begun = (*BEGUN, serves, stop)
+        state, actions = after(*begun)
+        assert (state.phase, isinstance(state.engine, Starting), actions) == (
+            Phase.DRAINING,
+            True,
+            [],
+        )
+        again, actions = after(*begun, Ready(), serves)
+        assert (again.phase, actions) == (Phase.DRAINING, [])
+        assert after(*begun, RUNS)[1] == [Action.KILL_ENGINE], "nobody has requests any more"
+        assert after(*begun, Stop())[1] == [Action.KILL_ENGINE], "a second stop waits for nobody"
+        over, _ = after(*begun, *[serves] * 61, Due(), Exited("killed"))
+        assert over.exit_code == 0, "a drain has its end"
+    state, actions = after(*BEGUN, Stop())
+    assert actions == [Action.KILL_ENGINE]
+
+
 def test_a_freeze_of_rank_0_makes_nobody_silent() -> None:
     state, _ = after(*BEGUN, Ready(), lifecycle.Thawed(60.0))
     assert isinstance(state.engine, Serving)
