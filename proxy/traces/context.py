@@ -15,7 +15,7 @@ KEYS = frozenset({PARENT, STATE})
 #: reaches (`extra_body`), for the platform hands on no headers.
 _INNER = ("openai_input", "body")
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)
-_STATE_MOST = 512  # characters that everybody has to carry
+_MOST = 512  # characters: of a state everybody has to carry so many, of a parent engines take them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ def _places(given: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _context(parent: Any, state: Any) -> Context | None:
-    if not isinstance(parent, str) or not (found := _PARENT.fullmatch(parent.strip())):
+    if not isinstance(parent, str) or len(parent) > _MOST:
+        return None
+    if (found := _PARENT.fullmatch(parent.strip())) is None:
         return None
     version, trace, span, more = found.groups()
     if version == "ff" or not trace.strip("0") or not span.strip("0"):
@@ -60,7 +62,7 @@ def _context(parent: Any, state: Any) -> Context | None:
 
 
 def _is_state(state: Any) -> bool:
-    return isinstance(state, str) and len(state) <= _STATE_MOST and _is_header(state)
+    return isinstance(state, str) and len(state) <= _MOST and _is_header(state)
 
 
 def _is_header(text: str) -> bool:

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from proxy import excerpt
 from proxy.traces.context import Context
 from proxy.traces.trace import Trace, Traces
 from supervisor.secrets import masked
@@ -35,6 +36,9 @@ _ROUTES = {  # what OpenTelemetry's conventions for generative AI call them
     "/v1/responses": "chat",
     "/v1/messages": "chat",
 }
+#: Characters of a text in a span. Jobs share a batch, which collectors refuse as a whole above some
+#: MiB, or which cannot be encoded as a whole for half a character.
+_TEXT_MOST = 256
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -67,7 +71,7 @@ class Spans(Traces):
         if caller is not None:
             around = _PROPAGATOR.extract(caller.headers, around)
         span = self._tracer.start_span(
-            "job", context=around, kind=SpanKind.CONSUMER, attributes={"runpod.job.id": job}
+            "job", context=around, kind=SpanKind.CONSUMER, attributes={"runpod.job.id": _text(job)}
         )
         return _Spanned(job, caller, before, span)
 
@@ -93,7 +97,7 @@ class _Spanned(Trace):
     def again(self, why: str) -> None:
         """See `Trace`."""
         self._say_sent()
-        self._span.add_event("engine lost", {"error.type": why})
+        self._span.add_event("engine lost", {"error.type": _text(why)})
 
     def first(self) -> None:
         """See `Trace`."""
@@ -109,11 +113,11 @@ class _Spanned(Trace):
 
     def refused(self, why: str) -> None:
         """See `Trace`."""
-        self._span.add_event("post refused", {"error.message": why})
+        self._span.add_event("post refused", {"error.message": _text(why)})
 
     def lost(self, why: str) -> None:
         """See `Trace`."""
-        self._span.add_event("post lost", {"error.message": why})
+        self._span.add_event("post lost", {"error.message": _text(why)})
 
     def done(self, route: str, asked: Mapping[str, Any], tokens: int | None) -> None:
         """See `Trace`."""
@@ -122,9 +126,9 @@ class _Spanned(Trace):
         model = asked.get("model")
         known = {
             "gen_ai.operation.name": name,
-            "gen_ai.request.model": model if isinstance(model, str) else None,
+            "gen_ai.request.model": _text(model) if isinstance(model, str) else None,
             "gen_ai.usage.output_tokens": tokens,
-            "http.route": route,
+            "http.route": _text(route),
         }
         for key, value in known.items():
             if value is not None:
@@ -135,8 +139,8 @@ class _Spanned(Trace):
     def failed(self, status: int, kind: str) -> None:
         """See `Trace`. What an error says may be a caller's own words."""
         self._span.set_attribute("http.response.status_code", status)
-        self._span.set_attribute("error.type", kind)
-        self._span.set_status(Status(StatusCode.ERROR, kind))
+        self._span.set_attribute("error.type", _text(kind))
+        self._span.set_status(Status(StatusCode.ERROR, _text(kind)))
 
     def cancelled(self) -> None:
         """See `Trace`."""
@@ -175,3 +179,8 @@ class _Told(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """See SpanExporter."""
         return self._exporter.force_flush(timeout_millis)
+
+
+def _text(written: str) -> str:
+    """As much as a span takes of what somebody else may have written."""
+    return excerpt.text(written, _TEXT_MOST)

@@ -45,6 +45,7 @@ def test_a_state_that_no_header_holds_is_left_out(state: Any) -> None:
         "00-" + 32 * "0" + "-b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-" + 16 * "0" + "-01",
         "01" + PARENT[2:] + "-a\r\nX-Evil: 1",
+        "01" + PARENT[2:] + "-" + 70_000 * "a",  # no engine takes such a header
         "\u0660" + PARENT[1:],
     ],
 )

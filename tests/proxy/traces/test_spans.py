@@ -63,6 +63,29 @@ async def test_what_happens_to_a_job_stands_in_its_span(collector: Collector) ->
     assert collector.resources()[0]["service.instance.id"] == "w1"
 
 
+async def test_no_caller_makes_a_span_large_or_keeps_a_batch_from_being_sent(
+    collector: Collector,
+) -> None:
+    """A batch has the spans of many callers, and a collector takes or refuses it as a whole."""
+    traces = spans(collector)
+    long, half = 300_000 * "x", "\ud800"
+    for number, text in enumerate((long, half, "an/ordinary-model")):
+        trace = traces.begin({"id": f"{number}{text}", "input": {}})
+        for told in (trace.again, trace.refused, trace.lost):
+            told(text)
+        trace.done(f"/v1/{text}", {"model": text}, None)
+        trace.failed(404, text)
+        traces.end(f"{number}{text}")
+    await traces.close()
+    found = collector.spans()
+    assert [attributes(each.attributes)["gen_ai.request.model"] for each in found] == [
+        256 * "x" + "...",
+        "\\ud800",
+        "an/ordinary-model",
+    ]
+    assert all(each.ByteSize() < 4000 for each in found)
+
+
 async def test_two_jobs_share_a_trace_only_where_their_callers_say_so(
     collector: Collector,
 ) -> None:
