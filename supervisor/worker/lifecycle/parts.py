@@ -136,8 +136,8 @@ class StillServing:
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """This node of several was asked to stop: its engine stays until rank 0, or whoever else answers
-    requests, has drained, or until `until`.
+    """This node of several was asked to stop: its engine stays until rank 0, or whoever else
+    answers requests, has drained, or until `until`.
     """
 
     until: float
