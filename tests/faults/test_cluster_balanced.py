@@ -28,7 +28,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Nodes]]:
     begun: list[Nodes] = []
 
     def start(**more: Any) -> Nodes:
-        balanced = {"DATA_PARALLEL_SIZE": "2", "DATA_PARALLEL_EXTERNAL_LB": "true"}
+        balanced: dict[str, Any] = {"DATA_PARALLEL_SIZE": "2", "DATA_PARALLEL_EXTERNAL_LB": "true"}
         begun.append(Nodes(tmp_path, 2, **balanced, **more))
         return begun[-1]
 
