@@ -96,7 +96,7 @@ class Streams:
                     async for output in outputs:
                         yield output
             except JobError as fault:
-                lost = await self._lost(fault, record)
+                lost = await self._lost(fault, record, attempt)
                 if lost is None:
                     raise
                 async with aclosing(self._rest(stream, attempt, sent, lost)) as outputs:
@@ -104,14 +104,16 @@ class Streams:
                         yield output
         record.answered = True  # also where the end of the stream made no output
 
-    async def _lost(self, fault: JobError, record: Record) -> EngineRestarted | None:
+    async def _lost(
+        self, fault: JobError, record: Record, attempt: Attempt
+    ) -> EngineRestarted | None:
         """Why the answer broke off, if that is because the engine was lost in its middle.
 
         The engine says then what its version says, as that the request was wrong.
         """
         if record.first is None:
             return None
-        error = await self._engine.health.why_broken(fault, record.tokens)
+        error = await self._engine.health.why_broken(fault, record.tokens, attempt.sent())
         if isinstance(fault, EngineRefused):
             self._figures.engine_errors += error is not fault or fault.status >= 500
         return error if isinstance(error, EngineRestarted) else None
@@ -148,15 +150,16 @@ class Streams:
                     yield output
                 self._figures.resumed += 1
                 return
+            again = self._after(attempt, record)
             try:
-                source = self._part(stream, rest.request, _after(attempt, record), rest.seam)
+                source = self._part(stream, rest.request, again, rest.seam)
                 async with aclosing(source) as outputs:
                     async for output in outputs:
                         yield output
             except OtherKind:
                 raise CannotResume(Unresumed.REASONING) from None
             except JobError as fault:
-                if (cannot := await self._second(fault, record)) is not None:
+                if (cannot := await self._second(fault, record, again)) is not None:
                     raise cannot from None
                 self._figures.unresumed[Unresumed.FAILED] += 1
                 raise
@@ -165,9 +168,11 @@ class Streams:
             self._figures.unresumed[cannot.reason] += 1
             raise cannot.told(lost) from None
 
-    async def _second(self, fault: JobError, record: Record) -> CannotResume | None:
+    async def _second(
+        self, fault: JobError, record: Record, attempt: Attempt
+    ) -> CannotResume | None:
         """What `fault` means for an answer that went on; None where it speaks for itself."""
-        if await self._lost(fault, record) is not None:
+        if await self._lost(fault, record, attempt) is not None:
             return CannotResume(Unresumed.SECOND_LOSS)
         if isinstance(fault, EngineUnavailable):
             return CannotResume(Unresumed.NO_ENGINE, fault)
@@ -209,13 +214,14 @@ class Streams:
             record.answered = waiting.over and number == len(made)
             yield output
 
+    def _after(self, attempt: Attempt, record: Record) -> Attempt:
+        """The sending of the question for the rest. What has given output is no suspect."""
+        number, sent = attempt.number + 1, self._engine.health.sent()
 
-def _after(attempt: Attempt, record: Record) -> Attempt:
-    """The sending that asks for the rest. What has given output is no suspect, and may go."""
-    number = attempt.number + 1
+        def may_go() -> bool:
+            nonlocal sent
+            sent = self._engine.health.sent()
+            record.trace.sending(number)
+            return True
 
-    def may_go() -> bool:
-        record.trace.sending(number)
-        return True
-
-    return Attempt(number, may_go, record.trace.headers(number), losses=1)
+        return Attempt(number, may_go, record.trace.headers(number), 1, lambda: sent)

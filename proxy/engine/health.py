@@ -11,6 +11,7 @@ import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from proxy.engine.supervision import Supervision
@@ -31,6 +32,14 @@ T = TypeVar("T")
 _HEALTH_WITHIN = 3.0  # seconds
 _PAUSE_FIRST, _PAUSE_MOST = 0.05, 0.5  # seconds before an engine that is away is asked again
 _OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When a request was sent: in which `life` of the engine, and `at`, in Unix time."""
+
+    life: int
+    at: float
 
 
 class Health:
@@ -59,12 +68,18 @@ class Health:
         self._supervision = supervision
         self._clock = clock
         self._gone = False  # since the last time that it was well
+        self._restarts: int | None = None  # as the supervisor said last, in an engine's life
+        self._began = 0.0  # when an engine whose restart nobody here had noticed became ready
         self._open = False  # the supervisor let jobs in, and the engine has been there since then
         self._asking = asyncio.Lock()
         self._asked_at = 0.0
         self._well = False
 
-    async def is_lost(self, fault: JobError) -> bool:
+    def sent(self) -> Sent:
+        """What is to be known of a request that is sent now, when its answer breaks off."""
+        return Sent(self.life, time.time())
+
+    async def is_lost(self, fault: JobError, sent: Sent) -> bool:
         """Whether `fault` means that the engine, or the connection to it, was lost.
 
         An error from an engine that is well is its answer, whatever status it has.
@@ -73,7 +88,7 @@ class Health:
             return True
         if not isinstance(fault, EngineRefused | EngineSilent):
             return False
-        return not await self.is_well() or await self._is_away()
+        return not await self.is_well() or await self._is_away() or self._was_another(sent)
 
     async def is_well(self) -> bool:
         """Whether the engine says so now. Those who ask at the same time share one question."""
@@ -84,14 +99,16 @@ class Health:
                 self._well = await self._ask()
             return self._well
 
-    async def has_ended(self, life: int, *, surely: bool) -> bool:
-        """Whether the engine of that life is gone.
+    async def has_ended(self, sent: Sent, *, surely: bool) -> bool:
+        """Whether the engine that got the request is gone.
 
         Args:
-            life: when the request was sent.
+            sent: when it got it.
             surely: also give one that still answers the time to show that it has died.
         """
-        if life != self.life or not await self.is_well():
+        if sent.life != self.life or not await self.is_well():
+            return True
+        if not await self._is_away() and self._was_another(sent):
             return True
         if not surely:
             return False
@@ -106,25 +123,32 @@ class Health:
         standing = await self._supervision.after_a_loss()
         return None if standing is None else standing.last_failure
 
-    async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
+    async def why_broken(self, fault: JobError, tokens: int | None, sent: Sent) -> JobError:
         """The error for an answer that broke off: EngineRestarted if the engine ended, or `fault`.
+
+        A socket is not read while an output is under way to the platform. That may take longer than
+        a restart, so that the engine is well when its end is seen, and is another one.
 
         Args:
             fault: how it broke off.
             tokens: how many had come; None where nobody knows.
+            sent: when the engine got the request.
         """
         may_be = isinstance(fault, EngineRefused | EngineSilent | StreamBroken)
         if isinstance(fault, EngineRestarted) or not may_be:
             return fault
-        if await self.is_well() and not await self._is_away():
-            return fault
-        standing = await self._supervision.after_a_loss()
         came = f", after {tokens} tokens" if tokens else ""
+        ended = f"the engine ended in the middle of this answer{came}, and"
+        if await self.is_well() and not await self._is_away():
+            if not self._was_another(sent):
+                return fault
+            standing = await self._supervision.standing()
+            cause = None if standing is None else standing.last_failure
+            why = f": {cause}" if cause else ""
+            return EngineRestarted(f"{ended} was restarted; send the job again{why}")
+        standing = await self._supervision.after_a_loss()
         why = f": {standing.words}" if standing is not None else ""
-        return EngineRestarted(
-            f"the engine ended in the middle of this answer{came}, and is being restarted; send"
-            f" the job again{why}"
-        )
+        return EngineRestarted(f"{ended} is being restarted; send the job again{why}")
 
     async def until_ready(self) -> None:
         """Wait for the engine, at most ENGINE_WAIT_TIMEOUT.
@@ -183,7 +207,20 @@ class Health:
 
     async def _is_away(self) -> bool:
         standing = await self._supervision.standing()
-        return standing is not None and standing.away
+        if standing is None or standing.away:
+            return standing is not None
+        if self._restarts is not None and standing.restarts != self._restarts:
+            self._began = standing.since
+        self._restarts = standing.restarts
+        return False
+
+    def _was_another(self, sent: Sent) -> bool:
+        """Whether the engine that got the request is not today's, by what is known.
+
+        Of a restart that came between the last look at the supervisor and the request, the time
+        tells that the request came later.
+        """
+        return sent.life != self.life or sent.at < self._began
 
     async def _ask(self) -> bool:
         well = False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy import clients
-from proxy.engine.health import Health
+from proxy.engine.health import Health, Sent
 from proxy.engine.openapi import OpenAPI
 from proxy.engine.supervision import Supervision
 from proxy.errors import EngineRefused
@@ -26,6 +26,7 @@ from proxy.wire.answer import Answer as Coming
 from supervisor.settings.routes import STATUS
 
 _OK = 200
+_NEVER = Sent(0, 0.0)
 _JSON = "application/json"
 
 
@@ -39,12 +40,14 @@ class Attempt:
             try began where the engine was away.
         headers: by which the engine knows the job.
         losses: engines that ended with the job in hand before this try.
+        sent: tells when it was sent last.
     """
 
     number: int = 1
     may_go: Callable[[], bool] = lambda: True
     headers: Mapping[str, str] = field(default_factory=dict)
     losses: int = 0
+    sent: Callable[[], Sent] = lambda: _NEVER
 
 
 _FIRST = Attempt()

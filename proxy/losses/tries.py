@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from proxy.engine.health import Health
+from proxy.engine.health import Health, Sent
 from proxy.engine.requests import Attempt, HeldBack
 from proxy.errors import EndsEngine, EngineRefused, JobError
 from proxy.job_log import Record
@@ -54,42 +54,47 @@ class Tries:
         """
         trial = Trial(record.job)
         number = 1  # of the sending
-        life = self._health.life  # of the engine, when the job was sent
+        sent = self._health.sent()
         cut_in: int | None = None  # the life in which the connection was cut
 
         def may_go() -> bool:
-            nonlocal life
-            life = self._health.life
+            nonlocal sent
+            sent = self._health.sent()
             may = self._suspects.may_go(trial)
             if may:
                 record.trace.sending(number)
                 self._sent(record)
             return may
 
+        def when() -> Sent:
+            return sent
+
         try:
             await self._suspects.enter(trial)
             while True:
-                life = self._health.life
+                sent = self._health.sent()
+                headers = record.trace.headers(number)
+                attempt = Attempt(number, may_go, headers, trial.deaths, when)
                 try:
-                    headers = record.trace.headers(number)
-                    async for output in ask(Attempt(number, may_go, headers, trial.deaths)):
+                    async for output in ask(attempt):
                         if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)
                         yield output
                 except HeldBack:  # it waited for an engine, and became a suspect meanwhile
                     pass
                 except JobError as fault:
-                    if record.first is not None or not await self._is_lost(fault):
+                    if record.first is not None or not await self._is_lost(fault, sent):
                         raise
                     tried = self._suspects.is_tried(trial)
-                    if not await self._health.has_ended(life, surely=tried or life == cut_in):
-                        if life == cut_in:
+                    surely = tried or sent.life == cut_in
+                    if not await self._health.has_ended(sent, surely=surely):
+                        if sent.life == cut_in:
                             raise
-                        cut_in = life
+                        cut_in = sent.life
                     elif tried:
                         raise await self._found(trial) from None
                     else:
-                        self._suspects.lost(trial, life)
+                        self._suspects.lost(trial, sent.life)
                     log.warning(
                         "job %s: retrying: the engine was lost before any output: %s",
                         record.job,
@@ -109,8 +114,8 @@ class Tries:
         finally:
             self._suspects.leave(trial)
 
-    async def _is_lost(self, fault: JobError) -> bool:
-        lost = await self._health.is_lost(fault)
+    async def _is_lost(self, fault: JobError, sent: Sent) -> bool:
+        lost = await self._health.is_lost(fault, sent)
         if isinstance(fault, EngineRefused):
             self._figures.engine_errors += lost or fault.status >= 500
         return lost

@@ -74,6 +74,7 @@ class Standing:
         """
         return cls(
             state=str(body.get("state", "")),
+            since=float(body.get("since") or 0),
             engine_pid=body.get("engine_pid"),
             restarts=int(body.get("restarts") or 0),
             last_failure=body.get("last_failure"),

@@ -23,6 +23,7 @@ from tests import client
 from tests.conftest import Start
 from tests.endpoint import Platform
 from tests.processes import FAKE_VLLM, Worker, until
+from tests.soak import lost_streams
 
 MESSAGES = [{"role": "user", "content": "x"}]
 #: Slow enough for the engine to be killed in its middle, and soon over.
@@ -48,6 +49,11 @@ def under_way(platform: Platform, job: str) -> None:
 
 def has(platform: Platform, job: str, word: str) -> bool:
     return word in str(platform.job(job)["posts"])
+
+
+def is_posting(platform: Platform, job: str) -> bool:
+    calls = [call for call in platform.log() if call["job"] == job]
+    return any(call["kind"].startswith("job-stream") and not call["status"] for call in calls)
 
 
 def kill_engine(worker: Worker) -> None:
@@ -322,6 +328,26 @@ def test_characters_and_lines_that_the_seam_cuts(
     for job in jobs:
         found = platform.until(job, "COMPLETED")
         assert "".join(texts(chunks(found))) == "".join(texts(chunks(unbroken)))
+
+
+def test_an_end_and_a_restart_while_the_platform_takes_an_output(
+    platform: Platform, serve: Start
+) -> None:
+    """Nobody reads the socket meanwhile, and the engine is well when somebody does."""
+    worker = serve()
+    posting, other = platform.submit(chat()), platform.submit(completion("b"))
+    for job in (posting, other):
+        under_way(platform, job)
+    platform.fault(path="job-stream", delay_ms=10_000, times=2)
+    for job in (posting, other):
+        until(partial(is_posting, platform, job), what=f"an output of job {job} under way")
+    kill_engine(worker)
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    until(lambda: worker.ping() == 200, what="the next engine")
+    for job in (posting, other):
+        assert "".join(texts(chunks(platform.until(job, "COMPLETED")))) == whole()
+    until(lambda: worker.status()["jobs"]["answered"] == 2, what="the figures")
+    until(lambda: lost_streams(worker) == {"resumed": 2}, what="both in the metrics")
 
 
 def test_figures_in_each_event_go_on(platform: Platform, serve: Start) -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
-from proxy.engine.health import Health
+from proxy.engine.health import Health, Sent
 from proxy.engine.requests import Engine
 from proxy.errors import AnswerTooLarge, EngineRestarted, JobError
 from proxy.handler import Handler
@@ -305,7 +305,9 @@ async def test_how_a_stream_broke_off_is_asked_once(
     """An engine that is lost a moment later did not break this one off."""
     asked: list[JobError] = []
 
-    async def why_broken(_self: Health, fault: JobError, _tokens: int | None) -> JobError:
+    async def why_broken(
+        _self: Health, fault: JobError, _tokens: int | None, _sent: Sent
+    ) -> JobError:
         asked.append(fault)
         return fault if len(asked) == 1 else EngineRestarted("the engine ended")
 

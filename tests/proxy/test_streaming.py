@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from proxy import settings
-from proxy.engine.health import Health
+from proxy.engine.health import Health, Sent
 from proxy.engine.requests import Attempt, Engine
 from proxy.errors import (
     AnswerTooLarge,
@@ -74,10 +74,10 @@ class Restarting(Health):
     """`lost` says of the first so many faults whether the engine ended; it lives on then."""
 
     def __init__(self, lost: bool, times: int = 1000) -> None:
-        self.lost, self.times = lost, times
+        self.life, self.lost, self.times = 0, lost, times
 
-    async def why_broken(self, fault: JobError, tokens: int | None) -> JobError:
-        del tokens
+    async def why_broken(self, fault: JobError, tokens: int | None, sent: Sent) -> JobError:
+        del tokens, sent
         self.times -= 1
         cut = self.lost and self.times >= 0 and isinstance(fault, StreamBroken)
         return EngineRestarted("the engine ended") if cut else fault

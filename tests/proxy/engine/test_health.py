@@ -84,7 +84,7 @@ async def test_which_faults_mean_that_the_engine_is_lost(
 ) -> None:
     async with health() as (machine, one):
         machine.sick = 0 if healthy else 100
-        assert await one.is_lost(fault) is lost
+        assert await one.is_lost(fault, one.sent()) is lost
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -99,13 +99,13 @@ async def test_whatever_is_no_200_is_not_well(status: int) -> None:
 async def test_an_engine_that_the_supervisor_restarts_is_lost_although_it_still_answers() -> None:
     async with health() as (machine, one):
         machine.status = {"state": "RESTARTING", "restarts": 0}
-        assert await one.is_lost(EngineRefused(400, b""))
+        assert await one.is_lost(EngineRefused(400, b""), one.sent())
 
 
 async def test_many_refused_jobs_cost_few_questions() -> None:
     async with health() as (machine, one):
         fault = EngineRefused(400, b"")
-        assert not any(await asyncio.gather(*(one.is_lost(fault) for _ in range(100))))
+        assert not any(await asyncio.gather(*(one.is_lost(fault, one.sent()) for _ in range(100))))
         assert machine.asked.count("/health") <= 2
         assert machine.asked.count("/status") <= 2
 
@@ -131,20 +131,44 @@ async def test_an_answer_that_is_older_than_the_question_does_not_count() -> Non
 
 async def test_a_life_ends_when_the_engine_is_away_and_the_next_begins_when_it_is_back() -> None:
     async with health() as (machine, one):
-        first = one.life
+        first = one.sent()
         assert not await one.has_ended(first, surely=False)
         machine.sick = 3
         assert await one.has_ended(first, surely=False)
         await one.until_ready()
-        assert one.life == first + 1
+        assert one.life == first.life + 1
         assert await one.has_ended(first, surely=False)
-        assert not await one.has_ended(one.life, surely=False)
+        assert not await one.has_ended(one.sent(), surely=False)
+
+
+async def test_a_restart_that_nobody_noticed_ended_what_was_sent_before() -> None:
+    """Who posts an output does not look at the engine, and that may take a minute."""
+    async with health() as (machine, one):
+        await one.until_ready()
+        before = one.sent()
+        fault = EngineRefused(400, b"")
+        assert not await one.is_lost(fault, before)
+        machine.status |= {"restarts": 1, "since": time.time(), "last_failure": "boom"}
+        one._supervision._known_at = -1e9  # its answer is old by now
+        after = one.sent()
+        error = await one.why_broken(StreamBroken("cut"), 12, before)
+        assert isinstance(error, EngineRestarted)
+        assert str(error) == (
+            "the engine ended in the middle of this answer, after 12 tokens, and was restarted;"
+            " send the job again: boom"
+        )
+        assert await one.is_lost(fault, before)
+        assert await one.has_ended(before, surely=False)
+        broken = StreamBroken("cut")
+        assert await one.why_broken(broken, 12, after) is broken
+        assert not await one.is_lost(fault, after)
+        assert not await one.has_ended(after, surely=False)
 
 
 async def test_an_engine_that_answers_and_dies_all_the_same() -> None:
     """Its API server goes on for a moment; the supervisor sees its end."""
     async with health() as (machine, one):
-        asked = asyncio.create_task(one.has_ended(one.life, surely=True))
+        asked = asyncio.create_task(one.has_ended(one.sent(), surely=True))
         while machine.asked.count("/status") < 2:
             await asyncio.sleep(0.001)
         machine.status = {"state": "RESTARTING", "engine_pid": None, "last_failure": "boom"}
@@ -181,7 +205,7 @@ async def test_an_answer_that_broke_off_because_the_engine_ended() -> None:
     async with health() as (machine, one):
         machine.sick = 1000
         machine.status = {"state": "RESTARTING", "engine_pid": None, "last_failure": "SIGKILL"}
-        error = await one.why_broken(StreamBroken("cut"), 12)
+        error = await one.why_broken(StreamBroken("cut"), 12, one.sent())
         assert isinstance(error, EngineRestarted)
         assert str(error) == (
             "the engine ended in the middle of this answer, after 12 tokens, and is being"
@@ -193,14 +217,15 @@ async def test_an_error_inside_a_stream_of_an_engine_that_ended_is_not_the_jobs_
     async with health() as (machine, one):
         machine.sick = 1000
         machine.status = {"state": "RESTARTING", "engine_pid": None}
-        error = await one.why_broken(ErrorInStream(400, b"EngineCore encountered an issue", ()), 3)
+        fault = ErrorInStream(400, b"EngineCore encountered an issue", ())
+        error = await one.why_broken(fault, 3, one.sent())
         assert isinstance(error, EngineRestarted)
 
 
 async def test_an_answer_that_broke_off_although_the_engine_is_well() -> None:
     fault = StreamBroken("cut")
     async with health() as (_, one):
-        assert await one.why_broken(fault, 12) is fault
+        assert await one.why_broken(fault, 12, one.sent()) is fault
 
 
 @pytest.mark.parametrize("state", ["STARTING", "RESTARTING"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from proxy.engine.health import Health
+from proxy.engine.health import Health, Sent
 from proxy.engine.requests import Attempt, HeldBack
 from proxy.errors import (
     EndsEngine,
@@ -35,11 +35,12 @@ class Engine(Health):
         self.ends = list(ends)
         self.waited = 0
 
-    async def is_lost(self, fault: JobError) -> bool:
+    async def is_lost(self, fault: JobError, sent: Sent) -> bool:
+        del sent
         return isinstance(fault, StreamBroken | EngineRefused)
 
-    async def has_ended(self, life: int, *, surely: bool) -> bool:
-        del life, surely
+    async def has_ended(self, sent: Sent, *, surely: bool) -> bool:
+        del sent, surely
         return self.ends.pop(0)
 
     async def why_ended(self) -> str | None:
