@@ -31,17 +31,8 @@ def listed() -> str:
     )
 
 
-def resolved(name: str) -> str:
-    """The IP address of a name, or the address itself; IPv4 where there is one.
-
-    Raises:
-        OSError: nobody knows the name.
-    """
-    return addresses(name)[0]
-
-
 def addresses(name: str) -> tuple[str, ...]:
-    """All IP addresses of a name, those of IPv4 first; never none.
+    """All IP addresses of a name, those of IPv4 first, or the address itself; never none.
 
     Raises:
         OSError: nobody knows the name.

@@ -261,6 +261,19 @@ def test_rank_0_says_that_the_others_would_look_for_it_elsewhere(nodes: Started)
     assert "PRIMARY_ADDR=localhost is 127.0.0.1 on this machine" in named.text()
 
 
+def test_rank_0_listens_at_primary_addr_where_it_was_told_no_other(nodes: Started) -> None:
+    """Which need not be the address from which this machine would reach itself."""
+    assert nodes(2, NODE_ADDR="").until_ready() == 1
+
+
+def test_rank_0_at_a_node_that_is_not_primary_addr(nodes: Started) -> None:
+    cluster = nodes(2, without=[1], NODE_ADDR="", PRIMARY_ADDR="192.0.2.7")
+    assert cluster.codes() == [78]
+    said = "PRIMARY_ADDR=192.0.2.7 is not an address of this machine, which is rank 0; "
+    assert said in cluster.text()
+    assert "correct NODE_RANK or PRIMARY_ADDR" in cluster.text()
+
+
 def test_a_rank_that_two_nodes_claim_ends_all(nodes: Started) -> None:
     cluster = nodes(3, without=[2])
     twice = cluster.workers[1]

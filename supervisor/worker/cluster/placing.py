@@ -13,13 +13,13 @@ from ...command.cluster.node import Cluster
 from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
 from ...errors import ConfigurationError, SupervisorError
-from ...machine import network
+from ...machine import network, ports
 
 _PAUSE = 1.0  # seconds
 
 
-class _OnLoopback(ConfigurationError):
-    """The name of rank 0 leads no other node anywhere, and waiting does not help."""
+class _ForGood(ConfigurationError):
+    """What PRIMARY_ADDR says leads to no rank 0, and waiting does not help."""
 
 
 async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
@@ -50,15 +50,15 @@ async def own_address(cluster: Cluster, within: float = 35.0) -> str:
         try:
             return await asyncio.to_thread(_found_by_others, cluster)
         except SupervisorError as reason:
-            if isinstance(reason, _OnLoopback) or time.monotonic() >= until:
+            if isinstance(reason, _ForGood) or time.monotonic() >= until:
                 raise
             await asyncio.sleep(_PAUSE)
 
 
 def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     address = _own(cluster)
-    # What rank 0 is told of itself is better than its name, which may be 127.0.1.1 to itself.
-    leader = address if cluster.leads and cluster.address is not None else _leader(cluster)
+    # What rank 0 knows of itself is better than its name, which may be 127.0.1.1 to itself.
+    leader = address if cluster.leads else _leader(cluster)
     here = Here(address, network.interface(address))
     before = planned.engine_environment(env, plan)
     command, after = at_spawn(cluster, plan.command, before, leader, here)
@@ -84,38 +84,12 @@ def _found_by_others(cluster: Cluster) -> str:
     )
 
 
-def _leader(cluster: Cluster) -> str:
-    """The address of rank 0 as this node has it."""
-    try:
-        found = network.resolved(cluster.leader)
-    except OSError as reason:
-        raise SupervisorError(
-            f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}; set it to"
-            " the IP address of rank 0, or to a name that is known on this node"
-        ) from None
-    if (
-        cluster.leads
-        and not _is_address(cluster.leader)
-        and ipaddress.ip_address(found).is_loopback
-    ):
-        raise _OnLoopback(
-            f"PRIMARY_ADDR={cluster.leader} is {found} on this machine, which others cannot reach;"
-            " set NODE_ADDR to this node's address"
-        )
-    return found
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _own(cluster: Cluster) -> str:
+    """The address of this node."""
     if cluster.address is not None:
         return cluster.address
+    if cluster.leads:
+        return _own_of_rank_0(cluster)
     leader = _leader(cluster)
     try:
         return network.local_address(leader)
@@ -124,3 +98,51 @@ def _own(cluster: Cluster) -> str:
             f"there is no way to PRIMARY_ADDR={cluster.leader}: {reason.strerror or reason}; set it"
             " to an address of rank 0 in a network that this node is in, too"
         ) from None
+
+
+def _own_of_rank_0(cluster: Cluster) -> str:
+    """Where PRIMARY_ADDR leads the others, which has to be here.
+
+    The address from which this machine would reach that one may be another of its own, or the
+    machine another one.
+    """
+    known, is_name = _addresses(cluster), not _is_address(cluster.leader)
+    local = [each for each in known if is_name and ipaddress.ip_address(each).is_loopback]
+    if own := next((each for each in known if each not in local and ports.is_ours(each)), None):
+        return own
+    if local:
+        raise _ForGood(
+            f"PRIMARY_ADDR={cluster.leader} is {local[0]} on this machine, which others cannot"
+            " reach; set NODE_ADDR to this node's address"
+        )
+    where = f"{cluster.leader} ({known[0]})" if is_name else cluster.leader
+    has = f"; it has {listed}" if (listed := network.listed()) else ""
+    fault = ConfigurationError if is_name else _ForGood  # a name may still lead to a node before
+    raise fault(
+        f"PRIMARY_ADDR={where} is not an address of this machine, which is rank 0{has}; correct"
+        " NODE_RANK or PRIMARY_ADDR"
+    )
+
+
+def _leader(cluster: Cluster) -> str:
+    """The address of rank 0 as another node has it."""
+    return _addresses(cluster)[0]
+
+
+def _addresses(cluster: Cluster) -> tuple[str, ...]:
+    """Those of rank 0 as this node knows them; never none."""
+    try:
+        return network.addresses(cluster.leader)
+    except OSError as reason:
+        raise SupervisorError(
+            f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}; set it to"
+            " the IP address of rank 0, or to a name that is known on this node"
+        ) from None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

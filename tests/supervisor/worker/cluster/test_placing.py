@@ -10,7 +10,7 @@ from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.command.cluster.node import Cluster
 from supervisor.errors import ConfigurationError, SupervisorError
-from supervisor.machine import network
+from supervisor.machine import network, ports
 from supervisor.worker.cluster import placing
 
 ENV = {
@@ -100,7 +100,7 @@ async def test_rank_0_whose_own_name_is_loopback_to_itself(
     assert "--master-addr=127.0.0.5" in after.command
     assert after.engine_env["VLLM_HOST_IP"] == "127.0.0.5"
     plain = replace(cluster, leader="127.0.0.5")
-    assert await placing.own_address(plain) == "127.0.0.1", "who writes an address means it"
+    assert await placing.own_address(plain) == "127.0.0.5", "who writes an address means it"
 
 
 async def test_rank_0_is_where_its_name_leads_the_others(
@@ -119,6 +119,42 @@ async def test_rank_0_is_where_its_name_leads_the_others(
     assert await placing.own_address(replace(cluster, leader="127.0.6.6")) == "127.0.6.6"
     with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=127\.0\.5\.5 is 127\.0\.5\.5, and"):
         await placing.own_address(replace(cluster, leader="127.0.5.5"), within=0.0)
+
+
+async def test_rank_0_without_an_address_has_that_of_primary_addr() -> None:
+    """Also where this machine would reach that one from another address of its own."""
+    before, cluster = made(NODE_RANK="0", PRIMARY_ADDR="127.0.6.6")
+    assert network.local_address("127.0.6.6") == "127.0.0.1"
+    assert await placing.own_address(cluster) == "127.0.6.6"
+    after = await placing.placed(before, cluster, ENV)
+    assert "--master-addr=127.0.6.6" in after.command
+    assert after.engine_env["VLLM_HOST_IP"] == "127.0.6.6"
+    assert after.engine_env["GLOO_SOCKET_IFNAME"] == "lo"
+
+
+async def test_rank_0_that_primary_addr_does_not_lead_to(
+    names: dict[str, tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a node with the wrong number; only a name may lead here later."""
+    _, cluster = made(NODE_RANK="0", PRIMARY_ADDR="192.0.2.7")
+    monkeypatch.setattr(network, "listed", lambda: "10.0.0.3 (eth0)")
+    said = (
+        r"PRIMARY_ADDR=192\.0\.2\.7 is not an address of this machine, which is rank 0; it has"
+        r" 10\.0\.0\.3 \(eth0\); correct NODE_RANK or PRIMARY_ADDR"
+    )
+    with pytest.raises(ConfigurationError, match=said):
+        await placing.own_address(cluster, within=1e9)
+    names["head"] = ("192.0.2.7",)
+    with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=head \(192\.0\.2\.7\) is not an"):
+        await placing.own_address(replace(cluster, leader="head"), within=0.0)
+    names["head"] = ("192.0.2.7", "127.0.6.6")
+    with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=head is 127\.0\.6\.6 on this"):
+        await placing.own_address(replace(cluster, leader="head"), within=1e9)
+    monkeypatch.setattr(placing, "_PAUSE", 0.01)
+    monkeypatch.setattr(ports, "is_ours", "192.0.2.9".__eq__)
+    answers = iter([("192.0.2.7",), ("192.0.2.8", "192.0.2.9")])
+    monkeypatch.setattr(network, "addresses", lambda _: next(answers))
+    assert await placing.own_address(replace(cluster, leader="head")) == "192.0.2.9"
 
 
 async def test_a_name_of_rank_0_that_is_not_known_here() -> None:
