@@ -239,8 +239,9 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
 
 def _add_status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--wait", metavar="STATE", help="answer when this state is reached")
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait at most")
+    states = "STARTING, READY, RESTARTING, DRAINING, STOPPED or FAILED"
+    parser.add_argument("--wait", metavar="STATE", help=f"answer when it is {states}")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds, up to 3600 (60)")
     parser.set_defaults(command=_status)
 
 

@@ -17,6 +17,7 @@ import pytest
 from supervisor import __version__
 from supervisor.__main__ import main
 from supervisor.catalog import versions
+from supervisor.worker.lifecycle import Phase
 from tests.client import PATIENCE
 from tests.processes import ROOT
 from tools.engine import name_vllm
@@ -45,6 +46,11 @@ def test_help_is_that_of_the_program_that_was_started(capsys: pytest.CaptureFixt
         main(["explain", "--help"])
     assert capsys.readouterr().out.startswith("usage: vllm-supervisor explain ")
     assert supervisor("--help").stdout.startswith("usage: python -m supervisor ")
+
+
+def test_the_help_of_status_names_each_state() -> None:
+    shown = supervisor("status", "--help").stdout
+    assert [phase for phase in Phase if phase not in shown] == []
 
 
 def test_the_help_of_explain_says_which_versions_are_known() -> None:
