@@ -19,6 +19,7 @@ from tests.conftest import Start
 from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.faults.test_jobs import proxy_of
+from tests.nodes import Nodes
 from tests.processes import Worker, until
 
 ROUTE = "/v1/completions"
@@ -118,10 +119,9 @@ def test_the_figures_of_a_load_agree_with_its_jobs(platform: Platform, worker: W
     assert seen("job_duration_seconds_count") == 40
     assert seen("job_wait_seconds_count") == 39, "all but the one without a request"
     assert seen("job_time_to_first_token_seconds_count") == 21, "streams that gave something"
-    assert seen("job_time_per_output_token_seconds_count") in {20, 21}, (
-        "it may have stopped after 1"
-    )
-    assert seen("job_time_per_output_token_seconds_bucket", le="2.5") >= 20
+    paced = seen("job_time_per_output_token_seconds_count")
+    assert 0 < paced <= 21, "a busy machine gives all of an answer at once, which has no pace"
+    assert paced - 1 <= seen("job_time_per_output_token_seconds_bucket", le="2.5") <= paced
     assert seen("job_output_tokens_bucket", le="4.0") in {10, 11}, "the answers in one piece"
     assert seen("job_output_tokens_sum") == seen("tokens_total")
     assert seen("tokens_total") >= sum(range(5, 25)) + 30
@@ -290,3 +290,27 @@ def test_the_engines_figures_are_there_without_a_proxy(start: Start, timeout: st
     assert "vllm_supervisor_proxy" not in seen.text
     psutil.Process(worker.engine_pid()).kill()
     figures_with(worker, lambda found: not found.labels("engine_requests_running"))
+
+
+def test_every_node_that_is_ready_tells_of_its_start(tmp_path: Path) -> None:
+    """Also one whose engine opens no port, so that rank 0 says when it is ready."""
+    nodes = Nodes(tmp_path, 2, base=70)
+    try:
+        nodes.until_ready()
+        for rank, worker in nodes.workers.items():
+            seen = Figures(worker)
+            cold = seen("cold_start_seconds")
+            assert seen("ready") == 1
+            assert 0 < seen("phase_seconds", phase="imports") < cold, f"rank {rank}"
+            assert seen("unavailable_seconds_total") > 0
+            status = worker.status()
+            assert status["phases"]["engine_start"] > 0
+            assert {"spawn", "imports"} <= {part["name"] for part in status["start"]}
+            with client.stream("GET", f"http://127.0.0.1:{worker.control_port}/events") as events:
+                first = next(events.iter_lines())
+            start = json.loads(first.removeprefix("data: "))["start"]
+            assert (start["outcome"], start["phases"]) == ("over", list(status["phases"]))
+            assert "longest: " in start["advice"]
+            assert "start: in all" in worker.text()
+    finally:
+        nodes.end()

@@ -33,16 +33,18 @@ class HeadlessRun(EngineRun):
         self._counted = asyncio.Event()
 
     def count_ready(self) -> None:
-        """Rank 0 answers requests: this start is over."""
+        """Rank 0 answers requests: this start is over. Puts `Ready` at once."""
+        if self._child is None or self._counted.is_set():
+            return
+        self._child.unobserved()
+        self._is_ready()
         self._counted.set()
 
-    async def _watch_health(self, child: Child) -> None:
+    async def _watch_health(self, _child: Child) -> None:
         async with asyncio.TaskGroup() as group:
             progress = group.create_task(phases.tell(self._start))
             await self._counted.wait()
             progress.cancel()
-        child.unobserved()
-        self._start.ended()
 
 
 async def prove(

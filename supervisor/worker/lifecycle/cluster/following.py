@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ....diagnosis import kinds
 from ..ending import end_engine, stop
-from ..events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Stop
+from ..events import Action, Due, Event, ExitCode, Exited, JobsDone, ProxyExited, Ready, Stop
 from ..failing import Step, give_up
 from ..group import Following
 from ..orders import Hindered, Lost, Ordered, Prepared, Start, StopAll, Unheard, Wait
@@ -43,6 +43,8 @@ def step(state: State, group: Following, event: Event, policy: Policy, now: floa
             return replace(state, group=replace(group, unheard=cause)), ()
         case Ordered():
             return _ordered(state, group, event, policy, now)
+        case Ready() if group.headless:
+            return state, ()  # it follows from what rank 0 said, and may be of an engine before
         case Stop() if isinstance(state.end, Parting):
             return _leave(state, policy, now)
         case Stop() if state.end is None:

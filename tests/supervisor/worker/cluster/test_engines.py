@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import httpx
+import psutil
 import pytest
 
 from supervisor.command import plan
+from supervisor.link.journal import Journal
 from supervisor.worker.cluster import engines
 from supervisor.worker.engine.phases import Start
-from supervisor.worker.lifecycle import Event, NoAnswer, Warming
+from supervisor.worker.engine.spawn import spawn
+from supervisor.worker.lifecycle import Ended, Event, Exited, NoAnswer, Ready, Warming
+from supervisor.worker.logs import LogSink
+from supervisor.worker.process.launcher import Launcher
+from supervisor.worker.pulse import Pulse
 from tests.client import PATIENCE
+from tests.processes import FAKE
+from tests.supervisor.worker.closing import closed
 
 
 def engine(status: int, text: str = "") -> httpx.AsyncClient:
@@ -21,6 +30,42 @@ def engine(status: int, text: str = "") -> httpx.AsyncClient:
         return httpx.Response(status, text=text)
 
     return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://engine")
+
+
+async def test_a_headless_engine_is_ready_once_rank_0_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = {"PATH": os.environ["PATH"], "VLLM_COMMAND": FAKE, "MODEL_NAME": "tiny"}
+    made = plan.make(env, None)
+    launcher = Launcher(LogSink(os.open(os.devnull, os.O_WRONLY)))
+    monkeypatch.setattr(launcher.orphans, "end", _nothing_left)
+    events: list[Event] = []
+    spawned = spawn(made, env, launcher)
+    run = engines.HeadlessRun(
+        made, spawned, launcher, Journal(), Pulse(), events.append, first=True
+    )
+    running = asyncio.create_task(run.run())
+    await asyncio.sleep(0)
+    assert run.doing == "importing"
+    with caplog.at_level("INFO"):
+        run.count_ready()
+    assert events == [Ready(run.times.phases["engine_start"])]
+    assert run.doing is None
+    assert "start: in all" in caplog.text
+    run.count_ready()
+    assert run.pid is not None
+    psutil.Process(run.pid).kill()
+    async with asyncio.timeout(PATIENCE):
+        await running
+    run.count_ready()
+    assert [type(each) for each in events] == [Ready, Ended, Exited]
+    assert isinstance(events[-1], Exited)
+    assert events[-1].doing is None
+    await closed(launcher)
+
+
+async def _nothing_left() -> bool:
+    return True
 
 
 async def test_one_token_is_enough() -> None:

@@ -86,6 +86,15 @@ def test_it_is_ready_when_rank_0_is() -> None:
     assert state.phase is Phase.STARTING
 
 
+def test_its_own_word_that_it_is_ready_changes_nothing() -> None:
+    """It follows from rank 0's, and may come when the next engine starts."""
+    state, actions = after(*HERE, GO, Ready(3.0))
+    assert (state.phase, actions) == (Phase.STARTING, [])
+    before, _ = after(*HERE, GO, SERVES)
+    state, actions = after(*HERE, GO, SERVES, Ready(3.0))
+    assert (state, actions) == (before, [])
+
+
 def test_one_that_serves_requests_itself_says_so_itself() -> None:
     state, _ = after(*HERE, GO, SERVES, headless=False)
     assert state.phase is Phase.STARTING
