@@ -14,6 +14,7 @@ from typing import Any
 
 from proxy import excerpt
 from proxy.errors import InvalidInput
+from proxy.request import lax
 
 #: The routes that take sampling parameters.
 ROUTES = frozenset({"/v1/chat/completions", "/v1/completions"})
@@ -51,15 +52,8 @@ def _gone(
 
 
 def _within_n(value: Any, body: Mapping[str, Any]) -> bool:
-    count, wanted = _whole(body.get("n") or 1), _whole(value)
+    count, wanted = lax.whole(body.get("n") or 1), lax.whole(value)
     return count is not None and wanted is not None and wanted <= count
-
-
-def _whole(value: Any) -> int | None:
-    """A whole number as vLLM reads it, which takes the text of one, too."""
-    if isinstance(value, str):
-        return int(value) if re.fullmatch(r"[0-9]{1,9}", value) else None
-    return value if isinstance(value, int) else None
 
 
 #: The entries of structured_outputs -> what does the same in versions that have it not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.request import lax
 from proxy.request.forms import CHAT, Request
 from proxy.resume.told import Told
 from proxy.stream import finite
@@ -16,7 +17,7 @@ _AT_ITS_LIMIT = {"finish_reason": "length"}
 def wants_figures(request: Request, told: Told) -> bool:
     """Whether the caller asked for the usage at the end, and has not got it."""
     options = request.body.get("stream_options")
-    asked = isinstance(options, Mapping) and bool(options.get("include_usage"))
+    asked = isinstance(options, Mapping) and bool(lax.boolean(options.get("include_usage")))
     return asked and not told.counted
 
 

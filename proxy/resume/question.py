@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from proxy.request import lax
 from proxy.request.forms import CHAT, Request
 
-#: The first that is given counts, as in vLLM.
-_LIMITS = ("max_completion_tokens", "max_tokens")
 #: With the space that is part of its first token. What is longer is of a language without spaces.
 _LAST_WORD = re.compile(r"(?: \S{0,40}|(?<=\s)\S{1,40})\Z")
 _COMPLETION_TOKENS = 16  # what vLLM makes of a completion that names no limit
@@ -23,17 +22,28 @@ def stands_on(request: Request, text: str) -> str:
     half a word is not what the model would have gone on from. The whole word comes again where
     the most likely tokens are asked for; sampled, another one would.
     """
-    if request.body.get("stop") and request.body.get("temperature") == 0:
+    if request.body.get("stop") and lax.number(request.body.get("temperature")) == 0:
         text = _LAST_WORD.sub("", text)
     return text.rstrip() if request.route == CHAT else text
 
 
+def limits(request: Request) -> list[tuple[str, Any]]:
+    """What the request says of the most tokens, as names and values: the first one counts.
+
+    A completion has one name for that. What it says by the other one, no version of vLLM reads.
+    """
+    names = ("max_completion_tokens", "max_tokens") if request.route == CHAT else ("max_tokens",)
+    found = [(name, request.body.get(name)) for name in names]
+    return [(name, value) for name, value in found if value is not None]
+
+
 def left(request: Request, spent: int) -> int | None:
     """How many tokens may still come after `spent` of them; None: as many as the context holds."""
-    limit = next((found for name in _LIMITS if (found := request.body.get(name)) is not None), None)
-    if limit is None and request.route != CHAT:
-        limit = _COMPLETION_TOKENS
-    return limit - spent if isinstance(limit, int) else None
+    found = limits(request)
+    if not found:
+        return None if request.route == CHAT else _COMPLETION_TOKENS - spent
+    limit = lax.whole(found[0][1])
+    return None if limit is None else limit - spent
 
 
 def rest(request: Request, text: str, tokens: Sequence[int]) -> Request | None:
@@ -63,8 +73,8 @@ def rest(request: Request, text: str, tokens: Sequence[int]) -> Request | None:
             return None
         body["prompt"] = prompt
     if (most := left(request, len(tokens))) is not None:
-        for name in _LIMITS:
-            body.pop(name, None)
+        for name, _ in limits(request):
+            del body[name]
         body["max_tokens"] = most
     return request.with_body(body)
 
@@ -73,7 +83,7 @@ def _with_answer(messages: Any, text: str, body: dict[str, Any]) -> list[Any] | 
     """The messages with the answer so far; a last one that the caller left open grows longer."""
     if not isinstance(messages, list) or not messages:
         return None
-    if not body.get("continue_final_message"):
+    if not lax.boolean(body.get("continue_final_message")):
         return [*messages, {"role": "assistant", "content": text}]
     last = messages[-1]
     said = last.get("content") if isinstance(last, dict) else None

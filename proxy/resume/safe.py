@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from proxy.request import lax
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
+from proxy.resume import question
 from supervisor.link.figures import Unresumed
 
 #: For the caller: why the answer could not go on.
@@ -45,6 +47,10 @@ def _set(value: Any) -> bool:
     return bool(value)
 
 
+def _on(value: Any) -> bool:
+    return value is not None and lax.boolean(value) is not False
+
+
 def _given(value: Any) -> bool:
     return value is not None
 
@@ -57,8 +63,8 @@ def _structured(value: Any) -> bool:
     return not (isinstance(value, Mapping) and value.get("type") == "text") and bool(value)
 
 
-def _is_off(value: Any) -> bool:
-    return value is False
+def _off(value: Any) -> bool:
+    return value is not None and lax.boolean(value) is not True
 
 
 def _asks_for_logprobs(value: Any) -> bool:
@@ -76,7 +82,7 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unresumed]] = {
     "prompt": (_several, Unresumed.SEQUENCES),
     "tools": (_set, Unresumed.TOOLS),
     "functions": (_set, Unresumed.TOOLS),
-    "include_reasoning": (_is_off, Unresumed.REASONING),  # there may be some, and nobody sees it
+    "include_reasoning": (_off, Unresumed.REASONING),  # there may be some, and nobody sees it
     "response_format": (_structured, Unresumed.STRUCTURE),
     "structured_outputs": (_set, Unresumed.STRUCTURE),
     "guided_json": (_given, Unresumed.STRUCTURE),
@@ -87,21 +93,21 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], Unresumed]] = {
     "logprobs": (_asks_for_logprobs, Unresumed.LOGPROBS),
     "top_logprobs": (_set, Unresumed.LOGPROBS),
     "prompt_logprobs": (_given, Unresumed.LOGPROBS),
-    "echo": (_set, Unresumed.ECHO),
-    "use_beam_search": (_set, Unresumed.BEAM_SEARCH),
+    "echo": (_on, Unresumed.ECHO),
+    "use_beam_search": (_on, Unresumed.BEAM_SEARCH),
     "presence_penalty": (_set, Unresumed.PENALTIES),
     "frequency_penalty": (_set, Unresumed.PENALTIES),
     "repetition_penalty": (_is_not(1), Unresumed.PENALTIES),
     "min_tokens": (_set, Unresumed.MIN_TOKENS),
-    "ignore_eos": (_set, Unresumed.OTHER),  # the ends that it went past are not in the text
+    "ignore_eos": (_on, Unresumed.OTHER),  # the ends that it went past are not in the text
     "suffix": (_set, Unresumed.OTHER),
     "bad_words": (_set, Unresumed.OTHER),  # one may begin in the first part
     "vllm_xargs": (_set, Unresumed.OTHER),
     "prompt_embeds": (_given, Unresumed.OTHER),
     "truncate_prompt_tokens": (_given, Unresumed.OTHER),
-    "return_token_ids": (_set, Unresumed.OTHER),
-    "return_tokens_as_token_ids": (_set, Unresumed.OTHER),
-    "return_prompt_text": (_set, Unresumed.OTHER),
+    "return_token_ids": (_on, Unresumed.OTHER),
+    "return_tokens_as_token_ids": (_on, Unresumed.OTHER),
+    "return_prompt_text": (_on, Unresumed.OTHER),
     "kv_transfer_params": (_given, Unresumed.OTHER),
     "logits_processors": (_set, Unresumed.OTHER),
     "repetition_detection": (_given, Unresumed.OTHER),
@@ -122,6 +128,9 @@ _ANY = frozenset(
     """.split()
 )
 
+#: Of these, what a completion has no use for; a version that reads it there is another one.
+_OF_CHATS = frozenset({"max_completion_tokens"})
+
 
 def unsafe(request: Request) -> Unresumed | None:
     """Why the answer to `request` cannot be gone on with; None where its text is all of it."""
@@ -137,14 +146,14 @@ def unsafe(request: Request) -> Unresumed | None:
 
 def _stop_is_told(request: Request) -> bool:
     """The engine then holds no text back, and a stop string may begin in the first part."""
-    return bool(request.body.get("stop")) and bool(request.body.get("include_stop_str_in_output"))
+    return bool(request.body.get("stop")) and _on(request.body.get("include_stop_str_in_output"))
 
 
 def _no_turn(request: Request) -> bool:
     """The answer stands in no turn of its own, so that there is none to leave open."""
     body = request.body
-    without = body.get("add_generation_prompt") is False and not body.get("continue_final_message")
-    return request.route == CHAT and without
+    without = _off(body.get("add_generation_prompt"))
+    return request.route == CHAT and without and not _on(body.get("continue_final_message"))
 
 
 def _limit_of_a_version(request: Request) -> bool:
@@ -152,13 +161,18 @@ def _limit_of_a_version(request: Request) -> bool:
     return request.route == COMPLETIONS and request.body.get("max_tokens", 16) is None
 
 
-_TOGETHER = (_stop_is_told, _no_turn, _limit_of_a_version)
+def _unreadable_limit(request: Request) -> bool:
+    return any(lax.whole(value) is None for _, value in question.limits(request))
+
+
+_TOGETHER = (_stop_is_told, _no_turn, _limit_of_a_version, _unreadable_limit)
 
 
 def others(request: Request) -> frozenset[str]:
     """The names with a value of which nothing is known here."""
     given = {name for name, value in request.body.items() if value is not None}
-    return frozenset(given - _ANY - _FIELDS.keys())
+    harmless = _ANY if request.route == CHAT else _ANY - _OF_CHATS
+    return frozenset(given - harmless - _FIELDS.keys())
 
 
 def ignored(names: frozenset[str], request: Request, schema: Schema | None) -> bool:

@@ -111,8 +111,8 @@ class Generation:
     def __post_init__(self) -> None:
         """Check what vLLM would refuse."""
         request = self.request
-        asked = request.get("max_completion_tokens") or request.get("max_tokens", 16)
-        if not isinstance(asked, int) or asked < 1:
+        asked = _whole(self._limit())
+        if asked < 1:
             raise Refusal(400, f"max_tokens must be at least 1, got {asked}.", "max_tokens")
         if request.get("temperature", 0) < 0:
             raise Refusal(400, "temperature must be non-negative.", "temperature")
@@ -125,6 +125,11 @@ class Generation:
         if max(asked, self.fake.tokens or 0) * max(1, self.choices) > _MOST_TOKENS:
             raise Refusal(400, f"max_tokens={asked} is greater than the model's context length")
         self.texts = self._rest(asked, self._told_before()) or self.fake.pieces(asked)
+
+    def _limit(self) -> Any:
+        """A completion has `max_tokens` alone; vLLM ignores the other name there."""
+        of_chat = self.request.get("max_completion_tokens") if self.chat else None
+        return of_chat or self.request.get("max_tokens", 16)
 
     def _told_before(self) -> list[str]:
         """The words of an answer that is to be gone on with: an open turn, or the prompt."""
@@ -228,6 +233,15 @@ class Generation:
         tops = [{text: -0.5} for text in texts]
         numbers = {"text_offset": [0] * len(texts), "token_logprobs": [-0.5] * len(texts)}
         return {**numbers, "tokens": texts, "top_logprobs": tops}
+
+
+def _whole(limit: Any) -> int:
+    """As pydantic reads it, which takes "40" and 40.0 for 40."""
+    number = float(limit) if re.fullmatch(r"[+-]?\d+(\.0+)?", str(limit)) else None
+    if number is None:
+        message = f"Input should be a valid integer, got {limit!r}"
+        raise Refusal(400, message, "max_tokens")
+    return int(number)
 
 
 def rendered(request: dict[str, Any]) -> list[str]:

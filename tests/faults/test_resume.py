@@ -145,6 +145,21 @@ def test_in_the_other_forms_of_output(platform: Platform, serve: Start) -> None:
     assert outputs[-1]["usage"] == {"input": 1, "output": TOKENS}
 
 
+@pytest.mark.parametrize(
+    "limit", [{"max_tokens": "40"}, {"max_tokens": 40.0}, {"max_completion_tokens": 90}]
+)
+def test_the_limit_counts_over_the_seam(
+    platform: Platform, serve: Start, limit: dict[str, Any]
+) -> None:
+    """As vLLM reads it; a completion has no `max_completion_tokens`."""
+    worker = serve()
+    endless = {"tokens": None}
+    job = platform.submit(completion("a", endless, **{"max_tokens": TOKENS, **limit}))
+    under_way(platform, job)
+    kill_engine(worker)
+    assert "".join(texts(chunks(platform.until(job, "COMPLETED")))) == whole()
+
+
 def test_white_space_at_the_seam_comes_once(platform: Platform, serve: Start) -> None:
     """The template would trim it, so that the engine says it again."""
     words = "a\n\n b \n c d" + "".join(f"\n\n e{number}" for number in range(TOKENS))

@@ -66,6 +66,25 @@ def test_what_is_left() -> None:
     assert question.left(chat(max_completion_tokens=5, max_tokens=9), 3) == 2
     assert question.left(completion("a"), 3) == 13, "vLLM's own limit is 16"
     assert question.left(completion("a", max_tokens=None), 3) == 13
+    assert question.left(completion("a", max_tokens=9, max_completion_tokens=5), 3) == 6
+
+
+@pytest.mark.parametrize("limit", [40, "40", 40.0])
+def test_a_limit_as_the_engine_reads_it(limit: Any) -> None:
+    for asked in (chat(max_tokens=limit), chat(max_completion_tokens=limit)):
+        rest = question.rest(asked, "so far", [1, 2])
+        assert rest is not None
+        assert rest.body["max_tokens"] == 38
+        assert "max_completion_tokens" not in rest.body
+
+
+def test_a_turn_is_left_open_in_any_spelling() -> None:
+    left_open = {"role": "assistant", "content": "I"}
+    for said, count in (("true", 2), (1, 2), ("false", 3), (0, 3)):
+        given = chat(messages=[USER, left_open], continue_final_message=said)
+        asked = question.rest(given, " am", [1])
+        assert asked is not None
+        assert len(asked.body["messages"]) == count
 
 
 def test_white_space_at_the_end_is_held_back_from_templates_alone() -> None:
@@ -89,6 +108,7 @@ def test_with_stop_strings_a_word_that_may_be_half_of_one_comes_again(
 ) -> None:
     asked = completion("a", stop=["b"], temperature=0)
     assert question.stands_on(asked, text) == whole
+    assert question.stands_on(completion("a", stop=["b"], temperature="0"), text) == whole
     assert question.stands_on(completion("a", stop=["b"]), text) == text
     assert question.stands_on(completion("a", temperature=0), text) == text
     assert question.stands_on(chat(stop="b", temperature=0), text) == whole.rstrip()

@@ -34,20 +34,37 @@ LATER = {
         {"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
         {"continue_final_message": True, "add_generation_prompt": False},
         {"include_stop_str_in_output": True, "include_reasoning": True, "max_tokens": None},
+        {"include_reasoning": "yes", "echo": "false", "ignore_eos": 0, "max_tokens": "40"},
+        {"stop": "x", "include_stop_str_in_output": "off", "add_generation_prompt": "on"},
+        {"add_generation_prompt": 0, "continue_final_message": "true"},
     ],
 )
 def test_plain_text_is_safe(also: dict[str, Any]) -> None:
     assert safe.unsafe(Request("POST", CHAT, {"messages": MESSAGES, **also})) is None
 
 
-def test_an_answer_without_a_turn_of_its_own_is_not_gone_on_with() -> None:
-    body = {"messages": MESSAGES, "add_generation_prompt": False}
+@pytest.mark.parametrize("said", [False, 0, "false", "no"])
+def test_an_answer_without_a_turn_of_its_own_is_not_gone_on_with(said: Any) -> None:
+    body = {"messages": MESSAGES, "add_generation_prompt": said, "continue_final_message": 0}
     assert safe.unsafe(Request("POST", CHAT, body)) is Unresumed.OTHER
 
 
 def test_a_limit_that_versions_read_in_two_ways_is_not_gone_on_with() -> None:
     request = Request("POST", COMPLETIONS, {"prompt": "x", "max_tokens": None})
     assert safe.unsafe(request) is Unresumed.OTHER
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_that_nobody_can_read_is_not_gone_on_with(name: str) -> None:
+    body = {"messages": MESSAGES, name: "many"}
+    assert safe.unsafe(Request("POST", CHAT, body)) is Unresumed.OTHER
+
+
+def test_a_limit_of_chats_is_none_of_a_completion() -> None:
+    """It is ignored there; a version that does not is none that is known."""
+    given = Request("POST", COMPLETIONS, {"prompt": "x", "max_completion_tokens": 500})
+    assert safe.others(given) == {"max_completion_tokens"}
+    assert safe.others(Request("POST", CHAT, {"max_completion_tokens": 500})) == set()
 
 
 @pytest.mark.parametrize("prompt", ["x", ["x"], [1, 2, 3], [[1, 2, 3]]])
@@ -79,6 +96,9 @@ def test_one_prompt_is_safe(prompt: Any) -> None:
         ({"ignore_eos": True}, Unresumed.OTHER),
         ({"bad_words": ["a b"]}, Unresumed.OTHER),
         ({"include_reasoning": False}, Unresumed.REASONING),
+        ({"include_reasoning": "false"}, Unresumed.REASONING),
+        ({"include_reasoning": 0}, Unresumed.REASONING),
+        ({"ignore_eos": "true"}, Unresumed.OTHER),
         ({"stop": ["a b"], "include_stop_str_in_output": True}, Unresumed.OTHER),
     ],
 )
