@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from .errors import CommandNotExecutable, CommandNotFound
+from .files import is_file
 
 
 def executable(command: Sequence[str], search_path: str | None) -> str:
@@ -19,7 +19,7 @@ def executable(command: Sequence[str], search_path: str | None) -> str:
     name = command[0] if command else ""
     if found := _which(name, search_path):
         return os.path.abspath(found)  # noqa: PTH100 - resolving links would leave a virtual env
-    if name and os.sep in name and Path(name).is_file():
+    if name and os.sep in name and is_file(name):
         raise CommandNotExecutable(
             f"VLLM_COMMAND={name} is not executable; chmod +x it or name another command"
         )

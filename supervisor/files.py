@@ -1,21 +1,61 @@
-"""Writes files whole or not at all, reads small ones, and finds where a folder will be."""
+"""Writes files whole or not at all, reads small ones, and finds where a folder will be.
+
+A volume may be dead (ENOTCONN, ESTALE, EIO) or another user's. `Path.exists` and the like then
+raise an error, those of here do not: what cannot be seen counts as not there; `fault` says why.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 from pathlib import Path
 
 
+def exists(path: str | Path) -> bool:
+    """Whether anything is there."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_dir(path: str | Path) -> bool:
+    """Whether a folder is there."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a file is there."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def listed(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing where there is none."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def fault(path: Path) -> OSError | None:
+    """Why nobody can say what is there; None where one can, also that there is nothing."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as reason:
+        return reason
+    return None
+
+
 def existing(path: Path) -> Path:
     """`path`, or the nearest of the folders above it that is there: whose disk will hold it."""
-    return next(place for place in (path, *path.absolute().parents) if place.exists())
+    return next(place for place in (path, *path.absolute().parents) if exists(place))
 
 
 def mount(path: Path) -> Path:
     """Where the disk is mounted on which `path` is, or will be."""
-    here = existing(path).resolve()
-    return next(place for place in (here, *here.parents) if place.is_mount() or place == Path("/"))
+    here = Path(os.path.realpath(existing(path)))
+    places = (here, *here.parents)
+    return next(place for place in places if os.path.ismount(place) or place == Path("/"))
 
 
 def read_text(path: Path, most: int) -> str:

@@ -172,6 +172,14 @@ def _volume(paths: Iterable[str | Path]) -> str | None:
     return None
 
 
+def volume(path: str | Path) -> str | None:
+    """Where the first volume on the way to `path` is mounted; None where there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        volumes = mounts.remote(Path(mounts.FILE).read_text(encoding="utf-8"))
+        return _on_the_way(path, volumes)
+    return None
+
+
 def _on_the_way(path: str | Path, volumes: frozenset[str]) -> str | None:
     """The volume that a walk along `path` comes to, without a step onto it."""
     here, links = "", 0

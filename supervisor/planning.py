@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,10 +12,11 @@ from .command.checks import paths
 from .command.legacy import without_none
 from .command.plan import Plan
 from .errors import SupervisorError
-from .files import read_text
+from .files import exists, fault, read_text
 from .findings import Fault, Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
+from .models.unseen import words
 from .records import replace
 from .settings import otel, quotes, read, table
 from .settings.read import Settings
@@ -111,7 +111,9 @@ def _looked_over(made: Plan, *, here: bool) -> Plan:
     """`made`, with what is said of files that are not there."""
     try:
         gone = hanging.look(
-            lambda: [place for place in made.places if not _exists(place.path)],
+            lambda: [
+                (place, why) for place in made.places if (why := _gone(place.path)) is not None
+            ],
             [Path("/", place.path) for place in made.places],
         )
     except hanging.HangsError:  # the engine will see
@@ -190,9 +192,18 @@ def _warmed(made: Plan, *, here: bool) -> Plan:
     return replace(made, findings=made.findings + Findings.of(found))
 
 
+def _gone(path: str) -> str | None:
+    """Why nothing can be seen where the engine looks; empty: it is not there. None: it is."""
+    if _exists(path):
+        return None
+    place = Path("/", path)
+    reason = fault(place)
+    return "" if reason is None else words(place, reason)[0]
+
+
 def _exists(path: str) -> bool:
     """Whether anything is there, as the engine will look for it; it runs in /."""
-    return os.path.exists(os.path.join("/", path))  # noqa: PTH110, PTH118 - no error for a locked folder
+    return exists(Path("/", path))
 
 
 def _for(catalog: Catalog, own: Settings, disk: OnDisk) -> OnDisk:

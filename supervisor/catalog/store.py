@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import CatalogError
 from ..executable import executable
-from ..files import write_whole
+from ..files import is_file, write_whole
 from ..records import dataclass, replace
 from ..settings import handed
 from . import options
@@ -85,7 +85,7 @@ def find(
     # Without a version a kept one cannot be told from another engine's.
     for folder in () if anew or engine.version is None else _folders(env):
         path = folder / _file_name(engine)
-        if path.is_file():
+        if is_file(path):
             with contextlib.suppress(CatalogError):  # a damaged one is made again
                 kept = options.load(path)
                 if "tracing" in kept.features:  # an older worker did not ask for that

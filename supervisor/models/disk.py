@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import hanging
-from ..files import existing
+from ..files import existing, is_dir
 from ..machine.gpus import visible
 from ..records import replace
 from ..settings import table
-from . import stored
+from . import stored, unseen
 from .hub import cached, weights_folder
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
@@ -38,7 +38,7 @@ def look(env: Mapping[str, str], gpus: Path | None = None, devices: Path | None 
     try:
         found = hanging.look(lambda: _files(env), _begin(env))
     except hanging.HangsError as reason:
-        found = OnDisk(temporary=env.get("TMPDIR") or TEMPORARY, hangs=reason.place)
+        found = OnDisk(temporary=env.get("TMPDIR") or TEMPORARY, unseen=(unseen.hung(env, reason),))
     return replace(found, device=seen.name, gpus=seen.count)
 
 
@@ -62,6 +62,7 @@ def _files(env: Mapping[str, str]) -> OnDisk:
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
         stored=None if place is None or model.download else stored.look(Path(place)),
+        unseen=unseen.look(env),
         configured=_keys(said),
         turned_on=frozenset(key for key, value in _named(said, _OWN).items() if value not in _OFF),
     )
@@ -138,10 +139,20 @@ def _volume(env: Mapping[str, str]) -> Path | None:
 
 
 def _can_be_made(folder: Path) -> bool:
-    if not folder.is_absolute() or os.path.lexists(folder):
+    if not folder.is_absolute() or not _is_nothing(folder):
         return False
     above = existing(folder)
     return above != Path("/") and _is_writable(above)
+
+
+def _is_nothing(folder: Path) -> bool:
+    try:
+        folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # nobody knows
+        return False
+    return False
 
 
 def _temporary(env: Mapping[str, str]) -> str:
@@ -158,7 +169,7 @@ def _temporaries(env: Mapping[str, str]) -> list[str]:
 
 
 def _is_writable(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.W_OK)
+    return is_dir(folder) and os.access(folder, os.W_OK)
 
 
 def _baked(env: Mapping[str, str], wanted: str, revision: str) -> OnDisk | None:
@@ -171,7 +182,7 @@ def _baked(env: Mapping[str, str], wanted: str, revision: str) -> OnDisk | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     of_revision = not revision or revision in {model.get("revision"), model.get("commit")}
-    if (wanted and wanted != name) or not of_revision or not place.is_dir():
+    if (wanted and wanted != name) or not of_revision or not is_dir(place):
         return None
     asked = env.get("TOKENIZER_NAME", "").strip() or env.get("TOKENIZER", "").strip()
     its = None

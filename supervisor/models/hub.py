@@ -6,14 +6,17 @@ import json
 import re
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import is_dir, is_file, listed
 from .placement import Download, Name
 
 _HUB = "https://huggingface.co"
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
+_CACHES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME")
+_WEIGHTS = {".safetensors", ".bin", ".pt", ".gguf"}
+_INDEX = ".index.json"
 _SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
 _STILL_WRITTEN = 600.0  # seconds since the last byte of a download that goes on
 
@@ -109,11 +112,27 @@ def snapshot(hub: Path, name: Name, revision: str) -> Path | None:
 def _repositories(hub: Path, repository: str) -> list[Path]:
     """Its folders, the one that is spelt as it is first: the hub's names know no case."""
     folder = "models--" + repository.replace("/", "--")
-    try:
-        alike = [path for path in hub.iterdir() if path.name.casefold() == folder.casefold()]
-    except OSError:
-        return []
+    alike = [path for path in listed(hub) if path.name.casefold() == folder.casefold()]
     return sorted(alike, key=lambda path: (path.name != folder, path.name))
+
+
+def fault(hub: Path, name: Name) -> tuple[Path, OSError] | None:
+    """The first folder of a repository, or of a cache, that cannot be read; None where all can."""
+    for folder in (hub, *(each / "snapshots" for each in _repositories(hub, name.repository))):
+        try:
+            list(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as reason:
+            return folder, reason
+    return None
+
+
+def cache_variable(download_dir: str | None, env: Mapping[str, str]) -> str:
+    """By which variable `weights_folder` is where it is."""
+    if download_dir:
+        return "DOWNLOAD_DIR"
+    return next((each for each in _CACHES if env.get(each, "").strip()), "HF_HOME")
 
 
 def _under_way(repository: Path) -> bool:
@@ -121,7 +140,8 @@ def _under_way(repository: Path) -> bool:
     try:
         return any(
             time.time() - path.stat().st_mtime < _STILL_WRITTEN
-            for path in (repository / "blobs").glob("*.incomplete")
+            for path in listed(repository / "blobs")
+            if path.suffix == ".incomplete"
         )
     except OSError:  # it has just become whole
         return True
@@ -131,42 +151,43 @@ def _snapshot(repository: Path, revision: str) -> Path | None:
     snapshots = repository / "snapshots"
     try:
         commit = (repository / "refs" / (revision or "main")).read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, ValueError):
         commit = revision
-    if commit and (snapshots / commit).is_dir():
+    if commit and is_dir(snapshots / commit):
         return snapshots / commit
     if revision:
         return None
-    try:
-        only = list(snapshots.iterdir())
-    except OSError:
-        return None
+    only = listed(snapshots)
     return only[0] if len(only) == 1 else None
 
 
 def whole(folder: Path) -> bool:
     """Whether a model is there with all its weights: a download may be under way, or broken off."""
-    if not any((folder / name).is_file() for name in ("config.json", "params.json")):
+    there = listed(folder)
+    files = [path for path in there if is_file(path)]
+    if not {"config.json", "params.json"} & {path.name for path in files}:
         return False
-    if not _complete_sets(folder):
+    if not _complete_sets(files):
         return False
-    for index in folder.glob("*.index.json"):
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, LookupError, AttributeError):
-            return False
-        if all((folder / shard).is_file() for shard in shards):
-            return True
-    if any(folder.glob("*.index.json")):
-        return False
-    return any(path.is_file() for pattern in _WEIGHTS for path in folder.glob(pattern))
+    if indexes := [path for path in there if path.name.endswith(_INDEX)]:
+        return any(_has_all(index) for index in indexes)
+    return any(path.suffix in _WEIGHTS for path in files)
 
 
-def _complete_sets(folder: Path) -> bool:
+def _has_all(index: Path) -> bool:
+    """Whether every file that an index of weights names is beside it."""
+    try:
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return all(is_file(index.parent / shard) for shard in shards)
+    except (OSError, ValueError, LookupError, AttributeError):
+        return False
+
+
+def _complete_sets(files: Iterable[Path]) -> bool:
     """Whether each `NAME-00001-of-00003.safetensors` has its others; the index may come after."""
     there: dict[tuple[str, int, str], int] = {}
-    for path in folder.iterdir():
-        if (shard := _SHARD.fullmatch(path.name)) and path.is_file():
+    for path in files:
+        if shard := _SHARD.fullmatch(path.name):
             which = shard["name"], int(shard["of"]), shard["suffix"]
             there[which] = there.get(which, 0) + 1
     return all(count >= of for (_, of, _), count in there.items())

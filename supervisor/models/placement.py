@@ -72,6 +72,21 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """A place that could not be looked at: a volume hangs or is dead, a folder is another user's.
+
+    Attributes:
+        setting: by which variable it is where it is.
+        why: a sentence that names it.
+        remedy: what to do.
+    """
+
+    setting: str
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class OnDisk:
     """What is on this machine already, or will be by `download`. Paths are whole ones.
 
@@ -81,8 +96,8 @@ class OnDisk:
     and are not turned off there. `gpus` is how many GPUs the engine can use together. `volume` may
     still have to be made. `temporary` is the folder for temporary files. `config`
     is what the model says of itself in its config.json; empty where that is not on this machine.
-    `stored` is where its files are already, whoever finds them; None where they are not. `hangs` is
-    where a volume is mounted that does not answer: what is on it nobody knows.
+    `stored` is where its files are already, whoever finds them; None where they are not. `unseen`
+    is of what nobody knows what is there.
     """
 
     name: str | None = None
@@ -99,7 +114,7 @@ class OnDisk:
     temporary: str = TEMPORARY
     config: Mapping[str, Any] = field(default_factory=dict)
     stored: Stored | None = None
-    hangs: str | None = None
+    unseen: tuple[Unseen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +156,15 @@ def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:
 
 
 def _volume(env: Mapping[str, str], disk: OnDisk) -> Findings:
-    if disk.hangs is not None:
-        message = f"the volume at {disk.hangs} does not answer: nothing on it is looked for"
-        remedy = "where it stays so, use another machine, or none of its files"
-        of_model = table.MODEL_NAME.written(env).startswith(f"{disk.hangs}/")
-        name = table.MODEL_NAME.name if of_model else table.BASE_PATH.name
-        return Findings.of(Remark(name, message, remedy))
+    name, base = table.BASE_PATH.name, table.BASE_PATH.written(env)
+    said = Findings.of(*(Remark(each.setting, each.why, each.remedy) for each in disk.unseen))
     if disk.volume is not None:
         note = "models and compile caches are kept there"
-        return Findings.of(Applied(table.BASE_PATH.name, str(disk.volume), None, "worker", note))
-    base = table.BASE_PATH.written(env)
+        return said + Findings.of(Applied(name, str(disk.volume), None, "worker", note))
+    if not base or any(each.setting == name for each in disk.unseen):
+        return said
     reason = f"{base} is not a writable folder: models go to the container's disk"
-    return Findings.of(Ignored(table.BASE_PATH.name, reason)) if base else Findings()
+    return Findings.of(Ignored(name, reason))
 
 
 def _in_its_place(env: Mapping[str, str], disk: OnDisk, name: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..files import exists, is_dir
 from ..foreign.reading import mounts
 from .placement import Stored
 
@@ -21,10 +22,10 @@ def look(path: Path, mountinfo: Path = Path(mounts.FILE)) -> Stored | None:
     """
     try:
         kind = mounts.filesystem(mountinfo.read_text(encoding="utf-8"), os.path.realpath(path))
-        fits = mounts.is_fuse(kind) and path.is_dir() and _fits(path)
+        fits = mounts.is_fuse(kind) and is_dir(path) and _fits(path)
     except (OSError, ValueError):
         kind, fits = "", False
-    return Stored(str(path), kind, fits) if path.exists() else None
+    return Stored(str(path), kind, fits) if exists(path) else None
 
 
 def _fits(folder: Path) -> bool:

@@ -11,8 +11,9 @@ from .. import hanging
 from ..command import plan as planned
 from ..command.plan import Plan
 from ..errors import ConfigurationError, MachineRefused
-from ..files import mount
+from ..files import exists, fault, mount
 from ..machine import ports
+from ..models import unseen
 from ..models.hub import weights_folder
 from ..records import replace
 from ..settings import table
@@ -20,17 +21,22 @@ from ..settings.read import Settings
 
 
 def check_model(model: str | None) -> None:
-    """Refuse a path that does not exist before a GPU is paid for.
+    """Refuse a path that does not exist or cannot be seen before a GPU is paid for.
 
     Raises:
         ConfigurationError: the path is not there.
+        MachineRefused: its volume is dead.
     """
     if model is None or not model.startswith("/"):
         return
     try:
-        is_there = hanging.look(Path(model).exists, [model])
+        is_there, why = hanging.look(lambda: (exists(model), fault(Path(model))), [model])
     except hanging.HangsError:  # that has been told
         return
+    if why is not None:
+        said, remedy = unseen.words(Path(model), why)
+        refused = MachineRefused if unseen.is_of_machine(why) else ConfigurationError
+        raise refused(f"MODEL_NAME={model} cannot be used: {said}; {remedy}")
     if not is_there:
         raise ConfigurationError(
             f"MODEL_NAME={model} does not exist on this machine; give the path of a model's folder"
@@ -98,9 +104,11 @@ def where_models_go(made: Plan, env: Mapping[str, str]) -> str:
     own = planned.engine_environment(env, made)
     folder = weights_folder(made.value("--download-dir"), own, made.download)
     try:
-        disk = hanging.look(lambda: mount(folder), [folder])
+        disk, why = hanging.look(lambda: (mount(folder), fault(folder)), [folder])
     except hanging.HangsError as reason:
         return f"models go to {folder}, and {reason}"
+    if why is not None:
+        return f"models go to {folder}, and {unseen.words(folder, why)[0]}"
     where = "the container's own disk" if disk == Path("/") else f"the volume mounted at {disk}"
     return f"models go to {folder}, on {where}"
 

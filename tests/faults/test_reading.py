@@ -144,6 +144,35 @@ def test_a_cache_whose_looks_hang_is_passed_by(start: Start, model: Path, tmp_pa
 
 
 @needs_fuse
+def test_a_dead_volume_that_is_only_a_help_is_passed_by(start: Start, tmp_path: Path) -> None:
+    """Its server is gone, so that each look at it ends with an error that is not ENOENT."""
+    with fuse.dead(tmp_path / "mount", tmp_path) as place:
+        worker = start(
+            MODEL_NAME="org/model",
+            BASE_PATH=str(place),
+            HF_HOME=str(place / "hf"),
+            PREFETCH="1",
+            HF_ENDPOINT="http://127.0.0.1:9",
+        )
+        worker.until_ready()
+        assert worker.text().count(f"the volume at {place} cannot be read") >= 2
+        assert worker.stop() == 0
+
+
+@needs_fuse
+def test_a_model_on_a_dead_volume_ends_the_start_in_a_sentence(
+    start: Start, tmp_path: Path
+) -> None:
+    with fuse.dead(tmp_path / "mount", tmp_path) as place:
+        worker = start(MODEL_NAME=str(place / "m"))
+        assert worker.wait() == 78
+        assert f"MODEL_NAME={place}/m cannot be used: the volume at {place}" in worker.text()
+        worker = start(MODEL_NAME="tiny", CHAT_TEMPLATE=str(place / "t.jinja"))
+        assert worker.wait() == 78
+        assert f"{place}/t.jinja cannot be used: the volume at {place}" in worker.text()
+
+
+@needs_fuse
 def test_a_hung_reader_stops_no_engine_that_dies_and_comes_again(
     start: Start, model: Path, tmp_path: Path
 ) -> None:

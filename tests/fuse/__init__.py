@@ -42,6 +42,12 @@ def mounted(place: Path, folder: Path, *options: str) -> Iterator[Path]:
     Raises:
         NoVolumeError: with the reason.
     """
+    with _served(place, folder, *options):
+        yield place
+
+
+@contextlib.contextmanager
+def _served(place: Path, folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     place.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "tests.fuse", str(folder), str(place), *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
@@ -49,11 +55,20 @@ def mounted(place: Path, folder: Path, *options: str) -> Iterator[Path]:
         if (said := server.stdout.readline().strip()) != MOUNTED:
             raise NoVolumeError(said or "the volume's process ended")
         try:
-            yield place
+            yield server
         finally:
             server.kill()  # the kernel then ends what hangs
             server.wait()
             unmount(place)
+
+
+@contextlib.contextmanager
+def dead(place: Path, folder: Path) -> Iterator[Path]:
+    """As `mounted`, but its server is gone: each look at it ends with ENOTCONN."""
+    with _served(place, folder) as server:
+        server.kill()
+        server.wait()
+        yield place
 
 
 def unmount(place: Path) -> None:

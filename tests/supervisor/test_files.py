@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.files import existing, mount, read_text, write_whole
+from supervisor.files import (
+    existing,
+    exists,
+    fault,
+    is_dir,
+    is_file,
+    listed,
+    mount,
+    read_text,
+    write_whole,
+)
+from tests import fuse
 
 
 def test_it_is_written_with_its_folders_for_all_to_read(tmp_path: Path) -> None:
@@ -71,3 +82,14 @@ def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
             read_text(path, 100)
     with pytest.raises(FileNotFoundError):
         read_text(tmp_path / "none", 100)
+
+
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+def test_a_dead_volume_raises_nothing(tmp_path: Path) -> None:
+    with fuse.dead(tmp_path / "mount", tmp_path) as place:
+        for path in (place, place / "below", tmp_path / ("x" * 300)):
+            assert not any((exists(path), is_dir(path), is_file(path), listed(path)))
+            assert existing(path) == tmp_path
+            assert fault(path) is not None
+        assert mount(place / "below") == mount(tmp_path)
+    assert fault(tmp_path) is fault(tmp_path / "nothing") is fault(Path("/etc/hostname/x")) is None

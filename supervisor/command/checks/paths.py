@@ -51,25 +51,26 @@ def named(options: Arguments, written: Collection[str]) -> tuple[Place, ...]:
     )
 
 
-def missing(places: Collection[Place], speakers: Speakers, *, here: bool) -> Findings:
-    """What to say of places at which there is nothing.
+def missing(places: Collection[tuple[Place, str]], speakers: Speakers, *, here: bool) -> Findings:
+    """What to say of places at which nothing is seen.
 
     Args:
-        places: these.
+        places: these, each with why it cannot be looked at; empty where there is nothing.
         speakers: who named them.
         here: whether the engine would run on this machine.
     """
-    return Findings.of(*(_told(place, speakers, here=here) for place in places))
+    return Findings.of(*(_told(*each, speakers, here=here) for each in places))
 
 
-def _told(place: Place, speakers: Speakers, *, here: bool) -> Finding:
-    reason = "does not exist on this machine"
-    if not place.path.startswith("/"):
+def _told(place: Place, why: str, speakers: Speakers, *, here: bool) -> Finding:
+    reason = f"cannot be used: {why}" if why else "does not exist on this machine"
+    if not why and not place.path.startswith("/"):
         reason = f"does not exist: the engine runs in /, so that it looks for /{place.path}"
     name, shown, sentence = speakers.said(place.argument, place.path, reason)
     remedy = "give the absolute path of what is there"
     if place.argument.flag in adapters.FLAGS:
         remedy += ", or the name of a repository"
+    remedy = "mount it again, or name another place" if why else remedy
     if here and place.argument.flag not in _LENIENT:
         return Fault(name, shown, sentence, remedy)
     return Remark(name, sentence, remedy)

@@ -27,6 +27,19 @@ def test_a_model_that_is_no_path_or_is_there(tmp_path: Path) -> None:
         preflight.check_model("/nowhere/m")
 
 
+@pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+def test_a_model_on_a_dead_volume_is_refused_with_the_cause(tmp_path: Path) -> None:
+    with fuse.dead(tmp_path / "mount", tmp_path) as place:
+        why = f"MODEL_NAME={place}/m cannot be used: the volume at {place} cannot be read"
+        with pytest.raises(MachineRefused, match=why):
+            preflight.check_model(str(place / "m"))
+        env = {"MODEL_NAME": "org/m", "HF_HUB_CACHE": str(place)}
+        said = preflight.where_models_go(plan.make(env, options.load(CATALOG)), env)
+        assert said.startswith(f"models go to {place}, and the volume at {place} cannot be read")
+    with pytest.raises(ConfigurationError, match="File name too long"):
+        preflight.check_model("/" + 300 * "x")
+
+
 def listening(control_port: int) -> Settings:
     env = {"VLLM_PORT": str(free_port()), "PORT_HEALTH": str(control_port)}
     return planning.settings(env)

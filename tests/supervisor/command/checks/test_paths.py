@@ -40,7 +40,8 @@ def test_what_is_looked_for(env: dict[str, str], expected: list[str]) -> None:
 
 def said(*, here: bool, **env: str) -> tuple[list[str], list[str]]:
     plan = made(**env)
-    found = paths.missing(plan.places, plan.speakers, here=here)
+    gone = [(place, "") for place in plan.places]
+    found = paths.missing(gone, plan.speakers, here=here)
     return [each.message for each in found.errors], [each.message for each in found.warnings]
 
 
@@ -48,6 +49,16 @@ def test_an_error_where_the_engine_would_run_else_a_warning() -> None:
     sentence = "LORA_MODULES=a=/x b=org/y: /x does not exist on this machine"
     assert said(here=True, LORA_MODULES="a=/x b=org/y") == ([sentence], [])
     assert said(here=False, LORA_MODULES="a=/x b=org/y") == ([], [sentence])
+
+
+def test_what_cannot_be_looked_at_is_told_with_the_reason() -> None:
+    plan = made(LORA_MODULES="a=/v/x")
+    gone = [(place, "the volume at /v cannot be read (why)") for place in plan.places]
+    (fault,) = paths.missing(gone, plan.speakers, here=True).errors
+    assert fault.message == (
+        "LORA_MODULES=a=/v/x: /v/x cannot be used: the volume at /v cannot be read (why)"
+    )
+    assert fault.suggestion == "mount it again, or name another place"
 
 
 def test_from_where_a_relative_path_counts() -> None:

@@ -1,0 +1,72 @@
+"""Which of the places where a model is looked for cannot be read, and why.
+
+The server of a volume is gone (ENOTCONN, ESTALE), a disk is broken (EIO), a folder is another
+user's (EACCES). Most of these places are only a help: a start goes on without them.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from .. import files, hanging
+from ..settings import table
+from . import hub
+from .placement import Name, Unseen, baked_folder
+
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM}
+_HANGS = "where it stays so, use another machine, or none of its files"
+
+
+def look(env: Mapping[str, str]) -> tuple[Unseen, ...]:
+    """Each such place by its first setting. A model's own folder is none: no start goes on without.
+
+    Args:
+        env: MODEL_NAME, BASE_PATH, BAKED_MODELS, DOWNLOAD_DIR, those of the hub's cache.
+    """
+    found: dict[str, Unseen] = {}
+    for name, path, reason in _faults(env):
+        why, remedy = words(path, reason)
+        found.setdefault(name, Unseen(name, f"{path} ({name}) is passed by: {why}", remedy))
+    return tuple(found.values())
+
+
+def hung(env: Mapping[str, str], reason: hanging.HangsError) -> Unseen:
+    """What is said where a look at any of them did not come to an end."""
+    of_model = table.MODEL_NAME.written(env).startswith(f"{reason.place}/")
+    name = table.MODEL_NAME.name if of_model else table.BASE_PATH.name
+    return Unseen(name, f"{reason}: nothing on it is looked for", _HANGS)
+
+
+def words(path: Path, reason: OSError) -> tuple[str, str]:
+    """That `path` cannot be read for `reason`, with its volume's name, and the remedy."""
+    why = f"cannot be read ({reason.strerror or reason})"
+    if reason.errno in _NOT_ALLOWED:
+        return f"{path} {why}", "let this worker's user read it, or name another folder"
+    if not is_of_machine(reason):
+        return f"{path} {why}", "name another one"
+    volume = hanging.volume(path)
+    place = path if volume is None else f"the volume at {volume}"
+    return f"{place} {why}", "mount it again, or use another machine"
+
+
+def is_of_machine(reason: OSError) -> bool:
+    """Whether another machine may be able to read it."""
+    return reason.errno not in {*_NOT_ALLOWED, errno.ENAMETOOLONG, errno.ELOOP}
+
+
+def _faults(env: Mapping[str, str]) -> Iterator[tuple[str, Path, OSError]]:
+    """The setting, what it leads to, and why that cannot be read."""
+    base, own = Path(table.BASE_PATH.of(env)), env.get("DOWNLOAD_DIR", "").strip()
+    cache, variable = hub.weights_folder(own, env), hub.cache_variable(own, env)
+    places = ((table.BASE_PATH.name, base), (table.BAKED_MODELS.name, baked_folder(env)))
+    for setting, path in (*places, (variable, cache)):
+        if (reason := files.fault(path)) is not None:
+            yield setting, path, reason
+    if (name := Name.parse(table.MODEL_NAME.written(env))) is None:
+        return
+    kept = base / "huggingface-cache" / "hub"
+    for setting, folder in ((table.BASE_PATH.name, kept), (variable, cache)):
+        if (at := hub.fault(folder, name)) is not None:
+            yield setting, *at

@@ -1,0 +1,100 @@
+"""Places that cannot be read: a dead volume, another user's folder, a name that is too long."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.catalog import options
+from supervisor.command import plan
+from supervisor.models import disk, unseen
+from tests import fuse
+from tests.processes import CATALOG
+
+_DENIED = "Permission denied"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+needs_fuse = pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that another user may enter."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """As another user than root."""
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def told(**env: str) -> list[tuple[str, str]]:
+    given = {"BAKED_MODELS": "/nowhere", "BASE_PATH": "/nowhere", "HOME": "/nowhere", **env}
+    made = plan.make(given, options.load(CATALOG), disk.look(given))
+    names = {"BASE_PATH", "HF_HOME", "HF_HUB_CACHE", "DOWNLOAD_DIR", "MODEL_NAME"}
+    return [(each.env, each.message) for each in made.findings.warnings if each.env in names]
+
+
+@needs_fuse
+def test_a_dead_volume_is_passed_by(tmp_path: Path) -> None:
+    with fuse.dead(tmp_path / "mount", tmp_path) as place:
+        why = f"the volume at {place} cannot be read (Transport endpoint is not connected)"
+        for base in (place, place / "below"):
+            assert told(BASE_PATH=str(base)) == [
+                ("BASE_PATH", f"{base} (BASE_PATH) is passed by: {why}")
+            ]
+        assert told(HF_HOME=str(place), MODEL_NAME="org/m") == [
+            ("HF_HOME", f"{place}/hub (HF_HOME) is passed by: {why}")
+        ]
+        assert told(DOWNLOAD_DIR=str(place), MODEL_NAME="org/m")[0][0] == "DOWNLOAD_DIR"
+        assert disk.look({"MODEL_NAME": str(place / "m"), "BASE_PATH": "/nowhere"}).stored is None
+        assert disk.look({"BASE_PATH": str(place)}).volume is None
+
+
+@needs_root
+@pytest.mark.usefixtures("nobody")
+def test_another_users_snapshots_are_passed_by(open_to_all: Path) -> None:
+    os.seteuid(0)
+    snapshots = open_to_all / "models--org--m" / "snapshots"
+    (snapshots / "c1").mkdir(parents=True)
+    (snapshots.parent / "refs").mkdir()
+    (snapshots.parent / "refs" / "main").write_text("c1")
+    snapshots.chmod(0o700)
+    os.seteuid(65534)
+    assert told(HF_HUB_CACHE=str(open_to_all), MODEL_NAME="org/m") == [
+        (
+            "HF_HUB_CACHE",
+            f"{snapshots} (HF_HUB_CACHE) is passed by: {snapshots} cannot be read ({_DENIED})",
+        )
+    ]
+
+
+def test_what_is_there_or_is_not_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "nothing", tmp_path / "file", tmp_path / "file" / "below"):
+        assert unseen.look({"HF_HUB_CACHE": str(path), "MODEL_NAME": "org/m"}) == ()
+
+
+def test_who_can_mend_it() -> None:
+    def words(number: int) -> tuple[str, str]:
+        return unseen.words(Path("/x/m"), OSError(number, os.strerror(number)))
+
+    assert words(errno.EACCES)[1] == "let this worker's user read it, or name another folder"
+    assert words(errno.ENAMETOOLONG) == (
+        "/x/m cannot be read (File name too long)",
+        "name another one",
+    )
+    assert words(errno.ESTALE)[1] == "mount it again, or use another machine"
+    assert unseen.is_of_machine(OSError(errno.EIO, ""))
+    assert not unseen.is_of_machine(OSError(errno.EACCES, ""))
