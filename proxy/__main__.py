@@ -82,12 +82,16 @@ def _traces(env: Mapping[str, str], left: Sequence[str]) -> Traces:
     target = otel.targets(env).traces
     if target is None:
         return Traces(left)
-    from proxy.traces.spans import Spans
-
     try:
+        from supervisor.telemetry import variables
+
+        variables.settle(os.environ)
+        from proxy.traces.spans import Spans
+
         return Spans(target, env, left)
     except Exception as reason:  # noqa: BLE001 - whatever its SDK does not like, jobs are answered
-        log.error("no traces are exported: %s", reason)  # noqa: TRY400 - a sentence for the user
+        why = " ".join(str(reason).split())
+        log.error("no traces are exported: %s", why)  # noqa: TRY400 - a sentence for the user
         return Traces(left)
 
 

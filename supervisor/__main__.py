@@ -81,7 +81,7 @@ def _run(asked: SimpleNamespace) -> int:
             "this package holds the command line alone: run the worker from its image, or by"
             " `make run` in a checkout"
         ) from None
-    return start.run(env, asked.engine, asking)
+    return start.run(os.environ, asked.engine, asking)
 
 
 def _explain(asked: SimpleNamespace) -> int:

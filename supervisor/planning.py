@@ -96,8 +96,9 @@ def _made(
     here: bool = True,
 ) -> Plan:
     """`own` are the worker's settings where the catalogue is that of the installed engine."""
-    sound, of_quotes = quotes.take_off(env, spelling.everything(catalog))
-    written = command_line.read(arguments, sound, catalog)
+    telemetry = {name for name in env if name.startswith(otel.FAMILY)}
+    sound, of_quotes = quotes.take_off(env, spelling.everything(catalog) | telemetry)
+    written = command_line.read(arguments, otel.cleaned(sound), catalog)
     disk = look(without_none(written.env, catalog)[0])
     disk = disk if own is None else _for(catalog, own, disk)
     made = plan.make(written.env, catalog, disk, written)

@@ -216,6 +216,7 @@ def test_a_collector_that_takes_nothing_holds_nothing_up(
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "is not what this worker speaks"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret-key-of-mine", "is no list of name=value"),
         ("OTEL_BSP_SCHEDULE_DELAY", "soon", "is not a whole number, 1 or more"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "100", "set OTEL_BSP_MAX_EXPORT_BATCH_SIZE to 100 or less"),
     ],
 )
 def test_a_wrong_value_is_named_before_an_engine_is_started(
@@ -229,6 +230,40 @@ def test_a_wrong_value_is_named_before_an_engine_is_started(
         assert says in one.text()
         assert "secret-key-of-mine" not in one.text()
         assert "starting the engine" not in one.text()
+    finally:
+        one.end()
+
+
+def test_a_blank_behind_a_sampler_is_no_part_of_its_name(
+    platform: Platform, tmp_path: Path, collector: Collector
+) -> None:
+    more = {"OTEL_TRACES_SAMPLER": "always_off ", "OTEL_SPAN_EVENT_COUNT_LIMIT": " "}
+    one = worker(platform, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **more)
+    try:
+        one.until_ready()
+        _job, headers = heard(platform, {"body": {}})
+        assert not int(headers["traceparent"].split("-")[3], 16) & 1  # it is not recorded
+        assert one.stop() == 0
+        assert collector.spans() == []
+        assert "no traces are exported" not in one.text()
+    finally:
+        one.end()
+
+
+def test_what_its_sdk_refuses_all_the_same_is_told_in_one_line(
+    platform: Platform, tmp_path: Path, collector: Collector
+) -> None:
+    name = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER"
+    more = {name: "not-installed", "LOG_FORMAT": "json"}
+    one = worker(platform, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **more)
+    try:
+        one.until_ready()
+        platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+        assert one.stop() == 0
+        lines = [json.loads(line) for line in one.text().splitlines()]
+        [told] = [line["message"] for line in lines if "not-installed" in line["message"]]
+        assert "no traces are exported: " in told
+        assert "\n" not in told
     finally:
         one.end()
 

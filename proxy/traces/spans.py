@@ -55,8 +55,8 @@ class Spans(Traces):
         self, target: Target, env: Mapping[str, str], inherited: Iterable[str] = ()
     ) -> None:
         super().__init__(inherited)
+        exports = Exports(log, "traces", masked("", target.url))  # hears the library from here on
         exporter = OTLPSpanExporter(endpoint=target.url, timeout=target.timeout)
-        exports = Exports(log, "traces", masked("", target.url))
         self._provider = TracerProvider(resource=resource(env), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(_Told(exporter, exports)))
         self._tracer = self._provider.get_tracer("vllm-supervisor")

@@ -1,6 +1,7 @@
 """What leaves the worker by OTLP. Imported only where OpenTelemetry's variables ask for it.
 
 Modules:
+    variables: what its SDK reads in this process
     resource: who says it
     exporting: an exporter that fails is told of in one line, and holds nobody up
     points: Prometheus' metrics as OpenTelemetry's

@@ -47,6 +47,7 @@ class Pushing:
         self._collect = collect
         self._began = time.time_ns()
         self._send: Callable[[Sequence[Metric], int], bool] | None = None
+        self._broken = False  # there is nothing to send with
         self._exports = Exports(log, "metrics", masked("", target.url))
         self._one = threading.Lock()  # is held by who sends
 
@@ -65,9 +66,19 @@ class Pushing:
 
     def _sent(self, found: Sequence[Metric], now: int) -> None:
         with self._one:
-            if self._send is None:
-                self._send = self._made()
-            self._exports.made(arrived=self._send(found, now))
+            if self._send is None and not self._broken:
+                self._send = self._made_or_told()
+            if self._send is not None:
+                self._exports.made(arrived=self._send(found, now))
+
+    def _made_or_told(self) -> Callable[[Sequence[Metric], int], bool] | None:
+        try:
+            return self._made()
+        except Exception as reason:  # noqa: BLE001 - whatever its SDK does not like
+            self._broken = True
+            why = " ".join(str(reason).split())
+            log.error("no metrics are exported: %s", why)  # noqa: TRY400 - a sentence for the user
+            return None
 
     def _made(self) -> Callable[[Sequence[Metric], int], bool]:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter

@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..secrets import secret_values
 from ..settings import table
 from ..settings.mode import Mode
 from ..settings.values import early
+from ..telemetry import variables
 from . import preflight
 from .engine.spawn import Spawned, try_spawn
 from .logs import LogSink
@@ -38,18 +39,22 @@ log = logging.getLogger("supervisor")
 
 
 def run(
-    env: Mapping[str, str], arguments: Sequence[str] = (), asking: store.Asking | None = None
+    process: MutableMapping[str, str],
+    arguments: Sequence[str] = (),
+    asking: store.Asking | None = None,
 ) -> int:
     """Serve until told to stop; from here on signals and the log are ours.
 
     Args:
-        env: the worker's environment.
+        process: this process's environment, which the worker has as it is now.
         arguments: what is written for the engine on the worker's own command line.
         asking: the question for the engine's version, where it has been asked already.
 
     Returns:
         The exit code, as `docs/operations.md` lists them.
     """
+    env = dict(process)
+    variables.settle(process)  # for OpenTelemetry's SDK
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     descriptors.raise_limit()

@@ -153,6 +153,22 @@ def test_a_collectors_certificate_that_is_not_there(tmp_path: Path, here: bool) 
     )
 
 
+def test_opentelemetrys_variables_are_handed_on_as_they_count() -> None:
+    """Its SDK strips nothing: with a blank behind it, a sampler is one that nobody knows."""
+    env = {
+        **ENV,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": '"http://c:4318"',
+        "OTEL_TRACES_SAMPLER": "always_off ",
+        "OTEL_SPAN_EVENT_COUNT_LIMIT": "",
+    }
+    made = planning.by_catalog(env, versions.load("0.32.0"))
+    assert made.findings.errors == ()
+    assert {k: text for k, text in made.environment.items() if k.startswith("OTEL_")} == {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
+        "OTEL_TRACES_SAMPLER": "always_off",
+    }
+
+
 def test_an_address_of_another_machine_is_an_error_where_the_engine_would_run() -> None:
     env = {**ENV, "NUM_NODES": "2", "NODE_ADDR": "192.0.2.9/24", "NUM_TRAINERS": "2"}
     catalog = versions.load("0.33.0")

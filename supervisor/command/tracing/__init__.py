@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ...catalog import Catalog
@@ -41,10 +42,10 @@ def read(env: Mapping[str, str], catalog: Catalog | None, said: Arguments) -> Tr
         message = f"the engine exports no spans of its own: {why[0]}"
         return Tracing(findings=Findings.of(Remark(name, message, why[1])))
     # vLLM takes the address as it is, and asks only this variable for the protocol. Its SDK takes
-    # a timeout in seconds, where the specification has milliseconds.
+    # a timeout in seconds, where the specification has milliseconds, and older ones whole ones.
     variables = {
         f"{_VARIABLE}PROTOCOL": otel.PROTOCOL,
-        f"{_VARIABLE}TIMEOUT": f"{target.timeout:g}",
+        f"{_VARIABLE}TIMEOUT": str(math.ceil(target.timeout)),
         otel.SERVICE_NAME: env.get(otel.SERVICE_NAME) or _ENGINE,
     }
     row = Applied(name, target.url, FLAG, "worker", "the engine's own spans go there, too")

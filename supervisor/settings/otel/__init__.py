@@ -7,6 +7,8 @@ complaint, or take in another way than its specification, is found here.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -67,6 +69,18 @@ def targets(env: Mapping[str, str]) -> Targets:
     return Targets(found.get(Signal.TRACES), found.get(Signal.METRICS))
 
 
+def cleaned(env: Mapping[str, str]) -> Mapping[str, str]:
+    """`env` with their values as they count here: no blanks around them, and no blank ones.
+
+    The SDK takes a blank for a part of the value, and some of what it then does not know for a
+    default, others for an error.
+    """
+    values = {name: _said(env, name) for name in env if name.startswith(FAMILY)}
+    if all(text and text == env[name] for name, text in values.items()):
+        return env
+    return {name: values.get(name, env[name]) for name in env if values.get(name, True)}
+
+
 def interval(env: Mapping[str, str]) -> float:
     """Seconds from one export of metrics to the next."""
     return float(_said(env, _INTERVAL) or _INTERVAL_MS) / 1000
@@ -102,14 +116,21 @@ def findings(env: Mapping[str, str]) -> Findings:
 
 
 def _remarks(env: Mapping[str, str], on: list[Signal]) -> Iterator[Remark]:
+    for signal in on:
+        yield from _of_path(env, signal)
     for name in sorted({source(env, signal) for signal in on}):
-        try:
-            port = urlsplit(_said(env, name)).port
-        except ValueError:
-            continue  # it is a fault
-        if port == _GRPC_PORT:
-            message = f"{name} names port {_GRPC_PORT}, where collectors take OTLP by gRPC; this"
-            yield Remark(name, f"{message} worker speaks {PROTOCOL}", "most take that on port 4318")
+        with contextlib.suppress(ValueError):  # it is a fault
+            if urlsplit(_said(env, name)).port == _GRPC_PORT:
+                message = (
+                    f"{name} names port {_GRPC_PORT}, where collectors take OTLP by gRPC; this"
+                )
+                remedy = "most take that on port 4318"
+                yield Remark(name, f"{message} worker speaks {PROTOCOL}", remedy)
+    for name, least in checks.MEANT_SECONDS.items():
+        with contextlib.suppress(ValueError):
+            if 0 < float(_said(env, name) or 0) < least:
+                message = f"{name}={_said(env, name)} is in milliseconds, and few"
+                yield Remark(name, message, "multiply it by 1000 if seconds were meant")
     name, wanted = checks.TEMPORALITY, _said(env, checks.TEMPORALITY)
     if Signal.METRICS in on and wanted.lower() not in {"", checks.CUMULATIVE}:
         yield Remark(
@@ -119,6 +140,20 @@ def _remarks(env: Mapping[str, str], on: list[Signal]) -> Iterator[Remark]:
             f"set {checks.CUMULATIVE}; a collector makes deltas of totals by its processor"
             " `cumulativetodelta`",
         )
+
+
+def _of_path(env: Mapping[str, str], signal: Signal) -> Iterator[Remark]:
+    """What is said of a path that collectors do not have."""
+    target, name = None if _faults(env, signal) else _target(env, signal), source(env, signal)
+    if target is None:
+        return
+    path, wanted = urlsplit(target.url).path, f"/v1/{signal}"
+    if name == signal.endpoint and path in {"", "/"}:
+        message = f"{name} has no path, and is taken as it is: {signal} go to /"
+        yield Remark(name, message, f"collectors take them at {wanted}: add that")
+    elif name != signal.endpoint and re.search(r"/v1/(traces|metrics)/v1/", path):
+        message = f"{name} is a base address, to which {wanted} is added: {signal} go to {path}"
+        yield Remark(name, message, "leave the path of a signal away")
 
 
 def _target(env: Mapping[str, str], signal: Signal) -> Target | None:
@@ -156,7 +191,9 @@ def _first(env: Mapping[str, str], signal: Signal, of: str) -> str | None:
 def _faults(env: Mapping[str, str], signal: Signal) -> list[Fault]:
     """What of the values that count for a signal cannot be used."""
     found = _endpoint(env, signal)
-    names: dict[str, checks.Check] = {found[0]: checks.url} if found else {}
+    names: dict[str, checks.Check] = {}
+    if found:
+        names[found[0]] = checks.url if found[1] else checks.base
     of_otlp = ((_first(env, signal, of), check) for of, check in checks.OF_OTLP.items())
     names |= {name: check for name, check in of_otlp if name}
     names |= {name: check for name, check in checks.OF_SDK.items() if _said(env, name)}
@@ -168,7 +205,23 @@ def _faults(env: Mapping[str, str], signal: Signal) -> list[Fault]:
         except ValueError as reason:
             shown = masked(name, _said(env, name))
             faults.append(Fault(name, shown, f"{name}={shown} {reason}"))
+    if signal is Signal.TRACES and not {checks.QUEUE, checks.BATCH} & {one.env for one in faults}:
+        faults += _of_batches(env)
     return faults
+
+
+def _of_batches(env: Mapping[str, str]) -> list[Fault]:
+    """What the SDK, here and in the engine, refuses when it is to make batches of spans."""
+    queue, batch = _said(env, checks.QUEUE), _said(env, checks.BATCH)
+    size, most = int(batch or checks.BATCH_SIZE), int(queue or checks.QUEUE_SIZE)
+    if size <= most:
+        return []
+    others = f"{checks.BATCH}={size}{'' if batch else ', its default'}"
+    name, value = (checks.QUEUE, queue) if queue else (checks.BATCH, batch)
+    if name == checks.BATCH:
+        others = f"{checks.QUEUE}={most}, its default"
+    message = f"{name}={value} does not go with {others}: a batch is a part of the queue"
+    return [Fault(name, value, message, f"set {checks.BATCH} to {most} or less")]
 
 
 def _said(env: Mapping[str, str], name: str) -> str:

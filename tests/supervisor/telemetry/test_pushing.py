@@ -60,3 +60,18 @@ async def test_a_collector_that_hangs_gets_one_at_a_time_and_holds_up_no_end(
     task.cancel()
     one.last()
     assert collector.metrics() == []
+
+
+def test_what_cannot_be_built_is_told_once_and_without_a_traceback(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER"
+    monkeypatch.setenv(name, "not-installed")
+    one = pushing(collector, CollectorRegistry())
+    one.last()
+    one.last()
+    [record] = [each for each in caplog.records if each.name == "supervisor"]
+    assert record.getMessage().startswith("no metrics are exported: ")
+    assert "not-installed" in record.getMessage()
+    assert record.exc_info is None
+    assert collector.asked == 0

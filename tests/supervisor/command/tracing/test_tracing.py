@@ -22,7 +22,7 @@ def test_the_engine_gets_the_whole_address_and_the_protocol() -> None:
     made = plan.make({**BASE, "OTEL_EXPORTER_OTLP_TIMEOUT": "2500"}, CURRENT)
     assert option(made) == "http://c:4318/v1/traces"
     assert made.engine_env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] == "http/protobuf"
-    assert made.engine_env["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"] == "2.5"  # seconds to its SDK
+    assert made.engine_env["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"] == "3"  # seconds to its SDK
     assert made.engine_env["OTEL_SERVICE_NAME"] == "vllm"
     assert option(plan.make(OWN, CURRENT)) == "http://c:4318/in"
     named = plan.make({**BASE, "OTEL_SERVICE_NAME": "mine"}, CURRENT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from supervisor.settings import otel, read
@@ -53,20 +55,28 @@ WRONG = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a b"),
     ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://"),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c/in#part"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c/otlp?tenant=7"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c/otlp#part"),
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
     ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/json"),
     ("OTEL_EXPORTER_OTLP_HEADERS", "only-a-key"),
     ("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0d%0aX-Evil: 1"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "x=%E2%82%AC"),
+    ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", 'api-key="abc"'),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan"),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
     ("OTEL_RESOURCE_ATTRIBUTES", "team"),
+    ("OTEL_SERVICE_NAME", "caf\udce9"),
     ("OTEL_TRACES_EXPORTER", "jaeger"),
     ("OTEL_TRACES_SAMPLER", "sometimes"),
     ("OTEL_TRACES_SAMPLER_ARG", "2"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
     ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "often"),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+    ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
     ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many"),
 ]
 
@@ -78,7 +88,7 @@ def test_a_wrong_value_is_a_fault_that_names_it(name: str, value: str) -> None:
     assert fault.message.startswith(f"{name}=")
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG[5:])
+@pytest.mark.parametrize(("name", "value"), [each for each in WRONG if "_ENDPOINT" not in each[0]])
 def test_nothing_is_said_where_nothing_is_exported(name: str, value: str) -> None:
     assert otel.findings({name: value}) == otel.findings({})
     assert otel.findings({**BASE, "OTEL_SDK_DISABLED": "true", name: value}).errors == ()
@@ -109,3 +119,69 @@ def test_deltas_are_a_preference_that_no_start_fails_for(wanted: str) -> None:
     assert "cumulative" in str(remark.suggestion)
     assert otel.findings({**BASE, name: "Cumulative"}).warnings == ()
     assert otel.findings({**BASE, name: wanted, "OTEL_METRICS_EXPORTER": "none"}).warnings == ()
+
+
+def test_a_batch_is_a_part_of_the_queue() -> None:
+    queue, batch = "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+    [fault] = otel.findings({**BASE, queue: "100"}).errors
+    assert fault.message == (
+        f"{queue}=100 does not go with {batch}=512, its default: a batch is a part of the queue"
+    )
+    assert fault.suggestion == f"set {batch} to 100 or less"
+    [fault] = otel.findings({**BASE, queue: "100", batch: "101"}).errors
+    assert fault.env == queue
+    assert otel.findings({**BASE, queue: "100", batch: "100"}).errors == ()
+    assert otel.findings({**BASE, queue: "100", "OTEL_TRACES_EXPORTER": "none"}).errors == ()
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "says"),
+    [
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318"},
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "traces go to /;.*/v1/traces: add that",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c:4318/"},
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            "metrics go to /;",
+        ),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/v1/traces",
+                "OTEL_METRICS_EXPORTER": "none",
+            },
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "traces go to /v1/traces/v1/traces;",
+        ),
+        (
+            {**BASE, "OTEL_METRIC_EXPORT_INTERVAL": "15"},
+            "OTEL_METRIC_EXPORT_INTERVAL",
+            "OTEL_METRIC_EXPORT_INTERVAL=15 is in milliseconds.*multiply it by 1000",
+        ),
+        (
+            {**BASE, "OTEL_EXPORTER_OTLP_TIMEOUT": "10"},
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "milliseconds",
+        ),
+    ],
+)
+def test_what_is_probably_not_meant_is_remarked(env: dict[str, str], name: str, says: str) -> None:
+    found = otel.findings(env)
+    assert found.errors == ()
+    [remark] = found.warnings
+    assert remark.env == name
+    assert re.search(says, f"{remark.message}; {remark.suggestion}")
+
+
+def test_what_is_probably_meant_is_not() -> None:
+    env = {**BASE, "OTEL_METRIC_EXPORT_INTERVAL": "15000", "OTEL_EXPORTER_OTLP_TIMEOUT": "500"}
+    assert otel.findings(env).warnings == ()
+    assert otel.findings({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c/in"}).warnings == ()
+
+
+def test_blanks_are_no_part_of_a_value() -> None:
+    env = {"OTEL_TRACES_SAMPLER": "always_off ", "OTEL_SPAN_EVENT_COUNT_LIMIT": " ", "X": " "}
+    assert otel.cleaned(env) == {"OTEL_TRACES_SAMPLER": "always_off", "X": " "}
+    assert otel.cleaned(BASE) is BASE
