@@ -164,7 +164,7 @@ def _volume(env: Mapping[str, str], disk: OnDisk) -> Findings:
     if not base or any(each.setting == name for each in disk.unseen):
         return said
     reason = f"{base} is not a writable folder: models go to the container's disk"
-    return Findings.of(Ignored(name, reason))
+    return said + Findings.of(Ignored(name, reason))
 
 
 def _in_its_place(env: Mapping[str, str], disk: OnDisk, name: str) -> dict[str, str]:
