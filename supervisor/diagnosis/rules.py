@@ -871,6 +871,13 @@ _DEVICE = (
 
 _REST = (
     _rule(
+        "lora-off",
+        ("LoRA is not enabled. Use --enable-lora",),
+        "LORA_MODULES names adapters, and the engine is not set up for any",
+        "set ENABLE_LORA=true, or unset LORA_MODULES",
+        shared=True,
+    ),
+    _rule(
         "lora-rank",
         ("is greater than max_lora_rank",),
         "a LoRA adapter has rank {rank}, and the engine takes up to {most}",

@@ -42,12 +42,13 @@ def error_of(platform: Platform, job: str) -> dict[str, Any]:
     [
         ("wrong-engine", WRONG, "the value of --max-model-len"),
         ("wrong-model", {"FAKE_VLLM": "exit=1", "FAKE_VLLM_LINES": GATED}, "set HF_TOKEN"),
-        ("wrong-file", NAMED | {"LORA_MODULES": "a=/nowhere/lora.json"}, "/nowhere/lora.json"),
+        ("wrong-file", NAMED | {"ENABLE_LORA": "1", "LORA_MODULES": "a=/nowhere/lora.json"},
+         "/nowhere/lora.json"),
         ("wrong-setting", {"MAX_MODEL_LEN": "abc"}, "MAX_MODEL_LEN"),
         ("wrong-path", {"MODEL_NAME": "/nowhere/model"}, "/nowhere/model does not exist"),
         ("wrong-command", {"VLLM_COMMAND": "/nowhere/vllm"}, "set VLLM_COMMAND"),
     ],
-)
+)  # fmt: skip
 def test_jobs_are_told_why_no_worker_can_start(
     platform: Platform, start: Start, worker: str, environment: dict[str, str], said: str
 ) -> None:

@@ -59,7 +59,7 @@ def test_a_file_that_is_not_there_is_an_error_where_the_engine_would_run(tmp_pat
     there = tmp_path / "there"
     there.mkdir()
     gone = tmp_path / "gone"
-    env = {**ENV, "LORA_MODULES": f"a={gone} b={there} c=org/adapter"}
+    env = {**ENV, "ENABLE_LORA": "1", "LORA_MODULES": f"a={gone} b={there} c=org/adapter"}
     catalog = versions.load("0.32.0")
     (error,) = planning.by_catalog(env, catalog, here=True).findings.errors
     assert f"{gone} does not exist on this machine" in error.message

@@ -136,6 +136,8 @@ def test_no_setting_of_a_form_is_dead() -> None:
         env = {**_sent(version), "MODEL_NAME": "org/m", **_BESIDE}
         if name == "SPECULATIVE_CONFIG":
             del env["SPECULATIVE_MODEL"]
+        if name == "LORA_MODULES":
+            env["ENABLE_LORA"] = "true"
         before = plan.make(env, catalog(version), AT_HAND)
         after = plan.make({**env, name: _other(entry)}, catalog(version), AT_HAND)
         took = {setting.env for setting in after.findings.applied}

@@ -1,21 +1,41 @@
-"""The items of --lora-modules: `name=path`, or an object with both. Pure."""
+"""The items of --lora-modules: `name=path`, or an object with both; the switch for them. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...catalog import Option
+from ...catalog.options import variable
 from ..arguments import Argument, Arguments
 from ..values import words
+from .names import is_on
 from .refusal import Refusal
 
 _LORA, _PROMPT = FLAGS = ("--lora-modules", "--prompt-adapters")
+_BY_MEDIA = "--default-mm-loras"
+#: Options that name adapters -> the switch without which the engine has none.
+_SWITCHES: Mapping[str, str] = {
+    _LORA: "--enable-lora",
+    _BY_MEDIA: "--enable-lora",
+    _PROMPT: "--enable-prompt-adapter",
+}
+_NONE = {"", "None", "null", "{}"}  # no adapter at all
+_CONFIG = "--config"  # a file that may turn the switch on
+#: Of --lora-modules before 0.10: those versions start, and refuse each request for an adapter.
+_OF_OLD = "nullable_str"
 _FORM = 'write sql=/adapters/sql, or {"name":"sql","path":"/adapters/sql"}'
 
 
-def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[Refusal]:
-    """Refuse an item of which vLLM's parser makes no adapter."""
+def check(option: Option, argument: Argument, options: Arguments) -> Iterator[Refusal]:
+    """Refuse an item of which vLLM's parser makes no adapter, and adapters that are not enabled."""
+    if option.flag not in _SWITCHES:
+        return
+    wrong = tuple(_no_adapters(option, argument))
+    yield from wrong or _not_enabled(option, argument, options)
+
+
+def _no_adapters(option: Option, argument: Argument) -> Iterator[Refusal]:
     if option.flag == _PROMPT:
         for item in argument.values:
             if item.count("=") != 1:
@@ -24,8 +44,22 @@ def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[R
         yield Refusal(" ".join(argument.values), words.TORN, words.IN_QUOTES)
     elif option.flag == _LORA:
         for item in argument.values:
-            if item not in {"", "None"} and (reason := _wrong(item)):
+            if item not in _NONE and (reason := _wrong(item)):
                 yield Refusal(item, reason, _FORM)
+
+
+def _not_enabled(option: Option, argument: Argument, options: Arguments) -> Iterator[Refusal]:
+    """VLLM ends over it once all weights are loaded. What stands for media it drops in silence."""
+    switch = _SWITCHES[option.flag]
+    said = options.last(switch)
+    if is_on(options, switch) or all(value in _NONE for value in argument.values):
+        return
+    if said is None and options.last(_CONFIG) is not None:
+        return
+    name = variable(switch)
+    reason = f"needs {name}, which is {'not set' if said is None else 'off'}"
+    certain = option.flag == _LORA and option.type != _OF_OLD
+    yield Refusal("", reason, f"set {name}=true", certain=certain)
 
 
 def paths(item: str) -> str:

@@ -107,6 +107,7 @@ CASES = [
     ("weights_shape", "weights-mismatch", "tensor a (512)", "MODEL_REVISION", FINAL),
     ("bad_config", "config-damaged", "config.json", "fetch the model again", FINAL),
     ("lora_path", "lora-not-found", "No adapter found for /models/none", "LORA_MODULES", FINAL),
+    ("lora_off", "lora-off", "LORA_MODULES names adapters", "ENABLE_LORA=true", FINAL),
     ("lora_rank", "lora-rank", "rank 64, and the engine takes up to 16", "MAX_LORA_RANK", FINAL),
     # memory
     ("context_memory", "context-memory", "but 900000 are configured", "MAX_MODEL_LEN to 5", FINAL),

@@ -13,7 +13,7 @@ from tests.supervisor.command.test_translate import VERSIONS
 TAKEN = [
     "-tp 2", "-pp=2", "-q awq", "-qawq", "--max_model_len 4096", "--max-model-l 4096",
     "--max_model_le=4096", "--enforce-eager --seed 1", "--served-model-name a b", "--seed=-1",
-    "--lora-modules a=/x", "--max-num-seqs 2 --max-num-seqs 3",
+    "--enable-lora --lora-modules a=/x", "--max-num-seqs 2 --max-num-seqs 3",
 ]  # fmt: skip
 #: Taken by those that know dotted JSON.
 TAKEN_NOW = [
