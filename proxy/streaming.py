@@ -128,7 +128,8 @@ class Streams:
         """The rest of an answer, from the next engine; raises `lost` where it cannot be had."""
         request, record = stream.request, stream.record
         try:
-            so_far = self._resuming.begun(request, sent, attempt.losses, stream.outputs.finish)
+            finish = stream.outputs.finish
+            so_far = await self._resuming.begun(request, sent, attempt.losses, finish)
             if (last := end.known(request, so_far)) is not None:
                 for output in self._batch(stream, last):
                     yield output

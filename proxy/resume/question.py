@@ -11,6 +11,7 @@ from proxy.request.forms import CHAT, Request
 
 #: With the space that is part of its first token. What is longer is of a language without spaces.
 _LAST_WORD = re.compile(r"(?: \S{0,40}|(?<=\s)\S{1,40})\Z")
+_NEAR_END = 50  # characters, of which such a word is the end
 _COMPLETION_TOKENS = 16  # what vLLM makes of a completion that names no limit
 
 
@@ -23,7 +24,7 @@ def stands_on(request: Request, text: str) -> str:
     the most likely tokens are asked for; sampled, another one would.
     """
     if request.body.get("stop") and lax.number(request.body.get("temperature")) == 0:
-        text = _LAST_WORD.sub("", text)
+        text = text[:-_NEAR_END] + _LAST_WORD.sub("", text[-_NEAR_END:])
     return text.rstrip() if request.route == CHAT else text
 
 

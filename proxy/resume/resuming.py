@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -16,13 +17,14 @@ from proxy.resume.safe import WHY
 from proxy.resume.seam import Seam
 from proxy.resume.told import Told
 from proxy.settings import Settings
+from proxy.stream.ramp import ANSWER_MOST
 from supervisor.link.figures import Unresumed
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
 
-#: Bytes of an answer that is read again: more would hold up every other stream.
-_MOST_BYTES = 4_000_000
+#: Bytes of an answer that are read again at a time, in 2 ms: other streams have their turn.
+_AT_ONCE = 64_000
 
 #: Questions that are repeated where an engine ends before it answers: it never had the job.
 _AGAIN = 3
@@ -72,7 +74,7 @@ class Resuming:
         self._as_text = settings[table.RAW_OPENAI_OUTPUT]
         self._engine = engine
 
-    def begun(
+    async def begun(
         self,
         request: Request,
         sent: Sequence[bytes] | None,
@@ -96,13 +98,23 @@ class Resuming:
             raise CannotResume(Unresumed.SECOND_LOSS)
         if (reason := safe.unsafe(request)) is not None:
             raise CannotResume(reason)
-        if sum(map(len, sent)) > _MOST_BYTES:
+        if sum(map(len, sent)) > ANSWER_MOST:
             raise CannotResume(Unresumed.TOO_LARGE)
-        so_far = told.read(sent, native=request.native, as_text=self._as_text)
+        so_far = await self._read(request, sent)
         if so_far.reasoning or so_far.calls:
             raise CannotResume(Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS)
         so_far.finish = so_far.finish or finish
         return so_far
+
+    async def _read(self, request: Request, sent: Sequence[bytes]) -> Told:
+        reader, at_once = told.Reader(native=request.native, as_text=self._as_text), 0
+        for output in sent:
+            reader.add(output)
+            at_once += len(output)
+            if at_once >= _AT_ONCE:
+                await asyncio.sleep(0)
+                at_once = 0
+        return reader.finish()
 
     async def rest(self, request: Request, so_far: Told) -> Rest:
         """How the answer goes on; waits for the engine that can say so.

@@ -5,7 +5,7 @@ Nothing is noted while a stream runs: the outputs are kept for the job's result 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,18 +40,44 @@ class Told:
     counted: bool = False
 
 
-def read(outputs: Sequence[bytes], *, native: bool, as_text: bool) -> Told:
-    """The beginning of an answer.
+class Reader:
+    """Reads an answer's beginning, an output at a time: many take long.
 
     Args:
-        outputs: as they were handed over, each as JSON.
         native: whether they are in the native form.
         as_text: whether they are text of events, otherwise lists of the events' objects.
     """
-    chunks = _native(outputs) if native else _events(outputs) if as_text else _lists(outputs)
-    told = Told()
-    texts: list[str] = []
-    for chunk in chunks:
+
+    def __init__(self, *, native: bool, as_text: bool) -> None:
+        self._native, self._as_text = native, as_text
+        self._splitter = sse.Splitter()  # a large event may be parted over outputs
+        self._told = Told()
+        self._texts: list[str] = []
+
+    def add(self, output: bytes) -> None:
+        """The next output, as JSON, in which it was handed over."""
+        found = finite.parsed(output)
+        if self._native:
+            self._chunk(_chunk_of(found))
+        elif self._as_text:
+            self._events(self._splitter.feed(str(found).encode(errors="replace")))
+        else:
+            for chunk in sse.objects(found):
+                self._chunk(chunk)
+
+    def finish(self) -> Told:
+        """What all of them told."""
+        self._events(self._splitter.finish())
+        self._told.text = "".join(self._texts)
+        return self._told
+
+    def _events(self, events: Iterable[bytes]) -> None:
+        for event in events:
+            if chunk := sse.parsed(event):
+                self._chunk(chunk)
+
+    def _chunk(self, chunk: Mapping[str, Any]) -> None:
+        told = self._told
         if not told.head:
             told.head = {name: chunk[name] for name in chunk if name not in ("choices", "usage")}
         if isinstance(usage := chunk.get("usage"), dict):
@@ -62,38 +88,20 @@ def read(outputs: Sequence[bytes], *, native: bool, as_text: bool) -> Told:
             told.begun |= "role" in said
             told.reasoning |= any(said.get(name) for name in REASONING)
             told.calls |= any(said.get(name) for name in CALLS)
-            texts.append(str(said.get("content") or said.get("text") or ""))
+            self._texts.append(str(said.get("content") or said.get("text") or ""))
             told.finish = choice.get("finish_reason") or told.finish
-    told.text = "".join(texts)
-    return told
 
 
-def _events(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
-    """A large event may be parted over outputs, so they are put together first."""
-    splitter = sse.Splitter()
-    text = "".join(map(str, map(finite.parsed, outputs)))
-    for event in [*splitter.feed(text.encode(errors="replace")), *splitter.finish()]:
-        if chunk := sse.parsed(event):
-            yield chunk
-
-
-def _lists(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
-    for output in outputs:
-        yield from sse.objects(finite.parsed(output))
-
-
-def _native(outputs: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
-    """As if they were events, one for each output."""
-    for output in outputs:
-        found = finite.parsed(output)
-        batch = found if isinstance(found, dict) else {}
-        yield {
-            "choices": [
-                {**choice, "text": "".join(map(str, choice.get("tokens") or ()))}
-                for choice in sse.objects(batch.get("choices"))
-            ],
-            "usage": _figures(batch.get("usage")),
-        }
+def _chunk_of(output: Any) -> Mapping[str, Any]:
+    """An output of the native form as if it were an event."""
+    batch = output if isinstance(output, dict) else {}
+    return {
+        "choices": [
+            {**choice, "text": "".join(map(str, choice.get("tokens") or ()))}
+            for choice in sse.objects(batch.get("choices"))
+        ],
+        "usage": _figures(batch.get("usage")),
+    }
 
 
 def _figures(usage: Any) -> dict[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from typing import Any
@@ -16,6 +17,7 @@ from proxy.request.schema import Schema
 from proxy.resume.resuming import CannotResume, Rest, Resuming
 from proxy.resume.safe import OPEN_TURN
 from proxy.stream import sse
+from proxy.stream.ramp import ANSWER_MOST
 from supervisor.link.figures import Unresumed
 
 MESSAGES = [{"role": "user", "content": "x"}]
@@ -58,7 +60,7 @@ def resuming(engine: Engine | None = None, **environment: str) -> Resuming:
 
 async def gone_on(engine: Engine, request: Request, kept: list[bytes]) -> Rest:
     found = resuming(engine)
-    return await found.rest(request, found.begun(request, kept, 0))
+    return await found.rest(request, await found.begun(request, kept, 0))
 
 
 def chat(**also: Any) -> Request:
@@ -167,22 +169,43 @@ async def test_an_engine_that_ends_before_it_has_the_job_is_no_second_loss() -> 
     assert rest.request is not None
 
 
-def test_what_is_known_without_an_engine() -> None:
-    def why(
+async def test_what_is_known_without_an_engine() -> None:
+    async def why(
         kept: list[bytes] | None, losses: int = 0, on: str = "1", **also: Any
     ) -> Unresumed | None:
         try:
-            resuming(RESUME_STREAMS=on).begun(chat(**also), kept, losses)
+            await resuming(RESUME_STREAMS=on).begun(chat(**also), kept, losses)
         except CannotResume as cannot:
             return cannot.reason
         return None
 
-    assert why(sent("a")) is None
-    assert why(None) is Unresumed.OFF
-    assert why(sent("a"), on="0") is Unresumed.OFF
-    assert why(sent("a"), losses=1) is Unresumed.SECOND_LOSS
-    assert why(sent("a"), n=2) is Unresumed.SEQUENCES
-    assert why([b"x" * 5_000_000]) is Unresumed.TOO_LARGE
+    assert await why(sent("a")) is None
+    assert await why(None) is Unresumed.OFF
+    assert await why(sent("a"), on="0") is Unresumed.OFF
+    assert await why(sent("a"), losses=1) is Unresumed.SECOND_LOSS
+    assert await why(sent("a"), n=2) is Unresumed.SEQUENCES
+    assert await why([b"x" * 20_000_000]) is Unresumed.TOO_LARGE
+
+
+async def test_a_long_answer_is_read_while_others_have_their_turn() -> None:
+    """A job's answer may have 67,000 tokens."""
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 5, "model": "m" * 32}
+    choice = {"index": 0, "delta": {"content": " word"}, "logprobs": None, "finish_reason": None}
+    batch = json.dumps(f"data: {json.dumps({**head, 'choices': [choice]})}\n\n" * 50).encode()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    count = ANSWER_MOST // len(batch)
+    found = await resuming().begun(chat(), [batch] * count, 0)
+    beside.cancel()
+    assert found.text == " word" * 50 * count
+    assert turns > 200
 
 
 def test_the_error_says_why() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.resume import told
+from proxy.resume.told import Reader, Told
 from proxy.stream.outputs import Outputs
 
 
@@ -24,6 +24,13 @@ CHAT = [chunk(role="assistant", content=""), chunk(content="Grüße"), chunk(con
 FORMS = [(False, True), (False, False), (True, True)]
 
 
+def read(kept: list[bytes], *, native: bool, as_text: bool) -> Told:
+    reader = Reader(native=native, as_text=as_text)
+    for output in kept:
+        reader.add(output)
+    return reader.finish()
+
+
 def handed(events: list[bytes], *, native: bool, as_text: bool) -> list[bytes]:
     """As the platform's side keeps it, a batch for each event."""
     outputs = Outputs(own_form=native, as_text=as_text)
@@ -34,9 +41,7 @@ def handed(events: list[bytes], *, native: bool, as_text: bool) -> list[bytes]:
 @pytest.mark.parametrize(("native", "as_text"), FORMS)
 def test_the_text_in_each_form(native: bool, as_text: bool) -> None:
     events = [b": ping\n\n", *map(event, CHAT)]
-    found = told.read(
-        handed(events, native=native, as_text=as_text), native=native, as_text=as_text
-    )
+    found = read(handed(events, native=native, as_text=as_text), native=native, as_text=as_text)
     assert found.text == "Grüße an\n\n"
     assert (found.reasoning, found.calls, found.finish) == (False, False, None)
     if not native:
@@ -52,7 +57,7 @@ def test_reasoning_and_calls_show(native: bool, as_text: bool) -> None:
         ({"tool_calls": [{"index": 0}]}, (False, True)),
     ):
         kept = handed([event(chunk(**delta))], native=native, as_text=as_text)
-        found = told.read(kept, native=native, as_text=as_text)
+        found = read(kept, native=native, as_text=as_text)
         assert (found.reasoning, found.calls) == kinds
 
 
@@ -62,7 +67,7 @@ def test_a_completion_its_end_and_its_figures() -> None:
         "choices": [{"index": 0, "text": "a", "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 1},
     }
-    found = told.read([json.dumps(event(body).decode()).encode()], native=False, as_text=True)
+    found = read([json.dumps(event(body).decode()).encode()], native=False, as_text=True)
     assert (found.text, found.finish, found.head) == ("a", "stop", {"id": "cmpl-1"})
     assert found.usage == body["usage"]
     assert not found.begun
@@ -77,7 +82,7 @@ def test_the_figures_at_the_end_and_before(native: bool, as_text: bool) -> None:
     outputs = Outputs(own_form=native, as_text=as_text)
     made = [json.dumps(each).encode() for one in at_its_end for each in outputs.of([one], one)]
     for count, counted in ((1, False), (2, True)):
-        found = told.read(made[:count], native=native, as_text=as_text)
+        found = read(made[:count], native=native, as_text=as_text)
         assert (found.usage, found.counted) == (usage, counted)
 
 
@@ -86,8 +91,8 @@ def test_a_large_event_in_parts_is_read_whole() -> None:
     parts = [
         json.dumps(text[start : start + 120_000]).encode() for start in range(0, len(text), 120_000)
     ]
-    assert len(told.read(parts, native=False, as_text=True).text) == 1_500_000
+    assert len(read(parts, native=False, as_text=True).text) == 1_500_000
 
 
 def test_nothing_told() -> None:
-    assert told.read([], native=False, as_text=True).text == ""
+    assert read([], native=False, as_text=True).text == ""
