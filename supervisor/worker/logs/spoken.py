@@ -24,7 +24,11 @@ _READY = ("Application startup complete", " throughput: ")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One line: `prefix` is the same in all lines of one message."""
+    """One line: `prefix` is the same in all lines of one message.
+
+    From `begins` on the message is what one process printed. What stands there before names that
+    process, but anybody may have written it.
+    """
 
     message: str
     level: str = "INFO"
@@ -32,6 +36,17 @@ class Said:
     place: str = ""
     prefix: str = ""
     trusted: bool = True  # nobody else than the engine can have written it
+    begins: int = 0
+
+    @property
+    def text(self) -> str:
+        """What one process printed, without its name."""
+        return self.message[self.begins :]
+
+    @property
+    def speaker(self) -> tuple[str, str, bool]:
+        """Lines that belong together have the same."""
+        return self.process, self.message[: self.begins], self.trusted
 
 
 class Spoken:
@@ -64,14 +79,16 @@ class Spoken:
 
     def _unsigned(self, line: str) -> Said:
         line = line.rpartition("\r")[2]  # what a terminal would show
+        process = _PROCESS.match(line)  # vLLM puts it before all that its processes print
+        begins = process.end() if process else 0
         if self._signed and self._served:
-            return Said(line, trusted=False)
+            return Said(line, trusted=False, begins=begins)
         own = None if self._signed else logged(line)
         if own is not None:
             return _of(own)
         found = _OTHERS.match(line)
         if found is None:
-            return Said(line)
+            return Said(line[begins:], process=process["process"] if process else "")
         return Said(line[found.end() :], found["level"], found["process"] or "")
 
 

@@ -21,8 +21,9 @@ from .tracebacks import Traceback
 
 _LINE_MOST = log_lines.MOST  # bytes of a line that is still without its end
 _QUIET = 0.2  # seconds without more, after which a message is whole
-_OPEN_MOST = 5.0  # seconds that a line without an end waits for it
+_OPEN_MOST = 5.0  # seconds that a line, or a traceback, without an end waits for it
 _PROCESSES_MOST = 64  # whose messages may be open
+_Speaker = tuple[str, str, bool]
 _ERRORS = frozenset({"ERROR", "CRITICAL", "WARNING"})
 
 
@@ -32,20 +33,34 @@ class _Message:
 
     said: Said
     at: float  # Unix time
-    last: float  # on the clock, when its last line came
+    began: float  # on the clock, when its first line came
+    last: float  # the same of its last line
     lines: list[str]
     size: int
     traceback: Traceback = field(default_factory=Traceback)
     of_traceback: bool = False
 
-    def takes(self, said: Said) -> bool:
-        if said.prefix != self.said.prefix or said.trusted != self.said.trusted:
+    @property
+    def until(self) -> float:
+        """On the clock, when it is handed over if nothing more of it comes, and at the latest."""
+        return min(self.last + _QUIET, self.began + _OPEN_MOST)
+
+    def takes(self, said: Said, now: float) -> bool:
+        """Whether `said` belongs to it; then it is a part of it."""
+        if said.prefix != self.said.prefix or self.size + len(said.text) > log_lines.MOST:
             return False
-        if self.size + len(said.message) > log_lines.MOST:
+        if not self.traceback.takes(said.text):
             return False
-        taken = self.traceback.takes(said.message)
-        self.of_traceback = self.of_traceback or taken
-        return taken
+        self.of_traceback = True
+        self.lines.append(said.text)
+        self.size += len(said.text) + 1
+        self.last = now
+        return True
+
+    def goes_on_with(self, said: Said, now: float) -> bool:
+        """Whether `said` may be more of its traceback, though it has been handed over."""
+        recent = now - self.last < _OPEN_MOST
+        return recent and said.prefix == self.said.prefix and self.traceback.unfinished
 
 
 class Wrapped:
@@ -74,7 +89,8 @@ class Wrapped:
         self._rest = b""
         self._lost = 0  # bytes of a line that is too long
         self._open_since = 0.0
-        self._open: dict[str, _Message] = {}  # by process
+        self._open: dict[_Speaker, _Message] = {}
+        self._halves: dict[_Speaker, _Message] = {}  # handed over, with more to come
         self._masks = True
 
     def feed(self, data: bytes, *, masks: bool) -> None:
@@ -96,7 +112,7 @@ class Wrapped:
     def left(self) -> float | None:
         """Seconds until `look` has something to do, if nothing comes before; None for never."""
         times = [] if self._fold is None else [self._fold.left]
-        times += [each.last + _QUIET - self._clock() for each in self._open.values()]
+        times += [each.until - self._clock() for each in self._open.values()]
         if self._rest:
             times.append(self._open_since + _OPEN_MOST - self._clock())
         return max(0.0, min(found)) if (found := [x for x in times if x is not None]) else None
@@ -104,7 +120,7 @@ class Wrapped:
     def look(self) -> None:
         """Hand over what has waited long enough."""
         now = self._clock()
-        for key in [key for key, each in self._open.items() if now - each.last >= _QUIET]:
+        for key in [key for key, each in self._open.items() if now >= each.until]:
             self._close(key)
         if self._rest and now - self._open_since >= _OPEN_MOST:
             self._end_of_line(b"")
@@ -167,18 +183,18 @@ class Wrapped:
     # --- messages ---
 
     def _said(self, said: Said) -> None:
-        key = f"{said.process} {said.trusted}"
+        key, now = said.speaker, self._clock()
         if (message := self._open.get(key)) is not None:
-            if message.takes(said):
-                message.lines.append(said.message)
-                message.size += len(said.message) + 1
-                message.last = self._clock()
+            if message.takes(said, now):
                 return
             self._close(key)
-        if not said.message.strip():
+        if not said.text.strip():
             return
-        message = _Message(said, time.time(), self._clock(), [said.message], len(said.message))
-        message.of_traceback = message.traceback.takes(said.message)
+        half = self._halves.pop(key, None)
+        message = _Message(said, time.time(), now, now, [said.message], len(said.message))
+        if half is not None and half.goes_on_with(said, now):
+            message.traceback = half.traceback
+        message.of_traceback = message.traceback.takes(said.text)
         if message.of_traceback or (said.prefix and said.level in _ERRORS):
             if len(self._open) >= _PROCESSES_MOST:
                 self._close_all()
@@ -186,8 +202,13 @@ class Wrapped:
         else:
             self._write(message)
 
-    def _close(self, key: str) -> None:
-        self._write(self._open.pop(key))
+    def _close(self, key: _Speaker) -> None:
+        message = self._open.pop(key)
+        if message.traceback.unfinished:
+            if len(self._halves) >= _PROCESSES_MOST:
+                self._halves.clear()
+            self._halves[key] = message
+        self._write(message)
 
     def _close_all(self) -> None:
         for key in list(self._open):

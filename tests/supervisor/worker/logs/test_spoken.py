@@ -36,6 +36,7 @@ def read(spoken: Spoken, line: str) -> list[tuple[str, str, str, str]]:
         ("(APIServer pid=1) ERROR:    oh", ("ERROR", "APIServer", "", "oh")),
         (f"ERROR {TIME} [a.py:1] b", ("ERROR", "", "a.py:1", "b")),
         ("anything", ("INFO", "", "", "anything")),
+        ("(Worker_TP0 pid=12)   File", ("INFO", "Worker_TP0", "", "  File")),
     ],
 )
 def test_its_parts(line: str, expected: tuple[str, str, str, str]) -> None:
@@ -81,3 +82,12 @@ def test_an_engine_that_cannot_sign_is_read_by_its_prefix() -> None:
     read(spoken, READY)
     assert read(spoken, f"ERROR {TIME} a.py:1] b") == [("ERROR", "", "a.py:1", "b")]
     assert list(spoken.read("x")) == [Said("x")]
+
+
+def test_lines_of_one_process_are_known_without_trust_in_its_name() -> None:
+    spoken = Spoken(SIGN)
+    read(spoken, f"{SIGN}INFO {TIME} [a.py:1] b")
+    read(spoken, READY)
+    found = [said for line in ("(A pid=1) x", "(B pid=2) y", "z") for said in spoken.read(line)]
+    assert [said.text for said in found] == ["x", "y", "z"]
+    assert len({said.speaker for said in found}) == 3

@@ -33,3 +33,29 @@ def test_a_traceback_is_taken_to_its_end_with_what_caused_it() -> None:
 def test_another_one_may_follow() -> None:
     found = Traceback()
     assert all(found.takes(line) for line in [*made(), *made()])
+
+
+def fails_in_a_group(reason: Exception | None) -> None:
+    raise ExceptionGroup("several", [ValueError("one"), OSError("two")]) from reason
+
+
+def test_a_group_of_exceptions_is_one() -> None:
+    lines = []
+    try:
+        try:
+            fails_in_a_group(None)
+        except ExceptionGroup as reason:
+            fails_in_a_group(reason)
+    except ExceptionGroup:
+        lines = traceback.format_exc().rstrip().split("\n")
+    found = Traceback()
+    assert [line for line in lines if not found.takes(line)] == []
+    assert len(lines) > 20
+
+
+def test_it_is_unfinished_until_the_line_of_its_exception() -> None:
+    found = Traceback()
+    told = [(found.takes(line), found.unfinished) for line in made()]
+    assert [unfinished for _, unfinished in told].count(False) >= 2
+    assert not found.unfinished
+    assert told[0] == (True, True)

@@ -103,6 +103,72 @@ def test_a_traceback_past_the_logger(log: Log) -> None:
     assert found[-1] == ("INFO", text.strip()), "a caller's does not speak for the engine"
 
 
+TRACEBACK = ["Traceback (most recent call last):", '  File "a"', "    boom()", "OSError: x"]
+READY = f"{SIGN}INFO {TIME} [a.py:1] b\nINFO:     Application startup complete.\n"
+
+
+def test_a_traceback_past_the_logger_is_one_object_for_each_process(log: Log) -> None:
+    """The process stands before all that those of vLLM print, and they print at once."""
+    wrapped = Wrapped(log.sink, ENGINE)
+    wrapped.feed(f"{error('no')}\n".encode(), masks=True)
+    printed = "".join(
+        f"(Worker_TP{rank} pid={rank}) {line}\n"
+        for line in ["Process Worker:", *TRACEBACK]
+        for rank in (1, 2)
+    )
+    wrapped.feed(printed.encode(), masks=True)
+    wrapped.end()
+    found = [(each["level"], each.get("process"), each["message"]) for each in log.objects()]
+    for rank in (1, 2):
+        assert found.count(("ERROR", f"Worker_TP{rank}", "\n".join(TRACEBACK))) == 1
+        assert found.count(("INFO", f"Worker_TP{rank}", "Process Worker:")) == 1
+    assert len(found) == 5
+
+
+def test_a_traceback_of_a_process_that_anybody_may_have_named_is_one_object(log: Log) -> None:
+    wrapped = Wrapped(log.sink, ENGINE)
+    wrapped.feed(READY.encode(), masks=True)
+    log.objects()
+    printed = "".join(
+        f"(EngineCore pid=9) {line}\n(APIServer pid=7) {line}\n" for line in TRACEBACK
+    )
+    wrapped.feed(printed.encode(), masks=True)
+    wrapped.end()
+    found = [each for each in log.objects() if "Traceback" in each["message"]]
+    assert {each["message"] for each in found} == {
+        f"({process}) " + "\n".join(TRACEBACK)
+        for process in ("EngineCore pid=9", "APIServer pid=7")
+    }
+    assert not any("process" in each or each["level"] != "INFO" for each in found)
+
+
+def test_a_traceback_that_does_not_end_is_told_in_pieces_none_of_which_is_lost(log: Log) -> None:
+    clock = Clock()
+    wrapped = Wrapped(log.sink, ENGINE, clock=clock)
+    frames = [f'  File "{number:0100}"' for number in range(2000)]
+    for line in [TRACEBACK[0], *frames]:
+        wrapped.feed(f"(EngineCore pid=9) {line}\n".encode(), masks=True)
+        clock.now += 0.01
+        wrapped.look()
+    wrapped.end()  # it died
+    found = log.objects()
+    assert 3 <= len(found) <= 10
+    assert all(len(each["message"]) <= log_lines.MOST for each in found)
+    assert {each["level"] for each in found} == {"ERROR"}
+    assert "\n".join(each["message"] for each in found).split("\n") == [TRACEBACK[0], *frames]
+
+
+def test_a_traceback_that_falters_goes_on_and_what_is_long_after_it_is_none_of_it(log: Log) -> None:
+    clock = Clock()
+    wrapped = Wrapped(log.sink, ENGINE, clock=clock)
+    for line, later in [*((line, 1.0) for line in TRACEBACK[:2]), ("    boom()", 60.0), ("  x", 0)]:
+        wrapped.feed(f"{line}\n".encode(), masks=True)
+        clock.now += later
+        wrapped.look()
+    wrapped.end()
+    assert [level for level, _ in said(log)] == ["ERROR", "ERROR", "ERROR", "INFO"]
+
+
 def test_a_message_is_told_when_nothing_more_of_it_has_come(log: Log) -> None:
     clock = Clock()
     wrapped = Wrapped(log.sink, ENGINE, clock=clock)
