@@ -5,9 +5,38 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 log = logging.getLogger("supervisor")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def best_effort(
+    without: str,
+) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T | None]]]:
+    """For what runs beside an engine and only helps it: a fault in it is a line of the log.
+
+    Args:
+        without: what there is not, then, as the line begins.
+    """
+
+    def made(
+        work: Callable[P, Coroutine[Any, Any, T]],
+    ) -> Callable[P, Coroutine[Any, Any, T | None]]:
+        @wraps(work)
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> T | None:
+            try:
+                return await work(*args, **kwargs)
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the engine does without
+                log.warning("%s: %s: %s", without, type(fault).__name__, fault)
+                return None
+
+        return guarded
+
+    return made
 
 
 class Tasks:

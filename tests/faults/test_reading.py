@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -170,6 +173,39 @@ def test_a_model_on_a_dead_volume_ends_the_start_in_a_sentence(
         worker = start(MODEL_NAME="tiny", CHAT_TEMPLATE=str(place / "t.jinja"))
         assert worker.wait() == 78
         assert f"{place}/t.jinja cannot be used: the volume at {place}" in worker.text()
+
+
+@needs_fuse
+def test_a_volume_of_adapters_that_dies_ends_no_worker(
+    start: Start, model: Path, tmp_path: Path
+) -> None:
+    """They are looked for anew beside each engine, here where the kernel has cached nothing."""
+    adapters, link = tmp_path / "adapters", tmp_path / "link"
+    for name in ("one", "two"):
+        (adapters / name).mkdir(parents=True)
+    link.symlink_to(tmp_path / "mount" / "one")
+    with fuse.served(tmp_path / "mount", adapters) as server:
+        worker = start(
+            MODEL_NAME=str(model),
+            ENABLE_LORA="1",
+            LORA_MODULES=json.dumps([{"name": "one", "path": str(link)}]),
+        )
+        worker.until_ready()
+        server.kill()
+        server.wait()
+        link.unlink()
+        link.symlink_to(tmp_path / "mount" / "two")
+        os.kill(worker.engine_pid(), signal.SIGKILL)
+        until(lambda: worker.text().count("engine spawned") > 1, what="the restart")
+        worker.until_ready()
+        assert worker.stop() == 0
+
+
+def test_a_name_that_no_file_can_have_is_left_to_the_engine(start: Start, model: Path) -> None:
+    adapter = json.dumps([{"name": "one", "path": f"{'a' * 300}/x"}])
+    worker = start(MODEL_NAME=str(model), ENABLE_LORA="1", LORA_MODULES=adapter, PREFETCH="1")
+    worker.until_ready()
+    assert worker.stop() == 0
 
 
 @needs_fuse

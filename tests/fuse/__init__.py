@@ -42,12 +42,13 @@ def mounted(place: Path, folder: Path, *options: str) -> Iterator[Path]:
     Raises:
         NoVolumeError: with the reason.
     """
-    with _served(place, folder, *options):
+    with served(place, folder, *options):
         yield place
 
 
 @contextlib.contextmanager
-def _served(place: Path, folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def served(place: Path, folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """As `mounted`, with the process that answers the kernel."""
     place.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "tests.fuse", str(folder), str(place), *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
@@ -65,7 +66,7 @@ def _served(place: Path, folder: Path, *options: str) -> Iterator[subprocess.Pop
 @contextlib.contextmanager
 def dead(place: Path, folder: Path) -> Iterator[Path]:
     """As `mounted`, but its server is gone: each look at it ends with ENOTCONN."""
-    with _served(place, folder) as server:
+    with served(place, folder) as server:
         server.kill()
         server.wait()
         yield place

@@ -14,13 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ... import hanging
+from ..tasks import best_effort
 
 log = logging.getLogger("supervisor")
 
 #: Beside the worker's code, where `image/model-infos.sh` has put them.
 KEPT = Path(__file__).parents[3] / "model-infos"
+_WITHOUT = "vLLM looks at the model's class itself, which takes some seconds"
 
 
+@best_effort(_WITHOUT)
 async def hand_over(env: Mapping[str, str], kept: Path = KEPT) -> None:
     """Copy what the engine's cache has not; it looks there once it has imported itself.
 
@@ -32,7 +35,7 @@ async def hand_over(env: Mapping[str, str], kept: Path = KEPT) -> None:
     try:
         await hanging.look_beside(lambda: _copy(kept, folder), [folder])
     except (OSError, hanging.HangsError) as reason:
-        log.info("vLLM looks at the model's class itself, which takes some seconds: %s", reason)
+        log.info("%s: %s", _WITHOUT, reason)
 
 
 def cache(env: Mapping[str, str]) -> Path:

@@ -27,6 +27,7 @@ from ..engine.phases import PREFETCH, Start
 from ..logs.speaker import Speaker
 from ..process.child import Child
 from ..process.launcher import Launcher
+from ..tasks import best_effort
 from .wanted import folders, repositories
 
 log = logging.getLogger("supervisor")
@@ -118,6 +119,7 @@ class Prefetch:
         child.signal(signal.SIGKILL)
 
 
+@best_effort("no download ahead of the engine")
 async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | None:
     """Start it, where vLLM would fetch anything; None where it would not.
 

@@ -18,6 +18,7 @@ from ...errors import SupervisorError
 from ..engine.phases import READ, Start
 from ..logs.speaker import Speaker
 from ..process.launcher import Launcher
+from ..tasks import best_effort
 from .wanted import beside, folders
 
 log = logging.getLogger("supervisor")
@@ -28,6 +29,7 @@ _LOOK_EVERY = 0.25  # seconds
 _BEFORE_THE_END = {"imports", "download", "weights"}
 
 
+@best_effort("the weights are not read ahead")
 async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str], launcher: Launcher) -> None:
     """Read what `plan` says, until that is done, or the engine has its weights.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...command.checks import adapters
 from ...command.plan import Plan
+from ...files import exists, is_dir, is_file, listed
 from ...models.disk import keys
 from ...models.hub import cached, hub_cache, is_set, snapshot, weights_folder
 from ...models.placement import Name
@@ -60,14 +61,14 @@ def beside(plan: Plan, env: Mapping[str, str]) -> list[str]:
     weights = weights_folder(plan.value("--download-dir"), env)
     places = [_place(draft, weights, str(config.get("revision") or ""))]
     places += [_place(text, hub_cache(env), "") for text in _named_adapters(plan)]
-    return [str(place) for place in places if place is not None and place.is_dir()]
+    return [str(place) for place in places if place is not None and is_dir(place)]
 
 
 def _place(text: object, cache: Path, revision: str) -> Path | None:
     if not isinstance(text, str) or "/" not in text:
         return None
     here = Path("/", text)
-    name = None if here.exists() else Name.parse(text)
+    name = None if exists(here) else Name.parse(text)
     return here if name is None else snapshot(cache, name, revision)
 
 
@@ -151,7 +152,7 @@ def _in_an_organization(text: object) -> str | None:
 def _repository(text: str) -> str | None:
     name = Name.parse(text)
     # The engine runs in `/`, and takes a folder that is there before it asks the hub.
-    if name is None or name.subfolder or Path("/", text).exists():
+    if name is None or name.subfolder or exists(Path("/", text)):
         return None
     return name.repository
 
@@ -177,4 +178,5 @@ def _is_there(asked: Mapping[str, Any]) -> bool:
 
 
 def _has(folder: Path | None, pattern: str) -> bool:
-    return folder is not None and any(path.is_file() for path in folder.glob(pattern))
+    there = () if folder is None else listed(folder)
+    return any(path.match(pattern) and is_file(path) for path in there)

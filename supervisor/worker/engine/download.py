@@ -17,6 +17,7 @@ from ...command.plan import Plan
 from ...foreign.download.choice import wanted
 from ...models import hub
 from ...models.placement import Name
+from ..tasks import best_effort
 from .phases import Start
 
 log = logging.getLogger("supervisor")
@@ -26,6 +27,7 @@ _RATE_OVER = 5  # looks
 _ASK_WITHIN = 10.0  # seconds
 
 
+@best_effort("how far a download is cannot be seen")
 async def watch_plan(start: Start, plan: Plan, env: Mapping[str, str]) -> None:
     """Tell `start` of the download of a plan's model, where vLLM itself will fetch it.
 

@@ -14,6 +14,7 @@ from ...command.plan import Plan
 from ...models.fit import Fit
 from .. import lifecycle
 from ..process.launcher import Launcher
+from ..tasks import best_effort
 
 log = logging.getLogger("supervisor")
 
@@ -22,6 +23,7 @@ _PACKAGE = __name__.partition(".")[0]
 _TREE = Path(__file__).parents[3]
 
 
+@best_effort("whether the weights fit is not looked up")
 async def watch_plan(
     plan: Plan,
     env: Mapping[str, str],
