@@ -56,5 +56,5 @@ def test_guessing_from_the_prompt_needs_a_number_of_tokens(version: str) -> None
         assert message.endswith(" needs the number of tokens that are guessed at once")
         assert remedies(version, **env) == ["set NUM_SPECULATIVE_TOKENS, to 3 for example"]
         assert errors(version, **env, NUM_SPECULATIVE_TOKENS="3") == []
-    for method in ("mtp", "eagle3", "suffix"):
+    for method in ("eagle3", *(() if version == "0.10.2" else ("mtp", "suffix"))):
         assert errors(version, SPECULATIVE_METHOD=method) == []

@@ -66,9 +66,9 @@ def test_in_extra_arguments_too() -> None:
 
 
 def test_what_is_only_shown_may_not_be_all() -> None:
-    """Parsers of other versions show some of the tokenizer modes, and take any text."""
-    assert errors("0.33.0", TOKENIZER_MODE="kimi_audio") == []
-    assert len(warnings("0.33.0", TOKENIZER_MODE="kimi_audio")) == 1
+    """Parsers of other versions show some of the parsers, and take any text."""
+    assert errors("0.10.2", TOOL_CALL_PARSER="kimi_audio") == []
+    assert len(warnings("0.10.2", TOOL_CALL_PARSER="kimi_audio")) == 1
     assert errors("0.33.0", DISTRIBUTED_EXECUTOR_BACKEND="my.module.Executor") == []
     assert warnings("0.33.0", DISTRIBUTED_EXECUTOR_BACKEND="my.module.Executor") == []
 
