@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,8 @@ FIELDS = (
 MOST = 64 * 1024
 
 _encoder = json.JSONEncoder(ensure_ascii=False)
+#: Where readers beside JSON's own end a line, or what moves a terminal's cursor.
+_ENDS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 
 
 class Lines(logging.Formatter):
@@ -78,8 +81,13 @@ def as_object(
 
 
 def encoded(fields: Mapping[str, Any]) -> str:
-    """JSON on one line, which every reader takes: half a character stands in it as an escape."""
-    return _encoder.encode(fields).encode("utf-8", "backslashreplace").decode()
+    """JSON on one line, which every reader takes for one.
+
+    Half a character stands in it as an escape, and so does what ends a line for some.
+    """
+    text = _encoder.encode(fields)
+    text = _ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def cut(text: str) -> str:

@@ -55,11 +55,21 @@ def test_secrets_are_masked_in_every_field_and_before_anything_is_escaped() -> N
         assert "d" not in found.rpartition("message")[2].replace("message", "")
 
 
+def test_what_ends_a_line_for_some_is_an_escape_and_the_rest_stays_readable() -> None:
+    text = "caf\u00e9 \u4f60\u597d \U0001f600 \u2028\u2029\u0085\u009b31m\x7f\x0b\x0c\x1c"
+    line = Lines(as_json=True).format(record(text, route=text))
+    assert line.splitlines() == [line]
+    assert (
+        line.count("caf\u00e9 \u4f60\u597d \U0001f600 \\u2028\\u2029\\u0085\\u009b31m\\u007f") == 2
+    )
+    found = json.loads(line)
+    assert (found["message"], found["route"]) == (text, text)
+
+
 @given(st.text(st.characters(), max_size=50), st.text(st.characters(), max_size=50))
 def test_whatever_is_said_is_one_line_that_can_be_read(text: str, job: str) -> None:
     line = Lines(as_json=True).format(record("%s", args=(text,), job=job))
-    assert "\n" not in line
-    assert "\r" not in line
+    assert line.splitlines() == [line], "by any of the characters that Python takes for an end"
     found = json.loads(line.encode())
     assert set(found) == {"ts", "level", "source", "message", "job"}
     assert json.dumps(found, ensure_ascii=False).encode(), "no half a character is in it"
