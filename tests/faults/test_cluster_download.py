@@ -61,6 +61,49 @@ def test_a_download_that_cannot_succeed_is_the_engines_to_tell(nodes: Started) -
     assert cluster.until_ready() == 1
 
 
+def test_what_a_broken_download_left_is_no_commit(tmp_path: Path) -> None:
+    """On a volume of both nodes, the first of which has the model before the other knows it."""
+    old, new, cache = "a" * 40, "b" * 40, tmp_path / "cache"
+    model = cache / "hub" / "models--org--m"
+    left, main, there = model / "snapshots" / old, model / "refs" / "main", tmp_path / "there"
+    for folder in (left, main.parent):
+        folder.mkdir(parents=True)
+    (left / "config.json").write_text("{}")
+    main.write_text(old)
+    fetched = model / "snapshots" / new
+    fetch = (
+        f"mkdir -p {fetched}; echo '{{}}' > {fetched}/config.json; : > {fetched}/m.safetensors;"
+        f" printf {new} > {main}"
+    )
+    each = {}
+    begun = tmp_path / "begun"
+    waits = "until [ -e {} ]; do sleep 0.1; done; "
+    downloads = (waits.format(begun) + fetch, f": > {begun}; {waits.format(there)}{fetch}")
+    for rank, download in enumerate(downloads):
+        (folder := tmp_path / str(rank)).mkdir()
+        each[rank] = {
+            "VLLM_COMMAND": command(folder, f"{download}; exit 0", ""),
+            "HF_HOME": str(cache),
+            "BASE_PATH": str(folder),
+        }
+    cluster = Nodes(tmp_path, 2, each=each, MODEL_NAME="org/m", PREFETCH="1")
+    try:
+        until_rank_1_downloads(cluster)
+        there.touch()
+        assert cluster.until_ready() == 1
+        # One that replaces it has the old one's leavings, and is no other model's.
+        main.write_text(old)
+        there.unlink()
+        cluster.workers[1].process.kill()
+        cluster.start(1)
+        said = f"rank 1 ({cluster.address(1)}) is here, and downloads the model"
+        until(lambda: cluster.workers[0].text().count(said) == 2, what="the download")
+        there.touch()
+        cluster.until_ready(1)
+    finally:
+        cluster.end()
+
+
 def test_a_folder_of_a_repository_is_there_before_a_node_joins(
     nodes: Started, tmp_path: Path
 ) -> None:

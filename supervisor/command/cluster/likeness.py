@@ -47,7 +47,7 @@ class Identity:
         version: of its vLLM; empty where that is not known.
         model: what it serves.
         revision: of the model as it was asked for; empty for none.
-        commit: of the model on its disk; empty where that is not known.
+        commit: of the model on its disk; empty where that is not known, or not all of it there.
         options: those that have to be alike: MAX_MODEL_LEN -> its value, without secrets.
     """
 
@@ -98,12 +98,14 @@ def commit(path: str) -> str:
     return found[1] if found else ""
 
 
-def differences(ours: Identity, theirs: Identity) -> str | None:
+def differences(ours: Identity, theirs: Identity, *, prepared: bool = True) -> str | None:
     """What keeps two nodes from serving one model, and what to do about it; None: nothing.
 
     Args:
         ours: rank 0.
         theirs: another.
+        prepared: both have the model. Else neither its commit nor the revision counts, of which
+            nobody can tell yet whether it is the same.
     """
     they, we = f"rank {theirs.rank} ({theirs.address})", f"rank {ours.rank}"
     if theirs.version != ours.version:
@@ -112,7 +114,7 @@ def differences(ours: Identity, theirs: Identity) -> str | None:
     if theirs.model != ours.model:
         mine, other = (_model(each) or "no model" for each in (ours, theirs))
         return f"{they} serves {other}, {we} serves {mine}; set MODEL_NAME alike"
-    if (which := _of_revisions(ours, theirs)) is not None:
+    if prepared and (which := _of_revisions(ours, theirs)) is not None:
         mine, other = which
         remedy = "set MODEL_REVISION to one commit on every node"
         return f"{they} has {other}, {we} has {mine} of {_model(ours)}; {remedy}"

@@ -40,7 +40,7 @@ class Channel(Protocol):
         """Do what comes before anything is said. Raises SupervisorError where that fails."""
 
     async def identify(self) -> None:
-        """Look anew at what this node would run: its model has come."""
+        """Look anew at what this node would run: its model has come, as far as it will."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -76,8 +76,8 @@ class Member:
         """Its end of the channel; `put` takes what comes from the others."""
         cluster, address = self.cluster, self.address or ""
 
-        async def ours() -> Identity:
-            return await identity(self.plan, cluster, address, self.env)
+        async def ours(prepared: bool) -> Identity:
+            return await identity(self.plan, cluster, address, self.env, prepared=prepared)
 
         if cluster.leads:
             return Hearing(address, cluster.channel, cluster.token, ours, state, put)

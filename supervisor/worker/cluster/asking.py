@@ -25,7 +25,7 @@ class Asking:
         url: where that is: `http://HOST:PORT/cluster`. A name is resolved for each connection.
         token: that it asks for; may be empty.
         address: of this node, from which is asked; None: the one that leads there.
-        identity: looks at what this node would run.
+        identity: looks at what this node would run; it is told whether the model has come.
         state: of this worker.
         put: takes `Ordered` and `Unheard`.
     """
@@ -35,7 +35,7 @@ class Asking:
         url: str,
         token: str,
         address: str | None,
-        identity: Callable[[], Awaitable[Identity]],
+        identity: Callable[[bool], Awaitable[Identity]],
         state: State,
         put: Callable[[Event], None],
     ) -> None:
@@ -54,11 +54,11 @@ class Asking:
 
     async def begin(self) -> None:
         """Look at what is told of this node."""
-        await self.identify()
+        self._identity = (await self._look(False)).to_json()
 
     async def identify(self) -> None:
-        """Look again."""
-        self._identity = (await self._look()).to_json()
+        """Look again: the model has come."""
+        self._identity = (await self._look(True)).to_json()
 
     def publish(self, state: State) -> None:
         """Say `state` from now on, and at once where that is something new."""

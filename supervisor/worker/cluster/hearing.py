@@ -19,7 +19,7 @@ from ..control.connection import Connection
 from ..control.crowd import Crowd
 from ..control.listener import Listener, listen
 from ..control.message import Answer, Question
-from ..lifecycle import Event, ExitCode, Leading, Ordered, Reported, State, StopAll
+from ..lifecycle import Doing, Event, ExitCode, Leading, Ordered, Reported, State, StopAll
 from ..lifecycle.cluster import talk
 from ..process import descriptors
 from . import timing, wire
@@ -40,7 +40,8 @@ class Hearing:
         address: where it listens, and nowhere else.
         port: likewise; CLUSTER_PORT.
         token: that followers send; empty: none is asked for.
-        identity: looks at what this node would run, and so all of them.
+        identity: looks at what this node would run, and so all of them; it is told whether the
+            model has come.
         state: of this worker.
         put: takes `Reported`.
     """
@@ -50,7 +51,7 @@ class Hearing:
         address: str,
         port: int,
         token: str,
-        identity: Callable[[], Awaitable[Identity]],
+        identity: Callable[[bool], Awaitable[Identity]],
         state: State,
         put: Callable[[Event], None],
     ) -> None:
@@ -59,6 +60,7 @@ class Hearing:
         self._token = token.encode()
         self._look = identity
         self._identity: Identity | None = None
+        self._prepared = False  # it has its model, so that commits can be compared
         self._asked: dict[int, wire.Asked] = {}  # what each rank asked last
         self._state = state
         self._put = put
@@ -73,7 +75,7 @@ class Hearing:
         Raises:
             MachineRefused: that cannot be.
         """
-        await self.identify()
+        self._identity = await self._look(False)
         try:
             sockets = await listen(self._address, self._port)
         except OSError as reason:
@@ -87,8 +89,9 @@ class Hearing:
         )
 
     async def identify(self) -> None:
-        """Look again at what this node would run, and compare that with what others have said."""
-        self._identity = await self._look()
+        """The model has come: look again, and compare that with what others have said."""
+        self._identity = await self._look(True)
+        self._prepared = True
         group = self._state.group
         for asked in self._asked.values():
             if isinstance(group, Leading) and (wrong := self._wrong(asked, group.size)):
@@ -181,7 +184,9 @@ class Hearing:
             return f"{who} {reason}; use one image"
         theirs = replace(theirs, rank=said.rank, address=said.address)
         ours = self._identity or theirs
-        return differences(ours, theirs) or ""
+        # A node that still downloads has a commit later, and perhaps the files of an old one now.
+        prepared = self._prepared and said.doing is not Doing.PREPARING
+        return differences(ours, theirs, prepared=prepared) or ""
 
     def _may_ask(self, question: Question) -> bool:
         scheme, _, given = question.authorization.partition(b" ")

@@ -10,11 +10,13 @@ from ...command.cluster import likeness
 from ...command.cluster.likeness import Identity
 from ...command.cluster.node import Cluster
 from ...command.plan import Plan
-from ...models.hub import snapshot, weights_folder
+from ...models.hub import cached, weights_folder
 from ...models.placement import Name
 
 
-async def identity(plan: Plan, cluster: Cluster, address: str, env: Mapping[str, str]) -> Identity:
+async def identity(
+    plan: Plan, cluster: Cluster, address: str, env: Mapping[str, str], *, prepared: bool
+) -> Identity:
     """What this node would run now; another commit of the model may be there after a download.
 
     Args:
@@ -22,6 +24,7 @@ async def identity(plan: Plan, cluster: Cluster, address: str, env: Mapping[str,
         cluster: which node this is.
         address: at which the others reach it; may be empty.
         env: the worker's environment.
+        prepared: no download goes on. Else what is there may be what an older one left.
     """
     return Identity(
         rank=cluster.rank,
@@ -29,7 +32,7 @@ async def identity(plan: Plan, cluster: Cluster, address: str, env: Mapping[str,
         version=plan.vllm_version or "",
         model=plan.model or "",
         revision=_revision(plan),
-        commit=await _commit(plan, env),
+        commit=await _commit(plan, env) if prepared else "",
         options=likeness.alike(plan.options),
     )
 
@@ -41,7 +44,7 @@ def _revision(plan: Plan) -> str:
 
 
 async def _commit(plan: Plan, env: Mapping[str, str]) -> str:
-    """The commit of the model on this disk; empty where that is not known."""
+    """The commit of the model on this disk; empty where that is not known, or it is not whole."""
     if found := likeness.commit(plan.model_path or ""):
         return found
     name = Name.parse(plan.model or "")
@@ -51,7 +54,7 @@ async def _commit(plan: Plan, env: Mapping[str, str]) -> str:
     folder = weights_folder(plan.value("--download-dir"), own)
     revision = plan.value("--revision") or ""
     try:
-        place = await hanging.look_beside(lambda: snapshot(folder, name, revision), [folder])
+        place = await hanging.look_beside(lambda: cached(folder, name, revision), [folder])
     except hanging.HangsError:
         return ""
     return "" if place is None else likeness.commit(f"{place}/")

@@ -72,6 +72,13 @@ def test_a_commit_counts_where_both_know_theirs() -> None:
     assert "has commit bbbbbbbbbbbb, rank 0 has commit aaaaaaaaaaaa of org/name" in found
 
 
+def test_neither_commit_nor_revision_counts_before_both_have_the_model() -> None:
+    one = replace(HEAD, commit="a" * 40)
+    other = replace(OTHER, commit="b" * 40, revision="v2")
+    assert differences(one, other, prepared=False) is None
+    assert differences(one, replace(other, model="a"), prepared=False) is not None
+
+
 def test_of_many_options_some_are_named() -> None:
     many = replace(OTHER, options={f"OPTION_{n}": "1" for n in range(9)})
     found = str(differences(HEAD, many))

@@ -43,8 +43,8 @@ GO = {"order": "start", "generation": 1, "phase": "STARTING", "missing": []}
 IDENTITY = Identity(1, "127.0.0.1", "0.32.0", "org/m")
 
 
-async def same() -> Identity:
-    return IDENTITY
+async def same(prepared: bool) -> Identity:
+    return replace(IDENTITY, commit="a" * 40) if prepared else IDENTITY
 
 
 class Rank0:

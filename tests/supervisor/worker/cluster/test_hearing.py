@@ -39,7 +39,7 @@ SAID = Reported(1, "a", "", Doing.WAITING, 1)
 IDENTITY = Identity(0, "127.0.0.1", "0.32.0", "org/m")
 
 
-async def same() -> Identity:
+async def same(_prepared: bool) -> Identity:
     return IDENTITY
 
 
@@ -139,14 +139,34 @@ async def test_what_is_known_once_the_model_is_there_is_compared_with_what_was_s
         await asking.post("/cluster", json=body(commit="b" * 40))
         events.clear()
 
-        async def downloaded() -> Identity:
-            return replace(IDENTITY, commit="a" * 40)
-
         hearing._look = downloaded
         await hearing.identify()
         (event,) = events
         assert isinstance(event, Reported)
         assert "commit bbbbbbbbbbbb" in event.wrong
+
+
+async def downloaded(prepared: bool) -> Identity:
+    return replace(IDENTITY, commit="a" * 40) if prepared else IDENTITY
+
+
+async def test_a_commit_counts_once_both_have_the_model() -> None:
+    downloads = replace(SAID, doing=Doing.PREPARING)
+    other = "b" * 40
+    async with heard() as (hearing, asking, events):
+        hearing._look = downloaded
+        first = await asking.post("/cluster", json=body(commit=other, revision="v2"))
+        assert first.json()["order"] == "wait", "rank 0 has none yet"
+        await asking.post("/cluster", json=body(downloads, commit=other, revision="v2"))
+        events.clear()
+        await hearing.identify()
+        answer = await asking.post("/cluster", json=body(downloads, commit=other))
+        assert answer.json()["order"] == "wait"
+        assert not any(isinstance(each, Reported) and each.wrong for each in events)
+        answer = await asking.post("/cluster", json=body(downloads, version="0.33.0"))
+        assert answer.json()["order"] == "stop", "the rest counts at once"
+        answer = await asking.post("/cluster", json=body(commit=other))
+        assert "commit bbbbbbbbbbbb" in answer.json()["cause"]
 
 
 async def test_everything_else_is_refused() -> None:

@@ -25,19 +25,29 @@ async def test_a_model_has_its_commit_once_it_is_there(tmp_path: Path) -> None:
     }
     made = plan.make(env, versions.load("0.32.0"))
     assert made.cluster is not None
-    before = await identity(made, made.cluster, "127.0.0.1", env)
+
+    async def commit(*, prepared: bool) -> str:
+        return (await identity(made, cluster, "127.0.0.1", env, prepared=prepared)).commit
+
+    cluster = made.cluster
+    before = await identity(made, cluster, "127.0.0.1", env, prepared=True)
     assert (before.rank, before.version, before.model) == (1, made.vllm_version, "org/m")
     assert (before.commit, before.options["MAX_MODEL_LEN"]) == ("", "4096")
     assert "a-secret" not in str(before)
-    (tmp_path / "models--org--m" / "snapshots" / COMMIT).mkdir(parents=True)
-    assert (await identity(made, made.cluster, "127.0.0.1", env)).commit == COMMIT
+    place = tmp_path / "models--org--m" / "snapshots" / COMMIT
+    place.mkdir(parents=True)
+    (place / "config.json").touch()
+    assert await commit(prepared=True) == "", "a part of it says nothing"
+    (place / "model.safetensors").touch()
+    assert await commit(prepared=True) == COMMIT
+    assert await commit(prepared=False) == "", "another one may come yet"
 
 
 async def test_a_model_in_a_folder_has_none() -> None:
     env = {"MODEL_NAME": "/", "NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "127.0.0.1"}
     made = plan.make({**env, "NUM_TRAINERS": "1"}, versions.load("0.32.0"))
     assert made.cluster is not None
-    assert (await identity(made, made.cluster, "", env)).commit == ""
+    assert (await identity(made, made.cluster, "", env, prepared=True)).commit == ""
 
 
 async def test_a_revision_counts_where_the_command_has_none() -> None:
@@ -46,4 +56,4 @@ async def test_a_revision_counts_where_the_command_has_none() -> None:
     made = plan.make({**env, "NUM_TRAINERS": "1"}, versions.load("0.32.0"))
     assert made.cluster is not None
     kept = replace(made, environment={**env, "MODEL_REVISION": "v2"})
-    assert (await identity(kept, made.cluster, "", env)).revision == "v2"
+    assert (await identity(kept, made.cluster, "", env, prepared=False)).revision == "v2"
