@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 
 from proxy.errors import JobError
 from proxy.job_log import Record
-from proxy.request.routes import DEFAULT_ROUTES
 from supervisor.link.figures import ANSWERED, CANCELLED, FAILED, OTHER, REFUSED, Figures
+from supervisor.settings.routes import OFFERED
 
 _SERVERS = 500
 
@@ -22,7 +22,7 @@ class Tally:
 
     def __init__(self, figures: Figures, routes: AbstractSet[str] = frozenset()) -> None:
         self._figures = figures
-        self._routes = DEFAULT_ROUTES | routes
+        self._routes = OFFERED | routes
 
     def began(self) -> None:
         """A job is in hand."""

@@ -12,15 +12,9 @@ from typing import Literal
 
 from proxy import excerpt
 from proxy.errors import InvalidInput, RouteRefused
-from supervisor.settings.routes import INFERENCE, WORKER, is_route
+from supervisor.settings.routes import INFERENCE, OFFERED, READ, WORKER, is_route
 
 Method = Literal["GET", "POST"]
-
-#: What a client reads beside inference.
-_GET = frozenset("/v1/models /version /health /ping".split())
-
-#: What is missing there ALLOWED_ROUTES can add.
-DEFAULT_ROUTES = INFERENCE | _GET
 
 #: Routes with a part that varies, all of them for reading. An answer's id begins with `resp_`:
 #: what else stands under /v1/responses, `render` for one, is no answer.
@@ -51,7 +45,7 @@ def check(route: str, also: AbstractSet[str] = frozenset()) -> str:
         )
     if route.startswith(f"{_PLATFORM}/") and route not in also:
         route = route.removeprefix(_PLATFORM)
-    offered = route in DEFAULT_ROUTES or route in also
+    offered = route in OFFERED or route in also
     if not offered and not any(pattern.fullmatch(route) for pattern in _PATTERNS):
         remedy = "WORKER_ROUTES=1 offers it" if route in WORKER else "ALLOWED_ROUTES can add it"
         raise RouteRefused(f"the route {shown} is not offered by this worker; {remedy}")
@@ -64,7 +58,7 @@ def methods(route: str) -> Sequence[Method] | None:
         return ("POST",)
     if route == "/ping":
         return ("GET", "POST")
-    if route in _GET | WORKER or any(pattern.fullmatch(route) for pattern in _PATTERNS):
+    if route in READ | WORKER or any(pattern.fullmatch(route) for pattern in _PATTERNS):
         return ("GET",)
     return None
 

@@ -12,6 +12,7 @@ from ..secrets import masked
 from . import otel, table
 from .mode import Mode, of_platform
 from .parsers import is_none
+from .routes import OFFERED
 from .values import Values, early, take
 
 T = TypeVar("T")
@@ -86,6 +87,11 @@ class Settings:
             (engine, self.engine_host, self.engine_port),
             (table.PORT_HEALTH.name, self.control_host, self.control_port),
         )
+
+    @property
+    def offered_routes(self) -> frozenset[str]:
+        """Those of the engine that jobs may ask for, without such as have a part that varies."""
+        return OFFERED.union(self[table.ALLOWED_ROUTES])
 
     @property
     def engine_url(self) -> str:

@@ -17,6 +17,12 @@ INFERENCE = FORMS | frozenset(
     """.split()
 )
 
+#: What a client reads beside inference.
+READ = frozenset("/v1/models /version /health /ping".split())
+
+#: Those that jobs may ask for; what is missing there ALLOWED_ROUTES can add.
+OFFERED = INFERENCE | READ
+
 #: Those of the worker itself, which WORKER_ROUTES offers to jobs.
 STATUS, METRICS = "/worker/status", "/worker/metrics"
 WORKER = frozenset({STATUS, METRICS})

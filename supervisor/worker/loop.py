@@ -102,6 +102,7 @@ class Worker:
             engine=lambda: self._acting.engine,
             figures=lambda: self._acting.journal.figures if queue_mode else None,
             gpu=gpus.visible(env).name,
+            routes=self._settings.offered_routes,
             clock=lambda: time.monotonic() - self._pulse.frozen,
         )
         self._view = View(

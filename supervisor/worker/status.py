@@ -61,6 +61,7 @@ class Status:
     first_job: float | None = None  # seconds that the first engine waited for its first job
     cold_start: float | None = None  # seconds from the worker's beginning to the first ready engine
     gpu: str = "cpu"  # the first of this machine
+    routes: frozenset[str] = frozenset()  # that jobs may ask for, in queue mode
     clock: Callable[[], float] = time.monotonic
     _unavailable: float = 0.0  # seconds, up to the last change of the phase
     _changed_at: float = field(init=False)

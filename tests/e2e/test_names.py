@@ -9,6 +9,7 @@ import pytest
 
 from proxy.request import routes, schema
 from proxy.request.unknown import WELL_KNOWN
+from supervisor.settings.routes import OFFERED
 from tests import client
 from tests.e2e.conftest import Endpoint
 from tests.processes import until
@@ -23,7 +24,7 @@ def test_what_is_known_without_asking_is_what_it_says(endpoint: Endpoint) -> Non
     assert found is not None
     for route in ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages"):
         assert WELL_KNOWN[route] <= (found.names[route] or frozenset()), route
-    for route in routes.DEFAULT_ROUTES & found.methods.keys():
+    for route in OFFERED & found.methods.keys():
         assert found.methods[route] == routes.methods(route), route
 
 

@@ -168,6 +168,17 @@ CASES = {
         "25% of the jobs fail.",
         'job="vllm-supervisor"',
     ),
+    "the first jobs of a worker, which all fail": Case(
+        "VllmJobsFail",
+        {
+            of("jobs_total", 'outcome="failed"', 'route="/v1/completions"'): "0x3 200x20",
+            of("jobs_total", 'outcome="answered"', 'route="/v1/completions"'): "0+1x20",
+        },
+        ("12m",),
+        ("3m", "18m"),
+        "95.24% of the jobs fail.",
+        'job="vllm-supervisor"',
+    ),
     "jobs that callers got wrong, and few that fail": Case(
         "VllmJobsFail",
         {

@@ -16,7 +16,7 @@ import yaml
 
 from bench import arguments
 from proxy import errors
-from proxy.request import dropped, routes
+from proxy.request import dropped
 from supervisor import __main__ as program
 from supervisor.catalog import versions
 from supervisor.command import explain, legacy, plan, translate
@@ -24,6 +24,7 @@ from supervisor.diagnosis import rules
 from supervisor.link.standing import Standing
 from supervisor.settings.mode import Mode
 from supervisor.settings.otel import checks
+from supervisor.settings.routes import OFFERED
 from supervisor.settings.table import TABLE, WORKER_VARIABLES
 from supervisor.worker import announce
 from supervisor.worker.lifecycle import ExitCode, Phase
@@ -197,7 +198,7 @@ def test_the_routes_are_those_that_are_offered() -> None:
         "/v1/models/NAME",
         "/v1/responses/resp_...",
     }
-    assert named == set(routes.DEFAULT_ROUTES)
+    assert named == set(OFFERED)
 
 
 def test_what_is_open_is_what_each_mode_listens_on() -> None:

@@ -70,7 +70,8 @@ BUILD_INFO = _gauge(
 RESTARTS = _counter("restarts_total", "Starts of the engine after the first one.")
 ENGINE_RESTARTS = _counter(
     "engine_restarts_total",
-    "Starts of the engine after the first one, by the short name of what ended the one before.",
+    "Starts of the engine after the first one, by the short name of what ended the one before; a"
+    " cause is there once it has ended one.",
     "cause",
 )
 PROXY_RESTARTS = _counter("proxy_restarts_total", "Starts of the proxy after the first one.")

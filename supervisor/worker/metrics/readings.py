@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
-from ...link.figures import EMPTY, JOBS, LOST, RETRIED, SENT, UNANSWERED, Figures, Unresumed
+from ...link.figures import (
+    ANSWERED,
+    CANCELLED,
+    EMPTY,
+    FAILED,
+    JOBS,
+    LOST,
+    OTHER,
+    REFUSED,
+    RETRIED,
+    SENT,
+    UNANSWERED,
+    Figures,
+    Unresumed,
+)
 from ...link.histogram import Histogram
 from ..lifecycle import Phase
 from ..status import Status
@@ -28,7 +43,7 @@ def read(status: Status) -> Iterator[Reading]:
     yield from (Reading(metric, values) for metric, values in _of_worker(status) if values)
     if (figures := status.figures()) is not None:
         for name, metric in names.OF_JOBS.items():
-            yield Reading(metric, _of_jobs(figures, name))
+            yield Reading(metric, _of_jobs(figures, name, status.routes))
     seen = status.seen
     yield from (Reading(one, {(): seen[one]}) for one in names.OF_ENGINE if one in seen)
 
@@ -53,6 +68,7 @@ def _known(value: float | None) -> Mapping[Labels, float]:
 
 
 #: Told as 0 before the first one: nobody sees a counter grow that begins with 1.
+_OF_JOBS: Labels = (ANSWERED, REFUSED, FAILED, CANCELLED)
 _OUTCOMES: Mapping[str, Labels] = {
     "posts": (SENT, RETRIED, LOST),
     "polls": (JOBS, EMPTY, UNANSWERED),
@@ -60,9 +76,18 @@ _OUTCOMES: Mapping[str, Labels] = {
 }
 
 
-def _of_jobs(figures: Figures, name: str) -> Mapping[Labels, float | Histogram]:
+def _of_jobs(
+    figures: Figures, name: str, routes: frozenset[str]
+) -> Mapping[Labels, float | Histogram]:
     value = getattr(figures, name)
     if isinstance(value, Mapping):
-        none_yet = {(outcome,): 0.0 for outcome in _OUTCOMES.get(name, ())}
-        return none_yet | {tuple(key.split(" ")): float(n) for key, n in value.items()}
+        counts = {tuple(key.split(" ")): float(n) for key, n in value.items()}
+        return dict.fromkeys(_labels(name, routes), 0.0) | counts
     return {(): value}
+
+
+def _labels(name: str, routes: frozenset[str]) -> Iterator[Labels]:
+    """Those that a counter has from the beginning."""
+    if name == "ended":
+        return product(_OF_JOBS, (*sorted(routes), OTHER))
+    return product(_OUTCOMES.get(name, ()))

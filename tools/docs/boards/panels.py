@@ -82,8 +82,6 @@ def _quantiles(metric: Metric) -> tuple[Query, ...]:
     )
 
 
-_FAILED = rate(OF_JOBS["ended"], outcome="failed")
-
 _READY = Panel(
     "Ready workers",
     "Workers whose engine is ready, and all that answer.",
@@ -166,9 +164,9 @@ JOBS = Board(
         ),
         Panel(
             "Jobs that end, by route",
-            "Routes that are not offered count as other.",
+            "Those that are used; routes that are not offered count as other.",
             _JOBS_S,
-            _rates(OF_JOBS["ended"], "route"),
+            (Query(f"{rate(OF_JOBS['ended'], 'route')} > 0", "{{route}}"),),
         ),
         Panel(
             "Failed jobs",
@@ -176,7 +174,7 @@ JOBS = Board(
             "percentunit",
             (
                 Query(
-                    share(f"({_FAILED} or vector(0))", rate(OF_JOBS["ended"])),
+                    share(rate(OF_JOBS["ended"], outcome="failed"), rate(OF_JOBS["ended"])),
                     "failed",
                 ),
             ),

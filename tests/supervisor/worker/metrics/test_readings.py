@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
-from supervisor.link.figures import Figures
+from supervisor.link.figures import ANSWERED, CANCELLED, FAILED, OTHER, REFUSED, Figures
 from supervisor.link.histogram import Histogram
+from supervisor.settings.routes import OFFERED
 from supervisor.status.parts import Times
-from supervisor.worker.lifecycle import History, NoProxy, Serving, State
+from supervisor.worker.lifecycle import History, NoProxy, Serving, Starting, State
 from supervisor.worker.metrics import names, readings
 from supervisor.worker.status import Status
 
@@ -51,7 +53,7 @@ def test_figures_of_the_proxy_and_the_engine_are_told_as_they_are() -> None:
     status.times = Times({"imports": 2.0})
     found = read(status)
     assert found["jobs_in_hand"] == {(): 2}
-    assert found["jobs_total"] == {("failed", "/v1/completions"): 1.0}
+    assert found["jobs_total"][("failed", "/v1/completions")] == 1.0
     assert found["platform_posts_total"] == {("ok",): 0.0, ("retried",): 0.0, ("lost",): 1.0}
     assert found["platform_polls_total"] == {("jobs",): 0.0, ("empty",): 0.0, ("failed",): 0.0}
     assert found["job_wait_seconds"] == {(): figures.wait}
@@ -60,6 +62,33 @@ def test_figures_of_the_proxy_and_the_engine_are_told_as_they_are() -> None:
     assert found["proxy_restarts_total"] == {(): 4.0}
     assert found["cold_start_seconds"] == {(): 9.5}
     assert found["phase_seconds"] == {("imports",): 2.0}
+
+
+def test_jobs_are_told_before_the_first_one_of_each_outcome_and_route() -> None:
+    """Prometheus sees no growth of a series that begins with it: a first burst of failures."""
+    figures = Figures()
+    figures.ended["failed /sleep"] += 2
+    figures.ended["answered /gone"] += 1
+    status = Status("queue", "m", {}, READY, Engine, lambda: figures)
+    status.routes = OFFERED | {"/sleep"}
+    found = read(status)["jobs_total"]
+    outcomes = (ANSWERED, REFUSED, FAILED, CANCELLED)
+    told = set(product(outcomes, (*OFFERED, "/sleep", OTHER)))
+    assert found.keys() == told | {("answered", "/gone")}
+    assert {labels: n for labels, n in found.items() if n} == {
+        ("failed", "/sleep"): 2.0,
+        ("answered", "/gone"): 1.0,
+    }
+
+
+def test_every_counter_is_there_before_it_counts() -> None:
+    """But the engine's own, and restarts by cause, of which `restarts_total` has the sum."""
+    new = State(Starting(9.0), NoProxy())
+    found = read(Status("queue", "m", {}, new, lambda: None, Figures))
+    own = {one for one in names.METRICS if one.source is not names.Source.ENGINE}
+    counters = {one.name for one in own if one.kind is not names.Kind.GAUGE}
+    assert counters - found.keys() == {names.ENGINE_RESTARTS.name}
+    assert all(found[name] for name in counters & found.keys())
 
 
 def test_they_come_in_the_order_of_the_list() -> None:
