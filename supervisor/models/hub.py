@@ -45,8 +45,13 @@ def file_address(repository: str, revision: str, file: str, env: Mapping[str, st
 
 
 def sizes(listed: Mapping[str, Any]) -> dict[str, int]:
-    """File -> bytes, by such a list; 0 where it does not say. Raises LookupError, TypeError."""
-    return {file["rfilename"]: file.get("size") or 0 for file in listed["siblings"]}
+    """File -> bytes, by such a list; 0 where it says no number. Raises LookupError, TypeError."""
+    named = [file for file in listed["siblings"] if isinstance(file["rfilename"], str)]
+    return {file["rfilename"]: _bytes(file.get("size")) for file in named}
+
+
+def _bytes(size: object) -> int:
+    return size if isinstance(size, int) and size > 0 else 0
 
 
 def authorization(env: Mapping[str, str]) -> dict[str, str]:

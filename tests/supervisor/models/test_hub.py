@@ -133,3 +133,8 @@ def test_what_the_hub_is_asked() -> None:
 def test_the_sizes_of_listed_files() -> None:
     siblings = [{"rfilename": "a", "size": 3}, {"rfilename": "b"}, {"rfilename": "c", "size": None}]
     assert hub_module.sizes({"siblings": siblings}) == {"a": 3, "b": 0, "c": 0}
+    odd = [{"rfilename": "a", "size": "3"}, {"rfilename": None}, {"rfilename": ["b"], "size": 1}]
+    assert hub_module.sizes({"siblings": [*odd, {"rfilename": "c", "size": -1}]}) == {
+        "a": 0,
+        "c": 0,
+    }
