@@ -99,7 +99,7 @@ def _downloads(env: Mapping[str, str]) -> Path:
 def _config(folder: Path) -> Mapping[str, Any]:
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # the engine will say what is wrong with it
+    except (OSError, ValueError, RecursionError):  # the engine will say what is wrong with it
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -177,19 +177,20 @@ def _baked(env: Mapping[str, str], wanted: str, revision: str) -> OnDisk | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         model = manifest["model"]
-        tokenizer = manifest.get("tokenizer")
         name, place = str(model["repository"]), Path(model["folder"])
-    except (OSError, ValueError, LookupError, TypeError):
+        revisions = [model.get("revision"), model.get("commit")]
+        tokenizer = manifest.get("tokenizer")
+        its_name, its = (
+            (tokenizer["repository"], str(tokenizer["folder"])) if tokenizer else ("", None)
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    of_revision = not revision or revision in {model.get("revision"), model.get("commit")}
+    of_revision = not revision or revision in revisions
     if (wanted and wanted != name) or not of_revision or not is_dir(place):
         return None
     asked = env.get("TOKENIZER_NAME", "").strip() or env.get("TOKENIZER", "").strip()
-    its = None
-    if tokenizer and asked in {"", tokenizer["repository"]}:
-        its = str(tokenizer["folder"])
-    elif asked == name:
-        its = str(place)
+    if not tokenizer or asked not in {"", its_name}:
+        its = str(place) if asked == name else None
     return OnDisk(name, str(place), its, "baked into the image", _other_code(place))
 
 
@@ -220,5 +221,5 @@ def _other_code(folder: Path) -> bool:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return any("--" in str(value) for value in config.get("auto_map", {}).values())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False

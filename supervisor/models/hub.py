@@ -184,7 +184,7 @@ def _has_all(index: Path) -> bool:
     try:
         shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         return all(is_file(index.parent / shard) for shard in shards)
-    except (OSError, ValueError, LookupError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -43,7 +43,14 @@ def test_where_the_model_is_whoever_finds_it(tmp_path: Path) -> None:
     assert disk.look({**none, "MODEL_NAME": "org/name/sub"}).stored is None  # is downloaded first
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"model": {}}', "{", '{"model": {"folder": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", '{"model": {}}', "{", '{"model": {"folder": 1}}', "[" * 100_000),
+        '{"model": {"repository": "a/b", "folder": "/"}, "tokenizer": ["x"]}',
+        '{"model": {"repository": "a/b", "folder": "/"}, "tokenizer": {}, "x": [}',
+    ],
+)
 def test_a_damaged_manifest_counts_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "baked.json").write_text(text)
     assert disk.look({"BAKED_MODELS": str(tmp_path), "BASE_PATH": "/nowhere"}).path is None

@@ -65,6 +65,15 @@ def test_a_download_that_broke_off_does_not_count(tmp_path: Path) -> None:
     assert cached(tmp_path, Name("a/b"), "") is None
 
 
+@pytest.mark.parametrize(
+    "index", ["[]", "null", "1", '{"weight_map": {"a": []}}', '{"weight_map": []}', "[" * 100_000]
+)
+def test_an_index_of_another_shape_counts_as_damaged(tmp_path: Path, index: str) -> None:
+    place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
+    (place / "model.safetensors.index.json").write_text(index)
+    assert cached(tmp_path, Name("a/b"), "") is None
+
+
 def test_shards_count_before_their_index_is_there(tmp_path: Path) -> None:
     """The hub's client fetches several files at once, and the index need not come first."""
     place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
