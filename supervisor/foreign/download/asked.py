@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,4 +109,4 @@ def _is_of(file: str, quantization: str) -> bool:
 
 def whole(folder: str) -> Path:
     """As the hub's client reads it."""
-    return Path(folder).expanduser().resolve()
+    return Path(os.path.realpath(os.path.expanduser(folder)))  # noqa: PTH111 - `Path` may raise

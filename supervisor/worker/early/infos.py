@@ -41,7 +41,9 @@ async def hand_over(env: Mapping[str, str], kept: Path = KEPT) -> None:
 def cache(env: Mapping[str, str]) -> Path:
     """Where vLLM looks for the notes, by the variables that it reads."""
     caches = env.get("XDG_CACHE_HOME") or Path(env.get("HOME") or "/root", ".cache")
-    return Path(env.get("VLLM_CACHE_ROOT") or Path(caches, "vllm")).expanduser() / "modelinfos"
+    root = env.get("VLLM_CACHE_ROOT") or Path(caches, "vllm")
+    # As vLLM does it, in `/`: a home that nobody has stays as it is written, where `Path` raises.
+    return Path("/", os.path.expanduser(root), "modelinfos")  # noqa: PTH111
 
 
 def _copy(kept: Path, folder: Path) -> None:

@@ -86,3 +86,4 @@ def test_where_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked().places == (Cached(Path("/h"), "org/m"), Cached(Path("/w"), "org/m"))
     assert asked(weights="/h").places == (Cached(Path("/h"), "org/m"),)
     assert whole("~/cache") == Path("/home/me/cache")
+    assert whole("~nobodyhere/x").name == "x"  # no error: the engine will say what is wrong

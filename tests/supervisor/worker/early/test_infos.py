@@ -46,6 +46,8 @@ async def test_what_vllm_has_written_itself_stays(kept: Path, tmp_path: Path) ->
         ({"HOME": "/h", "XDG_CACHE_HOME": "/c"}, "/c/vllm/modelinfos"),
         ({"HOME": "/h", "VLLM_CACHE_ROOT": "/v/x"}, "/v/x/modelinfos"),
         ({}, "/root/.cache/vllm/modelinfos"),
+        ({"VLLM_CACHE_ROOT": "~nobodyhere/x"}, "/~nobodyhere/x/modelinfos"),
+        ({"VLLM_CACHE_ROOT": "~root/x"}, "/root/x/modelinfos"),
     ],
 )
 def test_the_cache_is_where_vllm_looks(env: dict[str, str], where: str) -> None:
