@@ -52,7 +52,8 @@ def _copy(kept: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     there = set(os.listdir(folder))  # noqa: PTH208 - names alone, of a few hundred files
     for name in sorted(set(os.listdir(kept)) - there):  # noqa: PTH208
-        part = folder / f".{name}.{os.getpid()}"
+        # Containers share a cache, and have processes of the same number.
+        part = folder / f".{name}.{os.urandom(6).hex()}"
         try:
             part.write_bytes((kept / name).read_bytes())
             part.replace(folder / name)  # several workers may share the cache

@@ -63,6 +63,17 @@ async def test_a_cache_that_cannot_be_written_costs_no_start(
     assert "vLLM looks at the model's class itself" in caplog.text
 
 
+async def test_workers_of_several_containers_share_a_cache(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each writes under a name of its own, though their processes have the same number."""
+    written: list[str] = []
+    monkeypatch.setattr(Path, "replace", lambda part, _to: written.append(part.name))
+    for _ in range(2):
+        await infos.hand_over({"VLLM_CACHE_ROOT": str(tmp_path / "root")}, kept)
+    assert len(set(written)) == 4
+
+
 async def test_without_an_image_there_is_nothing_to_hand_over(tmp_path: Path) -> None:
     await infos.hand_over({"HOME": str(tmp_path / "home")}, tmp_path / "none")
     assert not (tmp_path / "home").exists()
