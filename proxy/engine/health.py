@@ -202,7 +202,8 @@ class Health:
             raise EngineUnavailable("the engine is not ready")
 
     async def _opens(self) -> bool:
-        self._open = not await self._is_away()
+        """Whether there is an engine. One that was gone begins its next life before any job."""
+        self._open = not await self._is_away() and (not self._gone or await self.is_well())
         return self._open
 
     async def _is_away(self) -> bool:
