@@ -12,7 +12,7 @@ from supervisor.link import handover
 from supervisor.link.handover import Check
 from supervisor.settings import handed, routes, table
 from supervisor.settings.keys import API_KEY
-from supervisor.settings.parsers import count, text
+from supervisor.settings.parsers import count, json_object, text
 from supervisor.settings.table import Reader, Setting
 from supervisor.settings.values import Values, take
 
@@ -33,10 +33,14 @@ MODELS_FOLDER = Setting(
 )
 #: The engine's own option, as its command line says it: files that it may read for a job.
 LOCAL_MEDIA = Setting(handed.LOCAL_MEDIA, text, None, "The engine's folder of media.", Reader.PROXY)
+#: The same of what every chat's template is given, for the engine may not say so at `/tokenize`.
+CHAT_DEFAULTS: Setting[Mapping[str, Any]] = Setting(
+    handed.CHAT_DEFAULTS, json_object, {}, "The engine's defaults of templates.", Reader.PROXY
+)
 
 _ROWS: tuple[Setting[Any], ...] = (
     *(row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}),
-    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY, LOCAL_MEDIA),
+    *(REPORT_FD, JOBS_FD, FITNESS_CHECKS, MODELS_FOLDER, API_KEY, LOCAL_MEDIA, CHAT_DEFAULTS),
 )
 
 

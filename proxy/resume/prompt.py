@@ -7,7 +7,7 @@ of one that the answer stands in. The model would go on from another prompt, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -26,13 +26,21 @@ _ARGUMENTS = ("documents", "reasoning_effort")
 _BORDER = 3
 
 
-def asked(request: Request) -> dict[str, Any]:
-    """The question to `/tokenize` for the prompt of this request, without the model's name."""
+def asked(request: Request, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The question to `/tokenize` for the prompt of this request, without the model's name.
+
+    Args:
+        request: one for text.
+        defaults: what the engine gives every template of a chat. Several versions leave that out
+            at `/tokenize`.
+    """
     body = request.body
     found = {name: body[name] for name in _ASKED if name in body}
     told = {name: body[name] for name in _ARGUMENTS if body.get(name) is not None}
-    if told and request.route == CHAT:
-        found["chat_template_kwargs"] = {**told, **(body.get("chat_template_kwargs") or {})}
+    if (told or defaults) and request.route == CHAT:
+        own = body.get("chat_template_kwargs") or {}
+        given = {name: value for name, value in own.items() if value is not None}
+        found["chat_template_kwargs"] = {**defaults, **told, **given}
     return found
 
 

@@ -16,7 +16,7 @@ from proxy.resume import end, prompt, question, safe, told
 from proxy.resume.safe import WHY
 from proxy.resume.seam import Seam
 from proxy.resume.told import Told
-from proxy.settings import Settings
+from proxy.settings import CHAT_DEFAULTS, Settings
 from proxy.stream.ramp import ANSWER_MOST
 from supervisor.link.figures import Unresumed
 from supervisor.settings import table
@@ -72,6 +72,7 @@ class Resuming:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._on = settings[table.RESUME_STREAMS]
         self._as_text = settings[table.RAW_OPENAI_OUTPUT]
+        self._defaults = settings[CHAT_DEFAULTS]
         self._engine = engine
 
     async def begun(
@@ -159,8 +160,9 @@ class Resuming:
 
     async def _goes_on(self, request: Request, asked: Request, tokens: Sequence[int]) -> bool:
         """Whether the engine makes one prompt of the question and these tokens of its answer."""
-        before = await self._tokens(request, prompt.asked(request))
-        return prompt.goes_on(before, await self._tokens(request, prompt.asked(asked)), tokens)
+        before = await self._tokens(request, prompt.asked(request, self._defaults))
+        longer = await self._tokens(request, prompt.asked(asked, self._defaults))
+        return prompt.goes_on(before, longer, tokens)
 
     async def _usage(self, request: Request, so_far: Told, made: int) -> dict[str, Any] | None:
         """The figures that the lost engine did not send any more, where the caller wants them."""
@@ -168,7 +170,7 @@ class Resuming:
             return None
         if so_far.usage is not None:
             return dict(so_far.usage)
-        asked = len(await self._tokens(request, prompt.asked(request)))
+        asked = len(await self._tokens(request, prompt.asked(request, self._defaults)))
         usage = {"prompt_tokens": asked, "completion_tokens": made}
         return {**usage, "total_tokens": asked + made}
 

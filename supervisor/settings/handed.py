@@ -14,6 +14,8 @@ from .table import Reader
 
 #: The variable with the folder from which the engine reads media by `file:`, for the proxy.
 LOCAL_MEDIA = "ALLOWED_LOCAL_MEDIA_PATH"
+#: The variable with what every chat's template is given, as the JSON of an object, for the proxy.
+CHAT_DEFAULTS = "DEFAULT_CHAT_TEMPLATE_KWARGS"
 
 _ROWS = [row for row in table.TABLE if row.reader not in {Reader.SUPERVISOR, Reader.BAKE}]
 _OF_PROXY = frozenset(

@@ -6,10 +6,13 @@ raises ValueError with the end of a sentence that begins with the name and the t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from .mode import Mode
 from .routes import is_route
@@ -30,6 +33,14 @@ def is_none(written: str) -> bool:
 def text(written: str) -> str:
     """Any text, as it is."""
     return written
+
+
+def json_object(written: str) -> Mapping[str, Any]:
+    """An object of JSON."""
+    with contextlib.suppress(ValueError):
+        if isinstance(found := json.loads(written), dict):
+            return found
+    raise ValueError('is no JSON object: give one like {"enable_thinking": false}')
 
 
 def token(written: str) -> str:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..command import chat_template
 from ..command.plan import Plan
 from ..errors import OutOfResources, SupervisorError
 from ..link import handover
@@ -189,6 +190,7 @@ class ProxyRun:
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
             handover.MODELS_FOLDER: str(folder),
             handover.LOG_SIGNATURE: self._launcher.sink.signature,
+            handed.CHAT_DEFAULTS: chat_template.defaults(plan.options),
             **plan.media.variables,
         }
 

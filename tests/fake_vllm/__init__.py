@@ -87,6 +87,8 @@ turn its template does not go on with an answer but begins another one where the
 
     closes_turn: true     the turn is ended behind what is in it
     thinks_before: true   a thought without words stands before it
+    enable_thinking: false
+                          one stands where the answer begins, so that both prompts are alike
 
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
 has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,

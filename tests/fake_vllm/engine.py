@@ -7,7 +7,7 @@ import contextlib
 import time
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Engine:
         version: of vLLM.
         done: the file that gets a line for each request that was answered to its end; or empty.
         docs: whether `/openapi.json` is served.
+        chat_defaults: what every template is given; `/tokenize` leaves it out, as some versions do.
         end_after: ends the process that many seconds later.
     """
 
@@ -45,6 +46,7 @@ class Engine:
         end_after: Callable[[float], object],
         *,
         docs: bool = True,
+        chat_defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self._names = names
         self._words = words
@@ -53,6 +55,7 @@ class Engine:
         self._done = done
         self._end_after = end_after
         self._docs = docs
+        self._chat_defaults = dict(chat_defaults or {})
         self._figures = Figures()
         self._asked: Counter[str] = Counter()
         self._draining = False
@@ -200,6 +203,9 @@ class Engine:
             if fake.status != 200:
                 return _told_status(fake)
             await media.fetch(asked)
+            if self._chat_defaults:
+                own = asked.get("chat_template_kwargs") or {}
+                asked["chat_template_kwargs"] = {**self._chat_defaults, **own}
             generation = Generation(asked, chat, model, fake)
             generation.id = request.headers.get("X-Request-Id", generation.id)
             self._figures.prompt_tokens += generation.prompt_tokens

@@ -247,10 +247,12 @@ def _whole(limit: Any) -> int:
 def rendered(request: dict[str, Any]) -> list[str]:
     """The words of a chat's prompt: its template writes the messages and nothing between them."""
     messages = request.get("messages", [])
+    told = request.get("chat_template_kwargs") or {}
+    thought = ["<think>", "</think>"]
     if not request.get("continue_final_message"):
-        return words_of(messages)
+        return words_of(messages) + (thought if told.get("enable_thinking") is False else [])
     template = _template(request)
-    before = ["<think>", "</think>"] if template.get("thinks_before") else []
+    before = thought if told.get("thinks_before") else []
     after = ["<end>"] if template.get("closes_turn") else []
     return [*words_of(messages[:-1]), *before, *words_of(messages[-1:]), *after]
 
@@ -258,7 +260,10 @@ def rendered(request: dict[str, Any]) -> list[str]:
 def _template(request: dict[str, Any]) -> dict[str, Any]:
     """How the template spoils a turn that is to be left open, if it does."""
     told = request.get("chat_template_kwargs") or {}
-    return {name: told[name] for name in ("closes_turn", "thinks_before") if told.get(name)}
+    spoils = {name for name in ("closes_turn", "thinks_before") if told.get(name)}
+    if told.get("enable_thinking") is False:
+        spoils -= {"thinks_before"}  # as the first engine's prompt had it
+    return {name: told[name] for name in spoils}
 
 
 def words_of(asked: Any) -> list[str]:

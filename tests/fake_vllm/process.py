@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -111,6 +112,7 @@ async def _serve(
         environment.get("FAKE_VLLM_DONE", ""),
         end_after,
         docs=command.docs,
+        chat_defaults=json.loads(command.chat_defaults),
     )
     runner = web.AppRunner(engine.app(), handler_cancellation=True, access_log=None)
     await runner.setup()

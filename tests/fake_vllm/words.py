@@ -18,6 +18,7 @@ class Command:
     shutdown_timeout_s: float
     docs: bool = True
     headless: bool = False
+    chat_defaults: str = "{}"
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Self:
@@ -42,6 +43,7 @@ class Command:
             float(last("--shutdown-timeout", "0")),
             docs="--disable-fastapi-docs" not in flags,
             headless="--headless" in flags,
+            chat_defaults=last("--default-chat-template-kwargs", "{}"),
         )
 
 

@@ -206,6 +206,17 @@ def test_what_cannot_go_on_ends_with_an_error_that_says_why(
     assert posted.count('"error"') == 1, "who reads the stream is told, too"
 
 
+def test_what_the_server_gives_every_template_is_part_of_the_prompt(
+    platform: Platform, serve: Start
+) -> None:
+    """`/tokenize` of some versions leaves it out."""
+    worker = serve(DEFAULT_CHAT_TEMPLATE_KWARGS='{"enable_thinking": false}')
+    job = platform.submit(chat(chat_template_kwargs={"thinks_before": True}))
+    under_way(platform, job)
+    kill_engine(worker)
+    assert "".join(texts(chunks(platform.until(job, "COMPLETED")))) == whole()
+
+
 def test_an_engine_without_a_schema_is_not_asked_to(platform: Platform, serve: Start) -> None:
     worker = serve(DISABLE_FASTAPI_DOCS="1")
     job, other = platform.submit(chat()), platform.submit(completion("b"))

@@ -62,10 +62,18 @@ def test_the_question_has_what_makes_the_prompt() -> None:
         "add_generation_prompt": True,
         "reasoning_effort": "low",
     }
-    assert prompt.asked(Request("POST", CHAT, body)) == {
+    assert prompt.asked(Request("POST", CHAT, body), {}) == {
         "messages": body["messages"],
         "add_generation_prompt": True,
         "chat_template_kwargs": {"reasoning_effort": "low", "enable_thinking": False},
     }
     completion = Request("POST", COMPLETIONS, {"prompt": "x", "reasoning_effort": "low"})
-    assert prompt.asked(completion) == {"prompt": "x"}
+    assert prompt.asked(completion, {"a": 1}) == {"prompt": "x"}
+
+
+def test_what_the_engine_gives_every_template_comes_first() -> None:
+    defaults = {"enable_thinking": False, "a": 1, "b": 2}
+    own = {"a": 3, "b": None}
+    given = prompt.asked(Request("POST", CHAT, {"chat_template_kwargs": own}), defaults)
+    assert given["chat_template_kwargs"] == {"enable_thinking": False, "a": 3, "b": 2}
+    assert prompt.asked(Request("POST", CHAT, {}), defaults)["chat_template_kwargs"] == defaults

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import PurePath
 
 import pytest
 
 from supervisor.catalog import store
-from supervisor.command import plan
+from supervisor.command import arguments, chat_template, plan
 from supervisor.models.placement import OnDisk
 from tests.supervisor.command.test_translate import VERSIONS, catalog
 
@@ -54,3 +56,19 @@ def test_letters_that_the_engine_would_spoil_go_into_a_file() -> None:
 def test_an_engine_that_could_not_be_asked_gets_a_file() -> None:
     found = plan.make({"MODEL_NAME": "m", "CUSTOM_CHAT_TEMPLATE": ONE_LINE}, store.common())
     assert template(found) in found.files
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", {}),
+        ("""--default-chat-template-kwargs='{"a": false}'""", {"a": False}),
+        ("""--default_chat_template_kwargs '{"a": 1}'""", {"a": 1}),
+        ("--default-chat-template-kwargs.a true --default-chat-template-kwargs.b.c x", None),
+        ("""--default-chat-template-kwargs='{"a": ' --port 1""", {}),
+    ],
+)
+def test_what_every_template_is_given(said: str, told: dict[str, object] | None) -> None:
+    options = arguments.parse(shlex.split(said), catalog("0.33.0"))
+    expected = {"a": True, "b": {"c": "x"}} if told is None else told
+    assert json.loads(chat_template.defaults(options)) == expected

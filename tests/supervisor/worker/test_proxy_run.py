@@ -79,6 +79,16 @@ async def test_it_is_told_from_where_the_engine_may_fetch(monkeypatch: pytest.Mo
     assert settings.detour.takes("https", "b.example")
 
 
+async def test_it_is_told_what_every_template_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command that the engine gets, whatever the variable of that name says."""
+    name = "DEFAULT_CHAT_TEMPLATE_KWARGS"
+    extra = "--default-chat-template-kwargs.enable_thinking false"
+    given = await environment_of(monkeypatch, VLLM_EXTRA_ARGS=extra, **{name: '{"a": 1}'})
+    settings = proxy_settings.read({**given, "MAX_CONCURRENCY": "1"})
+    assert settings[proxy_settings.CHAT_DEFAULTS] == {"enable_thinking": False}
+    assert (await environment_of(monkeypatch))[name] == "{}"
+
+
 async def environment_of(monkeypatch: pytest.MonkeyPatch, **env: str) -> Mapping[str, str]:
     """What a proxy is started with."""
     run = Run(None, MAX_CONCURRENCY="0", **env)
