@@ -22,16 +22,25 @@ _LINKS_MOST = 40  # as the kernel has it
 _CHUNK = 1 << 16
 
 T = TypeVar("T")
-_hung: set[str] = set()
+#: Of the volumes of each look that never ended, one hangs at least.
+_hung: set[frozenset[str]] = set()
 _left: set[int] = set()
 
 
 class HangsError(Exception):
-    """A volume does not answer; `place` is where it is mounted."""
+    """What is on a volume cannot be seen: mostly because it does not answer.
 
-    def __init__(self, place: str) -> None:
-        super().__init__(f"the volume at {place} does not answer")
-        self.place = place
+    Attributes:
+        places: where it is mounted; several: one of these.
+    """
+
+    def __init__(self, places: Iterable[str], why: str = "does not answer") -> None:
+        self.places = tuple(sorted(places))
+        one, *more = self.places
+        which = (
+            f"one of the volumes at {', '.join(self.places)}" if more else f"the volume at {one}"
+        )
+        super().__init__(f"{which} {why}")
 
 
 def left_behind() -> frozenset[int]:
@@ -48,11 +57,12 @@ def look(how: Callable[[], T], at: Iterable[str | Path], within: float = WITHIN)
         within: seconds.
 
     Raises:
-        HangsError: a volume on the way to one of them did not answer, now or earlier.
+        HangsError: a volume on the way to one of them did not answer, now or earlier; or nothing
+            is left to ask it with.
     """
-    if (place := _volume(at)) is None:
+    if not (places := _volumes(at)):
         return how()
-    copy = _Copy(how, place)
+    copy = _Copy(how, places)
     try:
         copy.wait(within)
         return copy.answer()
@@ -64,9 +74,9 @@ async def look_beside(how: Callable[[], T], at: Iterable[str | Path], within: fl
     """As `look`, while the event loop goes on."""
     import asyncio  # after the first looks, beside which the engine is asked for its version
 
-    if (place := _volume(at)) is None:
+    if not (places := _volumes(at)):
         return how()
-    copy = _Copy(how, place)
+    copy = _Copy(how, places)
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(copy.pipe, lambda: over.set() if copy.read() else None)
     try:
@@ -81,12 +91,11 @@ async def look_beside(how: Callable[[], T], at: Iterable[str | Path], within: fl
 class _Copy(Generic[T]):
     """A copy of this process that looks, and writes what it found into a pipe."""
 
-    def __init__(self, how: Callable[[], T], place: str) -> None:
-        self._place = place
+    def __init__(self, how: Callable[[], T], places: frozenset[str]) -> None:
+        self._places = places
         self._said = b""
         self._over = False
-        self.pipe, write = os.pipe()
-        self._pid = os.fork()
+        self.pipe, write, self._pid = _forked(places)
         if not self._pid:
             _tell(how, write)
         os.close(write)
@@ -112,8 +121,8 @@ class _Copy(Generic[T]):
         import pickle
 
         if not self._over or not self._said:
-            _hung.add(self._place)
-            raise HangsError(self._place)
+            _hung.add(self._places)
+            raise HangsError(self._places)
         fault, found = pickle.loads(self._said)  # noqa: S301 - of our own copy
         if fault is not None:
             raise fault
@@ -128,6 +137,23 @@ class _Copy(Generic[T]):
             if os.waitpid(self._pid, 0 if self._over else os.WNOHANG)[0] == 0:
                 return
         _left.discard(self._pid)
+
+
+def _forked(places: frozenset[str]) -> tuple[int, int, int]:
+    """Both ends of a pipe, and the number of a copy of this process; 0 in the copy.
+
+    Raises:
+        HangsError: there is no descriptor, process or memory left.
+    """
+    ends: tuple[int, ...] = ()
+    try:
+        ends = read, write = os.pipe()
+        return read, write, os.fork()
+    except OSError as reason:
+        for end in ends:
+            os.close(end)
+        why = f"cannot be seen: nothing is left to look with ({reason.strerror})"
+        raise HangsError(places, why) from None
 
 
 def _tell(how: Callable[[], object], pipe: int) -> NoReturn:
@@ -156,20 +182,24 @@ def _tell(how: Callable[[], object], pipe: int) -> NoReturn:
         os._exit(code)
 
 
-def _volume(paths: Iterable[str | Path]) -> str | None:
-    """The first volume on the way to one of these; None where there is none.
+def _volumes(paths: Iterable[str | Path]) -> frozenset[str]:
+    """The first volume on the way to each of these.
+
+    Where a look at several does not end, nobody knows which of them hangs: a later one at the same
+    and more is refused, and one at some of them is tried.
 
     Raises:
-        HangsError: it did not answer before.
+        HangsError: such a look did not end before.
     """
     with contextlib.suppress(OSError, ValueError):
         volumes = mounts.remote(Path(mounts.FILE).read_text(encoding="utf-8"))
-        found = [place for path in paths if volumes and (place := _on_the_way(path, volumes))]
-        for place in found:
-            if place in _hung:
-                raise HangsError(place)
-        return next(iter(found), None)
-    return None
+        found = (_on_the_way(path, volumes) for path in paths if volumes)
+        places = frozenset(place for place in found if place is not None)
+        for hung in sorted(_hung, key=len):
+            if hung <= places:
+                raise HangsError(hung)
+        return places
+    return frozenset()
 
 
 def volume(path: str | Path) -> str | None:

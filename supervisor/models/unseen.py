@@ -34,7 +34,8 @@ def look(env: Mapping[str, str]) -> tuple[Unseen, ...]:
 
 def hung(env: Mapping[str, str], reason: hanging.HangsError) -> Unseen:
     """What is said where a look at any of them did not come to an end."""
-    of_model = table.MODEL_NAME.written(env).startswith(f"{reason.place}/")
+    model = table.MODEL_NAME.written(env)
+    of_model = any(model.startswith(f"{place}/") for place in reason.places)
     name = table.MODEL_NAME.name if of_model else table.BASE_PATH.name
     return Unseen(name, f"{reason}: nothing on it is looked for", _HANGS)
 

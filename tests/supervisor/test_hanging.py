@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from supervisor import hanging
+from supervisor.foreign.reading import mounts
 from tests import fuse
 
 needs_fuse = pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
@@ -88,6 +90,59 @@ async def test_nobody_waits_for_it_beside_an_event_loop(hung: Path) -> None:
 def test_a_look_that_is_killed_ends_in_a_sentence(folder: Path, tmp_path: Path) -> None:
     with fuse.mounted(tmp_path / "mount", folder) as place, pytest.raises(hanging.HangsError):
         hanging.look(lambda: os.kill(os.getpid(), 9), [place])
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Folders of which the kernel says that they are volumes."""
+    places = (tmp_path / "one", tmp_path / "other")
+    for place in places:
+        place.mkdir()
+    listed = tmp_path / "mountinfo"
+    listed.write_text("".join(f"1 1 0:1 / {place} rw - nfs x rw\n" for place in places))
+    monkeypatch.setattr(mounts, "FILE", str(listed))
+    monkeypatch.setattr(hanging, "_hung", set())
+    return places
+
+
+def test_of_two_volumes_none_is_said_to_hang_that_answers(two: tuple[Path, Path]) -> None:
+    one, other = two
+    with pytest.raises(hanging.HangsError, match=f"one of the volumes at {one}, {other} does not"):
+        hanging.look(lambda: time.sleep(300), [one, other], SHORT)
+    with pytest.raises(hanging.HangsError, match="one of the volumes"):  # it is asked once
+        hanging.look(lambda: "both", [other / "x", one])
+    assert hanging.look(lambda: "fine", [one]) == "fine"
+    with pytest.raises(hanging.HangsError, match=f"the volume at {other} does not answer"):
+        hanging.look(lambda: time.sleep(300), [other], SHORT)
+    with pytest.raises(hanging.HangsError, match=f"the volume at {other} does not answer"):
+        hanging.look(lambda: "both", two)
+    assert hanging.look(lambda: "fine", [one]) == "fine"
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+@pytest.mark.parametrize("of", ["fork", "pipe"])
+async def test_without_a_process_or_a_descriptor_nothing_is_seen(
+    two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    """Which marks no volume, and leaves no descriptor open."""
+
+    def refused() -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    before = descriptors()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, of, refused)
+        with pytest.raises(
+            hanging.HangsError, match="cannot be seen: nothing is left to look with"
+        ):
+            hanging.look(lambda: "text", two)
+        with pytest.raises(hanging.HangsError, match=r"\(Resource temporarily unavailable\)"):
+            await hanging.look_beside(lambda: "text", [two[0]])
+    assert descriptors() == before
+    assert hanging.look(lambda: "text", two) == "text"
 
 
 def test_a_circle_of_links_is_no_volume(tmp_path: Path) -> None:
