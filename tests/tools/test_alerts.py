@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from supervisor.worker.metrics.names import OF_JOBS
 from tests import programs
-from tools.docs.boards import alerts, prometheus
+from tools.docs.boards import alerts, prometheus, promql
 from tools.docs.boards.alerts import ALERTS
 from tools.worker import CHECKOUT
 
@@ -68,14 +70,14 @@ def of(name: str, *labels: str, worker: str = WORKER) -> str:
     return f"vllm_supervisor_{name}{{{', '.join([*labels, worker])}}}"
 
 
-def waits(short: str, long: str) -> dict[str, str]:
-    """Jobs that waited for less than a second, and all of them, of which the others took 60 s."""
+def waits(within_20_s: str, within_40_s: str, every: str) -> dict[str, str]:
+    """How many jobs waited for how long."""
     name = "job_wait_seconds_bucket"
     return {
-        of(name, 'le="1"'): short,
-        of(name, 'le="40"'): short,
-        of(name, 'le="80"'): long,
-        of(name, 'le="+Inf"'): long,
+        of(name, 'le="20.0"'): within_20_s,
+        of(name, 'le="40.0"'): within_40_s,
+        of(name, 'le="80.0"'): every,
+        of(name, 'le="+Inf"'): every,
     }
 
 
@@ -149,14 +151,27 @@ CASES = {
     ),
     "jobs that wait": Case(
         "VllmJobsWait",
-        waits("0+50x20", "0+60x20"),
+        waits("0+50x20", "0+50x20", "0+60x20"),
         ("10m",),
         ("3m",),
-        "One job in twenty waits 1m 7s or longer for the engine.",
+        "16.67% of the jobs wait longer than 40 s for the engine.",
         'job="vllm-supervisor"',
     ),
-    "one in a hundred that waits": Case("VllmJobsWait", waits("0+99x20", "0+100x20"), (), ("20m",)),
-    "no jobs": Case("VllmJobsWait", waits("7x20", "9x20"), (), ("20m",)),
+    "jobs of which one in eleven waits": Case(
+        "VllmJobsWait",
+        waits("0+10x20", "0+10x20", "0+11x20"),
+        ("10m",),
+        (),
+        "9.091% of the jobs wait longer than 40 s for the engine.",
+        'job="vllm-supervisor"',
+    ),
+    "jobs that all wait a little less long": Case(
+        "VllmJobsWait", waits("0x20", "0+60x20", "0+60x20"), (), ("20m",)
+    ),
+    "one in a hundred that waits": Case(
+        "VllmJobsWait", waits("0+99x20", "0+99x20", "0+100x20"), (), ("20m",)
+    ),
+    "no jobs": Case("VllmJobsWait", waits("7x20", "7x20", "9x20"), (), ("20m",)),
     "jobs that fail": Case(
         "VllmJobsFail",
         {
@@ -234,6 +249,17 @@ def test_an_alert_fires_when_it_has_to_and_only_then(name: str, tmp_path: Path) 
     file.write_text(yaml.safe_dump(given))
     done = promtool("test", "rules", str(file))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_limit_of_a_histogram_is_where_a_bucket_ends() -> None:
+    """A quantile is a guess within its bucket: no limit is compared with one."""
+    asked = " ".join(alert.expression for alert in ALERTS)
+    assert "histogram_quantile" not in asked
+    found = re.findall(r'vllm_supervisor_(\w+)_bucket\{[^}]*le="([^"]+)"', asked)
+    assert {bound for _, bound in found} == {"40.0", "+Inf"}
+    of_name = {one.name: one for one in OF_JOBS.values()}
+    for name, bound in found:
+        assert float(bound) in (*promql.bounds(of_name[name]), math.inf)
 
 
 def test_every_alert_is_seen_firing_and_quiet() -> None:

@@ -73,6 +73,21 @@ def test_what_is_not_there_cannot_be_asked() -> None:
         promql.rate(names.READY)
     with pytest.raises(ValueError, match="not all of the labels"):
         promql.rate(OF_JOBS["ended"], "cause")
+    with pytest.raises(ValueError, match="no bucket of job_wait_seconds ends at 30"):
+        promql.above(30, OF_JOBS["wait"])
+    with pytest.raises(ValueError, match="is no histogram"):
+        promql.above(30, OF_JOBS["ended"])
+
+
+def test_a_limit_on_quantiles_is_where_a_bucket_ends() -> None:
+    """They are guesses within a bucket, and right at its ends alone."""
+    asked = {panel.title: panel for board in BOARDS for panel in board.panels}
+    limited = [panel for panel in asked.values() if panel.limit is not None]
+    of_histograms = [panel for panel in limited if "_quantile" in panel.queries[0].expression]
+    assert of_histograms
+    for panel in of_histograms:
+        (metric,) = (one for one in METRICS if one.full in panel.queries[0].expression)
+        assert panel.limit in promql.bounds(metric), panel.title
 
 
 # --- Grafana ---

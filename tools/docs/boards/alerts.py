@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from supervisor.worker.metrics import names
-from tools.docs.boards.promql import quantile, series
+from tools.docs.boards.promql import above, series
 
 #: Where each alert has a section under its name: a path in this repository, for no address is that
 #: of every copy of it. The rules' head says how to put one before it.
@@ -15,7 +15,8 @@ JOB = "vllm-supervisor"
 
 #: Seconds. RunPod gives a start seven minutes unless RUNPOD_INIT_TIMEOUT is set.
 LONG_START = 300
-LONG_WAIT = 30  # seconds
+LONG_WAIT = 40  # seconds; a bucket ends there
+MANY_WAIT = 0.05  # of the jobs
 FULL = 0.9  # of the KV cache
 MANY_FAIL = 0.1  # of the jobs
 
@@ -99,11 +100,12 @@ ALERTS = (
     ),
     Alert(
         "VllmJobsWait",
-        quantile(0.95, names.OF_JOBS["wait"], "job", window="5m", chosen=""),
-        f"> {LONG_WAIT}",
+        above(LONG_WAIT, names.OF_JOBS["wait"], "job", window="5m", chosen=""),
+        f"> {MANY_WAIT}",
         "5m",
         "warning",
-        "One job in twenty waits {{ $value | humanizeDuration }} or longer for the engine.",
+        "{{ $value | humanizePercentage }} of the jobs wait"
+        f" longer than {LONG_WAIT} s for the engine.",
     ),
     Alert(
         "VllmJobsFail",

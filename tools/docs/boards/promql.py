@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from supervisor.worker.metrics.names import Kind, Metric
+from supervisor.link.figures import Figures
+from supervisor.link.histogram import Histogram
+from supervisor.worker.metrics.names import OF_JOBS, Kind, Metric
 
 #: What a board's variables choose, and the window of rates that suits its time range.
 CHOSEN = 'job=~"$job", instance=~"$instance"'
@@ -21,8 +23,9 @@ def series(metric: Metric, chosen: str = CHOSEN, suffix: str = "", **labels: str
     Raises:
         ValueError: the metric has no such label or part.
     """
-    if not labels.keys() <= set(metric.labels):
-        raise ValueError(f"{metric.name} has no label {labels.keys() - set(metric.labels)}")
+    known = {*metric.labels, *(("le",) if suffix == "_bucket" else ())}
+    if not labels.keys() <= known:
+        raise ValueError(f"{metric.name} has no label {labels.keys() - known}")
     if bool(suffix) != (metric.kind is Kind.HISTOGRAM):
         raise ValueError(f"{metric.name}{suffix} is not there: it is a {metric.kind}")
     matchers = [*([chosen] if chosen else []), *(f'{k}="{v}"' for k, v in labels.items())]
@@ -64,3 +67,33 @@ def quantile(
     """What so large a share of a histogram's observations in `window` is not above."""
     buckets = f"rate({series(metric, chosen, '_bucket')}[{window}])"
     return f"histogram_quantile({of}, {summed(buckets, *by, 'le')})"
+
+
+def bounds(metric: Metric) -> tuple[float, ...]:
+    """The upper bounds of a histogram's buckets, but for the infinite one.
+
+    Raises:
+        ValueError: it is none.
+    """
+    for name, one in OF_JOBS.items():
+        if one is metric and isinstance(found := getattr(Figures(), name), Histogram):
+            return found.bounds
+    raise ValueError(f"{metric.name} is no histogram")
+
+
+def above(
+    bound: float, metric: Metric, *by: str, window: str = WINDOW, chosen: str = CHOSEN
+) -> str:
+    """The share of a histogram's observations in `window` that is above `bound`, 0 to 1.
+
+    A quantile is a guess within its bucket, and cannot be compared with what lies inside of one.
+
+    Raises:
+        ValueError: no bucket ends there, so that nobody knows.
+    """
+    if bound not in bounds(metric):
+        raise ValueError(f"no bucket of {metric.name} ends at {bound:g}")
+    every = series(metric, chosen, "_bucket", le="+Inf")
+    below = series(metric, chosen, "_bucket", le=str(float(bound)))
+    among = [summed(f"rate({each}[{window}])", *by) for each in (below, every)]
+    return f"1 - {among[0]}\n  / {among[1]}"
