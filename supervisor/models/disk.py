@@ -55,7 +55,7 @@ def _files(env: Mapping[str, str]) -> OnDisk:
     volume = _volume(env)
     model = _model(env, volume)
     place = model.path or _elsewhere(env)
-    said = _text(table.VLLM_CONFIG_FILE.written(env))
+    said = config_text(table.VLLM_CONFIG_FILE.written(env))
     return replace(
         model,
         volume=volume,
@@ -106,14 +106,15 @@ def _config(folder: Path) -> Mapping[str, Any]:
 
 def keys(config_file: str) -> frozenset[str]:
     """What a YAML file sets, near enough: a key of another one's value counts, too."""
-    return _keys(_text(config_file))
+    return _keys(config_text(config_file))
 
 
 def _keys(text: str) -> frozenset[str]:
     return frozenset(_named(text, _KEY))
 
 
-def _text(config_file: str) -> str:
+def config_text(config_file: str) -> str:
+    """What stands in a YAML file; empty where it cannot be read."""
     try:
         return Path(config_file).read_text(encoding="utf-8") if config_file else ""
     except (OSError, ValueError):  # the engine will say what is wrong with it

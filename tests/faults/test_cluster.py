@@ -238,6 +238,16 @@ def test_another_model_at_one_node_ends_all_before_an_engine_starts(nodes: Start
     assert "engine spawned" not in cluster.text()
 
 
+def test_another_option_in_a_configuration_file_does_so_too(nodes: Started, tmp_path: Path) -> None:
+    each = {}
+    for rank, length in enumerate(("4096", "8192")):
+        (file := tmp_path / f"{rank}.yaml").write_text(f"max-model-len: {length}\n")
+        each[rank] = {"VLLM_CONFIG_FILE": str(file)}
+    cluster = nodes(2, each=each)
+    assert cluster.codes() == [78, 78]
+    assert "has MAX_MODEL_LEN=8192, rank 0 has MAX_MODEL_LEN=4096" in cluster.workers[1].text()
+
+
 def test_another_token_ends_its_node_alone(nodes: Started) -> None:
     cluster = nodes(3, each={1: {"CLUSTER_TOKEN": "a-wrong-one"}})
     assert cluster.workers[1].wait() == 78

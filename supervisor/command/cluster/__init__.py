@@ -8,6 +8,7 @@
     checks.py    what is wrong with them together
     options.py   the options of the engine on this node
     likeness.py  what has to be the same on all nodes
+    config_file.py  the same, where VLLM_CONFIG_FILE says it
     spawning.py  what is known of addresses only when an engine is spawned
     every.py     all nodes, as one machine can show them
 

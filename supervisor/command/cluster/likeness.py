@@ -80,16 +80,21 @@ class Identity:
         return cls(rank=rank, options=options or {}, **texts)
 
 
-def alike(said: Arguments) -> Mapping[str, str]:
-    """The options of a command line that have to be the same on every node, as variables."""
-    flags = {each.flag for each in said.given if each.flag and each.flag not in SECRETS}
-    found = {}
-    for flag in sorted(flags):
-        argument = said.last(flag)
-        if argument is not None and not _is_own(flag.lstrip("-")):
-            text = " ".join(argument.values) or argument.spelt
-            found[variable(flag)] = masked(variable(flag), text)
-    return found
+def alike(said: Arguments, configured: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """The options that have to be the same on every node, as variables.
+
+    Args:
+        said: those of the command line; they win, as in vLLM.
+        configured: those of VLLM_CONFIG_FILE: `max-model-len` -> its value.
+    """
+    texts = {f"--{name}": text for name, text in (configured or {}).items()}
+    for argument in said.given:  # of one that is given twice the last one counts
+        texts[argument.flag] = " ".join(argument.values) or argument.spelt
+    return {
+        variable(flag): masked(variable(flag), texts[flag])
+        for flag in sorted(texts)
+        if flag and flag not in SECRETS and not _is_own(flag.lstrip("-"))
+    }
 
 
 def commit(path: str) -> str:

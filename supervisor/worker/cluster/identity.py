@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from ... import hanging
 from ...command import plan as planned
-from ...command.cluster import likeness
+from ...command.cluster import config_file, likeness
 from ...command.cluster.likeness import Identity
 from ...command.cluster.node import Cluster
 from ...command.plan import Plan
+from ...models import disk
 from ...models.hub import cached, weights_folder
 from ...models.placement import Name
 
@@ -33,8 +35,19 @@ async def identity(
         model=plan.model or "",
         revision=_revision(plan),
         commit=await _commit(plan, env) if prepared else "",
-        options=likeness.alike(plan.options),
+        options=likeness.alike(plan.options, config_file.options(await _configured(plan))),
     )
+
+
+async def _configured(plan: Plan) -> str:
+    """The text of the engine's configuration file; empty where there is none."""
+    if not (path := plan.value("--config")):
+        return ""
+    file = Path("/", path)  # where the engine runs
+    try:
+        return await hanging.look_beside(lambda: disk.config_text(str(file)), [file])
+    except hanging.HangsError:
+        return ""
 
 
 def _revision(plan: Plan) -> str:

@@ -156,6 +156,17 @@ def test_what_is_of_one_node_may_differ() -> None:
     }
 
 
+def test_what_the_configuration_file_says_counts_where_the_command_line_does_not() -> None:
+    said = parse(["--max-model-len=8192"], options.load(CATALOG))
+    file = {"max-model-len": "4096", "dtype": "float16", "port": "1", "log-level": "x"}
+    assert alike(said, {**file, "api-key": SECRET, "hf-token": SECRET}) == {
+        "DTYPE": "float16",
+        "MAX_MODEL_LEN": "8192",
+    }
+
+
 def test_no_secret_is_told() -> None:
     text = f'--hf-token {SECRET} --api-key {SECRET} --additional-config {{"token":"{SECRET}"}}'
     assert SECRET not in str(alike(parse(text.split(), options.load(CATALOG))))
+    file = {"additional-config": f"token: {SECRET}"}
+    assert SECRET not in str(alike(parse([], None), file))

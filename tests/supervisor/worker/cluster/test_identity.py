@@ -43,6 +43,16 @@ async def test_a_model_has_its_commit_once_it_is_there(tmp_path: Path) -> None:
     assert await commit(prepared=False) == "", "another one may come yet"
 
 
+async def test_the_options_of_the_configuration_file(tmp_path: Path) -> None:
+    (file := tmp_path / "vllm.yaml").write_text("max-model-len: 4096\ndtype: half\n")
+    env = {"NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "127.0.0.1", "NUM_TRAINERS": "1"}
+    env |= {"MODEL_NAME": "a/b", "MAX_MODEL_LEN": "8192", "VLLM_CONFIG_FILE": str(file)}
+    made = plan.make(env, versions.load("0.32.0"))
+    assert made.cluster is not None
+    options = (await identity(made, made.cluster, "", env, prepared=False)).options
+    assert (options["DTYPE"], options["MAX_MODEL_LEN"]) == ("half", "8192")
+
+
 async def test_a_model_in_a_folder_has_none() -> None:
     env = {"MODEL_NAME": "/", "NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "127.0.0.1"}
     made = plan.make({**env, "NUM_TRAINERS": "1"}, versions.load("0.32.0"))

@@ -1,0 +1,45 @@
+"""The options that a configuration file of vLLM sets, near enough to be compared. Pure.
+
+The worker's environment has no reader of YAML; vLLM's own takes keys at the file's top, and nothing
+of ours depends on more than whether two files say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_KEY = re.compile(r"""["']?([A-Za-z][\w-]*)["']?[ \t]*:(?:[ \t]+(.*))?""")
+_REMARK = re.compile(r"""(?:^|\s)#[^"']*$""")
+_SWITCHES = {
+    **dict.fromkeys(("true", "yes", "on"), "--{}"),
+    **dict.fromkeys(("false", "no", "off"), "--no-{}"),
+}
+
+
+def options(text: str) -> Mapping[str, str]:
+    """What a file sets, as `max-model-len` -> `4096`; switches have the value `--enforce-eager`.
+
+    Args:
+        text: of the file. A value over several lines becomes one line.
+    """
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for written in text.splitlines():
+        line = _REMARK.sub("", written).rstrip()
+        if not line:
+            continue
+        if match := _KEY.fullmatch(line):
+            lines = found[match[1].replace("_", "-")] = []
+            line = match[2] or ""
+        elif not line[:1].isspace() and not line.startswith("-"):  # nothing of a value's
+            lines = []
+        lines.append(" ".join(line.split()))
+    return {key: _value(key, " ".join(filter(None, lines))) for key, lines in found.items()}
+
+
+def _value(key: str, written: str) -> str:
+    if len(written) > 1 and written[0] == written[-1] and written[0] in "\"'":
+        return written[1:-1]
+    switch = _SWITCHES.get(written.lower())
+    return written if switch is None else switch.format(key)

@@ -1,0 +1,48 @@
+"""What a configuration file sets."""
+
+from __future__ import annotations
+
+from supervisor.command.cluster import config_file
+
+FILE = """\
+---
+# a remark
+max-model-len: 4096   # tokens
+max_num_seqs: '8'
+"dtype": "float16"
+enforce-eager: true
+enable-chunked-prefill: no
+chat-template-kwargs: {"color": "#fff"}
+compilation-config:
+  pass_config:
+    fuse: true
+
+  mode: 3
+allowed-origins:
+- a
+  # none
+- b
+seed:
+what is no key
+  nor this
+seed-of: 7
+"""
+
+
+def test_what_a_file_sets() -> None:
+    assert config_file.options(FILE) == {
+        "max-model-len": "4096",
+        "max-num-seqs": "8",
+        "dtype": "float16",
+        "enforce-eager": "--enforce-eager",
+        "enable-chunked-prefill": "--no-enable-chunked-prefill",
+        "chat-template-kwargs": '{"color": "#fff"}',
+        "compilation-config": "pass_config: fuse: true mode: 3",
+        "allowed-origins": "- a - b",
+        "seed": "",
+        "seed-of": "7",
+    }
+
+
+def test_what_is_no_file_of_options() -> None:
+    assert config_file.options("") == config_file.options("- a\n- b\n") == {}
