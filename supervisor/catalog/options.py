@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..decoding import json_of
 from ..errors import CatalogError
 from ..records import dataclass, field
 from . import bounds, release
@@ -191,7 +191,7 @@ def loads(text: str, origin: str) -> Catalog:
         CatalogError: the text is not a catalogue.
     """
     try:
-        return parse(json.loads(text), origin)
+        return parse(json_of(text), origin)
     except ValueError:
         raise CatalogError(f"{origin} is not JSON; make the catalogue again") from None
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from ..catalog import Catalog, Kind, Option
+from ..decoding import json_of
 from ..settings.parsers import boolean
 
 _ENABLE, _DISABLE, _NO = "ENABLE_", "DISABLE_", "NO_"
@@ -81,7 +82,7 @@ def _field(name: str, text: str, catalog: Catalog) -> str | None:
 def _value(text: str) -> object:
     """As JSON has it: a number, a boolean, else the text."""
     try:
-        return json.loads(text.strip().lower())
+        return json_of(text.strip().lower())
     except ValueError:
         return text.strip()
 

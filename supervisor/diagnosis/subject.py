@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from ..decoding import json_of
 from ..settings.table import MODEL_NAME
 from .known import is_configured
 from .variables import of_option
@@ -83,6 +83,6 @@ def _name(flag: str, configured: Sequence[str]) -> str | None:
     if found is None or flag != _DRAFT[0]:
         return found
     try:
-        return str(json.loads(found)["model"])
-    except (ValueError, LookupError, TypeError, RecursionError):
+        return str(json_of(found)["model"])
+    except (ValueError, LookupError, TypeError):
         return None

@@ -78,7 +78,7 @@ def look(made: Plan, env: Mapping[str, str], size: int) -> Fit | None:
         return None
     try:
         found = _weights(made, planned.engine_environment(env, made))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # the engine will say what is wrong with it
     return None if found is None else fit.judge(made.model, found, made.demand, size)
 

@@ -19,6 +19,7 @@ _MINOR = re.compile(r"^Device Minor:\s*(\d+)$", re.MULTILINE)
 _MODEL = re.compile(r"^Model:\s*(.+)$", re.MULTILINE)
 _ONE = re.compile(r"\d+|GPU-[\w-]+")
 _OF_MIG = re.compile(r"MIG-.+|\d+:\d+")
+_DIGITS = 20  # of a number; Python reads no more than 4,300
 _NUMBER = re.compile(r"[+-]?\d+")
 
 
@@ -100,7 +101,7 @@ def _indices(items: Iterable[str], here: int) -> list[str]:
     found = []
     for item in items:
         number = _NUMBER.match(item)
-        if number is None or not 0 <= int(number[0]) < here:
+        if number is None or len(number[0]) > _DIGITS or not 0 <= int(number[0]) < here:
             break
         found.append(str(int(number[0])))
     return found

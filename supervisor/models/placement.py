@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..decoding import json_of
 from ..findings import Applied, Findings, Ignored, Remark
 from ..records import dataclass, field
 from ..settings import table
@@ -201,7 +202,7 @@ def _names(env: Mapping[str, str], name: str) -> dict[str, str]:
     if not given:
         return {"SERVED_MODEL_NAME": json.dumps([name])}
     try:
-        names = json.loads(given)
+        names = json_of(given)
     except ValueError:
         names = re.split(r"[,\s]+", given)
     if isinstance(names, list) and name not in names:

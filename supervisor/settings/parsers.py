@@ -7,13 +7,13 @@ raises ValueError with the end of a sentence that begins with the name and the t
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from ..decoding import json_of
 from .mode import Mode
 from .routes import is_route
 
@@ -38,7 +38,7 @@ def text(written: str) -> str:
 def json_object(written: str) -> Mapping[str, Any]:
     """An object of JSON."""
     with contextlib.suppress(ValueError):
-        if isinstance(found := json.loads(written), dict):
+        if isinstance(found := json_of(written), dict):
             return found
     raise ValueError('is no JSON object: give one like {"enable_thinking": false}')
 
@@ -188,7 +188,7 @@ def growth(written: str) -> float:
 def domains(written: str) -> tuple[str, ...]:
     """Host names, as JSON or parted by commas or white space, in lower case."""
     try:
-        given = json.loads(written) if written.startswith("[") else re.split(r"[\s,]+", written)
+        given = json_of(written) if written.startswith("[") else re.split(r"[\s,]+", written)
     except ValueError:
         given = []
     names = [name for name in given if name != ""]

@@ -6,11 +6,11 @@ served with them. JSON has quotes of its own, and so have shell words; there the
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Collection, Mapping
 
+from ..decoding import json_of
 from ..findings import Findings, Remark
 from ..secrets import is_secret, masked
 from . import table
@@ -62,7 +62,7 @@ def _within(name: str, text: str) -> str | None:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        json_of(text)
     except ValueError:
         return False
     return True
@@ -71,7 +71,7 @@ def _is_json(text: str) -> bool:
 def _unescaped(text: str) -> str | None:
     r"""The JSON in a string of JSON: "{\"a\": 1}"."""
     try:
-        found = json.loads(text)
+        found = json_of(text)
     except ValueError:
         return None
     return found if isinstance(found, str) and _is_json(found) else None

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor import planning
 from supervisor.catalog import versions
+from supervisor.command import spelling
 from supervisor.machine import gpus
 from tests.supervisor.catalog.test_store import Engine
 from tests.supervisor.machine.machines import machine
@@ -195,3 +196,29 @@ def test_a_node_with_fewer_gpus_than_are_said(
         found = planning.by_catalog({**env, "NUM_TRAINERS": count}, catalog, here=True).findings
         of_gpus = [each.message for each in found.warnings if each.env == "NUM_TRAINERS"]
         assert of_gpus == said
+
+
+#: JSON that is too deep for Python, or for what is made of it; numbers with too many digits for it.
+ODD = [
+    "[" * 2000,
+    "[" * 900 + "]" * 900,
+    '{"a":' * 2000 + "1" + "}" * 2000,
+    "7" * 5000,
+    '{"a":' + "7" * 5000 + "}",
+]
+ROPE = '{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":8192,"rope_theta":1e6}'
+
+
+@pytest.mark.parametrize("version", ["0.6.2", "0.32.0"])
+def test_no_value_of_any_variable_ends_in_a_traceback(version: str) -> None:
+    catalog = versions.load(version)
+    for name in sorted(spelling.everything(catalog) | {"CUDA_VISIBLE_DEVICES"}):
+        for text in ODD:
+            planning.by_catalog({**ENV, "ROPE_SCALING": ROPE, name: text}, catalog)
+
+
+@pytest.mark.parametrize("text", ODD[:3])
+def test_json_that_is_too_deep_is_refused(text: str) -> None:
+    env = {**ENV, "HF_OVERRIDES": text}
+    (error,) = planning.by_catalog(env, versions.load("0.32.0")).findings.errors
+    assert "is not JSON: brackets are nested more than 100 deep" in error.message

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 
 from ...catalog import Option
 from ...catalog.options import variable
+from ...decoding import json_of
 from ..arguments import Argument, Arguments
 from ..values import words
 from .names import is_on
@@ -67,7 +67,7 @@ def paths(item: str) -> str:
     if "=" in item and "," not in item:
         return item.partition("=")[2]
     try:
-        found = json.loads(item)
+        found = json_of(item)
     except ValueError:
         return ""
     path = found.get("path") if isinstance(found, dict) else None
@@ -80,7 +80,7 @@ def _wrong(item: str) -> str:
         name, _, path = item.partition("=")
         return "" if name and path else "has no name or no path"
     try:
-        found = json.loads(item)
+        found = json_of(item)
     except ValueError:
         return "is neither name=path nor JSON"
     if not isinstance(found, dict):

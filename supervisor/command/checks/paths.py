@@ -6,9 +6,9 @@ only what begins like a path is. The engine runs in `/`, from where a relative p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 
+from ...decoding import json_of
 from ...findings import Fault, Finding, Findings, Remark
 from ...records import dataclass
 from ..arguments import Argument, Arguments
@@ -94,7 +94,7 @@ def _paths(argument: Argument) -> Iterator[str]:
 
 def _in_object(text: str, field: str) -> Iterator[str]:
     try:
-        found = json.loads(text)
+        found = json_of(text)
     except ValueError:
         return
     if isinstance(found, dict):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...catalog import Catalog
 from ...catalog.options import variable
+from ...decoding import json_of
 from ...findings import Fault, Findings, Remark
 from ...records import dataclass
 from ...secrets import masked
@@ -116,7 +117,7 @@ def _with_method(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _object(text: str) -> Mapping[str, Any]:
-    value = json.loads(text)
+    value = json_of(text)
     if not isinstance(value, dict):
         raise ValueError("not an object")  # noqa: TRY004 - both are a value that is refused
     return value

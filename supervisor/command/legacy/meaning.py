@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ...catalog import Option
+from ...decoding import json_of
 from ...settings.parsers import boolean
 
 
@@ -33,8 +33,8 @@ def _read(text: str) -> Any:
     """A number or a JSON value where it is one, the text where it is none."""
     stripped = text.strip()
     try:
-        value = json.loads(stripped)
-    except (ValueError, RecursionError):
+        value = json_of(stripped)
+    except ValueError:
         try:
             return float(stripped)
         except ValueError:

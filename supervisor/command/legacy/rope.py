@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...catalog import Catalog
+from ...decoding import json_of
 from ...findings import Fault, Findings, Remark
 from ...records import replace
 from .fields import deep
@@ -14,6 +15,7 @@ from .rewritten import Origin, Rewritten
 from .table import KEY, SCALING, TEXT, THETA, is_an_option
 
 _OVERRIDES, _LENGTH = "HF_OVERRIDES", "MAX_MODEL_LEN"
+_DIGITS = 20  # of a length; Python reads no more than 4,300
 
 
 def completed(
@@ -33,7 +35,7 @@ def completed(
         return merged, _of_the_user(merged.text(_OVERRIDES), catalog)
     from .rotary import overrides  # few starts set either
 
-    said, rest = _said_in(json.loads(merged.text(_OVERRIDES)))
+    said, rest = _said_in(json_of(merged.text(_OVERRIDES)))
     made = overrides(said, given, config, catalog.version)
     if made.findings.errors:
         return merged.without(_OVERRIDES), made.findings
@@ -49,7 +51,7 @@ def _of_the_user(text: str, catalog: Catalog) -> Findings:
     if not catalog.complete or is_an_option(SCALING, catalog):
         return Findings()
     try:
-        own = json.loads(text or "null")
+        own = json_of(text or "null")
     except ValueError:  # said already, by who gave it
         return Findings()
     said = own.get(KEY) or own.get("rope_scaling") if isinstance(own, dict) else None
@@ -71,7 +73,7 @@ def _within(longest: int | None, rewritten: Rewritten, name: str) -> tuple[Rewri
     if not asked:
         origin = Origin((name,), "legacy", "the context that the scaling reaches")
         return rewritten.saying(_LENGTH, str(longest), origin), Findings()
-    if not asked.isdecimal() or int(asked) <= longest:
+    if not asked.isdecimal() or len(asked) > _DIGITS or int(asked) <= longest:
         return rewritten, Findings()
     message = f"{_LENGTH}={asked} is more than the {longest} tokens that {name} reaches"
     remedy = f"set {_LENGTH} to {longest} or less, or a larger factor in {SCALING}"

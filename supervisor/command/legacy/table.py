@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...catalog import Catalog
+from ...decoding import json_of
 from ...records import dataclass
 
 #: Of rotary embeddings: the old names, and where a model's configuration has what they say.
@@ -48,7 +48,7 @@ class Parser:
 
 def _rope(text: str) -> dict[str, Any]:
     """The key `type` of old configurations is called `rope_type` now."""
-    value = json.loads(text)
+    value = json_of(text)
     if not isinstance(value, dict):
         raise ValueError(text)  # noqa: TRY004 - both are a value that is refused
     if "type" in value:

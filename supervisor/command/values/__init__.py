@@ -5,11 +5,11 @@ A valid value stays as written, but for words that stand for JSON: `image=4` bec
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from ...catalog import Kind, Option
+from ...decoding import json_of
 from . import words
 from .examples import example
 from .remedies import Refused, one_of, remedy
@@ -96,7 +96,7 @@ def decoded(option: Option, text: str) -> Any:
     """
     if "json_dataclass" in option.type:
         text = _HUMAN_IN_JSON.sub(lambda match: match[1] or str(number(match[0])), text)
-    return json.loads(text)
+    return json_of(text)
 
 
 def _json_of_words(option: Option, text: str) -> str:

@@ -76,6 +76,7 @@ _SYNONYMS: Mapping[str, str] = {
     "bnb": "bitsandbytes",
 }
 FEW = 10  # names that are read at a glance
+_DIGITS = 20  # of a number; Python reads no more than 4,300
 
 
 def one_of(accepted: Collection[str], *, meant: str = "") -> str:
@@ -109,7 +110,8 @@ def remedy(place: str, text: str, accepted: Collection[str]) -> str:
     if (synonym := _SYNONYMS.get(text.lower())) in accepted:
         return f"did you mean {synonym}?"
     if text.isdecimal():
-        larger = [int(each) for each in accepted if each.isdecimal() and int(each) > int(text)]
+        known = [int(each) for each in accepted if each.isdecimal()]
+        larger = [each for each in known if len(text) < _DIGITS and each > int(text)]
         return f"set it to {min(larger)}, the next larger one" if larger else ""
     import difflib  # only now: most starts have nothing to compare, and need not wait for it
 

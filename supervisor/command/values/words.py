@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from ...decoding import json_of
+
 #: What to say of JSON that `is_torn`.
 TORN = "is not JSON: a shell takes its quotes away, and parts it at blanks"
 IN_QUOTES = "put the JSON in single quotes"
@@ -43,7 +45,7 @@ def _value(text: str) -> Any:
     if text in _PYTHON:
         return _PYTHON[text]
     try:
-        return json.loads(text)
+        return json_of(text)
     except ValueError:
         return text
 
@@ -53,7 +55,7 @@ def is_torn(text: str) -> bool:
     if not text.startswith(("{", "[")):
         return False
     try:
-        json.loads(text)
+        json_of(text)
     except ValueError:
         closed = text.endswith("}" if text[0] == "{" else "]")
         return '"' not in text or not closed
