@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.engine.requests import Engine
-from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError, StreamBroken
+from proxy.errors import EngineRestarted, EngineUnavailable, JobError, StreamBroken
 from proxy.request.forms import CHAT, Request
 from proxy.resume import end, prompt, question, safe, told
 from proxy.resume.safe import WHY
@@ -95,16 +95,18 @@ class Resuming:
         """
         if not self._on or sent is None:
             raise CannotResume(Unresumed.OFF)
+        if sum(map(len, sent)) > ANSWER_MOST:
+            raise CannotResume(Unresumed.TOO_LARGE)
+        so_far = await self._read(request, sent)
+        so_far.finish = so_far.finish or finish
+        if safe.one_text(request) and end.known(request, so_far) is not None:
+            return so_far  # whatever it is made of, it is there
         if losses:
             raise CannotResume(Unresumed.SECOND_LOSS)
         if (reason := safe.unsafe(request)) is not None:
             raise CannotResume(reason)
-        if sum(map(len, sent)) > ANSWER_MOST:
-            raise CannotResume(Unresumed.TOO_LARGE)
-        so_far = await self._read(request, sent)
         if so_far.reasoning or so_far.calls:
             raise CannotResume(Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS)
-        so_far.finish = so_far.finish or finish
         return so_far
 
     async def _read(self, request: Request, sent: Sequence[bytes]) -> Told:
@@ -130,10 +132,10 @@ class Resuming:
             return await self._known(request, so_far)
         except EngineUnavailable as fault:
             raise CannotResume(Unresumed.NO_ENGINE, fault) from None
-        except EngineRefused as fault:
-            raise CannotResume(Unresumed.REFUSED, fault) from None
-        except JobError:
+        except StreamBroken:
             raise CannotResume(Unresumed.SECOND_LOSS) from None
+        except JobError as fault:
+            raise CannotResume(Unresumed.REFUSED, fault) from None
 
     async def _known(self, request: Request, so_far: Told) -> Rest:
         others = safe.others(request)

@@ -132,6 +132,15 @@ _ANY = frozenset(
 _OF_CHATS = frozenset({"max_completion_tokens"})
 
 
+def one_text(request: Request) -> bool:
+    """Whether the answer's events are of one sequence, in the form of chats or completions."""
+    if request.route not in (CHAT, COMPLETIONS):
+        return False
+    told = {name: request.body[name] for name in _FIELDS.keys() & request.body.keys()}
+    several = {name for name, (_, reason) in _FIELDS.items() if reason is Unresumed.SEQUENCES}
+    return not any(_FIELDS[name][0](told[name]) for name in several & told.keys())
+
+
 def unsafe(request: Request) -> Unresumed | None:
     """Why the answer to `request` cannot be gone on with; None where its text is all of it."""
     if request.route not in (CHAT, COMPLETIONS):

@@ -304,7 +304,9 @@ def test_where_only_the_end_is_missing_nobody_waits(
     worker = serve(VLLM_COMMAND=f"{sys.executable} {command}", MAX_RESTARTS="50")
     fake = {"tokens": 3, "hang_after": 3}
     own = {"prompt": "x", "stream": True, "max_tokens": 9, "metadata": {"fake": fake}}
-    jobs = [platform.submit(given) for given in (chat(fake=fake), completion("b", fake=fake), own)]
+    thinks = chat("d", {**fake, "beside": {"reasoning": "hm hm"}})
+    asked = (chat(fake=fake), completion("b", fake=fake), thinks, own)
+    jobs = [platform.submit(each) for each in asked]
     usage = {"stream_options": {"include_usage": True}}
     counted = platform.submit(chat("c", fake=fake, **usage))
     for job in (*jobs, counted):
@@ -312,9 +314,9 @@ def test_where_only_the_end_is_missing_nobody_waits(
     hidden = tmp_path / "hidden"
     command.rename(hidden)
     kill_engine(worker)
-    one, other, native = (platform.until(job, "COMPLETED") for job in jobs)
+    one, other, thought, native = (platform.until(job, "COMPLETED") for job in jobs)
     assert worker.ping() == 503, "no engine was asked"
-    for found in (one, other):
+    for found in (one, other, thought):
         assert "".join(texts(chunks(found))) == whole(3)
         assert sse.is_done(events(found)[-1])
         assert not any(map(sse.is_comment, events(found)))

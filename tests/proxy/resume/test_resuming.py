@@ -11,7 +11,15 @@ import pytest
 
 from proxy import settings
 from proxy.engine.requests import Engine
-from proxy.errors import EngineRefused, EngineRestarted, EngineUnavailable, JobError, StreamBroken
+from proxy.errors import (
+    AnswerTooLarge,
+    EngineRefused,
+    EngineRestarted,
+    EngineSilent,
+    EngineUnavailable,
+    JobError,
+    StreamBroken,
+)
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
 from proxy.resume.resuming import CannotResume, Rest, Resuming
@@ -147,12 +155,39 @@ async def test_a_completion_that_names_no_limit_has_vllms() -> None:
         (Asked(EngineUnavailable("away")), Unresumed.NO_ENGINE),
         (Asked(EngineRefused(404, b"no such route", "POST /tokenize")), Unresumed.REFUSED),
         (Asked(StreamBroken("cut")), Unresumed.SECOND_LOSS),
+        (Asked(EngineSilent("nothing came for 600 s")), Unresumed.REFUSED),
+        (Asked(AnswerTooLarge("the answer is too large")), Unresumed.REFUSED),
     ],
 )
 async def test_an_engine_that_cannot_or_does_not_say(engine: Asked, reason: Unresumed) -> None:
     with pytest.raises(CannotResume) as caught:
         await gone_on(engine, chat(), sent("a"))
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        {"logprobs": True},
+        {"tools": [{"type": "function"}]},
+        {"include_reasoning": False},
+        {"response_format": {"type": "json_object"}},
+    ],
+)
+async def test_an_answer_that_is_all_there_ends_whatever_it_is_made_of(
+    also: dict[str, Any],
+) -> None:
+    thought = {"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {"reasoning": "hm"}}]}
+    kept = [json.dumps(f"data: {json.dumps(thought)}\n\n").encode(), *sent("so far", "stop")]
+    found = await resuming().begun(chat(**also), kept, 1)
+    assert found.finish == "stop"
+    usage = {"include_usage": True}
+    with pytest.raises(CannotResume):
+        await resuming().begun(chat(stream_options=usage, **also), kept, 0)
+    counted = sent("so far", "stop", usage={"prompt_tokens": 1, "completion_tokens": 2})
+    await resuming().begun(chat(stream_options=usage, **also), counted, 0)
+    with pytest.raises(CannotResume):
+        await resuming().begun(chat(n=2, **also), kept, 0)
 
 
 async def test_a_name_that_the_engine_reads_and_nobody_knows() -> None:
