@@ -233,6 +233,39 @@ def test_the_token_opens_it_and_stays_in_the_tab(browser: Browser, start: Start)
         expect(field).to_be_visible()
 
 
+@pytest.mark.parametrize("how", ["forgotten", "refused"])
+def test_without_the_token_nothing_of_the_worker_stays_in_the_page(
+    browser: Browser, start: Start, how: str
+) -> None:
+    worker = start(CONTROL_TOKEN="open-sesame-1", SERVED_MODEL_NAME="our-model", MAX_MODEL_LEN="4k")
+    worker.until_ready()
+    with opened(browser, worker) as seen:
+        page = seen.page
+        before = without_scripts(page.content())
+        field = page.get_by_label("Token", exact=True)
+        for _ in range(2):  # it comes back, all of it
+            field.fill("open-sesame-1")
+            page.keyboard.press("Enter")
+            expect(page.locator("#model")).to_have_text("tiny")
+            expect(page.get_by_label("curl command", exact=True)).to_contain_text("our-model")
+            expect(page.get_by_role("log")).to_contain_text("ready after")
+            expect(page.get_by_label("Command", exact=True)).to_contain_text("--max-model-len")
+            page.get_by_role("button", name="Copy the command").click()
+            expect(page.locator("#said")).not_to_be_empty()
+            assert "tiny" in page.title()
+            if how == "forgotten":
+                page.get_by_role("button", name="Forget the token").click()
+            else:
+                page.evaluate("sessionStorage.setItem('control-token', 'another')")
+                page.evaluate(VISIBLE, False)
+                page.evaluate(VISIBLE, True)
+            expect(field).to_be_visible()
+            assert page.title() == "vllm-supervisor"
+            assert not re.search("tiny|our-model|max-model-len", page.content())
+            assert len(without_scripts(page.content())) < len(before) + 200
+        seen.looks()
+
+
 def test_every_part_has_a_name_and_the_keyboard_reaches_all_that_can_be_used(
     browser: Browser, start: Start
 ) -> None:
@@ -309,6 +342,11 @@ def test_it_fits_a_phone(browser: Browser, start: Start, scheme: Any) -> None:
         seen.looks()
         pale = seen.page.evaluate(CONTRAST)
         assert pale == []
+
+
+def without_scripts(content: str) -> str:
+    """What a page says, and the words that mark it up."""
+    return re.sub(r"<(script|style)>.*?</\1>", "", content, flags=re.DOTALL)
 
 
 CLIPBOARD = "navigator.clipboard.readText()"

@@ -64,6 +64,18 @@
   let ahead = 0; // seconds that the worker's clock is before ours
   const now = () => Date.now() / 1000 + ahead;
 
+  const TITLE = document.title;
+  const untold = at("panels").cloneNode(true); // as they are before anything was told
+
+  function forgetAll() {
+    known = {};
+    samples = [];
+    lostAt = null;
+    at("panels").replaceWith(untold.cloneNode(true));
+    for (const id of ["model", "link-more", "said"]) say(at(id), "");
+    document.title = TITLE;
+  }
+
   function take(news, isFirst) {
     ahead = news.now - Date.now() / 1000;
     if (isFirst) {
@@ -385,7 +397,7 @@
       at("panels").hidden = false;
       at("forget").hidden = token === null;
       link("live", "live");
-      await listen(answer.body);
+      await listen(answer.body, mine.signal);
       throw new Error("the worker has closed the connection");
     } catch (reason) {
       if (mine.signal.aborted) return;
@@ -396,13 +408,13 @@
     }
   }
 
-  async function listen(body) {
+  async function listen(body, end) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     let isFirst = true;
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
+      if (done || end.aborted) return;
       const events = (rest + value).split("\n\n");
       rest = events.pop();
       for (const event of events.filter((one) => one.startsWith("data: "))) {
@@ -414,8 +426,10 @@
 
   function askForToken(refused) {
     sessionStorage.removeItem(KEY);
+    clearTimeout(retry);
+    forgetAll();
     link("", "waits for the token");
-    at("panels").hidden = at("forget").hidden = true;
+    at("forget").hidden = true;
     at("login").hidden = false;
     say(at("login-fault"), refused === null ? "" : "The worker has another token.");
     at("token").focus();
@@ -434,13 +448,12 @@
   });
   at("forget").addEventListener("click", () => {
     stream?.abort();
-    known = {};
-    at("log").replaceChildren();
     askForToken(null);
   });
-  for (const button of document.querySelectorAll("button[data-copies]")) {
-    button.addEventListener("click", () => copy(button));
-  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copies]");
+    if (button) copy(button);
+  });
   // Nobody looks at a tab that is hidden: the worker need tell it nothing.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !at("login").hidden) return;
