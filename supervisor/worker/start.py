@@ -194,7 +194,8 @@ async def _watched(
         from .early.prefetch import begin
 
         own = planned.engine_environment(env, made) if first is None else first.env
-        prefetch = await begin(made, own, launcher)
+        prefetch = begin(made, own, launcher)
+        await asyncio.sleep(0)  # where no volume is looked at, it runs behind this
     if first is None and made.cluster is not None:
         from . import cluster
 

@@ -147,6 +147,32 @@ def test_a_cache_whose_looks_hang_is_passed_by(start: Start, model: Path, tmp_pa
 
 
 @needs_fuse
+def test_a_stop_is_heeded_while_a_look_at_a_volume_hangs(
+    start: Start, model: Path, tmp_path: Path
+) -> None:
+    """The worker's loop runs beside the look for what is to be fetched."""
+    cache = tmp_path / "cache"
+    commit = cache / "models--org--draft" / "snapshots" / "c1"
+    commit.mkdir(parents=True)
+    draft = json.dumps({"model": "org/draft", "num_speculative_tokens": 2})
+    mount = tmp_path / "mount"
+    with fuse.mounted(mount, cache, "--hang-looks=models--org--draft") as place:
+        worker = start(
+            MODEL_NAME=str(model),
+            PREFETCH="1",
+            HF_HUB_CACHE=str(place),
+            SPECULATIVE_CONFIG=draft,
+            HF_ENDPOINT="http://127.0.0.1:9",
+            FAKE_VLLM=f"wait-for={tmp_path / 'go'}",
+        )
+        until(lambda: "engine spawned" in worker.text(), what="the spawn")
+        until(lambda: fuse.who_hangs(place), what="the hang")
+        until(lambda: worker.ping() == 204, what="an answer to /ping")
+        assert worker.stop() == 0
+        assert "no download ahead of the engine" not in worker.text()  # the look hung all the time
+
+
+@needs_fuse
 def test_a_dead_volume_that_is_only_a_help_is_passed_by(start: Start, tmp_path: Path) -> None:
     """Its server is gone, so that each look at it ends with an error that is not ENOENT."""
     with fuse.dead(tmp_path / "mount", tmp_path) as place:

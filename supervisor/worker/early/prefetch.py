@@ -13,8 +13,9 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from ... import hanging
 from ...catalog import store
@@ -32,6 +33,10 @@ from .wanted import folders, repositories
 
 log = logging.getLogger("supervisor")
 
+#: Looks for what is to be fetched; what starts a process that does it, or None.
+Find = Callable[[], Coroutine[Any, Any, Callable[[], Child] | None]]
+
+_WITHOUT = "no download ahead of the engine"
 _DOWNLOAD = Path(__file__).parents[2] / "foreign" / "download"
 #: How a line begins that says why something was not fetched; see `foreign.download`.
 _WHY = "download ahead"
@@ -43,23 +48,36 @@ _CLEARS_WITHIN = 2.0  # seconds in which one that was told to end removes what i
 
 
 class Prefetch:
-    """One process that downloads.
+    """One process that downloads, begun once is known what; in a loop, which nobody holds up.
+
+    Args:
+        find: looks for what is to be fetched; what starts the process, None where nothing is.
+        launcher: starts it.
 
     Attributes:
         cause: why something could not be fetched, in one sentence; None where nothing is known.
-
-    Raises:
-        SupervisorError: it cannot be spawned.
     """
 
-    def __init__(self, spawn: Callable[[], Child], launcher: Launcher) -> None:
-        self._spawn = spawn
-        self._child: Child | None = spawn()
+    def __init__(self, find: Find, launcher: Launcher) -> None:
         self._launcher = launcher
+        self._spawn: Callable[[], Child] | None = None
+        self._child: Child | None = None
         self._start: Start | None = None
         self._again = False  # it failed, and another try may help
         self._stopped = False
         self.cause: str | None = None
+        self._begun = asyncio.create_task(self._begin(find))
+
+    @best_effort(_WITHOUT)
+    async def _begin(self, find: Find) -> None:
+        try:
+            self._spawn = await find()
+            if self._spawn is not None and not self._stopped:
+                self._child = self._spawn()
+        except (SupervisorError, hanging.HangsError) as reason:
+            log.info("%s: %s", _WITHOUT, reason)
+        if self._child is not None and self._start is not None:
+            self._start.begin(PREFETCH)
 
     def beside(self, start: Start) -> None:
         """It runs beside this start of an engine."""
@@ -68,7 +86,8 @@ class Prefetch:
             start.begin(PREFETCH)
 
     async def run(self) -> None:
-        """Until it has ended, and nothing of its group is left."""
+        """Until it has ended, and nothing of its group is left; at once where there is none."""
+        await self._begun
         child = self._child
         if child is None:
             return
@@ -78,7 +97,8 @@ class Prefetch:
         if self._start is not None:
             self._start.end(PREFETCH)
         said = [line for line in child.last_lines() if line.startswith((_WHY, _NOT_YET))]
-        self.cause = known.ours(said[-1]) if code and said else None
+        # Where the cause is told, the engine has not gone on.
+        self.cause = known.ours(said[-1]).removesuffix(_BESIDE) if code and said else None
         not_yet = code == AGAIN or bool(code and said and said[-1].startswith(_NOT_YET))
         self._again = not_yet and not self._stopped
 
@@ -92,9 +112,9 @@ class Prefetch:
         until = time.monotonic() + within
         await self.run()
         while self._again and time.monotonic() < until:
-            tell((self.cause or "the download ahead of the engine broke off").removesuffix(_BESIDE))
+            tell(self.cause or "the download ahead of the engine broke off")
             await asyncio.sleep(AGAIN_AFTER)
-            if self._stopped:
+            if self._stopped or self._spawn is None:
                 break
             try:
                 self._child = self._spawn()
@@ -110,18 +130,18 @@ class Prefetch:
 
     async def end(self) -> None:
         """Stop it, and kill what is left of it soon after."""
+        self.stop()
+        self._begun.cancel()  # nobody waits for a look at a volume that hangs
         if (child := self._child) is None:
             return
-        self.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLEARS_WITHIN):
                 await child.ended()
         child.signal(signal.SIGKILL)
 
 
-@best_effort("no download ahead of the engine")
-async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | None:
-    """Start it, where vLLM would fetch anything; None where it would not.
+def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | None:
+    """Start it, where vLLM would fetch anything; None where PREFETCH is off.
 
     One of several nodes starts no engine before it has the model. So what its engine's process
     would do first is done here.
@@ -133,7 +153,8 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
     """
     if not plan.settings[table.PREFETCH]:
         return None
-    try:
+
+    async def find() -> Callable[[], Child] | None:
         asked = await hanging.look_beside(lambda: repositories(plan, env), folders(plan, env))
         before = plan.before if plan.cluster is not None else ()
         if not asked and not before:
@@ -141,12 +162,9 @@ async def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefe
         interpreter = store.interpreter(plan.settings[table.VLLM_COMMAND], env)
         command = (*before, *interpreter, str(_DOWNLOAD), "--ahead", json.dumps(asked))
         own = environment(env)
-        return Prefetch(
-            lambda: launcher.spawn_aside(command, own, "/", Speaker("prefetch")), launcher
-        )
-    except (SupervisorError, hanging.HangsError) as reason:
-        log.info("no download ahead of the engine: %s", reason)
-        return None
+        return lambda: launcher.spawn_aside(command, own, "/", Speaker("prefetch"))
+
+    return Prefetch(find, launcher)
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

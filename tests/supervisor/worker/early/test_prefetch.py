@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from supervisor import hanging
 from supervisor.command import plan
 from supervisor.command.cluster.node import Cluster
 from supervisor.worker.early import prefetch
@@ -41,18 +42,24 @@ def engine(folder: Path, body: str) -> str:
     return str(script)
 
 
-async def begun(
-    launcher: Launcher, folder: Path, body: str, **more: str
-) -> prefetch.Prefetch | None:
+def begun(launcher: Launcher, folder: Path, body: str, **more: str) -> prefetch.Prefetch | None:
     env = {"HOME": str(folder), "BASE_PATH": "/nowhere", "MODEL_NAME": "org/m", **more}
     env["VLLM_COMMAND"] = engine(folder, body)
-    return await prefetch.begin(plan.make(env, None), env, launcher)
+    return prefetch.begin(plan.make(env, None), env, launcher)
+
+
+async def runs(found: prefetch.Prefetch | None) -> bool:
+    """Whether a process was begun."""
+    if found is None:
+        return False
+    await found._begun
+    return found._child is not None
 
 
 async def test_it_is_told_what_to_fetch(launcher: Launcher, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     body = f'echo "$2 $3 $HF_XET_HIGH_PERFORMANCE $HF_TOKEN" > {seen}'
-    found = await begun(launcher, tmp_path, body, HF_TOKEN="hf_secret")
+    found = begun(launcher, tmp_path, body, HF_TOKEN="hf_secret")
     assert found is not None
     start = Start()
     found.beside(start)
@@ -69,11 +76,11 @@ async def test_it_is_told_what_to_fetch(launcher: Launcher, tmp_path: Path) -> N
 
 async def test_why_it_failed_is_known(launcher: Launcher, tmp_path: Path) -> None:
     said = f"{_WHY} (what a hub says)"
-    found = await begun(launcher, tmp_path, f'echo one; echo "{said}"; echo two; exit 1')
+    found = begun(launcher, tmp_path, f'echo one; echo "{said}"; echo two; exit 1')
     assert found is not None
     async with asyncio.timeout(PATIENCE):
         await found.run()
-    assert found.cause == _WHY
+    assert found.cause == _WHY.removesuffix(". The engine goes on by itself")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +93,7 @@ async def test_what_another_try_may_help_with_is_tried_again(
     monkeypatch.setattr(prefetch, "AGAIN_AFTER", 0.0)
     runs = tmp_path / "runs"
     fails = f'echo >> {runs}; test $(wc -l < {runs}) -gt 2 || {{ echo "{line}"; exit {code}; }}'
-    found = await begun(launcher, tmp_path, fails)
+    found = begun(launcher, tmp_path, fails)
     assert found is not None
     told: list[str] = []
     async with asyncio.timeout(PATIENCE):
@@ -99,11 +106,11 @@ async def test_what_another_try_may_help_with_is_tried_again(
 async def test_what_cannot_be_mended_is_not_and_nothing_is_for_ever(
     launcher: Launcher, tmp_path: Path, code: int, within: float
 ) -> None:
-    found = await begun(launcher, tmp_path, f'echo "{_WHY}"; exit {code}')
+    found = begun(launcher, tmp_path, f'echo "{_WHY}"; exit {code}')
     assert found is not None
     async with asyncio.timeout(PATIENCE):
         await found.complete(within, pytest.fail)
-    assert found.cause == _WHY
+    assert found.cause == _WHY.removesuffix(". The engine goes on by itself")
 
 
 async def test_after_a_stop_it_is_not_begun_anew(
@@ -111,7 +118,7 @@ async def test_after_a_stop_it_is_not_begun_anew(
 ) -> None:
     monkeypatch.setattr(prefetch, "AGAIN_AFTER", 0.0)
     runs = tmp_path / "runs"
-    found = await begun(launcher, tmp_path, f"echo >> {runs}; exit 75")
+    found = begun(launcher, tmp_path, f"echo >> {runs}; exit 75")
     assert found is not None
     async with asyncio.timeout(PATIENCE):
         await found.complete(60.0, lambda _cause: found.stop())
@@ -125,9 +132,9 @@ async def test_a_node_of_several_fetches_first_what_its_engine_would(
     env["VLLM_COMMAND"] = engine(tmp_path, f'echo "$*" > {tmp_path / "ahead"}')
     before = ("/bin/sh", "-c", f'touch {tmp_path / "folder"}; shift; exec "$@"', "sh", "--")
     alone = replace(plan.make(env, None), before=before)
-    assert await prefetch.begin(alone, env, launcher) is None, "its engine's process does it"
+    assert not await runs(prefetch.begin(alone, env, launcher)), "its engine's process does it"
     several = replace(alone, cluster=Cluster(2, 1, "10.0.0.2", 29501, None, 8002))
-    found = await prefetch.begin(several, env, launcher)
+    found = prefetch.begin(several, env, launcher)
     assert found is not None
     async with asyncio.timeout(PATIENCE):
         await found.run()
@@ -136,7 +143,7 @@ async def test_a_node_of_several_fetches_first_what_its_engine_would(
 
 
 async def test_a_stop_ends_it(launcher: Launcher, tmp_path: Path) -> None:
-    found = await begun(launcher, tmp_path, "exec sleep 3600")
+    found = begun(launcher, tmp_path, "exec sleep 3600")
     assert found is not None
     running = asyncio.create_task(found.run())
     found.stop()
@@ -145,16 +152,57 @@ async def test_a_stop_ends_it(launcher: Launcher, tmp_path: Path) -> None:
     found.stop()  # one that is over
 
 
+async def test_a_stop_that_comes_before_its_look_is_over(
+    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A volume hangs: neither this process nor its end waits for that, and nothing is spawned."""
+    answer = asyncio.Event()
+
+    async def look(how: Callable[[], object], _at: object) -> object:
+        await answer.wait()
+        return how()
+
+    monkeypatch.setattr(hanging, "look_beside", look)
+    ran = tmp_path / "ran"
+    one, other = (begun(launcher, tmp_path, f"touch {ran}") for _ in range(2))
+    assert one is not None
+    assert other is not None
+    running = [asyncio.create_task(each.run()) for each in (one, other)]
+    await asyncio.sleep(0)
+    one.stop()
+    async with asyncio.timeout(PATIENCE):
+        await other.end()
+        await asyncio.wait({running[1]})
+        assert not running[0].done()
+        answer.set()
+        await running[0]
+    assert not ran.exists()
+
+
+async def test_what_cannot_be_looked_up_is_left_to_the_engine(
+    launcher: Launcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def look(_plan: object, _env: object) -> list[dict[str, object]]:
+        raise OSError(107, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(prefetch, "repositories", look)
+    assert not await runs(begun(launcher, tmp_path, "exit 1"))
+    assert caplog.records[0].message.startswith("no download ahead of the engine: OSError: ")
+
+
 @pytest.mark.parametrize("more", [{"PREFETCH": "0"}, {"HF_HUB_OFFLINE": "1"}])
 async def test_none_where_nothing_is_fetched(
     launcher: Launcher, tmp_path: Path, more: dict[str, str]
 ) -> None:
-    assert await begun(launcher, tmp_path, "exit 1", **more) is None
+    assert not await runs(begun(launcher, tmp_path, "exit 1", **more))
 
 
 async def test_without_an_interpreter_there_is_none(launcher: Launcher, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "MODEL_NAME": "org/m", "VLLM_COMMAND": "/nowhere/vllm"}
-    assert await prefetch.begin(plan.make(env, None), env, launcher) is None
+    assert not await runs(prefetch.begin(plan.make(env, None), env, launcher))
 
 
 def test_a_user_may_spare_the_network() -> None:
