@@ -158,8 +158,10 @@ def _of_this_node(made: Plan) -> Findings:
 
 def _own_address(made: Plan, written: str) -> Findings:
     """What is said of a NODE_ADDR that is another machine's."""
-    own = written.partition("/")[0]  # RunPod may write its mask behind it
+    from .command.cluster.addresses import bare
     from .machine import network, ports
+
+    own = bare(written)
 
     name = table.NODE_ADDR.name
     if ports.is_ours(own) or any(fault.env == name for fault in made.findings.errors):

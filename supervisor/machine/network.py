@@ -37,7 +37,10 @@ def addresses(name: str) -> tuple[str, ...]:
     Raises:
         OSError: nobody knows the name.
     """
-    found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+    except UnicodeError:  # an empty part of a name, or one that is too long
+        raise OSError("it is not the name of a host") from None
     every = sorted(found, key=lambda each: each[0] != socket.AF_INET)
     return tuple(str(where[0]) for _, _, _, _, where in every)
 

@@ -276,6 +276,19 @@ def test_rank_0_listens_at_primary_addr_where_it_was_told_no_other(nodes: Starte
     assert nodes(2, NODE_ADDR="").until_ready() == 1
 
 
+def test_nodes_of_ipv6_and_what_is_around_their_addresses(nodes: Started) -> None:
+    cluster = nodes(2, NODE_ADDR="::1/128", PRIMARY_ADDR="[::1]")
+    assert cluster.until_ready() == 1
+    assert "--master-addr=::1 " in cluster.text()
+
+
+def test_an_address_that_is_none_ends_a_node_with_one_sentence(nodes: Started) -> None:
+    cluster = nodes(2, without=[0], PRIMARY_ADDR="rank0..svc")
+    assert cluster.codes() == [78]
+    assert "PRIMARY_ADDR=rank0..svc is neither an IP address nor the name" in cluster.text()
+    assert "Traceback" not in cluster.text()
+
+
 def test_rank_0_at_a_node_that_is_not_primary_addr(nodes: Started) -> None:
     cluster = nodes(2, without=[1], NODE_ADDR="", PRIMARY_ADDR="192.0.2.7")
     assert cluster.codes() == [78]

@@ -5,6 +5,7 @@
     node.py      this node among the others
     reading.py   the variables that say so
     sharing.py   how the model is shared by the nodes' GPUs
+    addresses.py where they find each other
     checks.py    what is wrong with them together
     options.py   the options of the engine on this node
     likeness.py  what has to be the same on all nodes
@@ -92,7 +93,7 @@ def place(
     shared, of_sizes = sharing.share(node, said, disk, named)
     node = sharing.serving(node, said)
     tokens, of_options = options.options(node, catalog, said, settings, disk.configured)
-    found = of_node + of_sizes + of_options + checks.found(settings, said, named)
+    found = of_node + of_sizes + of_options + checks.found(env, settings, said, named)
     if of_node.errors or settings[table.NODE_RANK] is None:  # nobody knows which node this is
         return Placed(said, findings=replace(found, applied=()))
     dropped = options.refused(node, said)

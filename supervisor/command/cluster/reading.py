@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from ...findings import Fault, Findings
 from ...settings import table
 from ...settings.read import Settings
+from .addresses import bare
 from .node import Cluster
 
 
@@ -22,19 +23,14 @@ def read(env: Mapping[str, str], settings: Settings, gpus: int) -> tuple[Cluster
     cluster = Cluster(
         size=settings[table.NUM_NODES],
         rank=settings[table.NODE_RANK] or 0,
-        leader=settings[table.PRIMARY_ADDR] or "",
+        leader=bare(settings[table.PRIMARY_ADDR] or ""),
         port=settings[table.PRIMARY_PORT],
-        address=None if address is None else without_mask(address),
+        address=None if address is None else bare(address),
         channel=settings[table.CLUSTER_PORT],
         token=settings[table.CLUSTER_TOKEN] or "",
         gpus=settings[table.NUM_TRAINERS] or gpus,
     )
     return cluster, Findings.of(*_faults(env, settings))
-
-
-def without_mask(address: str) -> str:
-    """`10.65.0.2/24`, as RunPod may write it, without its network mask."""
-    return address.partition("/")[0]
 
 
 def sized(env: Mapping[str, str], settings: Settings) -> str:

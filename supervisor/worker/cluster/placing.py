@@ -125,8 +125,18 @@ def _own_of_rank_0(cluster: Cluster) -> str:
 
 
 def _leader(cluster: Cluster) -> str:
-    """The address of rank 0 as another node has it."""
-    return _addresses(cluster)[0]
+    """The address of rank 0 as another node has it, of the family of its own."""
+    known = _addresses(cluster)
+    if cluster.address is None:
+        return known[0]
+    version = ipaddress.ip_address(cluster.address).version
+    alike = (each for each in known if ipaddress.ip_address(each).version == version)
+    if found := next(alike, None):
+        return found
+    raise ConfigurationError(
+        f"PRIMARY_ADDR={cluster.leader} is {known[0]}, and NODE_ADDR={cluster.address} is"
+        f" IPv{version}; give addresses of one network"
+    )
 
 
 def _addresses(cluster: Cluster) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ def test_all_addresses_of_a_name() -> None:
     assert set(network.addresses("127.0.0.5")) == {"127.0.0.5"}
     with pytest.raises(OSError, match=r".+"):
         network.addresses("nobody.invalid")
+    with pytest.raises(OSError, match="not the name of a host"):
+        network.addresses("rank0..svc")
 
 
 def test_from_which_address_another_is_reached() -> None:

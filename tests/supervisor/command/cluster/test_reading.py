@@ -38,6 +38,11 @@ def test_all_that_is_said() -> None:
     assert findings == Findings()
 
 
+def test_addresses_are_taken_without_what_is_around_them() -> None:
+    one, _ = found(NUM_NODES="2", NODE_RANK="0", PRIMARY_ADDR="[fd00::2]", NODE_ADDR="[FD00::2]/64")
+    assert (one.leader, one.address) == ("fd00::2", "fd00::2")
+
+
 def test_the_gpus_that_are_seen() -> None:
     one, _ = found(NUM_NODES="2", NODE_RANK="0", PRIMARY_ADDR="a")
     assert one.gpus == 2

@@ -121,6 +121,17 @@ async def test_rank_0_is_where_its_name_leads_the_others(
         await placing.own_address(replace(cluster, leader="127.0.5.5"), within=0.0)
 
 
+async def test_a_name_leads_to_the_network_of_this_node(names: dict[str, tuple[str, ...]]) -> None:
+    names["head"] = ("10.0.0.7", "fd00::7")
+    before, cluster = made(PRIMARY_ADDR="head", NODE_ADDR="fd00::9")
+    after = await placing.placed(before, cluster, ENV)
+    assert "--master-addr=fd00::7" in after.command
+    assert after.engine_env["VLLM_HOST_IP"] == "fd00::9"
+    names["head"] = ("10.0.0.7",)
+    with pytest.raises(ConfigurationError, match=r"head is 10\.0\.0\.7, and NODE_ADDR=fd00::9 is"):
+        await placing.placed(before, cluster, ENV)
+
+
 async def test_rank_0_without_an_address_has_that_of_primary_addr() -> None:
     """Also where this machine would reach that one from another address of its own."""
     before, cluster = made(NODE_RANK="0", PRIMARY_ADDR="127.0.6.6")
