@@ -102,16 +102,44 @@ CASES = {
     ),
     "an engine that is gone": Case(
         "VllmNoReadyEngine",
-        {of("ready"): "1 0x10", of("cold_start_seconds"): "60x11"},
+        {
+            of("ready"): "1 0x10",
+            of("cold_start_seconds"): "60x11",
+            of("unavailable_seconds_total"): "60 70+60x10",
+        },
         ("4m", "10m"),
         ("3m",),
         "w:8001 has had no ready engine for 3 minutes.",
     ),
     "an engine that comes back": Case(
         "VllmNoReadyEngine",
-        {of("ready"): "1 0x2 1 0x2 1", of("cold_start_seconds"): "60x7"},
+        {
+            of("ready"): "1 0x2 1 0x2 1",
+            of("cold_start_seconds"): "60x7",
+            of("unavailable_seconds_total"): "60 70+60x2 190 200+60x2 330",
+        },
         (),
         ("2m", "3m", "6m", "7m"),
+    ),
+    "a drain that lasts": Case(
+        "VllmNoReadyEngine",
+        {
+            of("ready"): "1x3 0x20",
+            of("cold_start_seconds"): "60x24",
+            of("unavailable_seconds_total"): "60x24",
+        },
+        (),
+        ("4m", "7m", "8m", "20m"),
+    ),
+    "a drain that lasts, just after a restart": Case(
+        "VllmNoReadyEngine",
+        {
+            of("ready"): "1x2 0x2 1 0x20",
+            of("cold_start_seconds"): "60x30",
+            of("unavailable_seconds_total"): "60x2 70 130 190 210 210x20",
+        },
+        (),
+        ("5m", "6m", "7m", "8m", "9m", "10m", "20m"),
     ),
     "an engine that was never ready": Case(
         "VllmNoReadyEngine", {of("ready"): "0x20"}, (), ("20m",)

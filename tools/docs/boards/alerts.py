@@ -73,7 +73,9 @@ ALERTS = (
     Alert(
         "VllmNoReadyEngine",
         f"({_all(names.READY)} and {_COLD_START})",
-        "== 0",
+        # A drain is none: its time does not count. The window is no longer than what is waited for,
+        # so that a restart just before a drain is out of it by then.
+        f"== 0\n  and increase({_all(names.UNAVAILABLE)}[3m]) > 0",
         "3m",
         "critical",
         "{{ $labels.instance }} has had no ready engine for 3 minutes.",
