@@ -81,6 +81,10 @@ def waits(within_20_s: str, within_40_s: str, every: str) -> dict[str, str]:
     }
 
 
+#: Up for two minutes of four, and never ready.
+LOOPS_UP = "1 1 0 0 1 1 0 0 1 1 0 0 1 1 0 0"
+LOOPS = "0 0 stale _ 0 0 stale _ 0 0 stale _ 0 0 stale _"
+
 CASES = {
     "a worker that does not answer": Case(
         "VllmWorkerNotScraped",
@@ -144,6 +148,63 @@ CASES = {
     "an engine that was never ready": Case(
         "VllmNoReadyEngine", {of("ready"): "0x20"}, (), ("20m",)
     ),
+    "a worker that begins again and again": Case(
+        "VllmNeverReady",
+        {f"up{{{WORKER}}}": f"{LOOPS_UP} {LOOPS_UP}", of("ready"): f"{LOOPS} {LOOPS}"},
+        ("16m", "30m"),
+        ("14m",),
+        "w:8001 has begun and has had no ready engine for 15 minutes.",
+    ),
+    "a pod that begins again and again": Case(
+        "VllmNeverReady",
+        {
+            f"up{{{POD}}}": f"{LOOPS_UP} {LOOPS_UP}",
+            f"vllm_supervisor_ready{{{POD}}}": f"{LOOPS} {LOOPS}",
+        },
+        ("16m",),
+        (),
+        "10.0.0.7:8001 has begun and has had no ready engine for 15 minutes.",
+        POD,
+    ),
+    "a worker that is ready now and then": Case(
+        "VllmNeverReady",
+        {
+            f"up{{{WORKER}}}": f"{LOOPS_UP} {LOOPS_UP}",
+            of("ready"): f"{LOOPS[:-1]} 1 {LOOPS}",
+            of("cold_start_seconds"): f"_x{len(LOOPS.split()) - 2} 1 stale",
+        },
+        (),
+        ("16m", "22m"),
+    ),
+    "a worker that has ended": Case(
+        "VllmNeverReady",
+        {f"up{{{WORKER}}}": "1x10 0x40", of("ready"): "1x10 stale"},
+        (),
+        ("20m", "26m", "30m", "50m"),
+    ),
+    "a worker that has been told wrong where to find its token": Case(
+        "VllmNeverReady", {f"up{{{WORKER}}}": "0x40"}, (), ("16m", "40m")
+    ),
+    "a drain or an engine that is gone": Case(
+        "VllmNeverReady",
+        {
+            f"up{{{WORKER}}}": "1x40",
+            of("ready"): "1x5 0x40",
+            of("cold_start_seconds"): "60x40",
+        },
+        (),
+        ("30m", "40m"),
+    ),
+    "a start that takes ten minutes": Case(
+        "VllmNeverReady",
+        {
+            f"up{{{WORKER}}}": "1x40",
+            of("ready"): "0x9 1x30",
+            of("cold_start_seconds"): "_x10 600x30",
+        },
+        (),
+        ("10m", "16m", "40m"),
+    ),
     "a start that lasts": Case(
         "VllmSlowStart",
         {of("unavailable_seconds_total"): "0+60x10"},
@@ -169,13 +230,32 @@ CASES = {
     ),
     "two restarts": Case(
         "VllmEngineRestarts",
-        {of("restarts_total"): "0x5 1x5 2x40"},
-        ("12m",),
+        {of("restarts_total"): "0x5 1x5 2x40", of("unavailable_seconds_total"): "60x60"},
+        ("13m",),
         ("10m", "40m"),
         "w:8001 has started its engine again 2 times in half an hour.",
     ),
     "a restart an hour": Case(
-        "VllmEngineRestarts", {of("restarts_total"): "0x40 1x60 2x60"}, (), ("41m", "101m", "120m")
+        "VllmEngineRestarts",
+        {of("restarts_total"): "0x40 1x60 2x60", of("unavailable_seconds_total"): "60x170"},
+        (),
+        ("41m", "42m", "101m", "102m", "120m"),
+    ),
+    "a worker that begins anew and is ready each time": Case(
+        "VllmEngineRestarts",
+        {
+            of("restarts_total"): "0x50",
+            of("unavailable_seconds_total"): "10 60x8 10 60x8 10 60x40",
+        },
+        ("21m", "35m"),
+        ("12m", "41m"),
+        "w:8001 has started its engine again 2 times in half an hour.",
+    ),
+    "a restart as soon as a worker has begun": Case(
+        "VllmEngineRestarts",
+        {of("restarts_total"): "_x5 0 1x40", of("unavailable_seconds_total"): "_x5 10 60x40"},
+        (),
+        ("7m", "8m", "9m"),
     ),
     "jobs that wait": Case(
         "VllmJobsWait",

@@ -60,10 +60,12 @@ _COLD_START = _all(names.COLD_START)
 _POSTS = names.OF_JOBS["posts"]
 _ENDED = names.OF_JOBS["ended"]
 
+_UP = f'up{{job=~"(.+/)?{JOB}"}}'
+
 ALERTS = (
     Alert(
         "VllmWorkerNotScraped",
-        f'up{{job=~"(.+/)?{JOB}"}}',
+        _UP,
         "== 0",
         "5m",
         "warning",
@@ -80,6 +82,15 @@ ALERTS = (
         "critical",
         "{{ $labels.instance }} has had no ready engine for 3 minutes.",
     ),
+    # A worker that ends and is started again and again is away at times: then it is not ready, too.
+    Alert(
+        "VllmNeverReady",
+        f"({_all(names.READY)} or 0 * {_UP})",
+        f"== 0\n  and count_over_time({_all(names.READY)}[15m])\n  unless {_COLD_START}",
+        "15m",
+        "critical",
+        "{{ $labels.instance }} has begun and has had no ready engine for 15 minutes.",
+    ),
     # Before the first ready engine the time without one is the time of the start.
     Alert(
         "VllmSlowStart",
@@ -90,12 +101,14 @@ ALERTS = (
         "warning",
         "{{ $labels.instance }} has taken {{ $value | humanizeDuration }} to start.",
     ),
-    # `increase` makes 2.02 of two, and 1.01 of one: it reckons up to the ends of the window.
+    # `increase` makes 2.02 of two, and 1.01 of one: it reckons up to the ends of the window. Of a
+    # worker that has just begun it makes more of one, which is over within a minute. A worker that
+    # begins anew counts from 0: its starts are the resets of what grows in each of them.
     Alert(
         "VllmEngineRestarts",
-        f"increase({_all(names.RESTARTS)}[30m])",
+        f"(increase({_all(names.RESTARTS)}[30m])\n  + resets({_all(names.UNAVAILABLE)}[30m]))",
         "> 1.5",
-        "0m",
+        "1m",
         "warning",
         '{{ $labels.instance }} has started its engine again {{ $value | printf "%.0f" }} times'
         " in half an hour.",
