@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from proxy.engine.requests import Attempt, Engine
@@ -21,7 +22,8 @@ from proxy.job_log import Record
 from proxy.request.forms import Request
 from proxy.resume import end, keep_alive
 from proxy.resume.resuming import CannotResume, Resuming
-from proxy.resume.seam import OtherKind, Seam
+from proxy.resume.seam import OtherKind, OtherWord, Seam
+from proxy.resume.told import Told
 from proxy.settings import Settings
 from proxy.stream import batches
 from proxy.stream.outputs import Outputs, error_at
@@ -42,6 +44,11 @@ class _Stream:
     outputs: Outputs
     waiting: Batches
     commented: bool  # whether who reads it reads comments
+
+    def anew(self) -> _Stream:
+        """The same, ready for another engine's answer from its beginning."""
+        old = self.waiting
+        return replace(self, waiting=Batches(old.ramp, old.exact, seen=old.seen))
 
 
 class Streams:
@@ -104,16 +111,14 @@ class Streams:
                         yield output
         record.answered = True  # also where the end of the stream made no output
 
-    async def _lost(
-        self, fault: JobError, record: Record, attempt: Attempt
-    ) -> EngineRestarted | None:
+    async def _lost(self, fault: JobError, record: Record, of: Attempt) -> EngineRestarted | None:
         """Why the answer broke off, if that is because the engine was lost in its middle.
 
         The engine says then what its version says, as that the request was wrong.
         """
         if record.first is None:
             return None
-        error = await self._engine.health.why_broken(fault, record.tokens, attempt.sent())
+        error = await self._engine.health.why_broken(fault, record.tokens, of.sent())
         if isinstance(fault, EngineRefused):
             self._figures.engine_errors += error is not fault or fault.status >= 500
         return error if isinstance(error, EngineRestarted) else None
@@ -135,39 +140,57 @@ class Streams:
                     yield output
                 self._figures.resumed += 1
                 return
-            words = "job %s: its answer waits for the next engine: %s"
             record.trace.again(type(lost).__name__)
-            log.warning(words, record.job, str(lost), extra={"job": record.job})
-            waited = asyncio.create_task(self._resuming.rest(request, so_far))
-            try:
-                if stream.commented:
-                    async for comment in keep_alive.until_done(waited, self._keep_alive):
-                        yield comment
-                rest = await waited
-            finally:
-                waited.cancel()
-            if rest.request is None:
-                for output in self._batch(stream, rest.last):
-                    yield output
-                self._figures.resumed += 1
-                return
-            again = self._after(attempt, record)
-            try:
-                source = self._part(stream, rest.request, again, rest.seam)
-                async with aclosing(source) as outputs:
-                    async for output in outputs:
-                        yield output
-            except OtherKind:
-                raise CannotResume(Unresumed.REASONING) from None
-            except JobError as fault:
-                if (cannot := await self._second(fault, record, again)) is not None:
-                    raise cannot from None
-                self._figures.unresumed[Unresumed.FAILED] += 1
-                raise
+            words, of_job = "job %s: its answer waits for the next engine: %s", {"job": record.job}
+            log.warning(words, record.job, str(lost), extra=of_job)
+            for half_words in (False, True):
+                going = self._going_on(stream, attempt, so_far, half_words=half_words)
+                with contextlib.suppress(OtherWord):
+                    async with aclosing(going) as outputs:
+                        async for output in outputs:
+                            yield output
+                    break
+                stream, attempt = stream.anew(), replace(attempt, number=attempt.number + 1)
             self._figures.resumed += 1
         except CannotResume as cannot:
             self._figures.unresumed[cannot.reason] += 1
             raise cannot.told(lost) from None
+
+    async def _going_on(
+        self, stream: _Stream, attempt: Attempt, so_far: Told, *, half_words: bool
+    ) -> AsyncGenerator[Any, None]:
+        """The rest of an answer, once an engine is there.
+
+        Raises:
+            CannotResume, JobError: it cannot be had, or fails.
+            OtherWord: it cannot be had in this way; nothing of it was yielded.
+        """
+        rest_of = self._resuming.rest(stream.request, so_far, half_words=half_words)
+        waited = asyncio.create_task(rest_of)
+        try:
+            if stream.commented:
+                async for comment in keep_alive.until_done(waited, self._keep_alive):
+                    yield comment
+            rest = await waited
+        finally:
+            waited.cancel()
+        if rest.request is None:
+            for output in self._batch(stream, rest.last):
+                yield output
+            return
+        again = self._after(attempt, stream.record)
+        source = self._part(stream, rest.request, again, rest.seam)
+        try:
+            async with aclosing(source) as outputs:
+                async for output in outputs:
+                    yield output
+        except OtherKind:
+            raise CannotResume(Unresumed.REASONING) from None
+        except JobError as fault:
+            if (cannot := await self._second(fault, stream.record, again)) is not None:
+                raise cannot from None
+            self._figures.unresumed[Unresumed.FAILED] += 1
+            raise
 
     async def _second(
         self, fault: JobError, record: Record, attempt: Attempt
@@ -177,9 +200,8 @@ class Streams:
             return CannotResume(Unresumed.SECOND_LOSS)
         if isinstance(fault, EngineUnavailable):
             return CannotResume(Unresumed.NO_ENGINE, fault)
-        if isinstance(fault, EngineRefused) and not isinstance(fault, ErrorInStream):
-            return CannotResume(Unresumed.REFUSED, fault)
-        return None
+        refused = isinstance(fault, EngineRefused) and not isinstance(fault, ErrorInStream)
+        return CannotResume(Unresumed.REFUSED, fault) if refused else None
 
     async def _part(
         self, stream: _Stream, request: Request, attempt: Attempt, seam: Seam | None = None

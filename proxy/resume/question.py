@@ -15,15 +15,17 @@ _NEAR_END = 50  # characters, of which such a word is the end
 _COMPLETION_TOKENS = 16  # what vLLM makes of a completion that names no limit
 
 
-def stands_on(request: Request, text: str) -> str:
+def stands_on(request: Request, text: str, *, half_words: bool = False) -> str:
     """What of `text` the engine is to go on from; it is to say again what follows.
 
     Templates of chats trim what they put in, so white space at the end would be lost there. With
     stop strings the engine holds back so many characters that the text may end within a token, and
     half a word is not what the model would have gone on from. The whole word comes again where
-    the most likely tokens are asked for; sampled, another one would.
+    the most likely tokens are asked for, save where two are nearly as likely; sampled, another one
+    would. With `half_words` it goes on within the word.
     """
-    if request.body.get("stop") and lax.number(request.body.get("temperature")) == 0:
+    likely = lax.number(request.body.get("temperature")) == 0
+    if request.body.get("stop") and likely and not half_words:
         text = text[:-_NEAR_END] + _LAST_WORD.sub("", text[-_NEAR_END:])
     return text.rstrip() if request.route == CHAT else text
 

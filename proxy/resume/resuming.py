@@ -119,8 +119,13 @@ class Resuming:
                 at_once = 0
         return reader.finish()
 
-    async def rest(self, request: Request, so_far: Told) -> Rest:
+    async def rest(self, request: Request, so_far: Told, *, half_words: bool = False) -> Rest:
         """How the answer goes on; waits for the engine that can say so.
+
+        Args:
+            request: as it was sent.
+            so_far: what came of its answer.
+            half_words: it may go on within a word; see `question.stands_on`.
 
         Raises:
             CannotResume: it does not.
@@ -128,8 +133,8 @@ class Resuming:
         try:
             for _ in range(_AGAIN):
                 with contextlib.suppress(StreamBroken):
-                    return await self._known(request, so_far)
-            return await self._known(request, so_far)
+                    return await self._known(request, so_far, half_words)
+            return await self._known(request, so_far, half_words)
         except EngineUnavailable as fault:
             raise CannotResume(Unresumed.NO_ENGINE, fault) from None
         except StreamBroken:
@@ -137,14 +142,14 @@ class Resuming:
         except JobError as fault:
             raise CannotResume(Unresumed.REFUSED, fault) from None
 
-    async def _known(self, request: Request, so_far: Told) -> Rest:
+    async def _known(self, request: Request, so_far: Told, half_words: bool) -> Rest:
         others = safe.others(request)
         schema = await self._engine.schema() if others or request.route == CHAT else None
         if not safe.known(request, schema):
             raise CannotResume(Unresumed.VERSION)
         if not safe.ignored(others, request, schema):
             raise CannotResume(Unresumed.OTHER)
-        text = question.stands_on(request, so_far.text)
+        text = question.stands_on(request, so_far.text, half_words=half_words)
         tokens = await self._tokens(request, {"prompt": text, "add_special_tokens": False})
         seam = Seam(so_far, so_far.text[len(text) :], len(tokens))
         left = question.left(request, len(tokens))

@@ -14,12 +14,17 @@ class OtherKind(Exception):
     """The rest is of another kind than what came before: reasoning, or calls of tools."""
 
 
+class OtherWord(Exception):
+    """The engine says something else where it was to say again what the caller has."""
+
+
 class Seam:
     """The events of the rest, as those of one answer.
 
     Args:
         told: what came before.
-        ahead: white space at its end, which the engine was not told of, and so will say again.
+        ahead: white space or a word at its end, which the engine was not told of, and so will say
+            again.
         tokens: how many the engine was told of.
     """
 
@@ -33,6 +38,7 @@ class Seam:
 
         Raises:
             OtherKind: the engine goes on with something else than text.
+            OtherWord: the word comes again as another one. Nothing of the rest was given before.
         """
         return [found for event in events if (found := self._joined(event)) is not None]
 
@@ -63,12 +69,16 @@ class Seam:
         text = said.get(name)
         if isinstance(text, str) and text:
             said[name] = text = self._without_ahead(text)
+        if choice.get("finish_reason") is not None and self._ahead.strip():
+            raise OtherWord
         return bool(text) or choice.get("finish_reason") is not None or not self._told.begun
 
     def _without_ahead(self, text: str) -> str:
-        """Without the white space that the caller has; what differs from it is all new."""
+        """Without what the caller has; what differs from white space there is all new."""
         while self._ahead and text:
             if text[0] != self._ahead[0]:
+                if self._ahead.strip():
+                    raise OtherWord
                 self._ahead = ""
                 break
             self._ahead, text = self._ahead[1:], text[1:]

@@ -177,6 +177,27 @@ async def test_each_sending_has_a_number_of_its_own() -> None:
     assert engine.sendings[1]["X-Request-Id"].endswith("-2")
 
 
+@pytest.mark.parametrize(
+    "other", [[event(" bone"), DONE], [event(" ", id="cmpl-2"), event("bone"), DONE]]
+)
+async def test_a_word_that_comes_again_as_another_is_gone_on_with_as_it_is(other: Any) -> None:
+    """Of two that are nearly as likely another engine may take the other one."""
+    begun = [event("a"), event(" bee"), StreamBroken("cut")]
+    engine = Engines(begun, other, [event("r c"), DONE])
+    found = await told(engine, stop=["x"], temperature=0)
+    assert (found.error, found.text) == (None, "a beer c")
+    assert [asked["prompt"] for asked in engine.asked] == ["x", "xa", "xa bee"]
+    assert [sending["X-Request-Id"][-2:] for sending in engine.sendings[1:]] == ["-2", "-3"]
+    assert found.figures.resumed == 1
+
+
+async def test_a_word_that_comes_again_as_it_was_is_gone_on_with() -> None:
+    begun = [event("a"), event(" be"), StreamBroken("cut")]
+    engine = Engines(begun, [event(" beer"), event(" c"), DONE])
+    found = await told(engine, stop=["x"], temperature=0)
+    assert (found.error, found.text) == (None, "a beer c")
+
+
 async def test_an_engine_that_lives_gives_no_second_part() -> None:
     engine = Engines(BEGUN, lost=False)
     found = await told(engine)

@@ -111,4 +111,5 @@ def test_with_stop_strings_a_word_that_may_be_half_of_one_comes_again(
     assert question.stands_on(completion("a", stop=["b"], temperature="0"), text) == whole
     assert question.stands_on(completion("a", stop=["b"]), text) == text
     assert question.stands_on(completion("a", temperature=0), text) == text
+    assert question.stands_on(asked, text, half_words=True) == text
     assert question.stands_on(chat(stop="b", temperature=0), text) == whole.rstrip()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.resume.seam import OtherKind, Seam
+from proxy.resume.seam import OtherKind, OtherWord, Seam
 from proxy.resume.told import CALLS, REASONING, Told
 from proxy.stream import sse
 
@@ -61,6 +61,31 @@ def test_white_space_that_the_caller_has_does_not_come_again(
 ) -> None:
     one = seam(ahead)
     assert texts([e for piece in pieces for e in one.joined([event({"content": piece})])]) == new
+
+
+@pytest.mark.parametrize("pieces", [[" world and"], [" wor", "ld", " and"], [" ", "world and"]])
+def test_a_word_that_the_caller_has_does_not_come_again(pieces: list[str]) -> None:
+    one = seam(" world")
+    found = texts([e for piece in pieces for e in one.joined([event({"content": piece})])])
+    assert "".join(found) == " and"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [event({"content": " work"})],
+        [event({"content": " wo"}), event({"content": "n"})],
+        [event({"content": "\nworld"})],
+        [event({"content": " wor"}), event({}, "stop")],
+        [event({"content": " wor"}, "length")],
+    ],
+)
+def test_another_word_in_its_place_is_not_glued_to_it(given: list[bytes]) -> None:
+    one = seam(" world")
+    *before, last = given
+    assert one.joined(before) == []
+    with pytest.raises(OtherWord):
+        one.joined([last])
 
 
 def test_the_figures_count_both_parts_once() -> None:
