@@ -20,6 +20,9 @@ _LOOK_EVERY = 1.0  # seconds
 #: What arrives in that time at least while a download goes on. The hub's client may keep more than
 #: that in memory before it writes.
 _LEAST = 2_000_000  # bytes
+#: For so long that counts without a file that changes, and then no more: it may be anything else
+#: that the machine receives. A download of which nothing is written is ended after 5 minutes.
+_UNWRITTEN_MOST = 240.0  # seconds
 _STOP_LOOKS, _STOP_LOOK_EVERY = 100, 0.01  # seconds
 _FROZEN_AFTER = 10.0  # seconds without a look: then this process has stood still as well
 
@@ -44,7 +47,7 @@ class Pulse:
         self._received = received or received_bytes
         self._seen = leavings.marks(places)
         self._bytes = self._received()
-        self._since = self._looked = clock()
+        self._since = self._looked = self._written = clock()
 
     def stalled_for(self) -> float:
         """Seconds since it last got on; to be asked often."""
@@ -52,8 +55,12 @@ class Pulse:
         now = self._clock()
         if (pause := now - self._looked) > _FROZEN_AFTER:
             self._since += pause
+            self._written += pause
         self._looked = now
-        if seen != self._seen or received - self._bytes >= _LEAST:
+        if seen != self._seen:
+            self._written = now
+        arrives = received - self._bytes >= _LEAST and now - self._written < _UNWRITTEN_MOST
+        if seen != self._seen or arrives:
             self._seen, self._bytes, self._since = seen, received, now
         return now - self._since
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.foreign.download.leavings import Cached
-from supervisor.foreign.download.watched import AGAIN, Pulse, received_bytes
+from supervisor.foreign.download.watched import AGAIN, STALLED_AFTER, Pulse, received_bytes
 from tests.client import PATIENCE
 from tests.processes import ROOT, until
 
@@ -170,6 +170,25 @@ def test_what_arrives_counts_as_what_is_written(tmp_path: Path) -> None:
     assert pulse.stalled_for() == 5
     (place.blobs / "abc.incomplete").write_bytes(b"x")
     assert pulse.stalled_for() == 0
+
+
+def test_what_others_receive_counts_for_some_minutes_only(tmp_path: Path) -> None:
+    """As on a machine whose network this container shares."""
+    machine, place = Machine(), Cached(tmp_path, "org/tiny")
+    place.blobs.mkdir(parents=True)
+    pulse = Pulse([place], machine.clock, machine.received)
+
+    def until_stalled() -> float:
+        began = machine.now
+        while pulse.stalled_for() < STALLED_AFTER:
+            machine.now += 1
+            machine.bytes += 36_000
+        return machine.now - began
+
+    assert 240 <= until_stalled() <= 300
+    (place.blobs / "abc.incomplete").write_bytes(b"x")
+    assert pulse.stalled_for() == 0
+    assert 240 <= until_stalled() <= 300
 
 
 def test_a_freeze_is_no_stall(tmp_path: Path) -> None:
