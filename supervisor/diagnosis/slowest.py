@@ -49,7 +49,7 @@ def _weights(plan: Plan) -> str:
     ways = []
     if _on_volume(plan):
         ways.append("a model in the image or on a local disk is read faster than from a volume")
-    if (plan.value("--load-format") or "auto") not in _FAST:
+    if (plan.value("--load-format") or "auto").lower() not in _FAST:
         ways.append("LOAD_FORMAT=runai_streamer reads with many threads, where the image has it")
     return "; ".join([*ways, "a quantised or smaller model has less to read"])
 

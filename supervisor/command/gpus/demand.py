@@ -59,13 +59,18 @@ def read(said: Arguments, catalog: Catalog | None, configured: frozenset[str]) -
         offload * GIB,
         said.value(_DTYPE) or "auto",
         said.value(_QUANTIZATION) or "",
-        said.value(_FORMAT) or "auto",
+        _format(said),
         tuple(_doubts(said)),
     )
 
 
+def _format(said: Arguments) -> str:
+    """In lower case, as vLLM takes it."""
+    return (said.value(_FORMAT) or "auto").lower()
+
+
 def _doubts(said: Arguments) -> Iterator[str]:
-    if (name := said.value(_FORMAT) or "auto") not in _AS_STORED:
+    if (name := _format(said)) not in _AS_STORED:
         yield f"{_FORMAT}={name}"
     for flag in _SPREAD:
         if size_of(said, flag) != 1:

@@ -89,7 +89,7 @@ def _chosen(asked: Asked, files: list[str]) -> list[str]:
     if asked.kind == "tokenizer":
         chosen = of_tokenizer(files)
     else:
-        load_format = os.environ.get("LOAD_FORMAT", "").strip() or "auto"
+        load_format = os.environ.get("LOAD_FORMAT", "").strip().lower() or "auto"
         chosen = wanted(
             files,
             asked.subfolder,

@@ -48,9 +48,9 @@ def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
     for each in asked:
         if each["kind"] != "model":
             each["weights"] = each["hub"]
-    known: dict[str, dict[str, Any]] = {}
+    known: dict[tuple[str, str], dict[str, Any]] = {}
     for each in asked:
-        known.setdefault(each["repository"], each)
+        known.setdefault((each["repository"], each.get("revision", "")), each)
     return [each for each in known.values() if not _is_there(each)]
 
 
@@ -121,7 +121,7 @@ def _of_model(name: str, plan: Plan) -> dict[str, Any]:
     return {
         "repository": name,
         "kind": "model",
-        "load_format": plan.value("--load-format") or "auto",
+        "load_format": (plan.value("--load-format") or "auto").lower(),  # as vLLM reads it
         "ignore": () if ignored is None else ignored.values,
     }
 

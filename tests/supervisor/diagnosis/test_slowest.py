@@ -53,7 +53,7 @@ def test_what_reads_weights_faster_depends_on_where_they_are(name: str) -> None:
     assert volume not in advice(name, made())
     assert volume not in advice(name, made(VOLUME, MODEL_NAME="/models/m"))
     assert "LOAD_FORMAT" in advice(name, made())
-    assert "LOAD_FORMAT" not in advice(name, made(LOAD_FORMAT="runai_streamer"))
+    assert "LOAD_FORMAT" not in advice(name, made(LOAD_FORMAT="Runai_Streamer"))
 
 
 def test_compiled_code_is_kept_where_there_is_a_volume() -> None:

@@ -62,7 +62,7 @@ def test_what_leaves_a_doubt(env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "env", [{"ENABLE_EXPERT_PARALLEL": "false"}, {"LOAD_FORMAT": "safetensors"}, {"DTYPE": "auto"}]
+    "env", [{"ENABLE_EXPERT_PARALLEL": "false"}, {"LOAD_FORMAT": "Safetensors"}, {"DTYPE": "auto"}]
 )
 def test_what_leaves_none(env: dict[str, str]) -> None:
     found = demand("0.33.0", NOTHING_ON_DISK, **env)

@@ -123,6 +123,22 @@ def test_draft_models(
     assert others == ([] if draft is None else [draft])
 
 
+def test_a_draft_model_may_be_another_revision_of_the_same_repository(tmp_path: Path) -> None:
+    for revision, count in (("draft", 2), ("v2", 1)):
+        text = json.dumps({"model": "org/model", "revision": revision, "num_speculative_tokens": 3})
+        found = wanted(tmp_path, {"SPECULATIVE_CONFIG": text, "MODEL_REVISION": "v2"})
+        assert {(each["repository"], each["revision"]) for each in found} == {
+            ("org/model", "v2"),
+            ("org/model", revision),
+        }
+        assert len(found) == count
+
+
+def test_the_load_format_may_be_in_any_case(tmp_path: Path) -> None:
+    (found,) = wanted(tmp_path, {"LOAD_FORMAT": "Safetensors"})
+    assert found["load_format"] == "safetensors"
+
+
 def test_a_draft_model_of_older_engines(tmp_path: Path) -> None:
     older = versions.FOLDER / "vllm-0.6.2.json"
     env = {"NUM_SPECULATIVE_TOKENS": "3", "LORA_MODULES": "sql=org/sql"}
@@ -146,6 +162,7 @@ def test_adapters_and_a_tokenizer(tmp_path: Path) -> None:
             "TOKENIZER_NAME": "org/tokenizer",
             "TOKENIZER_REVISION": "v1",
             "DEFAULT_MM_LORAS": '{"audio": "org/speech"}',
+            "ENABLE_LORA": "true",
         },
     )
     assert named(found) == [
