@@ -96,8 +96,12 @@ async def _warm(engine: httpx.AsyncClient, plan: Plan) -> str:
     """What was done, in words."""
     model = await health.served_model(engine)
     if plan.warmup:
-        one, more = await ask(engine, plan.warmup[0], model), plan.warmup[1:]
-        where = f"of {plan.settings.warmup_file}"
+        more, where = plan.warmup[1:], f"of {plan.settings.warmup_file}"
+        try:
+            one = await ask(engine, plan.warmup[0], model)
+        except RefusedError:  # told behind the others, which may do all the same
+            await several(engine, more, model, optional=False)
+            raise
     else:
         one = await first(engine, model)
         more = like(one.request, grammar=_fails_alone(plan.vllm_version))

@@ -260,13 +260,15 @@ async def test_a_short_context_refuses_some_of_ours(
     assert told in caplog.text
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
 async def test_one_that_is_refused_is_told_and_the_others_are_sent(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, place: int
 ) -> None:
-    file = (Request(TEXT, {}), Request("/classify", {}), Request(TEXT, {}))
+    file = [Request(TEXT, {}), Request(TEXT, {})]
+    file.insert(place, Request("/classify", {}))
     engine = Engine({TEXT: (200, STREAM)})
-    assert await warmed(engine, warmup=file)
-    assert len(engine.asked) == 3
+    assert await warmed(engine, warmup=tuple(file))
+    assert [route for route, _ in engine.asked].count(TEXT) == 2
     told = [each.message for each in caplog.records if each.levelno == logging.WARNING]
     assert told == ["not warmed up: the engine answered 404 on /classify: Not Found"]
 
