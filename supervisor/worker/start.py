@@ -198,8 +198,14 @@ async def _watched(
         await asyncio.sleep(0)  # where no volume is looked at, it runs behind this
     if first is None and made.cluster is not None:
         from . import cluster
+        from .tasks import unless
 
-        member = await cluster.member(made, made.cluster, env)
+        member = await unless(stops, cluster.member(made, made.cluster, env))
+        if member is None:
+            log.info("%s received", stops[0].name)
+            if prefetch is not None:
+                await prefetch.end()
+            return 0
     from .loop import Worker
 
     return await Worker(made, env, launcher, first, prefetch, member).run(stops)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from functools import wraps
+import threading
+from collections.abc import Callable, Coroutine, Sized
+from contextlib import suppress
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 log = logging.getLogger("supervisor")
+
+_LOOK = 0.1  # seconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +41,42 @@ def best_effort(
         return guarded
 
     return made
+
+
+async def unless(told: Sized, work: Coroutine[Any, Any, T]) -> T | None:
+    """Await `work`, cancelling it once there is anything in `told`; then None."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not told and not task.done():
+            await asyncio.wait([task], timeout=_LOOK)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
+
+
+async def in_thread(look: Callable[[], T]) -> T:
+    """What `look` returns or raises, in a thread for whose end nobody waits.
+
+    The end of a loop waits for those of `asyncio.to_thread`, and a name server may be silent for
+    half a minute.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[T] = loop.create_future()
+
+    def settle(tell: Callable[[], None]) -> None:
+        if not found.done():
+            tell()
+
+    def run() -> None:
+        try:
+            tell = partial(found.set_result, look())
+        except Exception as fault:  # noqa: BLE001 - whoever awaits it sees it
+            tell = partial(found.set_exception, fault)
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, tell)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await found
 
 
 class Tasks:

@@ -289,6 +289,16 @@ def test_an_address_that_is_none_ends_a_node_with_one_sentence(nodes: Started) -
     assert "Traceback" not in cluster.text()
 
 
+def test_a_stop_ends_rank_0_while_it_looks_for_its_own_name(nodes: Started) -> None:
+    cluster = nodes(2, without=[1], NODE_ADDR="", PRIMARY_ADDR="nobody.invalid")
+    said = "PRIMARY_ADDR=nobody.invalid has no address"
+    until(lambda: said in cluster.text(), what="a look for it")
+    cluster.workers[0].process.send_signal(signal.SIGTERM)
+    assert cluster.codes() == [0]
+    assert "SIGTERM received" in cluster.text()
+    assert cluster.text().count(said) == 1
+
+
 def test_rank_0_at_a_node_that_is_not_primary_addr(nodes: Started) -> None:
     cluster = nodes(2, without=[1], NODE_ADDR="", PRIMARY_ADDR="192.0.2.7")
     assert cluster.codes() == [78]

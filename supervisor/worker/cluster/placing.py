@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,9 @@ from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
 from ...errors import ConfigurationError, SupervisorError
 from ...machine import network, ports
+from ..tasks import in_thread
+
+log = logging.getLogger("supervisor")
 
 _PAUSE = 1.0  # seconds
 
@@ -28,7 +32,7 @@ async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     Raises:
         SupervisorError: rank 0 has no address, or there is no way to it.
     """
-    return await asyncio.to_thread(_placed, plan, cluster, env)
+    return await in_thread(lambda: _placed(plan, cluster, env))
 
 
 async def own_address(cluster: Cluster, within: float = 35.0) -> str:
@@ -46,12 +50,16 @@ async def own_address(cluster: Cluster, within: float = 35.0) -> str:
         ConfigurationError: the others would look for it elsewhere.
     """
     until = time.monotonic() + within
+    told = False
     while True:
         try:
-            return await asyncio.to_thread(_found_by_others, cluster)
+            return await in_thread(lambda: _found_by_others(cluster))
         except SupervisorError as reason:
             if isinstance(reason, _ForGood) or time.monotonic() >= until:
                 raise
+            if not told:
+                log.warning("%s. Looking again for %.0f s", reason, within)
+                told = True
             await asyncio.sleep(_PAUSE)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 
 import pytest
 
-from supervisor.worker.tasks import Tasks, best_effort
+from supervisor.worker.tasks import Tasks, best_effort, in_thread, unless
 
 
 async def test_a_fault_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -81,3 +82,43 @@ async def test_what_only_helps_can_be_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_what_is_awaited_ends_with_a_word_from_elsewhere() -> None:
+    ended = asyncio.Event()
+
+    async def work(seconds: float) -> int:
+        try:
+            await asyncio.sleep(seconds)
+            return 7
+        finally:
+            ended.set()
+
+    assert await unless([], work(0.01)) == 7
+    ended.clear()
+    told: list[int] = []
+    waits = asyncio.create_task(unless(told, work(300)))
+    await asyncio.sleep(0.01)
+    told.append(1)
+    assert await waits is None
+    await ended.wait()
+    with pytest.raises(ZeroDivisionError):
+        await unless([], fails())
+
+
+async def fails() -> None:
+    raise ZeroDivisionError
+
+
+def test_nobody_waits_for_the_end_of_a_look() -> None:
+    goes_on = threading.Event()
+
+    async def looks() -> None:
+        assert await in_thread(lambda: 7) == 7
+        with pytest.raises(ZeroDivisionError):
+            await in_thread(lambda: 7 // 0)
+        await unless([1], in_thread(lambda: goes_on.wait(300)))
+
+    asyncio.run(looks())  # which would wait for it
+    assert not goes_on.is_set()
+    goes_on.set()

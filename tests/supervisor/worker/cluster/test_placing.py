@@ -176,7 +176,7 @@ async def test_a_name_of_rank_0_that_is_not_known_here() -> None:
 
 
 async def test_a_name_may_be_of_the_node_before_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, cluster = made(NODE_RANK="0", PRIMARY_ADDR="head", NODE_ADDR="127.0.6.6")
     monkeypatch.setattr(placing, "_PAUSE", 0.01)
@@ -184,3 +184,6 @@ async def test_a_name_may_be_of_the_node_before_for_a_while(
     monkeypatch.setattr(network, "addresses", lambda _: next(answers))
     assert await placing.own_address(cluster) == "127.0.6.6"
     assert next(answers, None) is None
+    (said,) = caplog.messages
+    assert said.startswith("PRIMARY_ADDR=head is 10.0.0.7, and not")
+    assert said.endswith(". Looking again for 35 s")
