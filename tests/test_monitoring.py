@@ -20,13 +20,18 @@ from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.processes import ROOT, Worker, free_port, until
 from tools.docs.boards import kubernetes, prometheus
-from tools.docs.boards.alerts import ALERTS
+from tools.docs.boards.alerts import ALERTS, JOB
 from tools.docs.boards.panels import BOARDS
 
 TOKEN = "a-token-of-the-control-port"
 DEPLOY = ROOT / "deploy" / "prometheus"
 #: What a board's variables are, and a window that holds some scrapes of one a second.
-GIVEN = {"$job": ".*", "$instance": ".*", "$__rate_interval": "1m"}
+GIVEN = {
+    "$job": ".*",
+    "$instance": ".*",
+    "$__rate_interval": "1m",
+    kubernetes.CHOSEN: f'job="{JOB}"',
+}
 
 
 def filled(expression: str) -> str:
@@ -44,7 +49,7 @@ EXPRESSIONS = {
         for number, query in enumerate(panel.queries)
     },
     **{alert.name: alert.value for alert in ALERTS},
-    "KEDA": kubernetes.REQUESTS,
+    "KEDA": filled(kubernetes.REQUESTS),
 }
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from supervisor.worker.metrics.names import OF_JOBS
 from tests import programs
-from tools.docs.boards import alerts, prometheus, promql
+from tools.docs.boards import alerts, kubernetes, prometheus, promql
 from tools.docs.boards.alerts import ALERTS
 from tools.worker import CHECKOUT
 
@@ -368,6 +368,44 @@ def test_a_limit_of_a_histogram_is_where_a_bucket_ends() -> None:
     of_name = {one.name: one for one in OF_JOBS.values()}
     for name, bound in found:
         assert float(bound) in (*promql.bounds(of_name[name]), math.inf)
+
+
+#: Of a pod of the deployment; of its neighbours.
+OURS = 'namespace="default", pod="llm-7d4b9c6f5-x2x9k"'
+SECOND = 'namespace="default", pod="llm-7d4b9c6f5-aaaaa"'
+OTHERS = ('namespace="other", pod="llm-7d4b9c6f5-bbbbb"', 'namespace="default", pod="llm-big-1-2"')
+
+
+def test_workers_are_scaled_by_the_requests_of_their_own_deployment(tmp_path: Path) -> None:
+    """From nothing on, where nobody is scraped; a start has no requests, and is no fault."""
+    given = {
+        of("ready", worker=OURS): "_x5 0x4 1x30",
+        of("engine_requests_running", worker=OURS): "_x10 30x10 stale _x3 30x10",
+        of("engine_requests_waiting", worker=OURS): "_x10 4x10 stale _x3 4x10",
+        of("ready", worker=SECOND): "_x15 0x20",
+        of("engine_requests_running", worker=SECOND): "_x17 5x20",
+        of("engine_requests_waiting", worker=SECOND): "_x17 1x20",
+        **{of("ready", worker=other): "_x3 1x40" for other in OTHERS},
+        **{of("engine_requests_running", worker=other): "_x3 99x40" for other in OTHERS},
+        **{of("engine_requests_waiting", worker=other): "_x3 99x40" for other in OTHERS},
+    }
+    seen = {"4m": None, "6m": 0, "9m": 0, "12m": 34, "16m": 34, "18m": 40, "22m": 6, "28m": 40}
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": each, "values": values} for each, values in given.items()],
+        "promql_expr_test": [
+            {
+                "expr": kubernetes.REQUESTS,
+                "eval_time": time,
+                "exp_samples": [] if value is None else [{"labels": "{}", "value": value}],
+            }
+            for time, value in seen.items()
+        ],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [test]}))
+    done = promtool("test", "rules", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_alert_is_seen_firing_and_quiet() -> None:

@@ -20,7 +20,7 @@ from supervisor.worker.metrics.names import METRICS, OF_JOBS, Kind
 from tests.test_deploy import DEPLOY, container, labels, manifest
 from tests.tools.test_docs import SCHEMAS
 from tools.docs import boards
-from tools.docs.boards import panels, promql
+from tools.docs.boards import kubernetes, panels, promql
 from tools.docs.boards.panels import BOARDS
 
 FILES = boards.rendered()
@@ -221,6 +221,11 @@ def test_workers_are_scaled_as_the_deployment_is_named() -> None:
     (given,) = documents("scaledobject")
     assert given["spec"]["scaleTargetRef"]["name"] == manifest("Deployment")["metadata"]["name"]
     assert given["spec"]["minReplicaCount"] >= 1
+    (trigger,) = given["spec"]["triggers"]
+    assert trigger["metadata"]["query"] == kubernetes.REQUESTS
+    # A start tells no figures before its image is there.
+    seconds = given["spec"]["pollingInterval"] * given["spec"]["fallback"]["failureThreshold"]
+    assert seconds >= 600
 
 
 @each_file

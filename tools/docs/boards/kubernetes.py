@@ -14,9 +14,12 @@ _NAME = "llm"  # of the deployment, its label and its secret in docs/deploy.md
 _HELP = f"{MADE}# For the deployment of docs/deploy.md; docs/monitoring.md says how to use it.\n"
 #: Requests in a worker's hands, with which another one is started.
 _MOST = 32
-_CHOSEN = f'job=~"(.+/)?{JOB}"'
-#: Those in the hands of all.
-REQUESTS = " + ".join(summed(series(one, _CHOSEN)) for one in (names.RUNNING, names.WAITING))
+_NAMESPACE = "default"
+#: The deployment's own pods: what a monitor's targets are labelled with.
+CHOSEN = f'namespace="{_NAMESPACE}", pod=~"{_NAME}-[^-]+-[^-]+"'
+_IN_HAND = " + ".join(summed(series(one, CHOSEN)) for one in (names.RUNNING, names.WAITING))
+#: Those in the hands of all; none while no engine tells any, as in a start, but a worker answers.
+REQUESTS = f"({_IN_HAND}) or 0 * {summed(series(names.READY, CHOSEN))}"
 
 
 def pod_monitor() -> str:
@@ -74,7 +77,8 @@ spec:
   minReplicaCount: 1  # a request to none would wait for nobody
   maxReplicaCount: 4
   pollingInterval: 15
-  fallback: {{failureThreshold: 4, replicas: 2}}  # where Prometheus does not answer
+  # After ten minutes without figures: while an image is pulled there are none either.
+  fallback: {{failureThreshold: 40, replicas: 2}}
   advanced:
     horizontalPodAutoscalerConfig:
       behavior:
@@ -86,7 +90,7 @@ spec:
       metricType: AverageValue  # of each worker
       metadata:
         serverAddress: http://prometheus-operated.monitoring:9090
-        query: {REQUESTS}
+        query: {REQUESTS}  # "{_NAMESPACE}" and "{_NAME}": yours
         threshold: "{_MOST}"
         ignoreNullValues: "false"  # no figures are not no requests
 """
