@@ -151,25 +151,35 @@ class Resuming:
             raise CannotResume(Unresumed.OTHER)
         text = question.stands_on(request, so_far.text, half_words=half_words)
         tokens = await self._tokens(request, {"prompt": text, "add_special_tokens": False})
-        seam = Seam(so_far, so_far.text[len(text) :], len(tokens))
+        ahead = so_far.text[len(text) :]
         left = question.left(request, len(tokens))
         if so_far.finish is not None or (left is not None and left < 1):
             usage = await self._usage(request, so_far, len(tokens))
-            return Rest(None, seam, end.events(request, so_far, usage))
+            return Rest(None, Seam(so_far, ahead, len(tokens)), end.events(request, so_far, usage))
         if not text:
-            return Rest(request, seam)
+            return Rest(request, Seam(so_far, ahead, 0))
         asked = question.rest(request, text, tokens)
         if asked is None:
             raise CannotResume(Unresumed.OTHER)
-        if request.route == CHAT and not await self._goes_on(request, asked, tokens):
+        before = await self._before(request, so_far)
+        if request.route == CHAT and not await self._goes_on(before, asked, tokens):
             raise CannotResume(Unresumed.TEMPLATE)
-        return Rest(asked, seam)
+        counted = so_far.usage.get("prompt_tokens") if so_far.usage is not None else None
+        known = counted if isinstance(counted, int) else None if before is None else len(before)
+        return Rest(asked, Seam(so_far, ahead, len(tokens), known))
 
-    async def _goes_on(self, request: Request, asked: Request, tokens: Sequence[int]) -> bool:
+    async def _before(self, request: Request, so_far: Told) -> list[int] | None:
+        """The prompt's tokens; None where nobody needs to know them."""
+        if request.route != CHAT and (so_far.usage or not end.wants_figures(request, so_far)):
+            return None
+        return await self._tokens(request, prompt.asked(request, self._defaults))
+
+    async def _goes_on(
+        self, before: Sequence[int] | None, asked: Request, tokens: Sequence[int]
+    ) -> bool:
         """Whether the engine makes one prompt of the question and these tokens of its answer."""
-        before = await self._tokens(request, prompt.asked(request, self._defaults))
-        longer = await self._tokens(request, prompt.asked(asked, self._defaults))
-        return prompt.goes_on(before, longer, tokens)
+        longer = await self._tokens(asked, prompt.asked(asked, self._defaults))
+        return before is not None and prompt.goes_on(before, longer, tokens)
 
     async def _usage(self, request: Request, so_far: Told, made: int) -> dict[str, Any] | None:
         """The figures that the lost engine did not send any more, where the caller wants them."""

@@ -9,6 +9,10 @@ from proxy.resume.end import event as event_of
 from proxy.resume.told import CALLS, REASONING, Told
 from proxy.stream import sse
 
+#: Tokens by which the question and what follows may have another number of them together. What
+#: differs by more was counted without its pictures.
+_MERGED = 3
+
 
 class OtherKind(Exception):
     """The rest is of another kind than what came before: reasoning, or calls of tools."""
@@ -26,12 +30,14 @@ class Seam:
         ahead: white space or a word at its end, which the engine was not told of, and so will say
             again.
         tokens: how many the engine was told of.
+        asked: how many the question had, as far as anybody counted them.
     """
 
-    def __init__(self, told: Told, ahead: str, tokens: int) -> None:
+    def __init__(self, told: Told, ahead: str, tokens: int, asked: int | None = None) -> None:
         self._told = told
         self._ahead = ahead
         self._tokens = tokens
+        self._asked = asked
 
     def joined(self, events: Sequence[bytes]) -> list[bytes]:
         """The events to hand over in place of these.
@@ -86,10 +92,17 @@ class Seam:
 
     def usage(self, usage: Mapping[str, Any]) -> dict[str, Any]:
         """The figures of both parts: what came before is not part of the question."""
-        asked, made = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        counted = dict(usage)
-        if isinstance(asked, int):
-            counted["prompt_tokens"] = asked - self._tokens
-        if isinstance(made, int):
-            counted["completion_tokens"] = made + self._tokens
+        longer, made = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        if not isinstance(longer, int) or not isinstance(made, int):
+            return dict(usage)
+        asked, made = longer - self._tokens, made + self._tokens
+        if self._asked is not None and abs(self._asked - asked) <= _MERGED:
+            asked = self._asked
+        both = {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}
+        counted: dict[str, Any] = {**usage, **both}
+        details = usage.get("prompt_tokens_details")
+        if isinstance(details, Mapping) and isinstance(cached := details.get("cached_tokens"), int):
+            # Of the answer so far, too, which this engine may have computed for another stream.
+            kept = {**details, "cached_tokens": min(cached, asked)}
+            counted["prompt_tokens_details"] = kept
         return counted

@@ -129,6 +129,23 @@ async def test_the_figures_that_came_are_not_asked_for() -> None:
     assert sse.parsed(told)["usage"] == usage
 
 
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [
+        (sent("so far"), 1),
+        (sent("so far", usage={"prompt_tokens": 2, "completion_tokens": 2}), 2),
+    ],
+)
+async def test_the_question_s_tokens_over_the_seam(kept: list[bytes], asked: int) -> None:
+    """As the first engine told them, or as `/tokenize` counts them."""
+    usage = {"prompt_tokens": 4, "completion_tokens": 5, "total_tokens": 9}
+    wanted = {"stream_options": {"include_usage": True}}
+    completion = Request("POST", COMPLETIONS, {"prompt": "x", "max_tokens": 9, **wanted})
+    for request in (chat(**wanted), completion):
+        found = (await gone_on(Asked(), request, kept)).seam.usage(usage)
+        assert (found["prompt_tokens"], found["total_tokens"]) == (asked, asked + 7)
+
+
 @pytest.mark.parametrize("prompt", ["x", ["x"], [1], [[1]]])
 async def test_the_figures_of_a_prompt_of_any_form(prompt: Any) -> None:
     body = {"prompt": prompt, "max_tokens": 1, "stream_options": {"include_usage": True}}

@@ -96,6 +96,22 @@ def test_the_figures_count_both_parts_once() -> None:
     assert sse.parsed(found)["usage"] == expected
 
 
+@pytest.mark.parametrize(("asked", "told"), [(None, 10), (11, 11), (9, 9), (700, 10)])
+def test_the_question_s_tokens_are_those_that_were_counted(asked: int | None, told: int) -> None:
+    """A token may be of both; where far fewer were counted, pictures were not."""
+    one = Seam(Told(head=HEAD), "", 3, asked)
+    found = one.usage({"prompt_tokens": 13, "completion_tokens": 4, "total_tokens": 17})
+    assert found == {"prompt_tokens": told, "completion_tokens": 7, "total_tokens": told + 7}
+
+
+def test_no_more_of_the_question_was_cached_than_it_had() -> None:
+    details = {"cached_tokens": 96, "audio_tokens": 0}
+    usage = {"prompt_tokens": 110, "completion_tokens": 5, "prompt_tokens_details": details}
+    found = Seam(Told(head=HEAD), "", 100).usage(usage)
+    assert found["prompt_tokens_details"] == {"cached_tokens": 10, "audio_tokens": 0}
+    assert Seam(Told(head=HEAD), "", 3).usage({"prompt_tokens": None}) == {"prompt_tokens": None}
+
+
 def test_completions_and_events_that_are_none() -> None:
     body = {**OTHER, "choices": [{"index": 0, "text": " a", "finish_reason": None}]}
     given = b"data: " + json.dumps(body).encode() + b"\n\n"
