@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -35,6 +36,7 @@ from tests.processes import Worker, until
 _ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
 _LOST = "the engine was lost, and the answer goes on"
 _PATIENCE = 300.0  # seconds for one job, faults included: longer is lost
+_STREAMS = 300  # that lose one engine together
 
 
 @dataclass
@@ -80,8 +82,10 @@ def run_job(platform: Platform, number: int, dice: random.Random, outcome: Outco
         state = found["status"]
         outcome.states[state] += 1
         outcome.begun += stream and bool(found["posts"])
-        if (wait_s := waited(found["posts"])) is not None:
-            outcome.waits.append(wait_s)
+        if (seam := over_the_seam(found["posts"])) is not None:
+            outcome.waits.append(seam[1] - seam[0])
+        if stream and not in_order(found["posts"]):
+            outcome.doubled.append(f"{job} {state}, as it was read: {fake}")
         if state not in _ENDED:
             outcome.lost.append(f"{job} {state}")
         elif state == "COMPLETED":
@@ -105,14 +109,20 @@ def asked(body: dict[str, Any], *, chat: bool) -> dict[str, Any]:
     return {"openai_route": "/v1/completions", "openai_input": {**body, "prompt": "x"}}
 
 
-def waited(posts: list[dict[str, Any]]) -> float | None:
-    """Seconds for which a stream waited for its next engine; None where it lost none."""
+def over_the_seam(posts: list[dict[str, Any]]) -> tuple[float, float] | None:
+    """When a stream lost its engine and when its next token came; None where it never did."""
     rest = iter(posts)
     for post in rest:
         if _LOST in str(post["output"]):
-            after = (each["time"] for each in rest if "data: {" in str(each["output"]))
-            return next((float(time) - float(post["time"]) for time in after), None)
+            after = (each for each in rest if told([str(each["output"])], stream=True))
+            return next(((float(post["time"]), float(each["time"])) for each in after), None)
     return None
+
+
+def in_order(posts: list[dict[str, Any]]) -> bool:
+    """Whether a stream was read from its beginning, however it ended: each token once."""
+    numbers = told([str(post["output"]) for post in posts], stream=True)
+    return numbers == list(range(len(numbers)))
 
 
 def told(output: list[Any], *, stream: bool) -> list[int]:
@@ -128,6 +138,44 @@ def run_twice(done: Path) -> list[str]:
     """
     times = Counter(done.read_text().split())
     return [user for user, count in times.items() if count > 1 and user != "None"]
+
+
+def one_end(worker: Worker, platform: Platform, count: int) -> tuple[list[float], list[str]]:
+    """Kill the engine of `count` streams.
+
+    Returns:
+        The seconds from READY to the first new token of each that went on, and those that did not.
+    """
+    fake = {"fake": {"tokens": 80, "rate": 8}}
+    body = {"model": "tiny", "stream": True, "user": "one-end", "max_tokens": 80, "metadata": fake}
+    jobs = [platform.submit(asked(body, chat=number % 2 > 0)) for number in range(count)]
+    for job in jobs:
+        until(partial(has_begun, platform, job), what=f"a token of job {job}")
+    before = worker.status()
+    psutil.Process(before["engine_pid"]).kill()
+    until(lambda: worker.status()["restarts"] > before["restarts"], what="the restart")
+    until(lambda: worker.ping() == 200, 120, what="the next engine")
+    ready = float(worker.status()["since"])
+    first, others = [], []
+    for job in jobs:
+        until(partial(has_ended, platform, job), _PATIENCE, pause=0.2)
+        found = platform.job(job)
+        seam = over_the_seam(found["posts"])
+        if found["status"] != "COMPLETED" or seam is None or not in_order(found["posts"]):
+            others.append(job)
+        else:
+            first.append(seam[1] - ready)
+    return first, others
+
+
+def has_begun(platform: Platform, job: str) -> bool:
+    """Whether somebody may have read something of it."""
+    return bool(platform.job(job)["posts"])
+
+
+def has_ended(platform: Platform, job: str) -> bool:
+    """Whether nothing more will come."""
+    return platform.job(job)["status"] in _ENDED
 
 
 def stop_under_load(worker: Worker, platform: Platform, count: int) -> tuple[int, list[str]]:
@@ -265,7 +313,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
                 "ENGINE_STALL_TIMEOUT": "5",
                 "STARTUP_TIMEOUT": "30",  # it may be frozen while it starts, too
                 "MAX_RESTARTS": "1000000",
-                "MAX_CONCURRENCY": str(at_once),
+                "MAX_CONCURRENCY": str(max(at_once, _STREAMS)),
             },
         )
         try:
@@ -314,7 +362,11 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             print(f"at the end:       {size(worker)}")
             twice = run_twice(folder / "done")
             print(f"run twice to the end by the engine: {len(twice)} {twice[:3]}")
-            code, in_hand = stop_under_load(worker, platform, at_once)
+            first, others = one_end(worker, platform, _STREAMS)
+            print(f"{_STREAMS} streams at one end of the engine: {len(first)} went on")
+            median = statistics.median(first) if first else 0.0
+            print(f"from READY to the first new token of such a stream: {median:.2f} s, median")
+            code, in_hand = stop_under_load(worker, platform, max(at_once, _STREAMS))
             print(f"stopped under load; taken and not answered: {len(in_hand)} {in_hand[:3]}")
             left = len(worker.left())
             # The stand-in may print its own, where a client has gone.
@@ -322,6 +374,7 @@ def soak(seconds: float, at_once: int, every: float, seed: int, folder: Path) ->
             tracebacks = sum("/fake_vllm/" not in trace[:4000] for trace in traces)
             print(f"exit code {code}, processes left {left}, tracebacks in the log {tracebacks}")
             bad = bool(outcome.lost or outcome.doubled or outcome.without_reason or in_hand)
+            bad = bad or bool(others)
             # A proxy that is killed when the engine has answered, and the platform has not been
             # told, leaves a job of which nobody can know that: some at each such kill.
             bad = bad or len(twice) > faults.count["proxy killed"] * at_once / 10

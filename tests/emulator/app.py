@@ -15,6 +15,9 @@ from tests.emulator.settings import Settings
 from tests.emulator.webhook import Webhooks
 from tests.emulator.world import WORLD, World
 
+#: Bytes of a request's first line: the SDK's ping names every job in hand, hundreds of them.
+_LINE_MOST = 1 << 16
+
 
 @dataclass(frozen=True)
 class Listening:
@@ -46,7 +49,13 @@ async def serving(
     """The emulator while it listens; port 0 is any free one. Raises OSError where it cannot."""
     # A client that goes away ends its handler: a job of a closed poll goes back at once.
     made = application(settings)
-    runner = web.AppRunner(made, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        made,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=0.1,
+        max_line_size=_LINE_MOST,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
