@@ -6,6 +6,7 @@ import codecs
 import re
 from pathlib import Path
 
+from .decoding import TEXT_MOST
 from .errors import ConfigurationError
 from .findings import Findings, Remark
 
@@ -22,9 +23,12 @@ def read(path: Path) -> tuple[dict[str, str], Findings]:
     """
     file = f"--env-file {path}"
     try:
-        data = path.read_bytes()
+        with path.open("rb") as opened:  # a pipe, too: `--env-file <(...)`
+            data = opened.read(TEXT_MOST + 1)
     except OSError as reason:
         raise ConfigurationError(f"{file} cannot be read: {reason.strerror}") from None
+    if len(data) > TEXT_MOST:
+        raise ConfigurationError(f"{file} is larger than {TEXT_MOST >> 20} MiB; name another one")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
         raise ConfigurationError(f"{file} is not UTF-8 but probably UTF-16; save it as UTF-8")
     env: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, reads small ones, and finds where a folder will be.
+"""Writes files whole or not at all, looks for them, and finds where a folder will be.
 
 A volume may be dead (ENOTCONN, ESTALE, EIO) or another user's. `Path.exists` and the like then
 raise an error, those of here do not: what cannot be seen counts as not there; `fault` says why.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from pathlib import Path
 
 
@@ -56,26 +55,6 @@ def mount(path: Path) -> Path:
     here = Path(os.path.realpath(existing(path)))
     places = (here, *here.parents)
     return next(place for place in places if os.path.ismount(place) or place == Path("/"))
-
-
-def read_text(path: Path, most: int) -> str:
-    """The text of a file of at most `most` bytes; never of a pipe or a device, which may not end.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is no such file; the end of a sentence.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("is no file")
-    with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"is larger than {most >> 20} MiB")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as reason:
-        line = content.count(b"\n", 0, reason.start) + 1
-        raise ValueError(f"is not used: line {line} is no text in UTF-8") from None
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -9,10 +9,12 @@ from . import hanging
 from .catalog import Catalog, options, store
 from .command import command_line, plan, spelling
 from .command.checks import paths
+from .command.checks.paths import Place
 from .command.legacy import without_none
 from .command.plan import Plan
+from .decoding import read_text, unlike_text
 from .errors import SupervisorError
-from .files import exists, fault, read_text
+from .files import exists, fault
 from .findings import Fault, Findings, Remark
 from .models.disk import look
 from .models.placement import OnDisk
@@ -21,7 +23,7 @@ from .records import replace
 from .settings import otel, quotes, read, table
 from .settings.read import Settings
 
-_WARMUP_MOST = 16 << 20  # bytes of its file
+Unfit = tuple[Place, str]  # and why it is
 
 
 def settings(env: Mapping[str, str]) -> Settings:
@@ -111,15 +113,13 @@ def _made(
 def _looked_over(made: Plan, *, here: bool) -> Plan:
     """`made`, with what is said of files that are not there."""
     try:
-        gone = hanging.look(
-            lambda: [
-                (place, why) for place in made.places if (why := _gone(place.path)) is not None
-            ],
-            [Path("/", place.path) for place in made.places],
+        gone, other = hanging.look(
+            lambda: _not_there(made.places), [Path("/", place.path) for place in made.places]
         )
     except hanging.HangsError:  # the engine will see
-        gone = []
-    found = paths.missing(gone, made.speakers, here=here) + _certificates(made, here=here)
+        gone, other = [], []
+    found = paths.missing(gone, made.speakers, here=here)
+    found += paths.unlike(other, made.speakers, here=here) + _certificates(made, here=here)
     found += _of_this_node(made) if here else Findings()
     return _warmed(replace(made, findings=made.findings + found), here=here)
 
@@ -131,14 +131,15 @@ def _certificates(made: Plan, *, here: bool) -> Findings:
         return Findings()
     try:
         gone = hanging.look(
-            lambda: [name for name, path in named.items() if not _exists(path)], [*named.values()]
+            lambda: {name: why for name, path in named.items() if (why := _no_text(path))},
+            [*named.values()],
         )
     except hanging.HangsError:  # who sends will see
-        gone = []
+        gone = {}
     remedy = "give the absolute path of a file that this worker can read"
     found: list[Fault | Remark] = []
-    for name in gone:
-        message = f"{name}={named[name]} does not exist on this machine"
+    for name, why in gone.items():
+        message = f"{name}={named[name]} {why}"
         fault, remark = Fault(name, named[name], message, remedy), Remark(name, message, remedy)
         found.append(fault if here else remark)
     return Findings.of(*found)
@@ -180,7 +181,7 @@ def _warmed(made: Plan, *, here: bool) -> Plan:
 
     also = frozenset(made.settings[table.ALLOWED_ROUTES])
     try:
-        text = hanging.look(lambda: read_text(Path(path), _WARMUP_MOST), [path])
+        text = hanging.look(lambda: read_text(Path(path)), [path])
         return replace(made, warmup=warmup.requests(text, also))
     except hanging.HangsError as reason:
         remedy = "the worker warms up with requests of its own"
@@ -195,6 +196,13 @@ def _warmed(made: Plan, *, here: bool) -> Plan:
     return replace(made, findings=made.findings + Findings.of(found))
 
 
+def _not_there(places: Sequence[Place]) -> tuple[list[Unfit], list[Unfit]]:
+    """Places at which nothing is seen, and those at which another thing is than a file of text."""
+    gone = [(place, why) for place in places if (why := _gone(place.path)) is not None]
+    texts = [place for place in places if place.is_text]
+    return gone, [(each, why) for each in texts if (why := unlike_text(Path("/", each.path)))]
+
+
 def _gone(path: str) -> str | None:
     """Why nothing can be seen where the engine looks; empty: it is not there. None: it is."""
     if _exists(path):
@@ -202,6 +210,12 @@ def _gone(path: str) -> str | None:
     place = Path("/", path)
     reason = fault(place)
     return "" if reason is None else words(place, reason)[0]
+
+
+def _no_text(path: str) -> str:
+    """Why there is no file of text; empty where there is one."""
+    missing = "" if _exists(path) else "does not exist on this machine"
+    return missing or unlike_text(Path("/", path))
 
 
 def _exists(path: str) -> bool:

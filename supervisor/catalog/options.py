@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..decoding import json_of
+from ..decoding import json_of, read_text
 from ..errors import CatalogError
 from ..records import dataclass, field
 from . import bounds, release
@@ -176,11 +176,11 @@ def load(path: Path) -> Catalog:
         CatalogError: the file cannot be read or is not a catalogue.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as reason:
         raise CatalogError(f"the catalogue {path} cannot be read: {reason.strerror}") from None
-    except UnicodeError:
-        raise CatalogError(f"{path} is not an option catalogue: it is not text") from None
+    except ValueError as reason:
+        raise CatalogError(f"{path} is not an option catalogue: it {reason}") from None
     return loads(text, str(path))
 
 

@@ -1,10 +1,13 @@
-"""JSON that a user wrote: as `json` reads it, but never deeper than any value is meant. Pure."""
+"""What a user wrote: files of text, of a sane size; JSON, of a sane depth."""
 
 from __future__ import annotations
 
 import json
+import stat
+from pathlib import Path
 from typing import Any
 
+TEXT_MOST = 16 << 20  # bytes of a file that somebody wrote
 _DEEPEST = 100  # of brackets within brackets; Python's own functions end at about 1,000
 _OPENING = ("[", "{")
 
@@ -22,6 +25,43 @@ def json_of(text: str) -> Any:
     if sum(map(text.count, _OPENING)) > _DEEPEST:
         _check_depth(found)
     return found
+
+
+def read_text(path: Path, most: int = TEXT_MOST) -> str:
+    """The text of a file of at most `most` bytes; never of a pipe or a device, which may not end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file; the end of a sentence.
+    """
+    path.stat()  # raises its own error where nothing is there
+    if why := unlike_text(path, most):
+        raise ValueError(why)
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"is larger than {most >> 20} MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as reason:
+        line = content.count(b"\n", 0, reason.start) + 1
+        raise ValueError(f"is not used: line {line} is no text in UTF-8") from None
+
+
+def unlike_text(path: Path, most: int = TEXT_MOST) -> str:
+    """Why what is there is no file of text: the end of a sentence, empty where it may be one.
+
+    Nobody reads what is another thing: a pipe or a device may never end.
+    """
+    try:
+        found = path.stat()
+    except OSError:  # see `files.fault`
+        return ""
+    if stat.S_ISDIR(found.st_mode):
+        return "is a folder, not a file"
+    if not stat.S_ISREG(found.st_mode):
+        return "is a pipe or a device, not a file"
+    return f"is larger than {most >> 20} MiB" if found.st_size > most else ""
 
 
 def _check_depth(found: Any) -> None:

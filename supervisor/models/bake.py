@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import store
+from ..decoding import read_text
 from ..errors import ConfigurationError, SupervisorError
 from ..files import write_whole
 from ..settings import handed, table
@@ -122,14 +123,16 @@ def _token(env: Mapping[str, str]) -> dict[str, str]:
         return {}
     path = Path(table.HF_TOKEN_FILE.of(env))
     try:
-        token = path.read_text(encoding="utf-8").strip()
+        token = read_text(path).strip()
     except OSError as reason:
-        if table.HF_TOKEN_FILE.written(env):
-            raise ConfigurationError(
-                f"HF_TOKEN_FILE={path} cannot be read: {reason.strerror}"
-            ) from None
-        return {}
-    return {"HF_TOKEN": token} if token else {}
+        why = f"cannot be read: {reason.strerror}"
+    except ValueError as reason:
+        why = str(reason)
+    else:
+        return {"HF_TOKEN": token} if token else {}
+    if table.HF_TOKEN_FILE.written(env):
+        raise ConfigurationError(f"HF_TOKEN_FILE={path} {why}")
+    return {}
 
 
 def announce(path: Path) -> None:

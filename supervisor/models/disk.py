@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import hanging
+from ..decoding import read_text
 from ..files import existing, is_dir
 from ..machine.gpus import visible
 from ..records import replace
@@ -116,7 +117,7 @@ def _keys(text: str) -> frozenset[str]:
 def config_text(config_file: str) -> str:
     """What stands in a YAML file; empty where it cannot be read."""
     try:
-        return Path(config_file).read_text(encoding="utf-8") if config_file else ""
+        return read_text(Path("/", config_file)) if config_file else ""  # the engine runs in /
     except (OSError, ValueError):  # the engine will say what is wrong with it
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,14 @@ def test_every_line_that_docker_refuses_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"--env-file .*/none cannot be read: No such"):
         env_file.read(tmp_path / "none")
+
+
+def test_a_device_is_not_read_for_ever_and_a_pipe_is_read() -> None:
+    with pytest.raises(ConfigurationError, match="/dev/zero is larger than 16 MiB; name another"):
+        env_file.read(Path("/dev/zero"))
+    read, write = os.pipe()
+    with os.fdopen(read), os.fdopen(write, "w") as file:
+        file.write("A=b")
+        file.flush()
+        file.close()
+        assert env_file.read(Path(f"/dev/fd/{read}"))[0] == {"A": "b"}

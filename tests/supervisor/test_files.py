@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from supervisor.files import (
     is_file,
     listed,
     mount,
-    read_text,
     write_whole,
 )
 from tests import fuse
@@ -61,27 +59,6 @@ def test_a_folder_to_come_will_be_where_the_nearest_above_it_is(
 def test_where_a_folder_to_come_is_mounted() -> None:
     assert mount(Path("/proc/self/none/below")) == Path("/proc")
     assert mount(Path("/")) == Path("/")
-
-
-def test_a_small_file_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes("é\r\n".encode())
-    assert read_text(file, 4) == "é\r\n"
-    with pytest.raises(ValueError, match="is larger than 0 MiB"):
-        read_text(file, 3)
-    file.write_bytes(b"a\nb\n\xff\n")
-    with pytest.raises(ValueError, match="line 3 is no text in UTF-8"):
-        read_text(file, 100)
-
-
-def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    for path in (pipe, tmp_path, Path("/dev/zero")):
-        with pytest.raises(ValueError, match="is no file"):
-            read_text(path, 100)
-    with pytest.raises(FileNotFoundError):
-        read_text(tmp_path / "none", 100)
 
 
 @pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,34 @@ def test_json_that_is_too_deep_is_refused(text: str) -> None:
     env = {**ENV, "HF_OVERRIDES": text}
     (error,) = planning.by_catalog(env, versions.load("0.32.0")).findings.errors
     assert "is not JSON: brackets are nested more than 100 deep" in error.message
+
+
+PIPE = "is a pipe or a device, not a file"
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_pipe_or_a_folder_that_a_setting_names_is_told_and_never_read(
+    tmp_path: Path, here: bool
+) -> None:
+    """It would be read for ever, or until no memory is left."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for name in ("VLLM_CONFIG_FILE", "CHAT_TEMPLATE", "WARMUP"):
+        for path, why in ((pipe, PIPE), (tmp_path, "is a folder, not a file")):
+            env = {**ENV, name: str(path)}
+            found = planning.by_catalog(env, versions.load("0.32.0"), here=here).findings
+            told = found.errors if here or name == "WARMUP" else found.warnings
+            assert f"{name}={path} {why}" in [each.message for each in told]
+
+
+def test_a_folder_as_a_plugin_is_a_warning() -> None:
+    """Without it vLLM starts."""
+    env = {**ENV, "TOOL_PARSER_PLUGIN": "/dev/zero"}
+    found = planning.by_catalog(env, versions.load("0.32.0"), here=True).findings
+    assert found.errors == ()
+    assert f"TOOL_PARSER_PLUGIN=/dev/zero {PIPE}" in [each.message for each in found.warnings]
+
+
+def test_a_catalogue_that_is_a_device_is_not_read() -> None:
+    made = planning.by_engine({**ENV, "ENGINE_CATALOG": "/dev/zero"}, print)
+    assert f"/dev/zero is not an option catalogue: it {PIPE}" in made.findings.warnings[0].message

@@ -18,6 +18,11 @@ from .speakers import Speakers
 #: Options whose value is a file.
 _FILES = ("--config", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs")
 _CHAT_TEMPLATE = "--chat-template"
+#: Options whose value is a file of text, where it is a path at all.
+_TEXTS = frozenset({
+    *_FILES, _CHAT_TEMPLATE, "--tool-parser-plugin", "--reasoning-parser-plugin",
+    "--log-config-file", "--quantization-param-path",
+})  # fmt: skip
 #: Options whose value may be the path of a file or a folder.
 _PLACES = (_CHAT_TEMPLATE, "--tokenizer", "--hf-config-path")
 #: The same, but without what they name vLLM starts and says little or nothing of it.
@@ -28,6 +33,7 @@ _LENIENT = (
 )  # fmt: skip
 #: Options that take an object -> the field that is a path, or "" where each one is.
 _IN_OBJECTS = {"--speculative-config": "model", "--default-mm-loras": ""}
+_FILE = "give the absolute path of a file"
 _BEGINNINGS = ("/", "./", "../")
 _TEMPLATE = "{}\n"  # with one of these a text is a chat template, and no path to one
 
@@ -39,6 +45,11 @@ class Place:
     path: str
     argument: Argument
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it has to be a file of text."""
+        return self.argument.flag in _TEXTS
+
 
 def named(options: Arguments, written: Collection[str]) -> tuple[Place, ...]:
     """Every path that the engine will look for; without those in `written`, which come to be."""
@@ -49,6 +60,20 @@ def named(options: Arguments, written: Collection[str]) -> tuple[Place, ...]:
         for path in _paths(argument)
         if _is_a_path(path, argument.flag) and path not in written
     )
+
+
+def unlike(places: Collection[tuple[Place, str]], speakers: Speakers, *, here: bool) -> Findings:
+    """What to say of places at which something else is than a file, each with what that is.
+
+    The other arguments are as in `missing`.
+    """
+    found: list[Finding] = []
+    for place, reason in places:
+        name, shown, sentence = speakers.said(place.argument, place.path, reason)
+        lenient = not here or place.argument.flag in _LENIENT
+        fault, remark = Fault(name, shown, sentence, _FILE), Remark(name, sentence, _FILE)
+        found.append(remark if lenient else fault)
+    return Findings.of(*found)
 
 
 def missing(places: Collection[tuple[Place, str]], speakers: Speakers, *, here: bool) -> Findings:

@@ -79,7 +79,7 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"catalogue\.json cannot be read: No such file"):
         options.load(path)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(CatalogError, match="it is not text"):
+    with pytest.raises(CatalogError, match="no text in UTF-8"):
         options.load(path)
     path.write_text("{")
     with pytest.raises(CatalogError, match="is not JSON; make the catalogue again"):

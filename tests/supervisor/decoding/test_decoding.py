@@ -1,12 +1,14 @@
-"""JSON that a user wrote, however deep."""
+"""What a user wrote, however deep or long."""
 
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from supervisor.decoding import json_of
+from supervisor.decoding import json_of, read_text, unlike_text
 
 DEEP = [
     "[" * 2000,
@@ -34,3 +36,36 @@ def test_what_is_large_and_flat_is_one() -> None:
         assert json_of(json.dumps(value)) == value
     deepest = "[" * 100 + "]" * 100
     assert json.dumps(json_of(deepest)) == deepest
+
+
+def test_a_small_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes("é\r\n".encode())
+    assert read_text(file, 4) == "é\r\n"
+    with pytest.raises(ValueError, match="is larger than 0 MiB"):
+        read_text(file, 3)
+    file.write_bytes(b"a\nb\n\xff\n")
+    with pytest.raises(ValueError, match="line 3 is no text in UTF-8"):
+        read_text(file, 100)
+
+
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, Path("/dev/zero")):
+        with pytest.raises(ValueError, match=r"is a (folder|pipe or a device), not a file"):
+            read_text(path, 100)
+    with pytest.raises(FileNotFoundError):
+        read_text(tmp_path / "none", 100)
+
+
+def test_what_is_no_file_of_text(tmp_path: Path) -> None:
+    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file.write_text("a")
+    os.mkfifo(pipe)
+    assert unlike_text(file) == unlike_text(tmp_path / "none") == unlike_text(file / "under") == ""
+    assert unlike_text(tmp_path) == "is a folder, not a file"
+    for path in (pipe, Path("/dev/zero")):
+        assert unlike_text(path) == "is a pipe or a device, not a file"
+    os.truncate(file, (16 << 20) + 1)
+    assert unlike_text(file) == "is larger than 16 MiB"
