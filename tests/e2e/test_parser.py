@@ -32,7 +32,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 #: Where the parser looks closer than the catalogue can say.
 _SAMPLES = {"--lora-modules": ["a=/b", '{"name": "a", "path": "/b"}']}
 #: What vLLM refuses without another one.
-_NEEDS = {"ENABLE_AUTO_TOOL_CHOICE": {"TOOL_CALL_PARSER": "hermes"}}
+_NEEDS = {
+    "ENABLE_AUTO_TOOL_CHOICE": {"TOOL_CALL_PARSER": "hermes"},
+    "LORA_MODULES": {"ENABLE_LORA": "true"},
+}
 _BASE = {"MODEL_NAME": "org/model"}
 _OURS = ("VLLM_COMMAND", "OLDER_VLLM_COMMAND")
 _THEIRS = os.environ.get("PARSED_VLLM_COMMANDS", "").split()
