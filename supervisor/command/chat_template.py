@@ -70,7 +70,9 @@ def defaults(options: Arguments) -> str:
             *outer, key = path.split(".")
             place = by_key
             for each in outer:
-                place = place.setdefault(each, {})
+                if not isinstance(place.get(each), dict):
+                    place[each] = {}
+                place = place[each]
             place[key] = _value(next(iter(argument.values), ""))
     found = by_key or told
     return json.dumps(found) if isinstance(found, dict) else "{}"
@@ -79,5 +81,5 @@ def defaults(options: Arguments) -> str:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -37,7 +37,7 @@ def text(written: str) -> str:
 
 def json_object(written: str) -> Mapping[str, Any]:
     """An object of JSON."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         if isinstance(found := json_of(written), dict):
             return found
     raise ValueError('is no JSON object: give one like {"enable_thinking": false}')

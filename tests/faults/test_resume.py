@@ -378,6 +378,30 @@ def test_an_end_and_a_restart_while_the_platform_takes_an_output(
     until(lambda: lost_streams(worker) == {"resumed": 2}, what="both in the metrics")
 
 
+def test_a_proxy_that_stands_still_over_a_restart(platform: Platform, serve: Start) -> None:
+    """What had begun goes on, and what had not is sent again, whether it streams or not."""
+    worker = serve()
+    begun = platform.submit(chat())
+    slow = {"fake": {"first_token_s": 2}}
+    unread = platform.submit(chat("b", slow["fake"]))
+    plain = platform.submit(completion("c", slow["fake"], stream=False))
+    under_way(platform, begun)
+    until(lambda: client.running(worker.engine_url) == 3, what="all at work")
+    proxy = proxy_of(worker)
+    proxy.suspend()
+    try:
+        kill_engine(worker)
+        until(lambda: worker.status()["restarts"] == 1, what="the restart")
+        until(lambda: worker.ping() == 200, what="the next engine")
+    finally:
+        proxy.resume()
+    for job in (begun, unread):
+        assert "".join(texts(chunks(platform.until(job, "COMPLETED")))) == whole()
+    (answer,) = platform.until(plain, "COMPLETED")["output"]
+    assert answer["choices"][0]["text"] == whole()
+    until(lambda: worker.status()["jobs"]["resent"] == 2, what="the figures")
+
+
 def test_figures_in_each_event_go_on(platform: Platform, serve: Start) -> None:
     worker = serve()
     options = {"include_usage": True, "continuous_usage_stats": True}

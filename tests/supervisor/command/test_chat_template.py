@@ -65,6 +65,10 @@ def test_an_engine_that_could_not_be_asked_gets_a_file() -> None:
         ("""--default-chat-template-kwargs='{"a": false}'""", {"a": False}),
         ("""--default_chat_template_kwargs '{"a": 1}'""", {"a": 1}),
         ("--default-chat-template-kwargs.a true --default-chat-template-kwargs.b.c x", None),
+        (
+            "--default-chat-template-kwargs.a 1 --default-chat-template-kwargs.a.b 2",
+            {"a": {"b": 2}},
+        ),
         ("""--default-chat-template-kwargs='{"a": ' --port 1""", {}),
     ],
 )
