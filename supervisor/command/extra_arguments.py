@@ -19,6 +19,8 @@ from .values.remedies import Refused
 
 NAME = table.VLLM_EXTRA_ARGS.name
 _SEVERAL = {Kind.LIST, Kind.APPEND}
+#: What names the model; every version refuses it beside the one that stands first.
+_MODEL = {"--model", "--model-tag"}
 
 
 def read(
@@ -45,7 +47,8 @@ def read(
     secrets = [each for each in given if each.flag in SECRETS]
     others = [each for each in given if each.flag not in SECRETS]
     moved = arguments.moved(secrets)
-    wrong: list[Finding] = []
+    second = [each for each in others if has_model and each.flag in _MODEL]
+    wrong: list[Finding] = [_second_model(each) for each in second]
     if catalog is not None and catalog.complete:
         refused = list(unknown.check(given, catalog, has_model=has_model))
         wrong += (_fault(each, refusal.value, refusal) for each, refusal in refused)
@@ -79,6 +82,14 @@ def checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Refused | N
         return argument, None
     tokens = (f"{argument.spelt}={written}",)
     return replace(argument, values=(written,), tokens=tokens), None
+
+
+def _second_model(argument: Argument) -> Fault:
+    name = table.MODEL_NAME.name
+    text = " ".join(argument.values)
+    remedy = f"take it out, or set {name}={text} instead" if text else "take it out"
+    refusal = Refusal(text, f"is a second model: {name} names one already", remedy)
+    return _fault(argument, text, refusal)
 
 
 def _fault(argument: Argument, value: str, refusal: Refusal | Refused) -> Fault:

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.catalog import Catalog, store
 from supervisor.command import explain, plan
-from tests.supervisor.command.test_translate import catalog
+from tests.supervisor.command.test_translate import VERSIONS, catalog
 
 CURRENT = catalog("0.32.0")
 
@@ -86,3 +86,18 @@ def test_what_vllm_merges_loses_nothing() -> None:
     env = {"MODEL_NAME": "m", "LIMIT_MM_PER_PROMPT": "image=4"}
     found = made({**env, "VLLM_EXTRA_ARGS": "--limit-mm-per-prompt.video 1"})
     assert '--limit-mm-per-prompt={"image":4}' in found.command
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("extra", ["--model other/x", "--seed 1 --model=other/x"])
+def test_a_second_model_is_refused(version: str, extra: str) -> None:
+    """It goes to the front, and vLLM is left with the other as a word that it does not know."""
+    env = {"MODEL_NAME": "org/m", "VLLM_EXTRA_ARGS": extra}
+    (error,) = plan.make(env, catalog(version)).findings.errors
+    assert error.message == (
+        "--model=other/x in VLLM_EXTRA_ARGS is a second model: MODEL_NAME names one already"
+    )
+    assert error.suggestion == "take it out, or set MODEL_NAME=other/x instead"
+    alone = plan.make({"VLLM_EXTRA_ARGS": extra}, catalog(version))
+    assert alone.findings.errors == ()
+    assert "other/x" in " ".join(alone.command)
