@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
@@ -75,7 +76,7 @@ def _shown(value: str) -> str:
     if _has(shapes.SCHEME_HINTS, value):
         value = re.sub(shapes.SCHEME, _scheme, value)
     if "-" in value:
-        value = re.sub(shapes.OPTION, _option, value)
+        value = _options(value)
     return re.sub(shapes.SHAPE, _shape, value) if _has(shapes.SHAPE_HINTS, value) else value
 
 
@@ -164,9 +165,12 @@ def _is_value(text: str, start: int, found: re.Match[str], name: str, value: re.
         return True
     if _is_random(inner.rpartition(" ")[2]) or re.match(rf"(?i)(?:{shapes.SCHEMES}) ", inner):
         return True
-    alone = not text[value.end() :].split("\n", 1)[0].strip(" \t,;})]")
-    line = text[text.rfind("\n", 0, start) + 1 : start].rstrip(" \t")
-    return alone and (not line or line[-1] in ("-" if below else "{,(;\"'"))
+    if not re.compile(r"[ \t,;})\]]*(?:\n|\Z)").match(text, value.end()):
+        return False  # it does not stand alone
+    while start and text[start - 1] in " \t":
+        start -= 1
+    before = text[start - 1] if start else "\n"
+    return before == "\n" or before in ("-" if below else "{,(;\"'")
 
 
 def _password(found: re.Match[str]) -> str:
@@ -191,14 +195,29 @@ def _scheme(found: re.Match[str]) -> str:
     return found[1] + MASK if _is_random(found[2]) else found[0]
 
 
-def _option(found: re.Match[str]) -> str:
-    before = found.string[: found.start()]
-    if before.endswith(("_", "-")) or before[-1:].isalnum():
-        return found[0]
-    of_command = before.lstrip().startswith("-") or re.search(shapes.COMMAND, before)
-    if found[1].endswith("=") or of_command:
-        return found[1] + MASK
-    return found[1] + MASK + found[3] if _is_random(found[2]) else found[0]
+def _options(text: str) -> str:
+    """`text` without what follows an option; nothing of it is looked at for each of them anew."""
+    begins = re.match(r"\s*-", text)
+    serves = [found.end() for found in re.finditer(shapes.SERVE, text)]
+
+    def shown(found: re.Match[str]) -> str:
+        at = found.start()
+        before = text[max(at - 1, 0) : at]
+        if before.isalnum() or before in {"_", "-"}:
+            return found[0]
+        if found[1].endswith("=") or (begins and begins.end() <= at) or of_command(at):
+            return found[1] + MASK
+        return found[1] + MASK + found[3] if _is_random(found[2]) else found[0]
+
+    def of_command(at: int) -> bool:
+        while at and text[at - 1].isspace():
+            at -= 1
+        last = bisect(serves, at)
+        if not at or (last and text.find("\n", serves[last - 1], at) < 0):
+            return True
+        return bool(re.search(shapes.COMMAND, text[max(at - 16, 0) : at]))
+
+    return re.sub(shapes.OPTION, shown, text)
 
 
 def _shape(found: re.Match[str]) -> str:

@@ -65,8 +65,9 @@ OPTION = (
     r"(?!\d+[km]?(?:\s|$)|\*|(?:in|is|are|has|have|takes?|needs?|was|goes|and|or|of|to|as|with|must"
     r"|cannot|can|expects?|wants?|stands?|does|not|for|from|at|on|by)\b)([^\s-]\S*)((?: (?!-)\S+)*)"
 )
-#: What makes of the text behind it a command line.
-COMMAND = r"(?i)(?:^|\barguments?:|\bserve\b.*|\bcommand:|args=['\"]?)\s*$"
+#: What makes of the text behind it a command line: close to it, and in its line.
+COMMAND = r"(?i)(?:\barguments?:|\bcommand:|args=['\"]?)$"
+SERVE = r"(?i)\bserve\b"
 SHAPE = (
     r"(?:hf_(?!transformers)[A-Za-z0-9]{12,}|sk-(?=[\w-]*\d)[\w-]{8,}|(?:rpa|npm|gsk)_[A-Za-z0-9]{8,}"
     r"|gh[opsur]_[A-Za-z0-9]{8,}|github_pat_\w{8,}|glpat-[\w-]{8,}|A[KS]IA[A-Z0-9]{12,}"

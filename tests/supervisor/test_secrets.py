@@ -407,6 +407,10 @@ def test_any_text_is_taken(text: str) -> None:
         "\x1b]" * 20_000 + "key",
         "\x1b[1mkey=\x1b[0m" * 4_000,
         "SG." * 20_000,
+        "api_key: " * 20_000,
+        "a --api-key abc " * 10_000,
+        "serve a --api-key abc\n" * 10_000,
+        " " * 30_000 + "--api-key abc " * 3_000,
     ],
 )
 def test_a_long_line_takes_no_long_time(text: str) -> None:
