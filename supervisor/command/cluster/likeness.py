@@ -129,7 +129,7 @@ def differences(ours: Identity, theirs: Identity, *, prepared: bool = True) -> s
 def _of_revisions(ours: Identity, theirs: Identity) -> tuple[str, str] | None:
     """What the two have where it differs; their commits count where both are known."""
     if ours.commit and theirs.commit:
-        mine, other = (f"commit {_one_line(each.commit)[:_SHORT]}" for each in (ours, theirs))
+        mine, other = (f"commit {one_line(each.commit)[:_SHORT]}" for each in (ours, theirs))
         return (mine, other) if ours.commit != theirs.commit else None
     mine, other = (_shown(masked("", each.revision)) or "no revision" for each in (ours, theirs))
     return (mine, other) if ours.revision != theirs.revision else None
@@ -163,12 +163,13 @@ def _model(node: Identity) -> str:
 
 def _shown(text: str, most: int = _SHOWN) -> str:
     """A text for a sentence: it came from another machine, and all of it was compared."""
-    line = _one_line(text)
+    line = one_line(text)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def one_line(text: str) -> str:
+    """A text of another machine on one line, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
 
 
 def _is_own(name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from ...command.cluster.likeness import Identity
+from ...command.cluster.likeness import Identity, one_line
 from ..lifecycle import Event, ExitCode, Following, Ordered, State, StopAll, Unheard
 from ..lifecycle.cluster import talk
 from . import timing, wire
@@ -111,9 +111,9 @@ class Asking:
                 return Unheard(f"it answered {answer.status_code}")
             return wire.read_answer(answer.content)
         except httpx.HTTPError as fault:
-            return Unheard(_reason(fault))
+            return Unheard(one_line(_reason(fault))[:200])  # h11 quotes what was sent
         except ValueError as reason:
-            return Unheard(f"what it answered is not understood: {reason}")
+            return Unheard(f"what it answered is not understood: {one_line(str(reason))[:200]}")
 
     def _question(self) -> dict[str, Any]:
         group = self._state.group

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ...command.cluster.likeness import Identity, differences
+from ...command.cluster.likeness import Identity, differences, one_line
 from ...errors import MachineRefused
 from ...machine import ports
 from ...settings import table
@@ -30,6 +30,7 @@ PATH = "/cluster"
 QUESTION_MOST = 64 * 1024  # bytes; the options of an engine are some thousand
 _CONNECTIONS_MOST = 256  # of which strangers without a token may fill some memory
 _POLL = 0.05  # seconds
+_REASON_MOST = 200  # characters
 _TOLD_MOST = 16  # addresses of which it is logged that they know another token
 
 
@@ -139,7 +140,8 @@ class Hearing:
         try:
             asked = wire.read_question(question.body, question.peer)
         except ValueError as reason:
-            return Answer.error(400, f"this is no question of a follower: {reason}")
+            why = one_line(str(reason))[:_REASON_MOST]
+            return Answer.error(400, f"this is no question of a follower: {why}")
         return asyncio.ensure_future(self._answer(asked, group.size))
 
     async def _answer(self, asked: wire.Asked, size: int) -> Answer:

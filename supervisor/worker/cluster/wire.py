@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...command.cluster.likeness import one_line
 from ...secrets import masked
 from ..lifecycle import (
     Doing,
@@ -21,7 +22,8 @@ from ..lifecycle import (
 
 _NUMBER_MOST = 1 << 31
 _TEXT_MOST = 2000  # characters
-_RUN_MOST = 64
+_READ_MOST = 64 * 1024  # of which white space may be the most
+_WORD_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def read_question(body: bytes, peer: str) -> Asked:
     try:
         reported = Reported(
             rank=_number(said["rank"]),
-            run=_text(said["run"])[:_RUN_MOST],
+            run=_text(said["run"])[:_WORD_MOST],
             address=peer,
             doing=Doing(said["doing"]),
             generation=_number(said["generation"]),
@@ -134,7 +136,7 @@ def _order(said: Mapping[str, Any]) -> Order:
 def _lost(said: Any) -> Lost | None:
     if said is None:
         return None
-    return Lost(_text(said["cause"]), _text(said["kind"]), said["final"] is True)
+    return Lost(_text(said["cause"]), _text(said["kind"])[:_WORD_MOST], said["final"] is True)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -156,4 +158,4 @@ def _number(said: Any) -> int:
 def _text(said: Any) -> str:
     if not isinstance(said, str):
         raise ValueError("a text is none")  # noqa: TRY004 - it is about what was sent
-    return " ".join(said.split())[:_TEXT_MOST]
+    return one_line(said[:_READ_MOST])[:_TEXT_MOST]

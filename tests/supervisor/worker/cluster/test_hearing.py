@@ -174,6 +174,10 @@ async def test_everything_else_is_refused() -> None:
         assert (await asking.get("/cluster")).status_code == 405
         assert (await asking.post("/status")).status_code == 404
         assert (await asking.post("/cluster", content=b"[]")).status_code == 400
+        said = {**body(), "doing": "\x1b[31m" * 5000}
+        answer = await asking.post("/cluster", json=said)
+        assert answer.status_code == 400
+        assert len(answer.content) < 500
         with contextlib.suppress(httpx.HTTPError):  # it may be cut off before it reads the answer
             too_long = await asking.post("/cluster", content=b" " * 300_000)
             assert too_long.status_code == 400

@@ -57,11 +57,12 @@ def test_whatever_arrives_is_read_or_refused(body: bytes) -> None:
 
 
 def test_a_cause_is_one_short_line_without_secrets() -> None:
-    cause = "bad\nkey " + "x" * 5000
+    cause = "bad\nkey\x1b[31m\ud800\u202e " + "x" * 5000
     body = json.dumps({**wire.question(ASKED), "lost": {"cause": cause, "kind": "", "final": 1}})
     lost = wire.read_question(body.encode(), "10.0.0.3").reported.lost
     assert lost is not None
-    assert (lost.cause[:8], len(lost.cause), lost.final) == ("bad key ", 2000, False)
+    assert (lost.cause[:15], len(lost.cause), lost.final) == ("bad key?[31m?? ", 2000, False)
+    assert lost.cause.isprintable()
     said = Reported(
         1, "a", "", Doing.ENDING, lost=Lost("Authorization: Bearer hf_abcdefghijklmnop")
     )
