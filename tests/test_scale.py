@@ -23,7 +23,7 @@ from tests.scale import jobs
 from tests.scale.__main__ import report
 from tests.scale.figures import Measured, fairness, lines
 from tests.scale.run import Size, run
-from tests.scale.verdict import judge
+from tests.scale.verdict import Cut, judge
 
 _HEADERS = {"Authorization": API_KEY}
 
@@ -147,7 +147,7 @@ def known(number: int, **more: Any) -> dict[str, Any]:
 def test_what_is_wrong_with_a_job_is_told(
     more: dict[str, Any], runs: int, lost: str | None, twice: str | None
 ) -> None:
-    verdict = judge([known(0), known(1, **more)], Counter({0: 1, 1: runs}), {})
+    verdict = judge([known(0), known(1, **more)], Counter({0: 1, 1: runs}), Cut())
     for found, expected in ((verdict.lost, lost), (verdict.twice, twice)):
         assert len(found) == (expected is not None)
         assert all(one.startswith(f"job 1, id-1: {expected}") for one in found)
@@ -155,8 +155,24 @@ def test_what_is_wrong_with_a_job_is_told(
 
 
 def test_a_worker_that_does_not_come_back_is_told() -> None:
-    verdict = judge([known(0)], Counter({0: 1}), {"light-0": 5.2, "light-1": None})
+    verdict = judge([known(0)], Counter({0: 1}), Cut(2, {"light-0": 5.2, "light-1": None}, 2))
     assert (verdict.away, verdict.good) == (["light-1 is not back"], False)
+
+
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        (Cut(0), []),
+        (Cut(1, {"light-0": 5.2}, 2), []),
+        (Cut(333), ["333 workers were to be cut off, and 0 were"]),
+        (Cut(2, {"light-0": 5.2}, 2), ["2 workers were to be cut off, and 1 were"]),
+        (Cut(1, {"light-0": 5.2}, 0), ["1 workers were cut off, and had no connection"]),
+    ],
+)
+def test_a_cut_that_never_happened_is_told(cut: Cut, told: list[str]) -> None:
+    """Where all jobs had ended, or were lost, before it could be."""
+    verdict = judge([known(0)], Counter({0: 1}), cut)
+    assert (verdict.uncut, verdict.good) == (told, not told)
 
 
 def test_any_worker_can_answer_a_job() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.scale`: see the package. It ends with 1 where a job was lost or doubled."""
+"""`python -m tests.scale`: see the package. It ends with 1 where a verdict is not good."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def report(outcome: Outcome) -> int:
         ("lost", verdict.lost),
         ("answered twice", verdict.twice),
         ("workers that did not come back", verdict.away),
+        ("cuts that did not happen", verdict.uncut),
     ):
         print(f"{name}: {len(some)}", *some[:_SHOWN], sep="\n  ")
     return int(not verdict.good)

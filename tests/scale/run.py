@@ -17,7 +17,7 @@ from tests.endpoint import Platform
 from tests.processes import until
 from tests.scale import jobs
 from tests.scale.figures import Measured
-from tests.scale.verdict import Verdict, judge
+from tests.scale.verdict import Cut, Verdict, judge
 from tests.scale.wire import Client
 from tests.scale.workers import Workers, cpu_s, memory_mb
 
@@ -84,7 +84,8 @@ def run(size: Size, folder: Path, beside: Callable[[Platform], object] = lambda 
         cpu = {who: sum(map(cpu_s, pids)) - before[who] for who, pids in everybody.items()}
         memory = sum(map(memory_mb, chain(*everybody.values())))
         measured = Measured(load.waiting, cpu, memory, load.connections, load.cut)
-        return Outcome(judge(load.found, workers.end(), load.cut), measured, load.found)
+        cut = Cut(min(size.cut, len(size.names)), load.cut, load.connections)
+        return Outcome(judge(load.found, workers.end(), cut), measured, load.found)
 
 
 def _ready(platform: Platform) -> int:
