@@ -15,6 +15,9 @@ from .findings import Findings
 
 Make = Callable[[Mapping[str, str]], Plan]
 
+_NODES_MOST = 1024  # each of which is planned and shown
+_DIGITS = 5
+
 
 def by(
     version: str | None,
@@ -68,6 +71,6 @@ def node_count(text: str) -> int:
     Raises:
         ArgumentTypeError: it is no number of them.
     """
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"{text} is no number of nodes, 2 or more")
+    if not text.isdecimal() or not 2 <= int(text[:_DIGITS]) <= _NODES_MOST:
+        raise argparse.ArgumentTypeError(f"{text} is no number of nodes from 2 to {_NODES_MOST}")
     return int(text)

@@ -86,5 +86,5 @@ def test_on_the_command_line(
 
 @pytest.mark.parametrize("text", ["1", "two", "-2", ""])
 def test_no_number_of_nodes(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no number of nodes, 2 or more"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is no number of nodes from 2 to 1024"):
         explaining.node_count(text)

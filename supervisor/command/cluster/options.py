@@ -12,6 +12,7 @@ from ...findings import Applied, Fault, Findings
 from ...settings import table
 from ...settings.read import Settings
 from ..arguments import Arguments
+from .addresses import bare
 from .node import Cluster
 from .spawning import MASTER
 
@@ -53,7 +54,9 @@ def options(
         and (catalog.option(flag) is not None or (flag in _OF_NODE and not catalog.complete))
     ]
     tokens = tuple(f"{row.flag}={row.value}" if row.value else f"{row.flag}" for row in rows)
-    return tokens, Findings.of(*(row for row in rows if row.value))
+    return tokens, Findings.of(
+        *(row for row in rows if row.value), *_contradictions(cluster, said, settings)
+    )
 
 
 def refused(cluster: Cluster, said: Arguments) -> Mapping[str, str]:
@@ -61,6 +64,24 @@ def refused(cluster: Cluster, said: Arguments) -> Mapping[str, str]:
     if not cluster.headless or said.last(SERVERS) is None:
         return {}
     return {SERVERS: f"rank {cluster.rank} answers no requests itself"}
+
+
+def _contradictions(cluster: Cluster, said: Arguments, settings: Settings) -> Iterator[Fault]:
+    """What is said of this node to the engine, and is another thing than the worker goes by."""
+    own_port = cluster.port != table.PRIMARY_PORT.default  # else only the engine is told
+    flags = _OF_NODE - {HEADLESS} - (set() if own_port else {PORT})
+    for flag, value, name in _wanted(cluster, settings):
+        text = said.value(flag)
+        if flag in flags and text is not None and bare(text) != value:
+            yield _exclusive(flag, text, f"{name}={value}")
+    told = said.last(HEADLESS)
+    if told is not None and told.spelt.startswith("--no-") == cluster.headless:
+        yield _exclusive(told.spelt, "", f"{table.NODE_RANK.name}={cluster.rank}")
+
+
+def _exclusive(flag: str, text: str, ours: str) -> Fault:
+    message = f"{flag} {text}".rstrip() + f" and {ours} exclude each other"
+    return Fault(flag, text, message, f"leave {flag} out: the worker sets it on each node")
 
 
 def _wanted(cluster: Cluster, settings: Settings) -> Iterator[tuple[str, str, str]]:

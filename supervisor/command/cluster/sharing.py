@@ -17,7 +17,9 @@ from .node import Cluster
 
 _CONTEXT = "--prefill-context-parallel-size"
 _SIZES = (TENSOR, PIPELINE, DATA)
-_EXTERNAL = ("--data-parallel-external-lb", "--data-parallel-hybrid-lb", "--data-parallel-rank")
+#: Each copy is asked by itself, or all those of a node are; which copy a node has.
+_BY_RANK, _BY_NODE = "--data-parallel-external-lb", "--data-parallel-hybrid-lb"
+_COPY = "--data-parallel-rank"
 
 
 def share(
@@ -61,8 +63,12 @@ def serving(cluster: Cluster, said: Arguments) -> Cluster:
 
 
 def _is_asked_from_outside(said: Arguments) -> bool:
-    found = [said.last(flag) for flag in _EXTERNAL]
-    return any(each is not None and not each.spelt.startswith("--no-") for each in found)
+    return any(_says(said, flag) for flag in (_BY_RANK, _BY_NODE, _COPY))
+
+
+def _says(said: Arguments, flag: str) -> bool:
+    found = said.last(flag)
+    return found is not None and not found.spelt.startswith("--no-")
 
 
 def _undivided(cluster: Cluster, disk: OnDisk) -> Iterator[Remark]:
@@ -91,6 +97,12 @@ def _judged(cluster: Cluster, said: Arguments) -> Iterator[Finding]:
         message = f"{words} cannot be shared evenly by {cluster.size} nodes"
         remedy = f"make their product a multiple of {cluster.size}"
         yield Fault(variable(first), str(sizes[first]), message, remedy)
+        return
+    copies = sizes[DATA]
+    if copies > 1 and cluster.size % copies and _says(said, _BY_RANK) and not said.last(_COPY):
+        message = f"{variable(DATA)} {copies} with {variable(_BY_RANK)} cannot be shared by"
+        remedy = f"use a multiple of {copies} nodes, or {variable(_BY_NODE)} instead"
+        yield Fault(variable(DATA), str(copies), f"{message} {cluster.size} nodes", remedy)
         return
     yield from _of_gpus(cluster, variable(first), words, whole // cluster.size)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from supervisor.catalog import options as catalogue
 from supervisor.catalog import store
 from supervisor.command.arguments import parse
@@ -64,6 +66,38 @@ def test_an_engine_that_was_not_asked_is_told_of_its_nodes_all_the_same() -> Non
     tokens, found = options.options(NODE, common, parse([], common), SETTINGS)
     assert {"--nnodes=2", "--node-rank=1", "--headless"} <= {*tokens}
     assert found.errors == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("--nnodes 3", "--nnodes 3 and NUM_NODES=2"),
+        ("-n 3", "--nnodes 3 and NUM_NODES=2"),
+        ("--node-rank=0", "--node-rank 0 and NODE_RANK=1"),
+        ("--master-addr other", "--master-addr other and PRIMARY_ADDR=head"),
+        ("--master-port 5", "--master-port 5 and PRIMARY_PORT=29400"),
+    ],
+)
+def test_what_contradicts_the_variables(said: str, sentence: str) -> None:
+    node = replace(NODE, port=29400)
+    _, found = options.options(node, KNOWN, parse(said.split(), KNOWN), SETTINGS)
+    (fault,) = found.errors
+    flag = sentence.partition(" ")[0]
+    assert fault.message == f"{sentence} exclude each other"
+    assert fault.suggestion == f"leave {flag} out: the worker sets it on each node"
+
+
+def test_a_rank_that_answers_requests_and_is_told_not_to() -> None:
+    said = parse(["--headless"], KNOWN)
+    for one in (replace(NODE, rank=0), replace(NODE, balanced=True)):
+        (fault,) = options.options(one, KNOWN, said, SETTINGS)[1].errors
+        assert fault.message == f"--headless and NODE_RANK={one.rank} exclude each other"
+
+
+def test_what_says_the_same_as_the_variables() -> None:
+    said = "--nnodes 2 --node-rank 1 --headless --master-addr [fd00::2] --master-port 5"
+    node = replace(NODE, leader="fd00::2")
+    assert options.options(node, KNOWN, parse(said.split(), KNOWN), SETTINGS)[1].errors == ()
 
 
 def test_what_a_follower_refuses() -> None:

@@ -69,6 +69,24 @@ def test_what_cannot_be_shared_evenly(said: str, size: int, words: str) -> None:
     assert fault.suggestion == f"make their product a multiple of {size}"
 
 
+def test_copies_that_are_asked_from_outside_and_nodes_that_are_too_few() -> None:
+    """Which of the copies a node has is not to be told then."""
+    _, found = shared("-dp 4 --data-parallel-external-lb")
+    (fault,) = found.errors
+    assert f"{fault.message}; {fault.suggestion}" == (
+        "DATA_PARALLEL_SIZE 4 with DATA_PARALLEL_EXTERNAL_LB cannot be shared by 2 nodes; use a"
+        " multiple of 4 nodes, or DATA_PARALLEL_HYBRID_LB instead"
+    )
+    for sound in (
+        "-dp 2 --data-parallel-external-lb",
+        "-dp 4 --data-parallel-hybrid-lb",
+        "-dp 4 --data-parallel-external-lb --data-parallel-rank 1",
+        "-dp 4",
+    ):
+        assert shared(sound)[1].errors == ()
+    assert shared("-dp 2 -tp 2 --data-parallel-external-lb", size=4)[1].errors == ()
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
