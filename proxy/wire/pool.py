@@ -135,9 +135,11 @@ class Pool(Generic[C]):
             connection.thawed()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; those that were being made are not begun anew."""
         for task in self._making:
+            task.remove_done_callback(self._made)
             task.cancel()
+        self._making.clear()
         for connection in self._all:
             connection.abort()
 

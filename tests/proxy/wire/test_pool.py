@@ -48,6 +48,23 @@ async def test_one_that_is_cancelled_while_it_waits_leaves_its_place(parts: Part
     assert await parts.post() == 200
 
 
+async def test_a_connection_that_is_being_made_at_the_end_is_not_begun_anew(parts: Parts) -> None:
+    """The loop would be closed under it, with a traceback in the log."""
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(parts.post())
+    await asyncio.sleep(0)
+    making = asyncio.all_tasks() - before - {task}
+    assert making
+    parts.posts.close()
+    await asyncio.gather(*making, return_exceptions=True)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not [
+        each for each in asyncio.all_tasks() - before if "Pool._make" in str(each.get_coro())
+    ]
+    task.cancel()
+
+
 async def test_tls_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By the certificates that the environment trusts."""
     served, trusted = certificate.make(tmp_path)
