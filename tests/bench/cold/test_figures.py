@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bench.cold import figures
-from bench.cold.setups import HUB, LOCAL, VOLUME
+from bench.cold.setups import HUB, LOCAL, SECOND, VOLUME
 from bench.cold.start import BARE, OURS, WARM, Start
 
 START = Start(36.0, 36.1, 36.2, 100.0, 90.0, 0.0)
@@ -39,15 +41,17 @@ def test_parts_that_are_too_far_apart_say_nothing() -> None:
     assert "local was not measured" in told(starts, {})[0]
 
 
-def test_a_model_on_disk_starts_as_fast_as_bare() -> None:
+@pytest.mark.parametrize("setup", [LOCAL, SECOND])
+def test_a_model_on_disk_starts_as_fast_as_bare(setup: str) -> None:
     starts = {
-        (LOCAL, BARE): of(100.0, token_s=101.0),
-        (LOCAL, OURS): of(102.0),
-        (LOCAL, WARM): of(102.0, token_s=101.1, first_ms=130.0, tenth_ms=100.0),
+        (setup, BARE): of(100.0, token_s=101.0),
+        (setup, OURS): of(102.0),
+        (setup, WARM): of(102.0, token_s=101.1, first_ms=130.0, tenth_ms=100.0),
     }
+    assert all(f" {setup}: " in line for line in told(starts, {}))
     assert [line.split()[0] for line in told(starts, {})] == ["met", "missed", "met"]
-    starts[LOCAL, OURS] = of(102.1)
-    starts[LOCAL, WARM] = of(1.0, token_s=101.0, first_ms=131.0, tenth_ms=100.0)
+    starts[setup, OURS] = of(102.1)
+    starts[setup, WARM] = of(1.0, token_s=101.0, first_ms=131.0, tenth_ms=100.0)
     assert [line.split()[0] for line in told(starts, {})] == ["missed", "met", "missed"]
 
 
