@@ -7,8 +7,10 @@ from typing import Any
 
 from ..records import dataclass, field
 
-_WIDTH = 25  # columns from the beginning of a start to its end; a line of the log then has 100
-_NAME = 10
+#: Columns from the beginning of a start to its end. A line of the log then has 80: the 50 in front
+#: are a time, a level, `supervisor:` and `start:`.
+_IN_LOG = 12
+_NAME = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,20 @@ class Times:
     phases: Mapping[str, float] = field(default_factory=dict)
     parts: Sequence[Part] = ()
 
-    def chart(self) -> list[str]:
-        """The parts in lines of at most 47 columns, by when they began, and how long all took.
+    def chart(self, columns: int = _IN_LOG) -> list[str]:
+        """The parts by when they began, and how long all took; 18 columns and the bars.
 
         The bars of those that ran beside the phases look different.
+
+        Args:
+            columns: of a bar for all of the start.
         """
         found = sorted(self.parts, key=lambda part: part.begin)
         whole = max((part.end for part in found), default=0.0)
         lines = []
         for name in dict.fromkeys(part.name for part in found):
             own = [part for part in found if part.name == name]
-            bar = _bar(own, whole, "#" if name in self.phases else "=")
+            bar = _bar(own, whole, "#" if name in self.phases else "=", columns)
             lines.append(_line(name, sum(part.seconds for part in own), bar))
         return [*lines, _line("in all", whole, "")]
 
@@ -83,18 +88,18 @@ class Times:
 
 
 def _line(name: str, seconds: float, bar: str) -> str:
-    return f"{name[:_NAME]:<{_NAME}} {seconds:7.1f} s  {bar}".rstrip()
+    return f"{name[:_NAME]:<{_NAME}}{seconds:7.1f} s {bar}".rstrip()
 
 
-def _bar(parts: Iterable[Part], whole: float, mark: str) -> str:
+def _bar(parts: Iterable[Part], whole: float, mark: str, columns: int) -> str:
     """Where in the start it ran; what is too short for a column is a dot."""
-    columns = [" "] * _WIDTH
+    bar = [" "] * columns
     for part in parts:
         if whole <= 0:
             continue
-        begin, end = (round(at / whole * _WIDTH) for at in (part.begin, part.end))
+        begin, end = (round(at / whole * columns) for at in (part.begin, part.end))
         if begin < end:
-            columns[begin:end] = mark * (end - begin)
-        elif columns[min(begin, _WIDTH - 1)] == " ":
-            columns[min(begin, _WIDTH - 1)] = "."
-    return "".join(columns)
+            bar[begin:end] = mark * (end - begin)
+        elif bar[min(begin, columns - 1)] == " ":
+            bar[min(begin, columns - 1)] = "."
+    return "".join(bar)

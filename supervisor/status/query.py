@@ -15,6 +15,7 @@ from ..errors import BadArgument, ConfigurationError, SupervisorError
 from .parts import Times
 
 _LONGEST_WAIT = 3600.0  # seconds that a worker waits for a state
+_CHART = 48  # columns of a bar: a line then has 80
 _GRACE = 5.0  # seconds for an answer that comes when the wait is over
 
 
@@ -84,7 +85,7 @@ def _node(found: Mapping[str, Any]) -> str | None:
 def as_text(found: Mapping[str, Any], now: float) -> str:
     """The body of `/status` for a person; `now` in Unix time."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    start = Times.read(found).chart() if found.get("start") else []
+    start = Times.read(found).chart(_CHART) if found.get("start") else []
     rows = [
         ("state", f"{found['state']} for {max(0.0, now - found['since']):.0f} s"),
         ("doing", found["doing"]),

@@ -197,6 +197,6 @@ def test_a_start_is_told_with_a_remedy_for_its_longest_part() -> None:
     plan = make({"MODEL_NAME": "org/m"}, None)
     times = Times({"imports": 3.0}, [Part("imports", 0.0, 3.0), Part("weights", 3.0, 1.0)])
     *lines, remedy = announce.start(times, plan)
-    assert lines[0].startswith("start: imports        3.0 s  ####")
-    assert lines[-1] == "start: in all         4.0 s"
+    assert lines[0].startswith("start: imports     3.0 s ####")
+    assert lines[-1] == "start: in all      4.0 s"
     assert remedy.startswith("start: longest: imports, 3.0 of 4.0 s; ")
