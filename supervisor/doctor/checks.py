@@ -88,6 +88,10 @@ def _model(facts: Mapping[str, Any], model: str) -> Line:
             why = f"{model} is gated, and the given token has no access to it"
             remedy = "accept its licence and set HF_TOKEN to a token of the same account"
             return Line("model", Verdict.BAD, why, remedy)
+        case "unreadable":
+            why = f"{model} cannot be read: {access.get('fault')}"
+            remedy = "mount its volume again, or let this user read it"
+            return Line("model", Verdict.BAD, why, remedy)
         case "refused":
             why = f"the host refused the token for {model}"
             return Line("model", Verdict.BAD, why, "set HF_TOKEN to a valid token")

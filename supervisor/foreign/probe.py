@@ -54,9 +54,12 @@ def _model() -> dict[str, Any]:
         return {}
     folder = Path(name)
     if folder.is_absolute():
-        if not folder.exists():
-            return {"model": {"state": "missing"}}
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        try:
+            if not folder.exists():
+                return {"model": {"state": "missing"}}
+            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        except OSError as reason:  # its volume is dead, or it is another user's
+            return {"model": {"state": "unreadable", "fault": reason.strerror}}
         return {"model": {"state": "on disk", "bytes": size}}
     try:
         return {"model": _repository(name, os.environ.get("MODEL_REVISION") or None)}

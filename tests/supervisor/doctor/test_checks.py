@@ -45,7 +45,7 @@ def test_a_gpu_build_without_a_gpu_is_bad_and_a_cpu_build_is_not() -> None:
     ("state", "verdict"),
     [
         ("on disk", "good"), ("readable", "good"), ("gated", "bad"), ("refused", "bad"),
-        ("missing", "bad"), ("offline", "unknown"),
+        ("missing", "bad"), ("unreadable", "bad"), ("offline", "unknown"),
         ("no name", "bad"), ("not asked", "unknown"),
     ],
 )  # fmt: skip

@@ -39,6 +39,8 @@ def test_a_folder_is_on_disk_with_its_size(tmp_path: Path) -> None:
     (tmp_path / "sub" / "b").write_bytes(b"4567")
     assert facts(MODEL_NAME=str(tmp_path))["model"] == {"state": "on disk", "bytes": 7}
     assert facts(MODEL_NAME=str(tmp_path / "no"))["model"] == {"state": "missing"}
+    said = facts(MODEL_NAME=str(tmp_path / (300 * "x")))["model"]
+    assert said == {"state": "unreadable", "fault": "File name too long"}
 
 
 def test_without_the_hubs_client_the_rest_is_still_told(tmp_path: Path) -> None:
