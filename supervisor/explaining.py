@@ -10,7 +10,7 @@ from pathlib import Path
 from . import planning
 from .catalog import options, versions
 from .command.plan import Plan
-from .doctor import fitting
+from .doctor import fitting, refusals
 from .findings import Findings
 
 Make = Callable[[Mapping[str, str]], Plan]
@@ -42,7 +42,7 @@ def by(
             made = planning.by_catalog(env, known, arguments)
         else:
             instead = "name a version of vLLM with --vllm"
-            made = planning.by_engine(env, announce, arguments, or_else=instead)
+            made = refusals.checked(planning.by_engine(env, announce, arguments, or_else=instead))
         return fitting.checked(made, made.environment)
 
     return make

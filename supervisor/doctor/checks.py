@@ -95,6 +95,9 @@ def _model(facts: Mapping[str, Any], model: str) -> Line:
         case "refused":
             why = f"the host refused the token for {model}"
             return Line("model", Verdict.BAD, why, "set HF_TOKEN to a valid token")
+        case "missing" if model.startswith("/"):
+            why = f"{model} does not exist on this machine"
+            return Line("model", Verdict.BAD, why, "give the path of a model's folder")
         case "missing":
             why = f"{model} was not found"
             remedy = "check the name and the revision; a private repository needs HF_TOKEN"

@@ -18,7 +18,7 @@ from ..machine import ports
 from ..models.hub import weights_folder
 from ..secrets import masked
 from ..settings import table
-from . import fitting
+from . import fitting, refusals
 from .checks import Line, Verdict, judge
 
 _PROBE = Path(__file__).parents[1] / "foreign" / "probe.py"
@@ -28,6 +28,7 @@ _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does
 
 def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     """Every line of the report on a start of `made`, in the order of a start."""
+    made = refusals.checked(made)
     engine, facts = _engine(made, env)
     own = {**env, **made.engine_env}
     folder = weights_folder(made.value("--download-dir"), own, made.download)
@@ -115,6 +116,9 @@ def _setting(verdict: Verdict, found: Fault | Remark, said: Collection[str]) -> 
 
 
 def _port(name: str, host: str, number: int) -> Line:
+    if not ports.is_ours(host):
+        why = f"{number} ({name}): {host} is not an address of this machine"
+        return Line("port", Verdict.BAD, why, "give one that it has")
     if not ports.is_allowed(host, number):
         remedy = f"set {name} to one from 1024 on, such as 8080"
         return Line("port", Verdict.BAD, ports.not_allowed(number).removeprefix("port "), remedy)

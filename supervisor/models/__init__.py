@@ -6,6 +6,7 @@
     hub.py        the cache of the hub's client: where it is, and what in it is whole
     disk.py       what of MODEL_NAME is on this machine already
     stored.py     on which kind of file system it is
+    named.py      its folder, where MODEL_NAME is a path
     unseen.py     which of the places for it cannot be read, and why
     weights.py    how many bytes of weights it has, here or at the hub
     shape.py      what its config.json says of its size. Pure

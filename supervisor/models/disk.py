@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 from .. import hanging
 from ..decoding import read_text
 from ..files import existing, is_dir
+from ..foreign.reading import mounts
 from ..machine.gpus import visible
 from ..records import replace
 from ..settings import table
@@ -23,6 +25,7 @@ _SET = r"[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:[ \t]*[\"']?([\w~]*)"  # and the fir
 _OWN = re.compile(rf"^{_SET}", re.MULTILINE)
 _KEY = re.compile(rf"^[ \t]*{_SET}", re.MULTILINE)  # of a value's own, too
 _OFF = {"false", "no", "off", "0", "null", "none", "~"}
+_KERNELS = {"proc", "sysfs", "cgroup", "cgroup2", "debugfs", "tracefs", "bpf", "securityfs"}
 _OTHERS = ("/var/tmp", "/usr/tmp")  # noqa: S108 - as Python's tempfile has them
 
 
@@ -144,7 +147,15 @@ def _can_be_made(folder: Path) -> bool:
     if not folder.is_absolute() or not _is_nothing(folder):
         return False
     above = existing(folder)
-    return above != Path("/") and _is_writable(above)
+    return above != Path("/") and _is_writable(above) and not _is_the_kernels(above)
+
+
+def _is_the_kernels(folder: Path) -> bool:
+    """Whether nobody can make a folder in it, whatever its rights say."""
+    with contextlib.suppress(OSError, ValueError):
+        mounted = Path(mounts.FILE).read_text(encoding="utf-8")
+        return mounts.filesystem(mounted, os.path.realpath(folder)) in _KERNELS
+    return False
 
 
 def _is_nothing(folder: Path) -> bool:

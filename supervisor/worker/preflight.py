@@ -10,38 +10,27 @@ from pathlib import Path
 from .. import hanging
 from ..command import plan as planned
 from ..command.plan import Plan
-from ..errors import ConfigurationError, MachineRefused
-from ..files import exists, fault, mount
+from ..errors import MachineRefused
+from ..files import fault, mount
 from ..machine import ports
-from ..models import unseen
+from ..models import named, unseen
 from ..models.hub import weights_folder
 from ..records import replace
 from ..settings import table
 from ..settings.read import Settings
 
 
-def check_model(model: str | None) -> None:
-    """Refuse a path that does not exist or cannot be seen before a GPU is paid for.
+def prepared(made: Plan) -> Plan:
+    """`made` as it can be started here; see `written`.
 
     Raises:
-        ConfigurationError: the path is not there.
-        MachineRefused: its volume is dead.
+        ConfigurationError: the path of the model is not there.
+        MachineRefused: something else of it cannot be had on this machine.
     """
-    if model is None or not model.startswith("/"):
-        return
-    try:
-        is_there, why = hanging.look(lambda: (exists(model), fault(Path(model))), [model])
-    except hanging.HangsError:  # that has been told
-        return
-    if why is not None:
-        said, remedy = unseen.words(Path(model), why)
-        refused = MachineRefused if unseen.is_of_machine(why) else ConfigurationError
-        raise refused(f"MODEL_NAME={model} cannot be used: {said}; {remedy}")
-    if not is_there:
-        raise ConfigurationError(
-            f"MODEL_NAME={model} does not exist on this machine; give the path of a model's folder"
-            " or the name of a repository"
-        )
+    named.check(made.model)
+    check_ports(made.settings)
+    make_volume(made.volume)
+    return written(made)
 
 
 def check_ports(settings: Settings) -> None:

@@ -131,11 +131,7 @@ def _checked(made: Plan, env: Mapping[str, str]) -> Plan:
         SupervisorError: it cannot be.
     """
     _tell_findings(made)
-    made = _startable(made, env)
-    preflight.check_model(made.model)
-    preflight.check_ports(made.settings)
-    preflight.make_volume(made.volume)
-    return preflight.written(made)
+    return preflight.prepared(_startable(made, env))
 
 
 def _is_shared(reason: SupervisorError) -> bool:

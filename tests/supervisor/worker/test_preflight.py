@@ -13,6 +13,7 @@ from supervisor.catalog import options
 from supervisor.command import plan
 from supervisor.command.plan import NOTHING_ON_DISK
 from supervisor.errors import ConfigurationError, MachineRefused
+from supervisor.models import named
 from supervisor.models.placement import Download, Name, OnDisk
 from supervisor.settings.read import Settings
 from supervisor.worker import preflight
@@ -20,24 +21,17 @@ from tests import fuse
 from tests.processes import CATALOG, free_port
 
 
-def test_a_model_that_is_no_path_or_is_there(tmp_path: Path) -> None:
-    for model in (None, "org/m", str(tmp_path)):
-        preflight.check_model(model)
-    with pytest.raises(ConfigurationError, match="MODEL_NAME=/nowhere/m does not exist"):
-        preflight.check_model("/nowhere/m")
-
-
 @pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
 def test_a_model_on_a_dead_volume_is_refused_with_the_cause(tmp_path: Path) -> None:
     with fuse.dead(tmp_path / "mount", tmp_path) as place:
         why = f"MODEL_NAME={place}/m cannot be used: the volume at {place} cannot be read"
         with pytest.raises(MachineRefused, match=why):
-            preflight.check_model(str(place / "m"))
+            named.check(str(place / "m"))
         env = {"MODEL_NAME": "org/m", "HF_HUB_CACHE": str(place)}
         said = preflight.where_models_go(plan.make(env, options.load(CATALOG)), env)
         assert said.startswith(f"models go to {place}, and the volume at {place} cannot be read")
     with pytest.raises(ConfigurationError, match="File name too long"):
-        preflight.check_model("/" + 300 * "x")
+        named.check("/" + 300 * "x")
 
 
 def listening(control_port: int) -> Settings:
@@ -119,7 +113,7 @@ def test_a_volume_that_hangs_is_waited_for_no_longer(
 ) -> None:
     monkeypatch.setattr(hanging.look, "__defaults__", (0.5,))
     with fuse.mounted(tmp_path / "mount", tmp_path, "--hang-looks=models") as place:
-        preflight.check_model(str(place / "models" / "m"))  # the engine will see
+        named.check(str(place / "models" / "m"))  # the engine will see
         with pytest.raises(MachineRefused, match=f"BASE_PATH={place}/models cannot be made"):
             preflight.make_volume(place / "models")
         file = str(place / "models" / "own" / "template")
