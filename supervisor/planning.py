@@ -131,7 +131,7 @@ def _certificates(made: Plan, *, here: bool) -> Findings:
         return Findings()
     try:
         gone = hanging.look(
-            lambda: {name: why for name, path in named.items() if (why := _no_text(path))},
+            lambda: {name: why for name, path in named.items() if (why := _no_file(path))},
             [*named.values()],
         )
     except hanging.HangsError:  # who sends will see
@@ -212,8 +212,13 @@ def _gone(path: str) -> str | None:
     return "" if reason is None else words(place, reason)[0]
 
 
-def _no_text(path: str) -> str:
-    """Why there is no file of text; empty where there is one."""
+def _no_file(path: str) -> str:
+    """Why not all who send have a file of text there; empty where they have one.
+
+    The engine runs in another folder than the worker.
+    """
+    if not path.startswith("/"):
+        return "is no absolute path"
     missing = "" if _exists(path) else "does not exist on this machine"
     return missing or unlike_text(Path("/", path))
 

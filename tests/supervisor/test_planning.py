@@ -155,6 +155,14 @@ def test_a_collectors_certificate_that_is_not_there(tmp_path: Path, here: bool) 
     )
 
 
+def test_a_collectors_certificate_is_looked_for_from_two_folders() -> None:
+    env = {**ENV, "OTEL_EXPORTER_OTLP_ENDPOINT": "https://c:4318"}
+    env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = "etc/passwd"
+    found = planning.by_catalog(env, versions.load("0.32.0"), here=True).findings
+    [fault] = found.errors
+    assert fault.message == "OTEL_EXPORTER_OTLP_CERTIFICATE=etc/passwd is no absolute path"
+
+
 def test_opentelemetrys_variables_are_handed_on_as_they_count() -> None:
     """Its SDK strips nothing: with a blank behind it, a sampler is one that nobody knows."""
     env = {
