@@ -15,6 +15,7 @@ from ..decoding import read_text
 from ..errors import ConfigurationError, SupervisorError
 from ..files import write_whole
 from ..settings import handed, table
+from ..settings.values import take
 from .placement import MANIFEST, Name, baked_folder
 
 _DOWNLOAD = Path(__file__).parents[1] / "foreign" / "download"
@@ -33,10 +34,12 @@ def bake(env: Mapping[str, str], command: str) -> Path:
         The manifest.
 
     Raises:
-        ConfigurationError: no model to download is named.
+        ConfigurationError: no model to download is named, or no absolute path for it.
         SupervisorError: the download failed, and why.
     """
     model = _model(env)
+    for fault in take(env, [table.BAKED_MODELS])[1]:
+        raise ConfigurationError(fault.message)
     interpreter = store.interpreter(command, env)
     target = baked_folder(env)
     with_token = {**env, **_token(env)}

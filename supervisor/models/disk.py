@@ -17,6 +17,7 @@ from ..foreign.reading import mounts
 from ..machine.gpus import visible
 from ..records import replace
 from ..settings import table
+from ..settings.values import early
 from . import stored, unseen
 from .hub import cached, weights_folder
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
@@ -49,7 +50,7 @@ def look(env: Mapping[str, str], gpus: Path | None = None, devices: Path | None 
 def _begin(env: Mapping[str, str]) -> list[Path]:
     """Where the looks at files begin."""
     said = (table.MODEL_NAME.written(env), table.VLLM_CONFIG_FILE.written(env))
-    folders = (table.BASE_PATH.of(env), *_temporaries(env))
+    folders = (early(env, table.BASE_PATH), *_temporaries(env))
     paths = [Path("/", path) for path in (*said, *folders) if path]
     return [*paths, baked_folder(env), _downloads(env)]
 
@@ -137,7 +138,7 @@ def _volume(env: Mapping[str, str]) -> Path | None:
     is not there before its first start. Not at the root, where it would be a volume's own place,
     and none is there.
     """
-    base = Path(table.BASE_PATH.of(env))
+    base = Path(early(env, table.BASE_PATH))
     if _is_writable(base):
         return base
     return base if table.BASE_PATH.written(env) and _can_be_made(base) else None
@@ -209,7 +210,7 @@ def _baked(env: Mapping[str, str], wanted: str, revision: str) -> OnDisk | None:
 
 def _kept(env: Mapping[str, str], name: Name, revision: str) -> OnDisk | None:
     """In the cache that the platform keeps on the volume."""
-    base = Path(table.BASE_PATH.of(env))
+    base = Path(early(env, table.BASE_PATH))
     path = cached(base / "huggingface-cache" / "hub", name, revision)
     if path is None:
         return None

@@ -12,6 +12,7 @@ from ..decoding import json_of
 from ..findings import Applied, Findings, Ignored, Remark
 from ..records import dataclass, field
 from ..settings import table
+from ..settings.values import early
 
 MANIFEST = "baked.json"
 TEMPORARY = "/tmp"  # noqa: S108 - only a folder of ours in it is written to
@@ -134,7 +135,7 @@ class Effect:
 
 def baked_folder(env: Mapping[str, str]) -> Path:
     """Where `bake` puts models; BAKED_MODELS."""
-    return Path(table.BAKED_MODELS.of(env))
+    return Path(early(env, table.BAKED_MODELS))
 
 
 def effect(env: Mapping[str, str], disk: OnDisk, version: str | None) -> Effect:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import files, hanging
 from ..settings import table
+from ..settings.values import early
 from . import hub
 from .placement import Name, Unseen, baked_folder
 
@@ -59,7 +60,7 @@ def is_of_machine(reason: OSError) -> bool:
 
 def _faults(env: Mapping[str, str]) -> Iterator[tuple[str, Path, OSError]]:
     """The setting, what it leads to, and why that cannot be read."""
-    base, own = Path(table.BASE_PATH.of(env)), env.get("DOWNLOAD_DIR", "").strip()
+    base, own = Path(early(env, table.BASE_PATH)), env.get("DOWNLOAD_DIR", "").strip()
     cache, variable = hub.weights_folder(own, env), hub.cache_variable(own, env)
     places = ((table.BASE_PATH.name, base), (table.BAKED_MODELS.name, baked_folder(env)))
     for setting, path in (*places, (variable, cache)):

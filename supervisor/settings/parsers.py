@@ -35,6 +35,15 @@ def text(written: str) -> str:
     return written
 
 
+def folder(written: str) -> str:
+    """An absolute path."""
+    if not written.startswith("/"):
+        raise ValueError(
+            "is a relative path, and the engine runs in another folder; give the absolute path"
+        )
+    return written
+
+
 def json_object(written: str) -> Mapping[str, Any]:
     """An object of JSON."""
     with contextlib.suppress(ValueError, RecursionError):

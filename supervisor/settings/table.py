@@ -18,6 +18,7 @@ from .parsers import (
     command,
     count,
     domains,
+    folder,
     growth,
     is_none,
     latency,
@@ -162,7 +163,7 @@ VLLM_CONFIG_FILE = Setting(
 )
 BASE_PATH = Setting(
     "BASE_PATH",
-    text,
+    folder,
     "/runpod-volume",
     "Folder of the network volume. Where it can be written, or made, models (HF_HOME) and what"
     " vLLM, Triton and FlashInfer compile are kept there; a model that the platform keeps there is"
@@ -242,7 +243,7 @@ ENGINE_CATALOG = Setting(
 )
 STARTUP_TIMEOUT = Setting(
     "STARTUP_TIMEOUT",
-    seconds,
+    some_seconds,
     1200.0,
     "Seconds that a start of the engine may take.",
     Reader.SUPERVISOR,
@@ -341,7 +342,7 @@ STRICT_ENV = Setting(
 )
 BAKED_MODELS = Setting(
     "BAKED_MODELS",
-    text,
+    folder,
     "/models",
     "Folder into which `bake` puts models, and where they are found.",
     Reader.SUPERVISOR,

@@ -262,3 +262,18 @@ def test_a_folder_as_a_plugin_is_a_warning() -> None:
 def test_a_catalogue_that_is_a_device_is_not_read() -> None:
     made = planning.by_engine({**ENV, "ENGINE_CATALOG": "/dev/zero"}, print)
     assert f"/dev/zero is not an option catalogue: it {PIPE}" in made.findings.warnings[0].message
+
+
+@pytest.mark.parametrize("name", ["BASE_PATH", "BAKED_MODELS"])
+@pytest.mark.parametrize("text", ["models", ".", "./models"])
+def test_a_relative_folder_is_refused(name: str, text: str) -> None:
+    made = planning.by_catalog({**ENV, name: text}, versions.load("0.32.0"), here=True)
+    (error,) = made.findings.errors
+    assert error.message.startswith(f"{name}={text} is a relative path, and the engine runs in")
+    assert made.volume is None
+
+
+def test_a_start_that_may_take_no_time_is_refused() -> None:
+    made = planning.by_catalog({**ENV, "STARTUP_TIMEOUT": "0"}, versions.load("0.32.0"))
+    (error,) = made.findings.errors
+    assert error.message == "STARTUP_TIMEOUT=0 is not a number of seconds above 0"

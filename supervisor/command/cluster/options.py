@@ -93,6 +93,5 @@ def _wanted(cluster: Cluster, settings: Settings) -> Iterator[tuple[str, str, st
     yield MASTER, cluster.leader, table.PRIMARY_ADDR.name
     yield PORT, str(cluster.port), table.PRIMARY_PORT.name
     yield EXECUTOR, "mp", variable(EXECUTOR)
-    seconds = math.ceil(settings[table.STARTUP_TIMEOUT])
-    if seconds:  # torch takes no 0
-        yield TIMEOUT, str(seconds), table.STARTUP_TIMEOUT.name
+    seconds = math.ceil(settings[table.STARTUP_TIMEOUT])  # torch takes no 0
+    yield TIMEOUT, str(seconds), table.STARTUP_TIMEOUT.name

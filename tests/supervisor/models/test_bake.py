@@ -74,6 +74,8 @@ def test_a_blank_name_of_a_token_file_counts_as_not_set(tmp_path: Path) -> None:
     assert len(engine.downloads) == 1
     with pytest.raises(ConfigurationError, match="HF_TOKEN_FILE=/none cannot be read: No such"):
         bake.bake({**env, "HF_TOKEN_FILE": "/none"}, engine.command)
+    with pytest.raises(ConfigurationError, match="BAKED_MODELS=models is a relative path"):
+        bake.bake({**env, "BAKED_MODELS": "models"}, engine.command)
     with pytest.raises(ConfigurationError, match="HF_TOKEN_FILE=/dev/zero is a pipe or a device"):
         bake.bake({**env, "HF_TOKEN_FILE": "/dev/zero"}, engine.command)
 

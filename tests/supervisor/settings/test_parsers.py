@@ -82,6 +82,12 @@ def test_a_name_that_others_use_is_on_unless_it_says_off(written: str, on: bool)
         (parsers.seconds, "nan", "is not a number of seconds, 0 or more"),
         (parsers.seconds, "inf", "is not a number of seconds, 0 or more"),
         (parsers.seconds, "1 h", "is not a number of seconds, 0 or more"),
+        (
+            parsers.folder,
+            "models",
+            "is a relative path, and the engine runs in another folder; give",
+        ),
+        (parsers.folder, "./models", "is a relative path"),
         (parsers.some_seconds, "0", "is not a number of seconds above 0"),
         (parsers.some_seconds, "-1", "is not a number of seconds above 0"),
         (parsers.latency, "never", "is neither auto nor a number of milliseconds, 0 or more"),

@@ -46,11 +46,11 @@ def test_a_rank_that_answers_requests_has_a_port_for_them() -> None:
         assert "--headless" not in tokens
 
 
-def test_a_start_without_a_time_gives_torch_none() -> None:
+def test_torch_gets_whole_seconds_of_a_start_and_never_0() -> None:
     tokens, _ = options.options(
-        NODE, KNOWN, parse([], KNOWN), read.read({"STARTUP_TIMEOUT": "0"})[0]
+        NODE, KNOWN, parse([], KNOWN), read.read({"STARTUP_TIMEOUT": "0.2"})[0]
     )
-    assert not [token for token in tokens if "timeout" in token]
+    assert [token for token in tokens if "timeout" in token] == ["--distributed-timeout-seconds=1"]
 
 
 def test_of_the_configuration_file_all_but_the_node_itself() -> None:
