@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from .records import dataclass, replace
 
+_LONGEST = 300  # characters of a word
+_LONG = re.compile(rf"(\S{{100}})\S{{{_LONGEST - 100},}}")
 Source = Literal["option", "alias", "legacy", "config-file", "extra-args", "arguments", "worker"]
 
 
@@ -91,6 +94,17 @@ class Findings:
             self.errors + later.errors,
         )
 
+    def shortened(self) -> Findings:
+        """With words of values that nobody reads to their end cut, as numbers of 5,000 digits."""
+        return replace(
+            self,
+            warnings=tuple(replace(each, message=_cut(each.message)) for each in self.warnings),
+            errors=tuple(
+                replace(each, message=_cut(each.message), value=_cut(each.value))
+                for each in self.errors
+            ),
+        )
+
     def beside(self, first: Findings) -> Findings:
         """Without warnings and errors about variables that `first` has an error for."""
         wrong = {fault.env for fault in first.errors}
@@ -99,6 +113,12 @@ class Findings:
             warnings=tuple(each for each in self.warnings if each.env not in wrong),
             errors=tuple(each for each in self.errors if each.env not in wrong),
         )
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return _LONG.sub(lambda word: f"{word[1]}... ({len(word[0])} characters)", text)
 
 
 def not_passed_on(name: str) -> Remark:

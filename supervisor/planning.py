@@ -107,7 +107,8 @@ def _made(
     of_listener = Findings.of(made.listener) if made.listener else Findings()
     found = of_quotes + made.findings + of_listener
     made = replace(made, findings=found, environment=written.env)
-    return _looked_over(made, here=here)
+    made = _looked_over(made, here=here)
+    return replace(made, findings=made.findings.shortened())
 
 
 def _looked_over(made: Plan, *, here: bool) -> Plan:

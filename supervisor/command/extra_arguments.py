@@ -70,8 +70,7 @@ def checked(argument: Argument, catalog: Catalog) -> tuple[Argument, Refused | N
         return argument, None
     try:
         if option.kind in _SEVERAL:
-            for value in argument.values:
-                values.check(option, value)
+            values.check_items(option, argument.values)
             return argument, None
         (text,) = argument.values
         written = values.written(option, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,26 @@ def json_of(text: str) -> Any:
     if sum(map(text.count, _OPENING)) > _DEEPEST:
         _check_depth(found)
     return found
+
+
+def repeated(text: str) -> tuple[str, ...]:
+    """The keys that stand more than once in one object of `text`, of which the last one counts.
+
+    Raises:
+        ValueError: as `json_of`.
+    """
+    found: dict[str, None] = {}
+
+    def taken(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        counted = Counter(key for key, _ in pairs)
+        found.update(dict.fromkeys(key for key, count in counted.items() if count > 1))
+        return dict(pairs)
+
+    try:
+        json.loads(text, object_pairs_hook=taken)
+    except RecursionError:
+        raise ValueError(f"brackets are nested more than {_DEEPEST} deep") from None
+    return tuple(found)
 
 
 def read_text(path: Path, most: int = TEXT_MOST) -> str:

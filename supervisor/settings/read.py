@@ -131,7 +131,7 @@ def read(env: Mapping[str, str]) -> tuple[Settings, Findings]:
         engine_port=values[_engine_port(mode)],
         values=values,
     )
-    found = Findings.of(*listed, *ignored, *_warnings(env, mode), *faults)
+    found = Findings.of(*listed, *ignored, *_warnings(env, mode), *_of_batches(values), *faults)
     return settings, found + otel.findings(env)
 
 
@@ -201,6 +201,14 @@ def _warnings(env: Mapping[str, str], mode: Mode) -> Iterator[Remark]:
             f"{table.HEALTH_CHECK_PATH.name}={masked('', path[:_SHOWN])} is not served: {why}",
             f"set it to {_PING}, or to another path such as /healthz",
         )
+
+
+def _of_batches(values: Values) -> Iterator[Remark]:
+    first, most = values[table.DEFAULT_MIN_BATCH_SIZE], values[table.DEFAULT_BATCH_SIZE]
+    if first > most:
+        name, other = table.DEFAULT_MIN_BATCH_SIZE.name, table.DEFAULT_BATCH_SIZE.name
+        message = f"{name}={first} is more than {other}={most}, the most tokens in a batch"
+        yield Remark(name, message, f"set {name} to {most} or less, or raise {other}")
 
 
 def _may_be_health(path: str) -> bool:

@@ -35,3 +35,13 @@ def test_of_a_variable_that_is_wrong_nothing_else_is_said() -> None:
     found = Findings.of(IGNORED, WARNING, ERROR).beside(first)
     assert found == Findings.of(IGNORED, ERROR)
     assert found.beside(Findings()) == found
+
+
+def test_words_that_nobody_reads_to_their_end_are_cut() -> None:
+    digits = "7" * 5000
+    fault = Fault("A", digits, f"A={digits} is not a number", "set A")
+    (error,) = Findings.of(fault).shortened().errors
+    assert error.message == f"A={'7' * 98}... (5002 characters) is not a number"
+    assert len(error.value) < 200
+    short = Findings.of(Fault("A", "7" * 90, f"A={'7' * 90} is large"), Remark("B", "b " * 500))
+    assert short.shortened() == short

@@ -22,11 +22,16 @@ _BY_THE_PROMPT = ("ngram", "ngram_gpu")
 def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[Refusal]:
     """Refuse a field that there is not, and a value that a field does not take."""
     text = next(iter(argument.values), "")
-    if option.kind is not Kind.JSON or not text.startswith("{"):
+    if option.kind not in {Kind.JSON, Kind.JSON_OR_STR} or not text.startswith("{"):
         return
     try:
-        given = values.decoded(option, text)
+        given, twice = values.decoded(option, text), values.repeated(option, text)
     except ValueError:  # said already, by who gave it
+        return
+    for key in twice:
+        reason = "stands in it more than once, and the last one counts"
+        yield Refusal(key, reason, "keep one of them", certain=False)
+    if option.kind is not Kind.JSON:
         return
     fields = {key.replace("-", "_"): value for key, value in given.items()}
     yield from _unknown(option, fields)

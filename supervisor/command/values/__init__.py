@@ -6,12 +6,14 @@ A valid value stays as written, but for words that stand for JSON: `image=4` bec
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from ... import decoding
 from ...catalog import Kind, Option
 from ...decoding import json_of
 from . import words
-from .examples import example
+from .examples import EXAMPLES, example
 from .remedies import Refused, one_of, remedy
 
 # vLLM's human_readable_int: 1k = 1000, 1K = 1024; a fraction only with the decimal suffixes.
@@ -71,8 +73,23 @@ def items(option: Option, text: str) -> list[str]:
     for part in parts:
         if part.startswith("-") and not re.fullmatch(r"-\d+(\.\d+)?", part):
             raise Refused(f"contains {part}, which the engine would read as an option")
-        check(option, part)
+    check_items(option, parts)
     return parts
+
+
+def check_items(option: Option, parts: Sequence[str]) -> None:
+    """Accept each of `parts` as an item of the list `option`.
+
+    Raises:
+        Refused: as `check`; among several items the one is named.
+    """
+    for part in parts:
+        try:
+            check(option, part)
+        except Refused as refusal:
+            if len(parts) == 1:
+                raise
+            raise Refused(f"has {part} in it, which {refusal}", refusal.remedy) from None
 
 
 def number(text: str) -> float | None:
@@ -94,9 +111,18 @@ def decoded(option: Option, text: str) -> Any:
     Raises:
         ValueError: it is not JSON.
     """
-    if "json_dataclass" in option.type:
-        text = _HUMAN_IN_JSON.sub(lambda match: match[1] or str(number(match[0])), text)
-    return json_of(text)
+    return json_of(_without_suffixes(option, text))
+
+
+def repeated(option: Option, text: str) -> tuple[str, ...]:
+    """The keys that stand more than once in an object of it; raises as `decoded`."""
+    return decoding.repeated(_without_suffixes(option, text))
+
+
+def _without_suffixes(option: Option, text: str) -> str:
+    if "json_dataclass" not in option.type:
+        return text
+    return _HUMAN_IN_JSON.sub(lambda match: match[1] or str(number(match[0])), text)
 
 
 def _json_of_words(option: Option, text: str) -> str:
@@ -120,8 +146,14 @@ def _check_json(option: Option, text: str) -> None:
         if isinstance(found, str) and found.lstrip().startswith(("{", "[")):
             remedy = "take the outer quotes and the backslashes out"
             raise Refused("is a JSON string with JSON in it", remedy)
-        if "json_dataclass" in option.type and not isinstance(found, dict):
+        if _is_an_object(option) and not isinstance(found, dict) and found is not None:
             raise Refused("is not a JSON object", _instead(option))
+
+
+def _is_an_object(option: Option) -> bool:
+    """Whether it takes nothing else: a class of vLLM's is made of it, or its fields are known."""
+    known = bool(option.keys) or EXAMPLES.get(option.flag, "").startswith("{")
+    return "json_dataclass" in option.type or (option.kind is Kind.JSON and known)
 
 
 def _check_type(option: Option, text: str) -> None:

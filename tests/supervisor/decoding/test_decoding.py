@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.decoding import json_of, read_text, unlike_text
+from supervisor.decoding import json_of, read_text, repeated, unlike_text
 
 DEEP = [
     "[" * 2000,
@@ -69,3 +69,10 @@ def test_what_is_no_file_of_text(tmp_path: Path) -> None:
         assert unlike_text(path) == "is a pipe or a device, not a file"
     os.truncate(file, (16 << 20) + 1)
     assert unlike_text(file) == "is larger than 16 MiB"
+
+
+def test_keys_that_stand_twice() -> None:
+    assert repeated('{"a":1,"a":2,"b":[{"c":1,"c":1},{"a":3}]}') == ("c", "a")
+    assert repeated('{"a":{"a":1}}') == ()
+    with pytest.raises(ValueError, match="deep"):
+        repeated(DEEP[0])

@@ -232,3 +232,12 @@ def test_an_old_name_of_a_setting_is_shown_as_such() -> None:
     _, findings = read({"MIN_BATCH_SIZE": "4", "DEFAULT_MIN_BATCH_SIZE": "5"})
     assert [each.env for each in findings.applied] == ["DEFAULT_MIN_BATCH_SIZE"]
     assert [each.env for each in findings.ignored] == ["MIN_BATCH_SIZE"]
+
+
+def test_a_first_batch_above_the_largest_is_told() -> None:
+    (found,) = read({"DEFAULT_MIN_BATCH_SIZE": "100"})[1].warnings
+    assert found.message == (
+        "DEFAULT_MIN_BATCH_SIZE=100 is more than DEFAULT_BATCH_SIZE=50, the most tokens in a batch"
+    )
+    assert read({"DEFAULT_MIN_BATCH_SIZE": "50"})[1].warnings == ()
+    assert read({"DEFAULT_MIN_BATCH_SIZE": "100", "DEFAULT_BATCH_SIZE": "x"})[1].errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.supervisor.command.checks.refusals import errors, made, remedies
+from tests.supervisor.command.checks.refusals import errors, made, remedies, warnings
 
 
 @pytest.mark.parametrize("version", ["0.10.2", "0.14.1", "0.27.1", "0.32.0", "0.33.0"])
@@ -58,3 +58,23 @@ def test_guessing_from_the_prompt_needs_a_number_of_tokens(version: str) -> None
         assert errors(version, **env, NUM_SPECULATIVE_TOKENS="3") == []
     for method in ("eagle3", *(() if version == "0.10.2" else ("mtp", "suffix"))):
         assert errors(version, SPECULATIVE_METHOD=method) == []
+
+
+def test_a_key_that_stands_twice_is_a_warning() -> None:
+    """JSON takes the last one without a word."""
+    text = '{"a":1,"b":{"c":1,"c":2}}'
+    for name in ("HF_OVERRIDES", "LIMIT_MM_PER_PROMPT"):
+        assert errors(**{name: text}) == []
+        assert warnings(**{name: text}) == [
+            f"{name}={text}: c stands in it more than once, and the last one counts"
+        ]
+    text = '{"max_cudagraph_capture_size":8,"max_cudagraph_capture_size":9}'
+    (message,) = warnings(COMPILATION_CONFIG=text)
+    assert ": max_cudagraph_capture_size stands in it more than once" in message
+
+
+@pytest.mark.parametrize("name", ["SPECULATIVE_CONFIG", "LIMIT_MM_PER_PROMPT"])
+@pytest.mark.parametrize("text", ["[1]", "[]", "7", '"a"'])
+def test_what_takes_an_object_takes_nothing_else(name: str, text: str) -> None:
+    (message,) = errors(**{name: text})
+    assert message == f"{name}={text} is not a JSON object"

@@ -124,3 +124,11 @@ def test_numbers(text: str, expected: float) -> None:
 @pytest.mark.parametrize("text", ["auto", "", "1.5M", "k", "None"])
 def test_no_numbers(text: str) -> None:
     assert values.number(text) is None
+
+
+def test_of_several_items_the_wrong_one_is_named() -> None:
+    option = Option("--sizes", Kind.LIST, type="int")
+    with pytest.raises(Refused, match=r"^has x in it, which is not a whole number$"):
+        values.items(option, "1,2,x")
+    with pytest.raises(Refused, match=r"^is not a whole number$"):
+        values.items(option, "x")
