@@ -18,11 +18,19 @@ class Tally:
     Args:
         figures: are added to.
         routes: offered beyond the default ones. Others have a part of a caller's, and count as one.
+        own: those of them that the worker answers itself. Such a job counts while it is in hand and
+            not when it ends: who asks often would make failures rare, and jobs quick.
     """
 
-    def __init__(self, figures: Figures, routes: AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        figures: Figures,
+        routes: AbstractSet[str] = frozenset(),
+        own: AbstractSet[str] = frozenset(),
+    ) -> None:
         self._figures = figures
         self._routes = OFFERED | routes
+        self._own = own
 
     def began(self) -> None:
         """A job is in hand."""
@@ -44,6 +52,8 @@ class Tally:
         """The job is over."""
         figures = self._figures
         figures.jobs -= 1
+        if record.route in self._own:
+            return
         route = record.route if record.route in self._routes else OTHER
         count(figures, record.ended or ANSWERED, route)
         figures.duration.observe(record.age)

@@ -30,8 +30,10 @@ ROUTE = "/v1/completions"
 class Figures:
     """The samples of a worker's /metrics, by name and labels."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.text = client.get(f"http://127.0.0.1:{worker.control_port}/metrics").text
+    def __init__(self, worker: Worker, token: str = "") -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = f"http://127.0.0.1:{worker.control_port}/metrics"
+        self.text = client.get(url, headers=headers).text
         self._samples = [
             sample
             for family in text_string_to_metric_families(self.text)
@@ -248,6 +250,10 @@ def test_a_job_may_ask_the_worker_where_that_is_on(platform: Platform, tmp_path:
             return f'jobs_total{{outcome="answered",route="{ROUTE}"}} 1.0' in told
 
         until(counted, what="the figures")
+        seen = Figures(worker, opened["CONTROL_TOKEN"])
+        assert seen("jobs_taken_total") >= 2
+        assert seen("jobs_total") == seen("jobs_answered_total") == 1, "a job that asked the engine"
+        assert seen("job_duration_seconds_count") == 1
         post = platform.submit({"route": "/worker/status", "method": "POST"})
         assert "takes GET, not POST" in platform.until(post, "FAILED")["error"]
         go.unlink()

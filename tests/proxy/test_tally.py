@@ -12,10 +12,10 @@ from supervisor.link.figures import CANCELLED, FAILED, REFUSED, Figures
 class Counting:
     """A tally, and a clock for its jobs."""
 
-    def __init__(self, *routes: str) -> None:
+    def __init__(self, *routes: str, own: frozenset[str] = frozenset()) -> None:
         self.now = 100.0
         self.figures = Figures()
-        self.tally = Tally(self.figures, frozenset(routes))
+        self.tally = Tally(self.figures, frozenset(routes), own)
 
     def job(self, route: str = "/v1/completions", *, streams: bool = False) -> Record:
         record = Record("a", lambda: self.now)
@@ -59,6 +59,17 @@ def test_a_route_with_a_part_of_the_callers_counts_as_other() -> None:
         "answered /sleep": 1,
         "answered other": 3,
     }
+
+
+def test_what_the_worker_answers_itself_is_no_work() -> None:
+    """Who asks often how it stands would make failures rare, and jobs quick."""
+    counting = Counting("/worker/status", own=frozenset({"/worker/status"}))
+    for ended in (None, FAILED, CANCELLED):
+        record = counting.job("/worker/status")
+        assert counting.figures.jobs == 1
+        record.ended = ended
+        counting.tally.ended(record)
+    assert counting.figures == Figures()
 
 
 def test_the_wait_ends_when_a_job_is_first_sent() -> None:

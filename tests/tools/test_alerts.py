@@ -302,6 +302,15 @@ CASES = {
         "95.24% of the jobs fail.",
         'job="vllm-supervisor"',
     ),
+    "no jobs that end": Case(
+        "VllmJobsFail",
+        {
+            of("jobs_total", 'outcome="failed"', 'route="other"'): "3x30",
+            of("jobs_total", 'outcome="answered"', 'route="other"'): "3x30",
+        },
+        (),
+        ("10m", "20m"),
+    ),
     "jobs that callers got wrong, and few that fail": Case(
         "VllmJobsFail",
         {

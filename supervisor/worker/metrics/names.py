@@ -93,7 +93,12 @@ _GAUGE, _COUNTER, _HISTOGRAM = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM
 #: Of the proxy's figures, by their names there (`link.figures`).
 OF_JOBS: Mapping[str, Metric] = {
     "jobs": _of_jobs(_GAUGE, "jobs_in_hand", "Jobs that were taken and have not ended."),
-    "taken": _of_jobs(_COUNTER, "jobs_taken_total", "Jobs that were taken."),
+    "taken": _of_jobs(
+        _COUNTER,
+        "jobs_taken_total",
+        "Jobs that were taken; of those that ask the worker itself (`WORKER_ROUTES`) no end is"
+        " counted.",
+    ),
     "ended": _of_jobs(
         _COUNTER,
         "jobs_total",

@@ -32,7 +32,7 @@ class Summary:
         Returns:
             A line, once work has gone on, or ended, for so long; else None.
         """
-        works = figures.jobs > 0 or figures.taken != self._before.taken
+        works = figures.jobs > 0 or figures.ended != self._before.ended
         if self._since is None:
             if works:
                 self._since = now

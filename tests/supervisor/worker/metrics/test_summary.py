@@ -43,7 +43,10 @@ def test_a_minute_with_work_has_one_line() -> None:
 def test_a_job_that_came_and_went_between_two_looks_is_told() -> None:
     summary = Summary()
     assert lines(summary, Figures(), range(100)) == []
-    (line,) = lines(summary, Figures(taken=1, cancelled=1), range(100, 200))
+    assert lines(summary, Figures(taken=1), range(100, 200)) == [], "it asked the worker itself"
+    figures = Figures(taken=2, cancelled=1)
+    figures.ended["cancelled other"] += 1
+    (line,) = lines(summary, figures, range(200, 300))
     assert line.startswith("last 60 s: jobs: 0 answered, 0 failed, 1 cancelled, 0 in hand; 0 tok")
 
 
