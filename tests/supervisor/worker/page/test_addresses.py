@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from supervisor.catalog import options
 from supervisor.command import plan as planned
 from supervisor.worker.page import addresses
 from tests.emulator.environment import worker_environment
+from tests.processes import CATALOG
 
 QUEUE = worker_environment("https://api.runpod.ai", "abc123")
 
@@ -48,3 +50,12 @@ def test_on_the_platform_it_is_at_the_platform(
     found = said(**env)
     assert (found["url"], found["key"]) == (url, key)
     assert "emulator-key" not in str(found)
+
+
+@pytest.mark.parametrize(("leader", "host"), [("node-0", "node-0"), ("fd00::1", "[fd00::1]")])
+def test_a_node_whose_engine_opens_no_port_names_rank_0(leader: str, host: str) -> None:
+    env = {"MODEL_NAME": "org/m", "NUM_NODES": "2", "PRIMARY_ADDR": leader, "NUM_TRAINERS": "8"}
+    for rank, url in (("0", None), ("1", f"http://{host}:8000/v1")):
+        made = planned.make({**env, "NODE_RANK": rank}, options.load(CATALOG))
+        assert addresses.of_callers(made, {})["url"] == url
+    assert addresses.of_callers(made, {"RUNPOD_POD_ID": "xyz"})["url"] == url
