@@ -222,6 +222,15 @@ CASES = {
         ("37m", "50m"),
         "w:8001 has taken 7m 0s to start.",
     ),
+    "a slow start long ago, and Prometheus away for a while since": Case(
+        "VllmSlowStart",
+        {
+            of("unavailable_seconds_total"): "420x60 _x20 420x60",
+            of("cold_start_seconds"): "420x60 _x20 420x60",
+        },
+        (),
+        ("61m", "85m", "95m", "105m", "120m", "140m"),
+    ),
     "a quick start, and much time without an engine afterwards": Case(
         "VllmSlowStart",
         {of("unavailable_seconds_total"): "0+60x60", of("cold_start_seconds"): "_ 60x60"},

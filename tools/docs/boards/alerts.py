@@ -95,7 +95,7 @@ ALERTS = (
     Alert(
         "VllmSlowStart",
         f"(({_all(names.UNAVAILABLE)} unless {_COLD_START})\n"
-        f"  or ({_COLD_START} unless {_COLD_START} offset 30m))",
+        f"  or ({_COLD_START} unless count_over_time({_COLD_START}[30m] offset 30m)))",
         f"> {LONG_START}",
         "0m",
         "warning",
