@@ -20,7 +20,8 @@ _SWITCHES: Mapping[str, str] = {
     _BY_MEDIA: "--enable-lora",
     _PROMPT: "--enable-prompt-adapter",
 }
-_NONE = {"", "None", "null", "{}"}  # no adapter at all
+_NO_ITEM = {"", "None"}  # no adapter, as an item
+_NO_MEDIA = {*_NO_ITEM, "null", "{}"}  # none for any medium: JSON
 _CONFIG = "--config"  # a file that may turn the switch on
 #: Of --lora-modules before 0.10: those versions start, and refuse each request for an adapter.
 _OF_OLD = "nullable_str"
@@ -44,7 +45,7 @@ def _no_adapters(option: Option, argument: Argument) -> Iterator[Refusal]:
         yield Refusal(" ".join(argument.values), words.TORN, words.IN_QUOTES)
     elif option.flag == _LORA:
         for item in argument.values:
-            if item not in _NONE and (reason := _wrong(item)):
+            if item not in _NO_ITEM and (reason := _wrong(item)):
                 yield Refusal(item, reason, _FORM)
 
 
@@ -52,7 +53,8 @@ def _not_enabled(option: Option, argument: Argument, options: Arguments) -> Iter
     """VLLM ends over it once all weights are loaded. What stands for media it drops in silence."""
     switch = _SWITCHES[option.flag]
     said = options.last(switch)
-    if is_on(options, switch) or all(value in _NONE for value in argument.values):
+    none = _NO_MEDIA if option.flag == _BY_MEDIA else _NO_ITEM
+    if is_on(options, switch) or all(value in none for value in argument.values):
         return
     if said is None and options.last(_CONFIG) is not None:
         return

@@ -18,6 +18,7 @@ FORM = 'write sql=/adapters/sql, or {"name":"sql","path":"/adapters/sql"}'
         ("org/adapter", "LORA_MODULES=org/adapter is neither name=path nor JSON"),
         ("a=/a sql", "LORA_MODULES=a=/a sql: sql is neither name=path nor JSON"),
         ("a=", "LORA_MODULES=a= has no name or no path"),
+        ("{}", "LORA_MODULES={} has no name and no path"),
         ('{"path":"/a"}', 'LORA_MODULES={"path":"/a"} has no name'),
         ('[{"a":"b"}]', 'LORA_MODULES=[{"a":"b"}]: {"a":"b"} has no name and no path'),
         ("[[1]]", "LORA_MODULES=[[1]]: [1] is not a JSON object"),
