@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, TypeVar
 
 from .records import dataclass, replace
 
@@ -62,6 +62,7 @@ class Fault:
     suggestion: str | None = None
 
 
+_Said = TypeVar("_Said", Remark, Fault)
 Finding = Applied | Ignored | Remark | Fault
 
 
@@ -98,11 +99,8 @@ class Findings:
         """With words of values that nobody reads to their end cut, as numbers of 5,000 digits."""
         return replace(
             self,
-            warnings=tuple(replace(each, message=_cut(each.message)) for each in self.warnings),
-            errors=tuple(
-                replace(each, message=_cut(each.message), value=_cut(each.value))
-                for each in self.errors
-            ),
+            warnings=tuple(_shortened(each) for each in self.warnings),
+            errors=tuple(replace(_shortened(each), value=_cut(each.value)) for each in self.errors),
         )
 
     def beside(self, first: Findings) -> Findings:
@@ -113,6 +111,11 @@ class Findings:
             warnings=tuple(each for each in self.warnings if each.env not in wrong),
             errors=tuple(each for each in self.errors if each.env not in wrong),
         )
+
+
+def _shortened(found: _Said) -> _Said:
+    remedy = found.suggestion and _cut(found.suggestion)
+    return replace(found, message=_cut(found.message), suggestion=remedy)
 
 
 def _cut(text: str) -> str:

@@ -39,9 +39,13 @@ def test_of_a_variable_that_is_wrong_nothing_else_is_said() -> None:
 
 def test_words_that_nobody_reads_to_their_end_are_cut() -> None:
     digits = "7" * 5000
-    fault = Fault("A", digits, f"A={digits} is not a number", "set A")
-    (error,) = Findings.of(fault).shortened().errors
+    fault = Fault("A", digits, f"A={digits} is not a number", f"set A, not {digits}")
+    remark = Remark("B", "what", f"unset B={digits}")
+    found = Findings.of(fault, remark).shortened()
+    (error,), (warning,) = found.errors, found.warnings
     assert error.message == f"A={'7' * 98}... (5002 characters) is not a number"
     assert len(error.value) < 200
+    assert error.suggestion == f"set A, not {'7' * 100}... (5000 characters)"
+    assert warning.suggestion == f"unset B={'7' * 98}... (5002 characters)"
     short = Findings.of(Fault("A", "7" * 90, f"A={'7' * 90} is large"), Remark("B", "b " * 500))
     assert short.shortened() == short
