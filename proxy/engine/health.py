@@ -11,9 +11,9 @@ import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from proxy.engine.lives import Lives, Sent
 from proxy.engine.supervision import Supervision
 from proxy.errors import (
     EngineRefused,
@@ -34,14 +34,6 @@ _PAUSE_FIRST, _PAUSE_MOST = 0.05, 0.5  # seconds before an engine that is away i
 _OK = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """When a request was sent: in which `life` of the engine, and `at`, in Unix time."""
-
-    life: int
-    at: float
-
-
 class Health:
     """What is known of the engine. Used inside one event loop.
 
@@ -50,9 +42,6 @@ class Health:
         client: asks the engine, by a new connection for each question.
         supervision: is asked why an engine ended, and is closed by its owner.
         clock: gives seconds, and leaves out those for which the process stood still.
-
-    Attributes:
-        life: which life of the engine this is; it grows when an engine that was away is back.
     """
 
     def __init__(
@@ -62,14 +51,11 @@ class Health:
         supervision: Supervision,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.life = 0
         self._settings = settings
         self._client = client
         self._supervision = supervision
         self._clock = clock
-        self._gone = False  # since the last time that it was well
-        self._restarts: int | None = None  # as the supervisor said last, in an engine's life
-        self._began = 0.0  # when an engine whose restart nobody here had noticed became ready
+        self._lives = Lives()
         self._open = False  # the supervisor let jobs in, and the engine has been there since then
         self._asking = asyncio.Lock()
         self._asked_at = 0.0
@@ -77,7 +63,7 @@ class Health:
 
     def sent(self) -> Sent:
         """What is to be known of a request that is sent now, when its answer breaks off."""
-        return Sent(self.life, time.time())
+        return self._lives.sent()
 
     async def is_lost(self, fault: JobError, sent: Sent) -> bool:
         """Whether `fault` means that the engine, or the connection to it, was lost.
@@ -88,7 +74,7 @@ class Health:
             return True
         if not isinstance(fault, EngineRefused | EngineSilent):
             return False
-        return not await self.is_well() or await self._is_away() or self._was_another(sent)
+        return not await self.is_well() or await self._is_away() or self._lives.was_another(sent)
 
     async def is_well(self) -> bool:
         """Whether the engine says so now. Those who ask at the same time share one question."""
@@ -106,9 +92,9 @@ class Health:
             sent: when it got it.
             surely: also give one that still answers the time to show that it has died.
         """
-        if sent.life != self.life or not await self.is_well():
+        if not await self.is_well():
             return True
-        if not await self._is_away() and self._was_another(sent):
+        if not await self._is_away() and self._lives.was_another(sent):
             return True
         if not surely:
             return False
@@ -140,7 +126,7 @@ class Health:
         came = f", after {tokens} tokens" if tokens else ""
         ended = f"the engine ended in the middle of this answer{came}, and"
         if await self.is_well() and not await self._is_away():
-            if not self._was_another(sent):
+            if not self._lives.was_another(sent):
                 return fault
             standing = await self._supervision.standing()
             cause = None if standing is None else standing.last_failure
@@ -203,25 +189,15 @@ class Health:
 
     async def _opens(self) -> bool:
         """Whether there is an engine. One that was gone begins its next life before any job."""
-        self._open = not await self._is_away() and (not self._gone or await self.is_well())
+        self._open = not await self._is_away() and (not self._lives.gone or await self.is_well())
         return self._open
 
     async def _is_away(self) -> bool:
         standing = await self._supervision.standing()
         if standing is None or standing.away:
             return standing is not None
-        if self._restarts is not None and standing.restarts != self._restarts:
-            self._began = standing.since
-        self._restarts = standing.restarts
+        self._lives.told(standing)
         return False
-
-    def _was_another(self, sent: Sent) -> bool:
-        """Whether the engine that got the request is not today's, by what is known.
-
-        Of a restart that came between the last look at the supervisor and the request, the time
-        tells that the request came later.
-        """
-        return sent.life != self.life or sent.at < self._began
 
     async def _ask(self) -> bool:
         well = False
@@ -230,7 +206,6 @@ class Health:
                 answer = await self._client.ask("GET", "/health", fresh=True)
             well = answer.status == _OK
             self._client.end(answer)
-        self.life += well and self._gone
-        self._gone = not well
+        self._lives.asked(well=well)
         self._open = self._open and well
         return well

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy import clients
-from proxy.engine.health import Health, Sent
+from proxy.engine.health import Health
+from proxy.engine.lives import Sent
 from proxy.engine.openapi import OpenAPI
 from proxy.engine.supervision import Supervision
 from proxy.errors import EngineRefused

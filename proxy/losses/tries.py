@@ -9,7 +9,8 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from proxy.engine.health import Health, Sent
+from proxy.engine.health import Health
+from proxy.engine.lives import Sent
 from proxy.engine.requests import Attempt, HeldBack
 from proxy.errors import EndsEngine, EngineRefused, JobError
 from proxy.job_log import Record

@@ -87,6 +87,11 @@ class Standing:
         return self.state in AWAY
 
     @property
+    def ready(self) -> bool:
+        """Whether there is one; since then."""
+        return self.state == "READY"
+
+    @property
     def over(self) -> bool:
         """Whether no engine comes back."""
         return self.state in OVER

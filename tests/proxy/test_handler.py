@@ -18,7 +18,8 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import settings
-from proxy.engine.health import Health, Sent
+from proxy.engine.health import Health
+from proxy.engine.lives import Sent
 from proxy.engine.requests import Engine
 from proxy.errors import AnswerTooLarge, EngineRestarted, JobError
 from proxy.handler import Handler

@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from proxy import settings
-from proxy.engine.health import Health, Sent
+from proxy.engine.health import Health
+from proxy.engine.lives import Sent
 from proxy.engine.requests import Attempt, Engine
 from proxy.errors import (
     AnswerTooLarge,
@@ -74,7 +75,10 @@ class Restarting(Health):
     """`lost` says of the first so many faults whether the engine ended; it lives on then."""
 
     def __init__(self, lost: bool, times: int = 1000) -> None:
-        self.life, self.lost, self.times = 0, lost, times
+        self.lost, self.times = lost, times
+
+    def sent(self) -> Sent:
+        return Sent(0, 0.0)
 
     async def why_broken(self, fault: JobError, tokens: int | None, sent: Sent) -> JobError:
         del tokens, sent

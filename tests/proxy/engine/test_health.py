@@ -13,7 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import clients, settings
-from proxy.engine.health import Health, Sent
+from proxy.engine.health import Health
+from proxy.engine.lives import Sent
 from proxy.engine.supervision import Supervision
 from proxy.errors import (
     EngineRefused,
@@ -135,10 +136,26 @@ async def test_a_life_ends_when_the_engine_is_away_and_the_next_begins_when_it_i
         assert not await one.has_ended(first, surely=False)
         machine.sick = 3
         assert await one.has_ended(first, surely=False)
+        machine.status |= {"restarts": 1, "since": time.time()}
+        one._supervision._known_at = -1e9  # its answer is old by now
         await one.until_ready()
-        assert one.life == first.life + 1
+        assert one.sent().life == first.life + 1
         assert await one.has_ended(first, surely=False)
         assert not await one.has_ended(one.sent(), surely=False)
+
+
+async def test_one_that_was_not_well_for_a_moment_is_the_same() -> None:
+    """As long as the supervisor counts no restart."""
+    async with health() as (machine, one):
+        await one.until_ready()
+        before = one.sent()
+        machine.sick = 1
+        assert not await one.is_well()
+        await one.until_ready()
+        for fault in (EngineRefused(400, b""), StreamBroken("cut")):
+            assert await one.why_broken(fault, 3, before) is fault
+        assert not await one.is_lost(EngineRefused(400, b""), before)
+        assert not await one.has_ended(before, surely=False)
 
 
 async def test_a_life_begins_before_anything_is_sent_in_it() -> None:

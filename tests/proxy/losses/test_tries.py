@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from proxy.engine.health import Health, Sent
+from proxy.engine.health import Health
+from proxy.engine.lives import Sent
 from proxy.engine.requests import Attempt, HeldBack
 from proxy.errors import (
     EndsEngine,
@@ -34,6 +35,9 @@ class Engine(Health):
         self.life = 0
         self.ends = list(ends)
         self.waited = 0
+
+    def sent(self) -> Sent:
+        return Sent(self.life, 0.0)
 
     async def is_lost(self, fault: JobError, sent: Sent) -> bool:
         del sent
