@@ -21,7 +21,7 @@ def options(text: str) -> Mapping[str, str]:
     """What a file sets, as `max-model-len` -> `4096`; switches have the value `--enforce-eager`.
 
     Args:
-        text: of the file. A value over several lines becomes one line.
+        text: of the file. A value over several lines keeps them, without what indents them.
     """
     found: dict[str, list[str]] = {}
     lines: list[str] = []
@@ -35,7 +35,7 @@ def options(text: str) -> Mapping[str, str]:
         elif not line[:1].isspace() and not line.startswith("-"):  # nothing of a value's
             lines = []
         lines.append(" ".join(line.split()))
-    return {key: _value(key, " ".join(filter(None, lines))) for key, lines in found.items()}
+    return {key: _value(key, "\n".join(filter(None, lines))) for key, lines in found.items()}
 
 
 def _value(key: str, written: str) -> str:

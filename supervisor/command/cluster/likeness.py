@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...catalog.options import variable
-from ...secrets import masked
+from ...secrets import is_secret, masked
 from ..arguments import SECRETS, Arguments
 
 _TEXTS = ("address", "version", "model", "revision", "commit")
 _MOST = 3  # options that are named in one sentence
-_SHORT = 12  # characters of a commit
+_SHORT = 12  # characters of a commit, or of a hash
 _SHOWN = 80  # characters of a value, or of an option's name
 _LONGEST = 200  # of a model's name, which may be a path
 _COMMIT = re.compile(r"/snapshots/([0-9a-f]{40})(?:/|$)")
+#: Words, numbers, paths and addresses: what can be told of a value. In the rest, such as an object,
+#: a secret may stand behind any name, and none that the masker has to know.
+_PLAIN = re.compile(r"[\w.,:/+~-]+(?: [\w.,:/+~-]+)*")
+_OF_OBJECTS = ("config", "kwargs", "overrides", "args", "params", "headers", "env")
 #: Of the node itself, of its disk, or of the server that answers requests, which rank 0 alone has.
 _OWN = frozenset(
     """
@@ -48,7 +53,7 @@ class Identity:
         model: what it serves.
         revision: of the model as it was asked for; empty for none.
         commit: of the model on its disk; empty where that is not known, or not all of it there.
-        options: those that have to be alike: MAX_MODEL_LEN -> its value, without secrets.
+        options: those that have to be alike: MAX_MODEL_LEN -> its value, or a hash of it.
     """
 
     rank: int
@@ -83,6 +88,8 @@ class Identity:
 def alike(said: Arguments, configured: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """The options that have to be the same on every node, as variables.
 
+    They go to other machines, and into their logs: of all but plain values only a hash does.
+
     Args:
         said: those of the command line; they win, as in vLLM.
         configured: those of VLLM_CONFIG_FILE: `max-model-len` -> its value.
@@ -91,10 +98,23 @@ def alike(said: Arguments, configured: Mapping[str, str] | None = None) -> Mappi
     for argument in said.given:  # of one that is given twice the last one counts
         texts[argument.flag] = " ".join(argument.values) or argument.spelt
     return {
-        variable(flag): masked(variable(flag), texts[flag])
+        variable(flag): _told(variable(flag), texts[flag])
         for flag in sorted(texts)
         if flag and flag not in SECRETS and not _is_own(flag.lstrip("-"))
     }
+
+
+def _told(name: str, text: str) -> str:
+    """A value as others may know it, to compare it with theirs."""
+    shown = masked(name, text)
+    if not text or is_secret(name):
+        return shown
+    plain = _PLAIN.fullmatch(text) and shown == text and not re.search(r":(?: |$)", text)
+    if plain and (text.isdecimal() or not name.lower().endswith(_OF_OBJECTS)):
+        return text
+    # Not of the secrets that are known to be some: short ones could be found by their hash.
+    same = " ".join(shown.split()).encode(errors="backslashreplace")
+    return f"(not shown, sha256 {hashlib.sha256(same).hexdigest()[:_SHORT]})"
 
 
 def commit(path: str) -> str:

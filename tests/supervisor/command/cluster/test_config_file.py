@@ -37,8 +37,8 @@ def test_what_a_file_sets() -> None:
         "enforce-eager": "--enforce-eager",
         "enable-chunked-prefill": "--no-enable-chunked-prefill",
         "chat-template-kwargs": '{"color": "#fff"}',
-        "compilation-config": "pass_config: fuse: true mode: 3",
-        "allowed-origins": "- a - b",
+        "compilation-config": "pass_config:\nfuse: true\nmode: 3",
+        "allowed-origins": "- a\n- b",
         "seed": "",
         "seed-of": "7",
     }

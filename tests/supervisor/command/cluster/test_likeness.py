@@ -11,7 +11,7 @@ import pytest
 from supervisor.catalog import options, versions
 from supervisor.command import plan
 from supervisor.command.arguments import parse
-from supervisor.command.cluster import likeness
+from supervisor.command.cluster import config_file, likeness
 from supervisor.command.cluster.likeness import Identity, alike, differences
 from supervisor.models.placement import OnDisk
 from tests.processes import CATALOG
@@ -174,3 +174,55 @@ def test_no_secret_is_told() -> None:
     assert SECRET not in str(alike(parse(text.split(), options.load(CATALOG))))
     file = {"additional-config": f"token: {SECRET}"}
     assert SECRET not in str(alike(parse([], None), file))
+
+
+NAMES = (
+    "password token secret api_key hf_token access_key secret_access_key auth_token passphrase"
+    " credentials user"
+).split()
+FILES = [
+    "kv-transfer-config:\n  kv_connector_extra_config:\n    {}: {}\n    port: 1\n",
+    "kv-transfer-config:\n  kv_connector_extra_config:\n    {}:\n      {}\n    port: 1\n",
+    "kv-transfer-config: {{kv_connector_extra_config: {{{}: {}}}}}\n",
+    "kv-transfer-config: {{\n  {}:\n  - {}\n  }}\n",
+    """kv-transfer-config: '{{"{}": "{}"}}'\n""",
+    "kv-transfer-config: {}={}\n",
+    "kv-transfer-config: {}:{}\n",
+    "additional-option:\n- {}\n- {}\n",
+    "additional-option: [{}, {}]\n",
+    "additional-option: {} {!r}\n",
+    "{}: {}\n",
+]
+
+
+@pytest.mark.parametrize(
+    "value", ["verysecretvalue", "verysecretvalue secondword", "Xy7verysecretvalue"]
+)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("file", FILES)
+def test_no_secret_of_a_configuration_file_is_told(file: str, name: str, value: str) -> None:
+    if file.startswith("{") and name == "user":
+        return  # an option of that name has no secret
+    told = alike(parse([], None), config_file.options(file.format(name, value)))
+    assert "verysecretvalue" not in str(told)
+    assert "secondword" not in str(told)
+
+
+def test_what_is_not_told_is_compared() -> None:
+    first, second, other = (
+        alike(parse(given, options.load(CATALOG)), config_file.options(file))
+        for given, file in (
+            ([], 'compilation-config: {"mode": 3,\n    "level": 1}'),
+            (['--compilation-config={"mode": 3, "level": 1}'], ""),
+            ([], 'compilation-config: {"mode": 3, "level": 2}'),
+        )
+    )
+    assert first == second
+    found = str(differences(replace(HEAD, options=first), replace(OTHER, options=other)))
+    assert found.count("COMPILATION_CONFIG=(not shown, sha256 ") == 2
+
+
+@pytest.mark.parametrize("value", ["4096", "tcp://10.0.0.2:8000", "/models/a", "0.9", "[::1]"])
+def test_plain_values_are_told(value: str) -> None:
+    told = alike(parse([], None), config_file.options(f"some-option: {value}"))
+    assert (told == {"SOME_OPTION": value}) is not value.startswith("[")
