@@ -10,9 +10,14 @@ from contextlib import suppress
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
+from ..errors import SupervisorError
+from ..hanging import HangsError
+
 log = logging.getLogger("supervisor")
 
 _LOOK = 0.1  # seconds
+#: What a machine, a user or a network brings about: where in the code it came up tells nothing.
+_EXPECTED = (OSError, SupervisorError, HangsError)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,7 +26,8 @@ T = TypeVar("T")
 def best_effort(
     without: str,
 ) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T | None]]]:
-    """For what runs beside an engine and only helps it: a fault in it is a line of the log.
+    """For what runs beside an engine and only helps it: a fault in it is a line of the log, with
+    the place in the code where it is one of ours.
 
     Args:
         without: what there is not, then, as the line begins.
@@ -34,8 +40,11 @@ def best_effort(
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> T | None:
             try:
                 return await work(*args, **kwargs)
-            except Exception as fault:  # noqa: BLE001 - whatever it is, the engine does without
-                log.warning("%s: %s: %s", without, type(fault).__name__, fault)
+            except Exception as reason:  # whatever it is, the engine does without
+                fault = _alone(reason)
+                expected = isinstance(fault, _EXPECTED)
+                where = None if expected else fault
+                log.warning("%s: %s: %s", without, type(fault).__name__, fault, exc_info=where)
                 return None
 
         return guarded
@@ -100,7 +109,13 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
-            while isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:
-                fault = fault.exceptions[0]  # of a task beside others: the group tells nothing
+            fault = _alone(fault)
             log.error("a fault in the supervisor itself: %r", fault, exc_info=fault)
             self._broken()
+
+
+def _alone(fault: BaseException) -> BaseException:
+    """Without groups that hold one only, of a task beside others: such a group tells nothing."""
+    while isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:
+        fault = fault.exceptions[0]
+    return fault

@@ -8,6 +8,8 @@ import threading
 
 import pytest
 
+from supervisor.errors import CatalogError
+from supervisor.hanging import HangsError
 from supervisor.worker.tasks import Tasks, best_effort, in_thread, unless
 
 
@@ -59,17 +61,36 @@ async def test_a_cancelled_task_is_no_fault() -> None:
     assert told == []
 
 
-async def test_what_only_helps_fails_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "fault", [OSError("gone"), CatalogError("no options"), HangsError(["/volume"])]
+)
+async def test_what_only_helps_fails_in_a_line(
+    fault: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     @best_effort("no help")
-    async def work(what: int) -> int:
-        return 6 // what
+    async def work(what: Exception | None) -> int:
+        if what is not None:
+            raise what
+        return 3
 
     with caplog.at_level(logging.WARNING):
-        assert await work(2) == 3
-        assert await work(0) is None
-    (record,) = caplog.records
-    assert record.message == "no help: ZeroDivisionError: integer division or modulo by zero"
-    assert record.exc_info is None
+        assert await work(None) == 3
+        assert await work(fault) is None
+        assert await work(ExceptionGroup("x", [fault])) is None
+    said = f"no help: {type(fault).__name__}: {fault}"
+    assert [(each.message, each.exc_info) for each in caplog.records] == [(said, None)] * 2
+
+
+async def test_of_a_fault_of_ours_in_it_the_place_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    @best_effort("no help")
+    async def work() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+
+    await work()
+    assert "no help: ZeroDivisionError: " in caplog.text
+    assert "in fails" in caplog.text
+    assert "TaskGroup" not in caplog.records[0].message
 
 
 async def test_what_only_helps_can_be_cancelled() -> None:
