@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..decoding import json_of, read_text
+from ..decoding import read_text
 from ..errors import CatalogError
 from ..records import dataclass, field
 from . import bounds, release
@@ -191,8 +192,8 @@ def loads(text: str, origin: str) -> Catalog:
         CatalogError: the text is not a catalogue.
     """
     try:
-        return parse(json_of(text), origin)
-    except ValueError:
+        return parse(json.loads(text), origin)  # `json_of` walks all of it, before the spawn
+    except (ValueError, RecursionError):
         raise CatalogError(f"{origin} is not JSON; make the catalogue again") from None
 
 

@@ -81,8 +81,9 @@ def test_files(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(CatalogError, match="no text in UTF-8"):
         options.load(path)
-    path.write_text("{")
-    with pytest.raises(CatalogError, match="is not JSON; make the catalogue again"):
-        options.load(path)
+    for text in ("{", "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(CatalogError, match="is not JSON; make the catalogue again"):
+            options.load(path)
     path.write_text(json.dumps({"schema": 1, "vllm_version": "1", "options": [RECORD]}))
     assert options.load(path) == options.loads(path.read_text(), "text")
