@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
@@ -212,12 +211,18 @@ def _options(text: str) -> str:
     def of_command(at: int) -> bool:
         while at and text[at - 1].isspace():
             at -= 1
-        last = bisect(serves, at)
+        last = _until(serves, at) if serves else 0
         if not at or (last and text.find("\n", serves[last - 1], at) < 0):
             return True
         return bool(re.search(shapes.COMMAND, text[max(at - 16, 0) : at]))
 
     return re.sub(shapes.OPTION, shown, text)
+
+
+def _until(ends: Sequence[int], at: int) -> int:
+    from bisect import bisect  # for the few texts that hold a command; not before the spawn
+
+    return bisect(ends, at)
 
 
 def _shape(found: re.Match[str]) -> str:

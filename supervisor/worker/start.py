@@ -23,10 +23,9 @@ from ..findings import Guarded
 from ..models.placement import Download
 from ..records import replace
 from ..secrets import secret_values
-from ..settings import table
+from ..settings import otel, table
 from ..settings.mode import Mode
 from ..settings.values import early
-from ..telemetry import variables
 from . import preflight
 from .engine.spawn import Spawned, try_spawn
 from .logs import LogSink
@@ -54,7 +53,10 @@ def run(
         The exit code, as `docs/operations.md` lists them.
     """
     env = dict(process)
-    variables.settle(process)  # for OpenTelemetry's SDK
+    if any(name.startswith(otel.FAMILY) for name in process):
+        from ..telemetry import variables
+
+        variables.settle(process)  # for OpenTelemetry's SDK
     # Until the loop takes over: a stop also ends what is being waited for, and is no fault.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     descriptors.raise_limit()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from supervisor.command.plan import Plan
 from supervisor.errors import CommandNotFound, ConfigurationError
 from supervisor.models.placement import Download, Name
 from supervisor.worker import start
+from tests.processes import ROOT
 
 
 @pytest.fixture
@@ -89,3 +92,11 @@ def test_what_stands_open_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.clear()
     start._tell_findings(made(WORKER_MODE="plain", VLLM_API_KEY="a-key"))
     assert caplog.records == []
+
+
+def test_what_few_starts_need_is_not_imported_with_it() -> None:
+    """The engine is spawned later by what stands here."""
+    code = "import sys, supervisor.__main__, supervisor.worker.start; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert not set(said.stdout.split()) & {"bisect", "supervisor.telemetry", "statistics", "random"}
+    assert "supervisor.worker.start" in said.stdout.split()
