@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 
 _KEY = re.compile(r"""["']?([A-Za-z][\w-]*)["']?[ \t]*:(?:[ \t]+(.*))?""")
-_REMARK = re.compile(r"""(?:^|\s)#[^"']*$""")
 _SWITCHES = {
     **dict.fromkeys(("true", "yes", "on"), "--{}"),
     **dict.fromkeys(("false", "no", "off"), "--no-{}"),
@@ -26,7 +25,7 @@ def options(text: str) -> Mapping[str, str]:
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for written in text.splitlines():
-        line = _REMARK.sub("", written).rstrip()
+        line = _without_remark(written)
         if not line:
             continue
         if match := _KEY.fullmatch(line):
@@ -43,3 +42,26 @@ def _value(key: str, written: str) -> str:
         return written[1:-1]
     switch = _SWITCHES.get(written.lower())
     return written if switch is None else switch.format(key)
+
+
+def _without_remark(line: str) -> str:
+    """`line` up to a remark: `it's a # b` has one, `'a # b'` and `{"a": "b # c"}` have none."""
+    if "#" not in line:
+        return line.rstrip()
+    quote, begins, escaped = "", True, False
+    found = None  # a remark, if the quote is none because nothing ends it here
+    for at, char in enumerate(line):
+        remark = char == "#" and (not at or line[at - 1].isspace())
+        if quote:
+            if remark and found is None:
+                found = at
+            if char == quote and not escaped:
+                quote, found = "", None
+            escaped = char == "\\" and quote == '"' and not escaped
+        elif remark:
+            return line[:at].rstrip()
+        elif begins and char in "\"'":
+            quote = char
+        elif not char.isspace():
+            begins = char in "[{,:-"  # a scalar may follow
+    return line[:found].rstrip()

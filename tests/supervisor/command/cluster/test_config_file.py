@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from supervisor.command.cluster import config_file
 
 FILE = """\
@@ -46,3 +50,33 @@ def test_what_a_file_sets() -> None:
 
 def test_what_is_no_file_of_options() -> None:
     assert config_file.options("") == config_file.options("- a\n- b\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("half # it's enough", "half"),
+        ("half # 'it' isn't \"enough\"", "half"),
+        ("it's # it's", "it's"),
+        ("'it''s # a' # it's", "it''s # a"),
+        ("'it''s' # it's", "it''s"),
+        ('"a # \\" # b" # it\'s', 'a # \\" # b'),
+        ('"a\\\\" # "b"', "a\\\\"),
+        ("{\"a\": \"b # c\", 'd':'# e'} # it's", "{\"a\": \"b # c\", 'd':'# e'}"),
+        ("[it's, 'a # b'] # c", "[it's, 'a # b']"),
+        ("a#b", "a#b"),
+        ("'a # b", "'a"),
+        ("# a", ""),
+        ("", ""),
+    ],
+)
+def test_remarks_are_nothing_of_a_value(line: str, value: str) -> None:
+    assert config_file.options(f"dtype: {line}\n# it's\n") == {"dtype": value}
+
+
+@pytest.mark.parametrize("line", ["{} #'", "{} '#'", "{}#'", "' # {}"])
+@pytest.mark.parametrize("filling", [" ", " #", "' # ", "'", "a: "])
+def test_a_long_line_is_read_once(line: str, filling: str) -> None:
+    begun = time.process_time()
+    config_file.options(f"dtype: {line.format(filling * 100_000)}")
+    assert time.process_time() - begun < 10
