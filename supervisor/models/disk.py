@@ -67,7 +67,7 @@ def _files(env: Mapping[str, str]) -> OnDisk:
         temporary=_temporary(env),
         config={} if place is None else _config(Path(place)),
         stored=None if place is None or model.download else stored.look(Path(place)),
-        unseen=unseen.look(env),
+        unseen=unseen.look(env, volume),
         configured=_keys(said),
         turned_on=frozenset(key for key, value in _named(said, _OWN).items() if value not in _OFF),
     )

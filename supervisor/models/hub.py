@@ -14,7 +14,8 @@ from ..files import is_dir, is_file, listed
 from .placement import Download, Name
 
 _HUB = "https://huggingface.co"
-_CACHES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME")
+_OWN = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
+_CACHES = (*_OWN, "XDG_CACHE_HOME", "HOME")
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".gguf"}
 _INDEX = ".index.json"
 _SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
@@ -138,6 +139,11 @@ def cache_variable(download_dir: str | None, env: Mapping[str, str]) -> str:
     if download_dir:
         return "DOWNLOAD_DIR"
     return next((each for each in _CACHES if env.get(each, "").strip()), "HF_HOME")
+
+
+def is_default(download_dir: str | None, env: Mapping[str, str]) -> bool:
+    """Whether nobody says where weights go. With a volume the engine is told to use that, then."""
+    return not download_dir and not any(env.get(each, "").strip() for each in _OWN)
 
 
 def _under_way(repository: Path) -> bool:

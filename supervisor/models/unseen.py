@@ -20,14 +20,15 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
 _HANGS = "where it stays so, use another machine, or none of its files"
 
 
-def look(env: Mapping[str, str]) -> tuple[Unseen, ...]:
+def look(env: Mapping[str, str], volume: Path | None = None) -> tuple[Unseen, ...]:
     """Each such place by its first setting. A model's own folder is none: no start goes on without.
 
     Args:
         env: MODEL_NAME, BASE_PATH, BAKED_MODELS, DOWNLOAD_DIR, those of the hub's cache.
+        volume: the folder for models and caches; the default cache is not used beside it.
     """
     found: dict[str, Unseen] = {}
-    for name, path, reason in _faults(env):
+    for name, path, reason in _faults(env, volume):
         why, remedy = words(path, reason)
         found.setdefault(name, Unseen(name, f"{path} ({name}) is passed by: {why}", remedy))
     return tuple(found.values())
@@ -58,17 +59,18 @@ def is_of_machine(reason: OSError) -> bool:
     return reason.errno not in {*_NOT_ALLOWED, errno.ENAMETOOLONG, errno.ELOOP}
 
 
-def _faults(env: Mapping[str, str]) -> Iterator[tuple[str, Path, OSError]]:
+def _faults(env: Mapping[str, str], volume: Path | None) -> Iterator[tuple[str, Path, OSError]]:
     """The setting, what it leads to, and why that cannot be read."""
     base, own = Path(early(env, table.BASE_PATH)), env.get("DOWNLOAD_DIR", "").strip()
-    cache, variable = hub.weights_folder(own, env), hub.cache_variable(own, env)
+    cache = (hub.cache_variable(own, env), hub.weights_folder(own, env))
+    caches = () if volume is not None and hub.is_default(own, env) else (cache,)
     places = ((table.BASE_PATH.name, base), (table.BAKED_MODELS.name, baked_folder(env)))
-    for setting, path in (*places, (variable, cache)):
+    for setting, path in (*places, *caches):
         if (reason := files.fault(path)) is not None:
             yield setting, path, reason
     if (name := Name.parse(table.MODEL_NAME.written(env))) is None:
         return
     kept = base / "huggingface-cache" / "hub"
-    for setting, folder in ((table.BASE_PATH.name, kept), (variable, cache)):
+    for setting, folder in ((table.BASE_PATH.name, kept), *caches):
         if (at := hub.fault(folder, name)) is not None:
             yield setting, *at

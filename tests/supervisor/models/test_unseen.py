@@ -45,7 +45,15 @@ def nobody() -> Iterator[None]:
 def told(**env: str) -> list[tuple[str, str]]:
     given = {"BAKED_MODELS": "/no", "BASE_PATH": "/no", "HOME": "/no", "MODEL_NAME": "org/m", **env}
     made = plan.make(given, options.load(CATALOG), disk.look(given))
-    names = {"BASE_PATH", "HF_HOME", "HF_HUB_CACHE", "DOWNLOAD_DIR", "MODEL_NAME"}
+    names = {
+        "BASE_PATH",
+        "HOME",
+        "XDG_CACHE_HOME",
+        "HF_HOME",
+        "HF_HUB_CACHE",
+        "DOWNLOAD_DIR",
+        "MODEL_NAME",
+    }
     return [(each.env, each.message) for each in made.findings.warnings if each.env in names]
 
 
@@ -80,6 +88,22 @@ def test_another_users_snapshots_are_passed_by(open_to_all: Path) -> None:
             f"{snapshots} (HF_HUB_CACHE) is passed by: {snapshots} cannot be read ({_DENIED})",
         )
     ]
+
+
+@needs_root
+def test_of_a_home_that_the_engine_does_not_use_nothing_is_told(open_to_all: Path) -> None:
+    volume, home = open_to_all / "volume", open_to_all / "home"
+    for folder, mode in ((volume, 0o777), (home, 0o700)):
+        folder.mkdir()
+        folder.chmod(mode)
+    with nobody():
+        on_volume = {"BASE_PATH": str(volume)}
+        assert told(HOME=str(home), **on_volume) == []
+        assert told(XDG_CACHE_HOME=str(home), **on_volume) == []
+        assert [name for name, _ in told(HF_HOME=str(home), **on_volume)] == ["HF_HOME"]
+        assert [name for name, _ in told(HF_HUB_CACHE=str(home), **on_volume)] == ["HF_HUB_CACHE"]
+        assert [name for name, _ in told(DOWNLOAD_DIR=str(home), **on_volume)] == ["DOWNLOAD_DIR"]
+        assert [name for name, _ in told(HOME=str(home))] == ["HOME"]
 
 
 def test_what_is_there_or_is_not_is_not_told(tmp_path: Path) -> None:
