@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from pathlib import Path
 
+from ..errors import OutOfResources
+
 _ESTABLISHED = "01"  # in the kernel's tables
 _UNKNOWN = "another process"
+_WANTING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether nobody listens on `port` at `host`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    """Whether nobody listens on `port` at `host`, and somebody could.
+
+    Raises:
+        OutOfResources: no socket is left to try it with.
+    """
+    try:
+        with _probe(host) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             probe.listen(1)
-        except PermissionError:
-            return True  # see `is_allowed`
-        except OSError:
-            return False
+    except PermissionError:
+        return True  # see `is_allowed`
+    except OSError:
+        return False
     return True
 
 
 def is_allowed(host: str, port: int) -> bool:
-    """Whether this user may listen on `port`: in most places those below 1024 need a right."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        try:
+    """Whether this user may listen on `port`: in most places those below 1024 need a right.
+
+    Raises:
+        OutOfResources: no socket is left to try it with.
+    """
+    try:
+        with _probe(host) as probe:
             probe.bind((host, port))
-        except PermissionError:
-            return False
-        except OSError:
-            pass  # taken, or no address of this machine
+    except PermissionError:
+        return False
+    except OSError:
+        pass  # taken, or no address of this machine
     return True
+
+
+def _probe(host: str) -> socket.socket:
+    """A socket of the family of `host`.
+
+    Raises:
+        OSError: the kernel has not that family, as one without IPv6.
+        OutOfResources: none is left.
+    """
+    try:
+        return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as reason:
+        if reason.errno not in _WANTING:
+            raise
+        why = os.strerror(reason.errno or 0)
+        raise OutOfResources(f"no socket is left to try {host} with: {why}") from reason
 
 
 def not_allowed(port: int) -> str:
@@ -45,7 +71,11 @@ def not_allowed(port: int) -> str:
 
 
 def is_ours(host: str) -> bool:
-    """Whether `host` is an address of this machine, on which somebody can listen."""
+    """Whether `host` is an address of this machine, on which somebody can listen.
+
+    Raises:
+        OutOfResources: no socket is left to try it with.
+    """
     return is_free(host, 0)
 
 

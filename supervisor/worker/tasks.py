@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import SupervisorError
+from ..errors import OutOfResources, SupervisorError
 from ..hanging import HangsError
 
 log = logging.getLogger("supervisor")
@@ -68,6 +68,9 @@ async def in_thread(look: Callable[[], T]) -> T:
 
     The end of a loop waits for those of `asyncio.to_thread`, and a name server may be silent for
     half a minute.
+
+    Raises:
+        OutOfResources: no thread is left for it.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[T] = loop.create_future()
@@ -84,7 +87,13 @@ async def in_thread(look: Callable[[], T]) -> T:
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, tell)
 
-    threading.Thread(target=run, daemon=True).start()
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError:
+        raise OutOfResources(
+            "no more threads are allowed here; raise the limit (`docker run --pids-limit`,"
+            " `ulimit -u`)"
+        ) from None
     return await found
 
 

@@ -6,20 +6,24 @@ import asyncio
 import ipaddress
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from ...command import plan as planned
 from ...command.cluster.node import Cluster
 from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
-from ...errors import ConfigurationError, SupervisorError
+from ...errors import ConfigurationError, OutOfResources, SupervisorError
 from ...machine import network, ports
+from ..process import descriptors
 from ..tasks import in_thread
 
 log = logging.getLogger("supervisor")
 
 _PAUSE = 1.0  # seconds
+
+T = TypeVar("T")
 
 
 class _ForGood(ConfigurationError):
@@ -30,9 +34,10 @@ async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
     """`plan` with the addresses that are true now; `env` is the worker's environment.
 
     Raises:
+        OutOfResources: no descriptor or thread is left to look with.
         SupervisorError: rank 0 has no address, or there is no way to it.
     """
-    return await in_thread(lambda: _placed(plan, cluster, env))
+    return await _looked(lambda: _placed(plan, cluster, env))
 
 
 async def own_address(cluster: Cluster, within: float = 35.0) -> str:
@@ -53,7 +58,7 @@ async def own_address(cluster: Cluster, within: float = 35.0) -> str:
     told = False
     while True:
         try:
-            return await in_thread(lambda: _found_by_others(cluster))
+            return await _looked(lambda: _found_by_others(cluster))
         except SupervisorError as reason:
             if isinstance(reason, _ForGood) or time.monotonic() >= until:
                 raise
@@ -61,6 +66,20 @@ async def own_address(cluster: Cluster, within: float = 35.0) -> str:
                 log.warning("%s. Looking again for %.0f s", reason, within)
                 told = True
             await asyncio.sleep(_PAUSE)
+
+
+async def _looked(look: Callable[[], T]) -> T:
+    """What `look` returns, in a thread. It asks the kernel for sockets, and may get none."""
+    try:
+        return await in_thread(look)
+    except (OSError, SupervisorError) as reason:
+        wanting = descriptors.lacking(reason)
+        if isinstance(reason, SupervisorError) and not wanting:
+            raise
+        first = reason if isinstance(reason, OSError) else reason.__context__
+        why = getattr(first, "strerror", None) or first
+        kind = OutOfResources if wanting else SupervisorError
+        raise kind(f"the addresses of this node could not be looked up: {why}") from None
 
 
 def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:

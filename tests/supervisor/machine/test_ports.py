@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from supervisor.errors import OutOfResources
 from supervisor.machine import ports
 from tests.client import PATIENCE
 from tests.processes import ROOT, free_port, until
@@ -33,6 +35,30 @@ def test_an_address_that_this_machine_does_not_have_is_not_free() -> None:
     assert not ports.is_free("192.0.2.1", free_port())
     assert not ports.is_ours("192.0.2.1")
     assert ports.is_ours("127.0.0.1")
+
+
+def without_sockets(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket, "socket", refuse)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_nothing_is_said_of_a_port_where_no_socket_is_left(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_sockets(monkeypatch, number)
+    for look in (ports.is_free, ports.is_allowed, lambda host, _: ports.is_ours(host)):
+        with pytest.raises(OutOfResources, match=r"no socket is left to try ::1 with: \w+"):
+            look("::1", 8000)
+
+
+def test_a_kernel_without_ipv6_has_no_address_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_sockets(monkeypatch, errno.EAFNOSUPPORT)
+    assert not ports.is_ours("::1")
+    assert not ports.is_free("::1", 8000)
+    assert ports.is_allowed("::1", 8000)
 
 
 #: As a user without a right; what is imported later may not be readable for that one.

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from supervisor.errors import CatalogError
+from supervisor.errors import CatalogError, OutOfResources
 from supervisor.hanging import HangsError
 from supervisor.worker.tasks import Tasks, best_effort, in_thread, unless
 
@@ -143,3 +143,12 @@ def test_nobody_waits_for_the_end_of_a_look() -> None:
     asyncio.run(looks())  # which would wait for it
     assert not goes_on.is_set()
     goes_on.set()
+
+
+async def test_a_look_for_which_no_thread_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(OutOfResources, match="no more threads are allowed here; raise"):
+        await in_thread(lambda: 7)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 from dataclasses import replace
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.command.cluster.node import Cluster
-from supervisor.errors import ConfigurationError, SupervisorError
+from supervisor.errors import ConfigurationError, OutOfResources, SupervisorError
 from supervisor.machine import network, ports
 from supervisor.worker.cluster import placing
 
@@ -187,3 +190,36 @@ async def test_a_name_may_be_of_the_node_before_for_a_while(
     (said,) = caplog.messages
     assert said.startswith("PRIMARY_ADDR=head is 10.0.0.7, and not")
     assert said.endswith(". Looking again for 35 s")
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize("who", ["socket", "getaddrinfo", "interfaces"])
+async def test_an_address_that_no_descriptor_is_left_to_look_for(
+    who: str, rank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start is tried again then, and counts for nothing."""
+    before, cluster = made(NODE_RANK=rank, PRIMARY_ADDR="127.0.6.6")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(network if who == "interfaces" else socket, who, refuse)
+    with pytest.raises(OutOfResources, match="Too many open files"):
+        await placing.placed(before, cluster, ENV)
+
+
+async def test_rank_0_looks_again_once_there_is_a_descriptor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, cluster = made(NODE_RANK="0", PRIMARY_ADDR="127.0.6.6")
+    monkeypatch.setattr(placing, "_PAUSE", 0.01)
+    tries = iter([False, True])
+
+    def is_ours(host: str) -> bool:
+        if not next(tries):
+            raise OutOfResources(f"no socket is left to try {host} with")
+        return True
+
+    monkeypatch.setattr(ports, "is_ours", is_ours)
+    assert await placing.own_address(cluster) == "127.0.6.6"
+    assert next(tries, None) is None
