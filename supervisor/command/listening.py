@@ -1,6 +1,7 @@
 """Where the engine listens, how it stops listening, and what it logs of that. Pure.
 
-What the user says in VLLM_EXTRA_ARGS comes last and wins, so the worker has to follow it.
+What the user says in VLLM_EXTRA_ARGS or behind the image's name comes last and wins, so the worker
+has to follow it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .extra_arguments import NAME
 
 SHUTDOWN_TIMEOUT = "--shutdown-timeout"
 
+_CERTIFICATES = ("--ssl-certfile", "--ssl-keyfile")
 _QUIET = "--disable-access-log-for-endpoints"
 #: What the worker asks a ready engine for every few seconds; see `worker.engine`.
 _PROBED = "/health,/metrics"
@@ -31,35 +33,48 @@ _ON_ACCESS_LOGS = (
 )
 
 
-def follow(settings: Settings, extra: Arguments) -> tuple[Settings, Findings]:
-    """`settings` with the address, the port and the certificates that `extra` gives the engine."""
+def follow(settings: Settings, of_user: Arguments, written: Arguments) -> tuple[Settings, Findings]:
+    """`settings` with the address, the port and the certificates that the engine is given.
+
+    Args:
+        settings: the worker's.
+        of_user: the options in VLLM_EXTRA_ARGS.
+        written: those that are written behind the image's name, which win.
+    """
+    extra = of_user + written
+
+    def said(flag: str) -> tuple[str, str]:
+        """By what it is said, and how a sentence names that."""
+        return (flag, flag) if written.last(flag) else (NAME, f"{flag} in {NAME}")
+
     found: list[Finding] = []
     if extra.last("--uds"):
-        message = f"--uds in {NAME} takes the engine off TCP, where the worker looks for it"
-        found.append(Fault(NAME, "--uds", message, "remove it"))
-    if extra.value("--ssl-certfile") or extra.value("--ssl-keyfile"):
-        found += _useless_certificates(settings)
+        name, shown = said("--uds")
+        message = f"{shown} takes the engine off TCP, where the worker looks for it"
+        found.append(Fault(name, "--uds", message, "remove it"))
+    if certificates := [flag for flag in _CERTIFICATES if extra.value(flag)]:
+        found += _useless_certificates(settings, *said(certificates[0]))
         settings = replace(settings, engine_tls=True)
     if host := extra.value("--host"):
         settings = replace(settings, engine_host=host)
     text = extra.value("--port")
     if text is not None:
+        name, by = said("--port")
         try:
-            settings = replace(
-                settings, engine_port=parsers.port(text), engine_port_said_by=f"--port in {NAME}"
-            )
+            settings = replace(settings, engine_port=parsers.port(text), engine_port_said_by=by)
         except ValueError as reason:
             shown = f"--port {text}".rstrip()
-            found.append(Fault(NAME, shown, f"{shown} in {NAME} {reason}"))
+            place = by.removeprefix("--port")
+            found.append(Fault(name, shown, f"{shown}{place} {reason}"))
     return settings, Findings.of(*found, *_same_port(settings))
 
 
-def _useless_certificates(settings: Settings) -> list[Finding]:
+def _useless_certificates(settings: Settings, name: str, said: str) -> list[Finding]:
     if settings.mode is not Mode.QUEUE:
         return []
-    message = f"--ssl-... in {NAME} is useless in queue mode: only the worker talks to the engine"
+    message = f"{said} is useless in queue mode: only the worker talks to the engine"
     remedy = "remove it; traffic to the platform is already encrypted"
-    return [Fault(NAME, "--ssl-...", message, remedy)]
+    return [Fault(name, said.split()[0], message, remedy)]
 
 
 def _same_port(settings: Settings) -> list[Finding]:

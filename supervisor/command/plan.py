@@ -143,7 +143,7 @@ def _made(
     has_model = bool(effect.path or table.MODEL_NAME.written(given))
     of_user, secrets, of_extra = extra_arguments.read(given, catalog, has_model=has_model)
     extra = of_user + written.options
-    settings, of_listening = listening.follow(settings, extra)
+    settings, of_listening = listening.follow(settings, of_user, written.options)
     model, of_model = effect.name, Findings()
     if effect.path is None:
         model, of_model = served.model(given, catalog, settings.mode, extra)

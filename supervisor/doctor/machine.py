@@ -33,12 +33,15 @@ def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     own = {**env, **made.engine_env}
     folder = weights_folder(made.value("--download-dir"), own, made.download)
     model = made.model or table.MODEL_NAME.written(env)
+    disk = (str(folder), shutil.disk_usage(existing(folder)).free)
+    told = {fault.env for fault in made.findings.errors}  # among the settings: once is enough
+    no_model = table.MODEL_NAME.name in told
     return [
         *engine,
         *_configuration(made, {line.text for line in engine}),
-        *judge(facts, model, disk=(str(folder), shutil.disk_usage(existing(folder)).free)),
+        *(line for line in judge(facts, model, disk) if line.name != "model" or not no_model),
         *_fit(made, env, facts),
-        *(_port(name, host, number) for name, host, number in made.settings.listening),
+        *(_port(*each) for each in made.settings.listening if ports.is_ours(each[1])),
     ]
 
 
@@ -116,9 +119,6 @@ def _setting(verdict: Verdict, found: Fault | Remark, said: Collection[str]) -> 
 
 
 def _port(name: str, host: str, number: int) -> Line:
-    if not ports.is_ours(host):
-        why = f"{number} ({name}): {host} is not an address of this machine"
-        return Line("port", Verdict.BAD, why, "give one that it has")
     if not ports.is_allowed(host, number):
         remedy = f"set {name} to one from 1024 on, such as 8080"
         return Line("port", Verdict.BAD, ports.not_allowed(number).removeprefix("port "), remedy)

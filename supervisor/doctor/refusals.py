@@ -14,12 +14,13 @@ from ..machine import ports
 from ..models import named
 from ..records import replace
 from ..settings import table
-from ..settings.read import Settings
+
+_NOT_OURS, _REMEDY = "is not an address of this machine", "give one that it has"
 
 
 def checked(made: Plan) -> Plan:
     """`made`, with what is refused of it beside what is said already."""
-    found = Findings.of(*_model(made.model), *_addresses(made.settings))
+    found = Findings.of(*_model(made.model), *_addresses(made))
     return replace(made, findings=made.findings + found.beside(made.findings))
 
 
@@ -31,12 +32,11 @@ def _model(model: str | None) -> Iterator[Fault]:
         yield Fault(table.MODEL_NAME.name, model or "", message, remedy or None)
 
 
-def _addresses(settings: Settings) -> Iterator[Fault]:
-    for host in dict.fromkeys(host for _, host, _ in settings.listening):
-        if not ports.is_ours(host):
-            own = host == settings.control_host
-            name = table.CONTROL_HOST.name if own else table.VLLM_EXTRA_ARGS.name
-            shown = host if own else f"--host={host}"
-            message = f"{shown} in {name} is not an address of this machine"
-            message = f"{name}={host} is not an address of this machine" if own else message
-            yield Fault(name, shown, message, "give one that it has")
+def _addresses(made: Plan) -> Iterator[Fault]:
+    settings, host = made.settings, made.options.last("--host")
+    if host is not None and not ports.is_ours(settings.engine_host):
+        name, shown, sentence = made.speakers.said(host, settings.engine_host, _NOT_OURS)
+        yield Fault(name, shown, sentence, _REMEDY)
+    if not ports.is_ours(own := settings.control_host):
+        name = table.CONTROL_HOST.name
+        yield Fault(name, own, f"{name}={own} {_NOT_OURS}", _REMEDY)

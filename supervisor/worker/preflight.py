@@ -42,10 +42,10 @@ def check_ports(settings: Settings) -> None:
     """
     for name, host, number in settings.listening:
         if not ports.is_ours(host):
+            wrong = table.CONTROL_HOST.name if name == table.PORT_HEALTH.name else "--host"
             raise MachineRefused(
                 f"{host} is not an address of this machine, so that nothing can listen on its port"
-                f" {number}; correct {table.CONTROL_HOST.name}, or --host in"
-                f" {table.VLLM_EXTRA_ARGS.name}"
+                f" {number}; correct {wrong}"
             )
         if not ports.is_allowed(host, number):
             raise MachineRefused(

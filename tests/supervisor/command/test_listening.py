@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from supervisor.catalog import Catalog
-from supervisor.command import plan
+from supervisor.command import command_line, plan
 from supervisor.settings.mode import Mode
 from tests.supervisor.command.test_translate import catalog
 
@@ -146,3 +146,23 @@ def test_who_says_something_of_access_logs_has_his_way(
     env: dict[str, str], said: list[str]
 ) -> None:
     assert quiet(env) == said
+
+
+def test_what_is_written_behind_the_images_name_is_not_said_to_be_in_a_variable() -> None:
+    def of(*words: str, extra: str = "") -> plan.Plan:
+        env = {"MODEL_NAME": "m", "WORKER_MODE": "queue", "VLLM_EXTRA_ARGS": extra}
+        written = command_line.read(words, env, CURRENT)
+        return plan.make(written.env, CURRENT, written=written)
+
+    assert of("--port", "8123", extra="--port 9").settings.listening[0][0] == "--port"
+    assert of(extra="--port 9").settings.listening[0][0] == "--port in VLLM_EXTRA_ARGS"
+    for words in (("--uds", "/x"), ("--ssl-certfile", "/x"), ("--port", "70000")):
+        (fault,) = (each for each in of(*words).findings.errors if words[0] in each.message)
+        assert fault.env == words[0]
+        assert "VLLM_EXTRA_ARGS" not in fault.message
+        (fault,) = (
+            each
+            for each in of(extra=" ".join(words)).findings.errors
+            if words[0] in each.message and "in VLLM_EXTRA_ARGS" in each.message
+        )
+        assert fault.env == "VLLM_EXTRA_ARGS"

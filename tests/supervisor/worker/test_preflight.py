@@ -52,9 +52,12 @@ def test_ports() -> None:
 def test_an_address_of_another_machine() -> None:
     env = {"CONTROL_HOST": "203.0.113.7", "VLLM_PORT": str(free_port())}
     with pytest.raises(
-        ConfigurationError, match=r"203\.0\.113\.7 is not an address of this machine"
+        ConfigurationError, match=r"203\.0\.113\.7 is not an address .*; correct CONTROL_HOST$"
     ):
         preflight.check_ports(planning.settings(env))
+    of_engine = replace(planning.settings({}), engine_host="203.0.113.7")
+    with pytest.raises(ConfigurationError, match=r"; correct --host$"):
+        preflight.check_ports(of_engine)
 
 
 def test_files_are_in_a_folder_of_this_runs_own(tmp_path: Path) -> None:
