@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 
 _KEY = re.compile(r"""["']?([A-Za-z][\w-]*)["']?[ \t]*:(?:[ \t]+(.*))?""")
+_QUOTED = re.compile(r"""(?<![^\[{,:\s])(?:"(?:[^"\\]|\\.)*+"?|'(?:[^']|'')*+'?)""")
+_DEEPER = {"{": 1, "[": 1, "}": -1, "]": -1}
 _SWITCHES = {
     **dict.fromkeys(("true", "yes", "on"), "--{}"),
     **dict.fromkeys(("false", "no", "off"), "--no-{}"),
@@ -24,16 +26,20 @@ def options(text: str) -> Mapping[str, str]:
     """
     found: dict[str, list[str]] = {}
     lines: list[str] = []
+    depth = 0  # in brackets, where indentation means nothing
     for written in text.splitlines():
         line = _without_remark(written)
         if not line:
             continue
-        if match := _KEY.fullmatch(line):
+        if depth <= 0 and (match := _KEY.fullmatch(line)):
             lines = found[match[1].replace("_", "-")] = []
-            line = match[2] or ""
-        elif not line[:1].isspace() and not line.startswith("-"):  # nothing of a value's
-            lines = []
-        lines.append(" ".join(line.split()))
+            line, depth = match[2] or "", 0
+        elif depth <= 0 and not line[:1].isspace() and not line.startswith("-"):
+            lines = []  # nothing of a value's
+        line = " ".join(line.split())
+        if depth > 0 or (line.startswith(("{", "[")) and not any(lines)):
+            depth += sum(_DEEPER.get(char, 0) for char in _QUOTED.sub("", line))
+        lines.append(line)
     return {key: _value(key, "\n".join(filter(None, lines))) for key, lines in found.items()}
 
 

@@ -74,9 +74,29 @@ def test_remarks_are_nothing_of_a_value(line: str, value: str) -> None:
     assert config_file.options(f"dtype: {line}\n# it's\n") == {"dtype": value}
 
 
-@pytest.mark.parametrize("line", ["{} #'", "{} '#'", "{}#'", "' # {}"])
-@pytest.mark.parametrize("filling", [" ", " #", "' # ", "'", "a: "])
+@pytest.mark.parametrize("line", ["{} #'", "{} '#'", "{}#'", "' # {}", "{{{}", "{{'{}"])
+@pytest.mark.parametrize("filling", [" ", " #", "' # ", "'", "a: ", '"\\', '"', "{"])
 def test_a_long_line_is_read_once(line: str, filling: str) -> None:
     begun = time.process_time()
     config_file.options(f"dtype: {line.format(filling * 100_000)}")
     assert time.process_time() - begun < 10
+
+
+@pytest.mark.parametrize("begin", ["", "\n  "])
+def test_in_brackets_a_line_is_of_the_value_wherever_it_begins(begin: str) -> None:
+    file = f"""\
+additional-config:{begin} {{  # [it's
+"user": "}}] name",
+'a': [
+b, it's, 'it''s }}']
+}}
+seed: 7
+dtype: a[
+port: 1
+"""
+    assert config_file.options(file) == {
+        "additional-config": "{\n\"user\": \"}] name\",\n'a': [\nb, it's, 'it''s }']\n}",
+        "seed": "7",
+        "dtype": "a[",
+        "port": "1",
+    }
