@@ -9,13 +9,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import client
 from tests.processes import ROOT
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_abcdefghijklmnop1234"
+DEMO = {path.name for path in (ROOT / "demo" / "model").iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +71,9 @@ def parts(folder: Path) -> list[Path]:
     """What downloads under way have begun to write, in a folder that they change meanwhile."""
     every = ((place, name) for place, _, names in os.walk(folder) for name in names)
     return [Path(place, name) for place, name in every if name.endswith(".incomplete")]
+
+
+def contents(url: str) -> list[dict[str, Any]]:
+    """What of files was sent."""
+    found: list[dict[str, Any]] = client.get(f"{url}/_hub/contents").json()
+    return found

@@ -1,4 +1,7 @@
-"""A model is downloaded while vLLM imports: by the real client of the hub, from a stand-in."""
+"""A model is downloaded ahead: by the real client of the hub, from a stand-in.
+
+With the real engine: `test_fetched`.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
 from supervisor.foreign.download.watched import AGAIN
 from tests import client
 from tests.client import PATIENCE
-from tests.e2e.conftest import engine_environment
-from tests.e2e.repository import COMMIT, TOKEN, on_a_full_disk, parts, repository
+from tests.e2e.repository import COMMIT, DEMO, TOKEN, contents, on_a_full_disk, parts, repository
 from tests.hub.files import etag
 from tests.hub.serving import hub
 from tests.processes import FAKE_VLLM, ROOT, Worker, until
@@ -75,19 +76,10 @@ def fetch(url: str, folder: Path, *wanted: Mapping[str, Any], **more: str) -> tu
     return done.returncode, done.stdout
 
 
-def contents(url: str) -> list[dict[str, Any]]:
-    """What of files was sent."""
-    found: list[dict[str, Any]] = client.get(f"{url}/_hub/contents").json()
-    return found
-
-
 def files(folder: Path, cache: str = "hub", name: str = "org/demo") -> set[str]:
     """What of a repository is in a cache, as an engine would find it."""
     place = folder / cache / f"models--{name.replace('/', '--')}" / "snapshots" / COMMIT
     return {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
-
-
-DEMO = {path.name for path in (ROOT / "demo" / "model").iterdir()}
 
 
 def test_what_is_small_comes_first_and_nothing_twice(repository: Path, tmp_path: Path) -> None:
@@ -366,42 +358,3 @@ def test_it_can_be_turned_off(repository: Path, tmp_path: Path, started: Any) ->
         assert client.get(f"{url}/_hub/log").json() == []
         assert worker.stop() == 0
     assert files(tmp_path) == set()
-
-
-# --- the real engine ---
-
-
-@pytest.mark.own_engine
-@pytest.mark.parametrize("prefetch", ["1", "0"])
-def test_the_engine_finds_what_was_fetched_while_it_imported(
-    repository: Path, tmp_path: Path, prefetch: str
-) -> None:
-    """Each file is sent once, and with PREFETCH=0 to the engine itself."""
-    folder = tmp_path / "volume"
-    folder.mkdir()
-    env = {**engine_environment(), "HF_HUB_OFFLINE": "", "BASE_PATH": str(folder)}
-    for name in ("SERVED_MODEL_NAME", "TOKENIZER"):
-        env.pop(name, None)
-    size = (repository / _WEIGHTS).stat().st_size
-    with hub("--slow", str(size // 5), demo=repository) as url:
-        more = {"MODEL_NAME": "org/demo", "HF_ENDPOINT": url, "PREFETCH": prefetch}
-        worker = Worker(tmp_path / "log", {**env, **more})
-        try:
-            worker.until_ready(600)
-            body = {"model": "org/demo", "prompt": "one", "max_tokens": 3}
-            answer = httpx.post(f"{worker.engine_url}/v1/completions", json=body, timeout=PATIENCE)
-            assert answer.status_code == 200, answer.text
-            assert worker.stop() == 0
-        finally:
-            worker.end()
-        sent = contents(url)
-    whole = [each for each in sent if not each["range"] and each["sent"]]
-    named = [each["file"] for each in whole]
-    assert sorted(set(named) & DEMO) == sorted(DEMO)
-    assert len(named) == len(set(named)), "a file was sent twice"
-    by = {each["file"]: each["agent"].startswith("vllm-supervisor/") for each in whole}
-    assert {name: by[name] for name in DEMO} == dict.fromkeys(DEMO, prefetch == "1")
-    engine = [each for each in sent if not each["agent"].startswith("vllm-supervisor/")]
-    [weights] = [each for each in whole if each["file"] == _WEIGHTS]
-    first = min((each["when"] for each in engine), default=float("inf"))
-    assert (weights["when"] < first) == (prefetch == "1")
