@@ -420,11 +420,12 @@ def proxy_of(worker: Worker) -> psutil.Process:
     return next(each for each in children if each.cmdline()[1:] == ["-m", "proxy"])
 
 
-def first_after_the_seam(found: dict[str, Any]) -> float:
-    """When the first token of the second part came, in Unix time."""
+def first_after_the_seam(found: dict[str, Any]) -> list[float]:
+    """When the first token of the second part came, in Unix time; nothing if there was one part."""
     posts = iter(found["posts"])
-    next(post for post in posts if "engine was lost" in post["output"])
-    return float(next(post["time"] for post in posts if "data: {" in post["output"]))
+    if not any("engine was lost" in post["output"] for post in posts):
+        return []
+    return [float(next(post["time"] for post in posts if "data: {" in post["output"]))]
 
 
 #: Of 300 streams: MB that the proxy may grow by, and seconds from READY to the first new token. An
@@ -435,7 +436,7 @@ GROWTH_MB, FIRST_WITHIN = 60.0, 20.0
 def test_many_streams_at_one_end(platform: Platform, serve: Start, tmp_path: Path) -> None:
     """All of them go on, each token comes once, and the proxy does not grow with them."""
     worker = serve(MAX_CONCURRENCY="300")
-    jobs = [platform.submit(chat(f"s{n}", {"rate": 8})) for n in range(300)]
+    jobs = [platform.submit(chat(f"s{n}", {"rate": 2})) for n in range(300)]
     until(lambda: client.running(worker.engine_url) == 300, what="all at work")
     for job in jobs:
         under_way(platform, job)
@@ -449,7 +450,9 @@ def test_many_streams_at_one_end(platform: Platform, serve: Start, tmp_path: Pat
         found.append(platform.until(job, "COMPLETED", 300))
         megabytes.append(proxy.memory_info().rss / 1e6)
         assert "".join(texts(chunks(found[-1]))) == whole()
-    first = statistics.median(map(first_after_the_seam, found)) - ready
+    seams = [when for each in found for when in first_after_the_seam(each)]
+    assert len(seams) > 150, "on a busy machine some were answered before the end"
+    first = statistics.median(seams) - ready
     before, peak, after = megabytes[0], max(megabytes), megabytes[-1]
     print(f"first new token after {first:.2f} s; {before:.1f}, {peak:.1f}, {after:.1f} MB")
     assert first < FIRST_WITHIN
