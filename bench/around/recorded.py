@@ -10,6 +10,7 @@ from unittest import mock
 
 from proxy import handler, settings
 from proxy.engine.health import Health
+from proxy.engine.lives import Lives
 from proxy.engine.requests import Attempt, Engine
 from proxy.handler import Handler
 from proxy.job_log import Record
@@ -99,7 +100,7 @@ class _Well(Health):
     """An engine that is never lost."""
 
     def __init__(self) -> None:
-        self.life = 0
+        self._lives = Lives()
 
 
 class _Recorded(Engine):

@@ -128,7 +128,7 @@ def test_a_model_that_is_no_repositorys_name_is_no_fault_of_the_engine() -> None
     assert done.returncode == 1
     squeezed = " ".join(done.stdout.split())
     assert "bad settings MODEL_NAME=org/m x has a blank in it" in squeezed
-    assert "bad model org/m x is not the name of a repository; set MODEL_NAME to" in squeezed
+    assert "bad model" not in squeezed, "one cause is said once"
     assert "install the engine again" not in done.stdout
 
 
