@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,11 @@ def json_of(text: str) -> Any:
     Raises:
         ValueError: it is not JSON, or brackets are nested too deeply in it.
     """
-    try:
-        found = json.loads(text)
-    except RecursionError:
-        raise ValueError(f"brackets are nested more than {_DEEPEST} deep") from None
-    if sum(map(text.count, _OPENING)) > _DEEPEST:
-        _check_depth(found)
-    return found
+    return _parsed(text, None)
 
 
-def repeated(text: str) -> tuple[str, ...]:
-    """The keys that stand more than once in one object of `text`, of which the last one counts.
+def with_repeated(text: str) -> tuple[Any, tuple[str, ...]]:
+    """The value, and the keys that stand more than once in one object of it: the last one counts.
 
     Raises:
         ValueError: as `json_of`.
@@ -41,11 +36,7 @@ def repeated(text: str) -> tuple[str, ...]:
         found.update(dict.fromkeys(key for key, count in counted.items() if count > 1))
         return dict(pairs)
 
-    try:
-        json.loads(text, object_pairs_hook=taken)
-    except RecursionError:
-        raise ValueError(f"brackets are nested more than {_DEEPEST} deep") from None
-    return tuple(found)
+    return _parsed(text, taken), tuple(found)
 
 
 def read_text(path: Path, most: int = TEXT_MOST) -> str:
@@ -85,14 +76,24 @@ def unlike_text(path: Path, most: int = TEXT_MOST) -> str:
     return f"is larger than {most >> 20} MiB" if found.st_size > most else ""
 
 
-def _check_depth(found: Any) -> None:
+def _parsed(text: str, taken: Callable[[list[tuple[str, Any]]], Any] | None) -> Any:
+    try:
+        found = json.loads(text, object_pairs_hook=taken)
+    except RecursionError:
+        deep = True
+    else:
+        deep = sum(map(text.count, _OPENING)) > _DEEPEST and _is_deep(found)
+    if deep:
+        raise ValueError(f"brackets are nested more than {_DEEPEST} deep")
+    return found
+
+
+def _is_deep(found: Any) -> bool:
     """What is made of a value is made by functions that call themselves."""
     here = [found]
     for _ in range(_DEEPEST):
         here = [each for value in here for each in _within(value)]
-        if not here:
-            return
-    raise ValueError(f"brackets are nested more than {_DEEPEST} deep")
+    return bool(here)
 
 
 def _within(value: Any) -> list[Any]:

@@ -25,7 +25,7 @@ def check(option: Option, argument: Argument, _options: Arguments) -> Iterator[R
     if option.kind not in {Kind.JSON, Kind.JSON_OR_STR} or not text.startswith("{"):
         return
     try:
-        given, twice = values.decoded(option, text), values.repeated(option, text)
+        given, twice = values.with_repeated(option, text)
     except ValueError:  # said already, by who gave it
         return
     for key in twice:

@@ -114,9 +114,9 @@ def decoded(option: Option, text: str) -> Any:
     return json_of(_without_suffixes(option, text))
 
 
-def repeated(option: Option, text: str) -> tuple[str, ...]:
-    """The keys that stand more than once in an object of it; raises as `decoded`."""
-    return decoding.repeated(_without_suffixes(option, text))
+def with_repeated(option: Option, text: str) -> tuple[Any, tuple[str, ...]]:
+    """As `decoded`, and the keys that stand more than once in an object of it."""
+    return decoding.with_repeated(_without_suffixes(option, text))
 
 
 def _without_suffixes(option: Option, text: str) -> str:

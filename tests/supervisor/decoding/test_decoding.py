@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.decoding import json_of, read_text, repeated, unlike_text
+from supervisor.decoding import json_of, read_text, unlike_text, with_repeated
 
 DEEP = [
     "[" * 2000,
@@ -72,7 +72,7 @@ def test_what_is_no_file_of_text(tmp_path: Path) -> None:
 
 
 def test_keys_that_stand_twice() -> None:
-    assert repeated('{"a":1,"a":2,"b":[{"c":1,"c":1},{"a":3}]}') == ("c", "a")
-    assert repeated('{"a":{"a":1}}') == ()
+    assert with_repeated('{"a":1,"a":2,"b":[{"c":1,"c":1},{"a":3}]}')[1] == ("c", "a")
+    assert with_repeated('{"a":{"a":1}}')[1] == ()
     with pytest.raises(ValueError, match="deep"):
-        repeated(DEEP[0])
+        with_repeated(DEEP[0])
