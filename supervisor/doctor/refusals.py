@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..command.plan import Plan
-from ..errors import SupervisorError
 from ..findings import Fault, Findings
 from ..machine import ports
 from ..models import named
@@ -25,11 +24,9 @@ def checked(made: Plan) -> Plan:
 
 
 def _model(model: str | None) -> Iterator[Fault]:
-    try:
-        named.check(model)
-    except SupervisorError as reason:
-        message, _, remedy = str(reason).partition("; ")
-        yield Fault(table.MODEL_NAME.name, model or "", message, remedy or None)
+    if (found := named.refusal(model)) is not None:
+        _kind, message, remedy = found
+        yield Fault(table.MODEL_NAME.name, model or "", message, remedy)
 
 
 def _addresses(made: Plan) -> Iterator[Fault]:
