@@ -24,7 +24,7 @@ def bare(written: str) -> str:
     `10.65.0.2/24`, as RunPod may write it, becomes `10.65.0.2`, `[fd00::2]` becomes `fd00::2`;
     what is no address stays as it is.
     """
-    address = _address(written)
+    address = parsed(written)
     return written if address is None else str(address)
 
 
@@ -43,7 +43,7 @@ def findings(env: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
 
 def _of_one(name: str, written: str, what: str) -> Iterator[Fault]:
     """What is said of an address at which no node can be found; a host name is none of these."""
-    address = _address(written)
+    address = parsed(written)
     if address is None:
         is_name = not written or name != table.NODE_ADDR.name
         why = "" if is_name else "no IP address"
@@ -60,7 +60,7 @@ def _of_one(name: str, written: str, what: str) -> Iterator[Fault]:
 
 def _of_name(name: str, written: str) -> list[Fault]:
     """What is said of a text that is neither an address nor the name of a host."""
-    if not written or _address(written) is not None or _NAME.fullmatch(written):
+    if not written or parsed(written) is not None or _NAME.fullmatch(written):
         return []
     ours = table.PRIMARY_ADDR.name
     if match := _WITH_PORT.fullmatch(written):
@@ -74,7 +74,7 @@ def _of_name(name: str, written: str) -> list[Fault]:
 
 def _of_both(name: str, leader: str, own: str, *, leads: bool) -> Iterator[Finding]:
     """What is said of addresses that others can find nodes at, or the wrong ones."""
-    here, there, ours = _address(own), _address(leader), table.PRIMARY_ADDR.name
+    here, there, ours = parsed(own), parsed(leader), table.PRIMARY_ADDR.name
     if here and there and here.version != there.version:
         message = f"{name}={there} is IPv{there.version}, {table.NODE_ADDR.name}={here} is not"
         yield Fault(name, leader, message, "give addresses of one network")
@@ -97,7 +97,7 @@ def _shown(written: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
-def _address(written: str) -> Address | None:
+def parsed(written: str) -> Address | None:
     """The address in a text, in brackets or before a mask; None for anything else."""
     text, _, mask = written.partition("/")
     if mask and not mask.isdecimal():

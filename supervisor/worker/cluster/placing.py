@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ...command import plan as planned
+from ...command.cluster import addresses
 from ...command.cluster.node import Cluster
 from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
@@ -102,7 +103,7 @@ def _found_by_others(cluster: Cluster) -> str:
         known = [ipaddress.ip_address(each) for each in network.addresses(cluster.leader)]
     except (OSError, ValueError):  # the others may know the name
         return own
-    only_here = not _is_address(cluster.leader) and any(each.is_loopback for each in known)
+    only_here = addresses.parsed(cluster.leader) is None and any(each.is_loopback for each in known)
     if only_here or ipaddress.ip_address(own) in known:
         return own
     raise ConfigurationError(
@@ -133,7 +134,7 @@ def _own_of_rank_0(cluster: Cluster) -> str:
     The address from which this machine would reach that one may be another of its own, or the
     machine another one.
     """
-    known, is_name = _addresses(cluster), not _is_address(cluster.leader)
+    known, is_name = _addresses(cluster), addresses.parsed(cluster.leader) is None
     local = [each for each in known if is_name and ipaddress.ip_address(each).is_loopback]
     if own := next((each for each in known if each not in local and ports.is_ours(each)), None):
         return own
@@ -175,11 +176,3 @@ def _addresses(cluster: Cluster) -> tuple[str, ...]:
             f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}; set it to"
             " the IP address of rank 0, or to a name that is known on this node"
         ) from None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
