@@ -85,10 +85,10 @@ def test_a_fault_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_get_on_is_ended(tmp_path: Path) -> None:
-    code, said = end(start(tmp_path, "time.sleep(3600)", stalled=1))
+    code, said = end(start(tmp_path, "time.sleep(3600)", stalled=5))
     assert code == AGAIN
     begin = (
-        "download ahead: it made no progress for 1 s and was ended, 1 half-written file(s) removed"
+        "download ahead: it made no progress for 5 s and was ended, 1 half-written file(s) removed"
     )
     assert said == f"{begin}. The engine goes on by itself\n"
     assert not part(tmp_path).exists()
