@@ -12,6 +12,7 @@ from ..errors import OutOfResources
 
 _ESTABLISHED = "01"  # in the kernel's tables
 _UNKNOWN = "another process"
+#: No descriptor is left, or no memory in the kernel: that says nothing of the port.
 _WANTING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 

@@ -19,6 +19,7 @@ _CACHES = (*_OWN, "XDG_CACHE_HOME", "HOME")
 _WEIGHTS = {".safetensors", ".bin", ".pt", ".gguf"}
 _INDEX = ".index.json"
 _SHARD = re.compile(r"(?P<name>.+)-\d+-of-(?P<of>\d+)(?P<suffix>\.\w+)")
+_REFERENCE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)  # to a variable
 _STILL_WRITTEN = 600.0  # seconds since the last byte of a download that goes on
 
 
@@ -71,10 +72,18 @@ def hub_cache(env: Mapping[str, str]) -> Path:
     def said(variable: str) -> str:
         return env.get(variable, "").strip()
 
+    home = said("HOME") or "/root"
     if own := said("HF_HUB_CACHE") or said("HUGGINGFACE_HUB_CACHE"):
-        return Path(own)
-    caches = Path(said("XDG_CACHE_HOME") or Path(said("HOME") or "/root") / ".cache")
-    return Path(said("HF_HOME") or caches / "huggingface") / "hub"
+        return _expanded(own, home, env)
+    caches = said("XDG_CACHE_HOME") or f"{home}/.cache"
+    return _expanded(said("HF_HOME") or f"{caches}/huggingface", home, env) / "hub"
+
+
+def _expanded(path: str, home: str, env: Mapping[str, str]) -> Path:
+    """What the client in an engine takes for a path; the engine runs in `/`."""
+    if path == "~" or path.startswith("~/"):
+        path = home + path[1:]
+    return Path("/", _REFERENCE.sub(lambda found: env.get(found[1] or found[2], found[0]), path))
 
 
 def weights_folder(

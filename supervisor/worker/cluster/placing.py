@@ -73,13 +73,9 @@ async def _looked(look: Callable[[], T]) -> T:
     """What `look` returns, in a thread. It asks the kernel for sockets, and may get none."""
     try:
         return await in_thread(look)
-    except (OSError, SupervisorError) as reason:
-        wanting = descriptors.lacking(reason)
-        if isinstance(reason, SupervisorError) and not wanting:
-            raise
-        first = reason if isinstance(reason, OSError) else reason.__context__
-        why = getattr(first, "strerror", None) or first
-        kind = OutOfResources if wanting else SupervisorError
+    except OSError as reason:
+        kind = OutOfResources if descriptors.lacking(reason) else SupervisorError
+        why = reason.strerror or reason
         raise kind(f"the addresses of this node could not be looked up: {why}") from None
 
 
@@ -122,6 +118,8 @@ def _own(cluster: Cluster) -> str:
     try:
         return network.local_address(leader)
     except OSError as reason:
+        if descriptors.lacking(reason):  # that says nothing of the way
+            raise
         raise SupervisorError(
             f"there is no way to PRIMARY_ADDR={cluster.leader}: {reason.strerror or reason}; set it"
             " to an address of rank 0 in a network that this node is in, too"
@@ -172,6 +170,8 @@ def _addresses(cluster: Cluster) -> tuple[str, ...]:
     try:
         return network.addresses(cluster.leader)
     except OSError as reason:
+        if descriptors.lacking(reason):  # that says nothing of the name
+            raise
         raise SupervisorError(
             f"PRIMARY_ADDR={cluster.leader} has no address: {reason.strerror or reason}; set it to"
             " the IP address of rank 0, or to a name that is known on this node"

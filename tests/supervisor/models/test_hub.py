@@ -107,10 +107,16 @@ def test_a_repository_that_is_being_written_does_not_count(tmp_path: Path) -> No
         ({"HUGGINGFACE_HUB_CACHE": "/old", "HF_HUB_CACHE": "/new", "HF_HOME": "/hf"}, "/new"),
         ({"HF_HUB_CACHE": " ", "HF_HOME": "", "XDG_CACHE_HOME": " /cache "},
          "/cache/huggingface/hub"),
+        ({"HF_HOME": "models"}, "/models/hub"),
+        ({"HF_HOME": "~/models", "HOME": "/home/u"}, "/home/u/models/hub"),
+        ({"HF_HUB_CACHE": "$A/${B}/$C", "A": "/a", "B": "b"}, "/a/b/$C"),
+        ({"HF_HUB_CACHE": "~"}, "/root"),
     ],
 )  # fmt: skip
 def test_where_the_cache_is(env: dict[str, str], folder: str) -> None:
-    """As the hub's own client finds it: each variable wins over those that stand before it."""
+    """As the hub's own client in an engine, which runs in `/`, finds it: each variable wins over
+    those that stand before it.
+    """
     assert hub_cache(env) == Path(folder)
     assert weights_folder(None, env) == weights_folder("", env) == Path(folder)
 
