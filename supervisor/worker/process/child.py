@@ -24,6 +24,7 @@ from .running import Running
 #: Seconds that a killed group may take, less than the lifecycle's `kill_grace`; a process in a
 #: driver's uninterruptible sleep takes long.
 GONE_WITHIN = 45.0
+_READ_WITHIN = 1.0  # seconds: a process outside the group, such as Ray's, may hold the output
 _POLL = 0.02
 #: What a fork says where nothing is left for another process, in words that help.
 _WANTING = {
@@ -110,23 +111,18 @@ class Child:
         Returns:
             Its exit code, negative for a signal.
         """
-        import asyncio
-
         code = await self._process.wait()
         self._ended = True
         while self._watched:
             self._forget(self._watched.pop())
         # The API server's death leaves EngineCore alive, with the memory of the model.
         self.signal(signal.SIGKILL)
-        for _ in range(round(GONE_WITHIN / _POLL)):  # looks: what stands still cannot end
-            if not self.alive():
-                break
-            await asyncio.sleep(_POLL)
+        await _until(lambda: not self.alive(), GONE_WITHIN)
         self._gone = not self.alive()
         if self._gone:
             # From here on the number may belong to somebody else's group.
             self._guard.remove(self.pid)
-        self._log.join(1.0)
+        await _until(lambda: self._log.over, _READ_WITHIN)
         return code
 
     @property
@@ -198,6 +194,16 @@ class Child:
     def last_lines(self) -> list[str]:
         """The last lines that the child and its descendants printed."""
         return self._log.tail.lines()
+
+
+async def _until(done: Callable[[], bool], within: float) -> None:
+    """Until `done`, or `within` seconds of looks are over: what stands still cannot end."""
+    import asyncio
+
+    for _ in range(round(within / _POLL)):
+        if done():
+            break
+        await asyncio.sleep(_POLL)
 
 
 def _not_started(program: str, reason: OSError | RuntimeError) -> SupervisorError:

@@ -85,8 +85,13 @@ class Output:
         """Close our copy of the child's end: the pipe ends with the last process that has it."""
         os.close(self.write_fd)
 
+    @property
+    def over(self) -> bool:
+        """Whether the pipe has ended and is read, so that the tail is whole."""
+        return not self._thread.is_alive()
+
     def join(self, timeout: float) -> None:
-        """Wait until the pipe has ended, so that the tail is whole; `timeout` seconds at most."""
+        """Wait until it is over; `timeout` seconds at most."""
         self._thread.join(timeout)
 
     def _read_all(self) -> None:

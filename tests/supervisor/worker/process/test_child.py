@@ -35,6 +35,14 @@ print(f"child {subprocess.Popen([sys.executable, '-c', code]).pid}", flush=True)
 time.sleep(300)
 """
 
+#: Prints the number of a child in a session of its own that goes on with its output, then ends.
+DAEMON = """
+import subprocess, sys
+code = "import time; time.sleep(300)"
+daemon = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+print(f"daemon {daemon.pid}", flush=True)
+"""
+
 
 @pytest.fixture
 def guard() -> Iterator[Guardian]:
@@ -82,6 +90,21 @@ async def test_the_death_of_a_process_of_its_is_told(guard: Guardian) -> None:
         await told.wait()
     child.signal(signal.SIGKILL)
     await child.wait()
+
+
+async def test_output_that_is_held_elsewhere_holds_nobody_up(guard: Guardian) -> None:
+    """A daemon outside its group, as Ray's, keeps the pipe open. The loop turns meanwhile."""
+    child = spawn(guard, sys.executable, "-c", DAEMON)
+    daemon = int((await printed(child, "daemon")).split()[1])
+    try:
+        waiting = asyncio.create_task(child.wait())
+        async with asyncio.timeout(PATIENCE):
+            while not child.gone:
+                await asyncio.sleep(0)
+        assert not waiting.done()
+        assert await waiting == 0
+    finally:
+        os.kill(daemon, signal.SIGKILL)
 
 
 async def test_signals_to_what_has_ended_are_no_error(guard: Guardian) -> None:

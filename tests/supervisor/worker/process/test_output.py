@@ -29,8 +29,10 @@ def test_everything_is_passed_on_and_the_tail_kept() -> None:
     sink = LogSink(write)
     output = Output(sink)
     os.write(output.write_fd, b"\xff raw\nlast")
+    assert not output.over
     output.spawned()
     output.join(PATIENCE)
+    assert output.over
     sink.flush(60)
     assert os.read(read, 100) == b"\xff raw\nlast"
     assert output.tail.lines() == ["\ufffd raw", "last"]
