@@ -23,7 +23,7 @@ _END_WITHIN = 0.1  # seconds: the end of a body that has said that it ends
 
 
 class Source(Protocol):
-    """Where the bytes come from; see `socket.Stream`."""
+    """Where the bytes come from; see `proxy.wire.answer.Answer`."""
 
     def ready(self) -> bytes:
         """The bytes that are there without waiting; perhaps none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from enum import StrEnum
 
 import httpx
 
+from ..metrics import vllm
 from ..process import descriptors
 
 #: Seconds: the wait for a ready engine must not add to a cold start.
@@ -22,8 +22,6 @@ PROBE_EVERY = 5.0
 POLL_ALARMED = 0.25
 ALARMED_FOR = 5.0
 PROBE_TIMEOUT = 5.0
-
-_RUNNING = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:{.*})? ([0-9.e+]+)$", re.MULTILINE)
 
 
 def client(url: str, key: str = "") -> httpx.AsyncClient:
@@ -148,13 +146,13 @@ async def until_idle(engine: httpx.AsyncClient) -> None:
     """
     while True:
         try:
-            counts = _RUNNING.findall((await engine.get("/metrics")).text)
+            requests = vllm.requests(vllm.read((await engine.get("/metrics")).text))
         except httpx.ConnectError as fault:
             if not descriptors.lacking(fault):
                 return
-            counts = []
+            requests = None
         except httpx.HTTPError:
-            counts = []
-        if counts and sum(float(number) for number in counts) == 0:
+            requests = None
+        if requests == 0:
             return
         await asyncio.sleep(POLL_STARTING)

@@ -21,6 +21,7 @@ from ...machine import ports
 from ...settings import table
 from ...settings.mode import Mode
 from ...settings.read import Settings
+from ..metrics import vllm
 from . import health
 
 LOOK_EVERY = 5.0  # seconds
@@ -30,9 +31,6 @@ _MOVES = re.compile(
     r"^vllm:(?:generation_tokens|prompt_tokens|request_success|iteration_tokens)_\w+"
     r"(?:{[^\n]*})? \S+$",
     re.MULTILINE,
-)
-_WAITING = re.compile(
-    r"^vllm:num_requests_(?:running|waiting)(?:{[^\n]*})? ([0-9.e+]+)$", re.MULTILINE
 )
 
 #: The smallest request of each kind of model; the first that is not refused fits this one.
@@ -57,7 +55,7 @@ class Sight:
 
 def read(metrics: str) -> Sight:
     """What the text of vLLM's /metrics shows."""
-    waiting = sum(float(number) for number in _WAITING.findall(metrics))
+    waiting = vllm.requests(vllm.read(metrics)) or 0.0
     return Sight(tuple(_MOVES.findall(metrics)), waiting)
 
 

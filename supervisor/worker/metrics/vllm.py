@@ -61,6 +61,12 @@ def read(text: str) -> Figures:
     return {metric: value for metric, value in values.items() if math.isfinite(value)}
 
 
+def requests(figures: Figures) -> float | None:
+    """Those that run and those that wait, together; None where the engine tells neither."""
+    told = [figures[metric] for metric in (RUNNING, WAITING) if metric in figures]
+    return sum(told) if told else None
+
+
 def _number(text: str) -> float:
     try:
         return float(text)

@@ -33,6 +33,20 @@ def test_all_cores_together() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        (METRICS, 7.0),
+        ("vllm:num_requests_running 2.0\n", 2.0),
+        ("vllm:num_requests_running 0\nvllm:num_requests_waiting 0\n", 0.0),
+        ("vllm:num_requests_running much\n", None),
+        ("", None),
+    ],
+)
+def test_requests_run_or_wait(text: str, requests: float | None) -> None:
+    assert vllm.requests(vllm.read(text)) == requests
+
+
 def test_older_names_count_where_those_of_today_are_not_there() -> None:
     old = "vllm:gpu_cache_usage_perc 0.5\nvllm:gpu_prefix_cache_hits_total 3\n"
     assert vllm.read(old) == {names.KV_CACHE: 0.5, names.PREFIX_HITS: 3.0}
