@@ -74,7 +74,9 @@ ENGINE_RESTARTS = _counter(
     " cause is there once it has ended one.",
     "cause",
 )
-PROXY_RESTARTS = _counter("proxy_restarts_total", "Starts of the proxy after the first one.")
+PROXY_RESTARTS = _of_jobs(
+    Kind.COUNTER, "proxy_restarts_total", "Starts of the proxy after the first one."
+)
 UNAVAILABLE = _counter(
     "unavailable_seconds_total",
     "Seconds without a ready engine, those of the first start among them; a drain is none.",
@@ -84,8 +86,10 @@ COLD_START = _gauge(
     "From the worker's beginning until the engine was ready for the first time.",
 )
 PHASES = _gauge("phase_seconds", "How long each phase of the last start took.", "phase")
-FIRST_JOB = _gauge(
-    "first_job_seconds", "How long the first engine, ready, waited for its first job."
+FIRST_JOB = _of_jobs(
+    Kind.GAUGE,
+    "first_job_seconds",
+    "How long the first engine, ready, waited for its first job.",
 )
 
 _GAUGE, _COUNTER, _HISTOGRAM = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM

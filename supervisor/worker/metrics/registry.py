@@ -6,7 +6,7 @@ The library takes 15 ms of CPU to import: whoever asks first pays that, long aft
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -33,10 +33,19 @@ def exposition(found: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 
     Args:
         found: what is told.
-        accept: the Accept header; it may ask for OpenMetrics.
+        accept: the Accept header; it may ask for OpenMetrics. What cannot be read of it asks for
+            nothing.
     """
-    encode, kind = choose_encoder(accept)
+    encode, kind = _chosen(accept)
     return encode(found), kind
+
+
+def _chosen(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    try:
+        # The library takes the quotes that a parameter may have for a part of its value.
+        return choose_encoder(accept.replace('"', ""))
+    except (TypeError, ValueError):  # it compares a version that is none with numbers
+        return choose_encoder("")
 
 
 class _Collector(Collector):

@@ -76,6 +76,14 @@ async def test_metrics_are_text() -> None:
         assert "vllm_supervisor_ready 0" in answer.text
 
 
+async def test_metrics_are_told_to_one_who_asks_for_a_version_that_is_none() -> None:
+    async with served() as (_, asking):
+        accept = "application/openmetrics-text; version=abc"
+        answer = await asking.get("/metrics", headers={"Accept": accept})
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/plain")
+
+
 async def test_this_machine_may_ask_a_load_balancer_worker_everything() -> None:
     async with served(WORKER_MODE="load-balancer", PORT="1") as (_, asking):
         assert (await asking.get("/ping")).status_code == 204

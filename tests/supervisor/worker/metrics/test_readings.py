@@ -44,6 +44,15 @@ def test_a_worker_without_a_proxy_tells_of_no_jobs() -> None:
     assert not {name for name in found if name in absent or "job" in name or "engine_req" in name}
 
 
+def test_the_list_says_in_which_modes_each_is_there() -> None:
+    """Of the worker's own: in every mode those alone that no job has to come for."""
+    status = Status("plain", "m", {}, READY, Engine, cold_start=9.5)
+    status.times = Times({"imports": 2.0})
+    in_every_mode = {one.name for one in names.METRICS if one.source is names.Source.WORKER}
+    of_the_engine = {one.name for one in names.OF_ENGINE}
+    assert read(status).keys() - of_the_engine == in_every_mode
+
+
 def test_figures_of_the_proxy_and_the_engine_are_told_as_they_are() -> None:
     figures = Figures(jobs=2, tokens=9)
     figures.ended["failed /v1/completions"] += 1

@@ -69,7 +69,22 @@ def test_nothing_is_kept_between_two_collections() -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "*/*", "application/openmetrics-text;version=9,,;"]
+    "accept",
+    [
+        *("text/html", "*/*", "; ,", "text/plain;version=abc"),
+        *(
+            "application/openmetrics-text; version=abc",
+            "application/openmetrics-text;version=1.x.0",
+        ),
+    ],
 )
-def test_an_odd_accept_header_is_answered(accept: str) -> None:
-    assert registry.exposition(registry.registry(full()), accept)[0]
+def test_an_odd_accept_header_gets_plain_text(accept: str) -> None:
+    body, kind = registry.exposition(registry.registry(full()), accept)
+    assert kind.startswith("text/plain; version=0.0.4")
+    assert b"vllm_supervisor_ready" in body
+
+
+def test_a_version_may_stand_in_quotes() -> None:
+    accept = 'application/openmetrics-text; version="1.0.0"; charset=utf-8'
+    _, kind = registry.exposition(registry.registry(full()), accept)
+    assert kind.startswith("application/openmetrics-text; version=1.0.0;")
