@@ -11,14 +11,22 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from supervisor.command import plan
+from supervisor.command import legacy, plan
 from supervisor.models.placement import OnDisk
 from supervisor.settings import table
-from tests.supervisor.command.legacy.old_names import CONFIG
+from tests.supervisor.command.legacy.old_names import CONFIG, OLD_NAMES
 from tests.supervisor.command.test_translate import catalog
 from tools.docs import __main__ as docs
-from tools.docs import common, known, settings
+from tools.docs import common, known, page, settings
 from tools.worker import CHECKOUT
+
+#: What makes the variables of speculative decoding take effect.
+_SPECULATIVE = {
+    name: OLD_NAMES[name]
+    for name in ("SPECULATIVE_MODEL", "NUM_SPECULATIVE_TOKENS", "NGRAM_PROMPT_LOOKUP_MAX")
+}
+#: Where the value in OLD_NAMES asks for what vLLM does anyway.
+_NOT_IDLE = {"MAX_CONTEXT_LEN_TO_CAPTURE": "4096"}
 
 SCHEMAS = Path(__file__).parent / "schemas"
 CONSOLE = json.loads((CHECKOUT / "worker-config.json").read_text())
@@ -262,7 +270,21 @@ def test_common_options_are_said_in_a_way_that_every_version_takes() -> None:
                 assert spelling in known_spellings, (version, spelling)
 
 
+@pytest.mark.parametrize("version", known.CUDA)
+def test_an_old_name_becomes_the_option_that_explain_names(version: str) -> None:
+    """In every version that the page has."""
+    wrong = {}
+    for name in legacy.names():
+        told = set(re.findall(r"`(--[a-z0-9-]+)", page.becomes(name, catalog(version))))
+        env = _SPECULATIVE | {name: _NOT_IDLE.get(name, OLD_NAMES[name])}
+        shown = plan.make({"MODEL_NAME": "m", **env}, catalog(version), AT_HAND).findings.applied
+        flags = {each.flag for each in shown if each.env == name and each.flag}
+        if not told <= flags or bool(told) is not bool(flags):
+            wrong[name] = told, flags
+    assert wrong == {}
+
+
 def test_the_page_names_every_option() -> None:
-    page = (CHECKOUT / "docs" / "configuration.md").read_text()
-    named = set(re.findall(r"`([A-Z0-9_]+)`", page))
+    shown = (CHECKOUT / "docs" / "configuration.md").read_text()
+    named = set(re.findall(r"`([A-Z0-9_]+)`", shown))
     assert {option.env for option in catalog(known.DEFAULT).options} <= named

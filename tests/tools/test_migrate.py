@@ -50,6 +50,8 @@ def test_a_setting_of_the_first_generation(name: str) -> None:
     told = row(name)[1]
     changed = made.command != before.command or dict(made.files) != dict(before.files)
     assert changed == told.startswith("`"), (told, made.command)
+    flags = {each.flag for each in made.findings.applied if each.env == name}
+    assert set(re.findall(r"`(--[a-z0-9-]+)", told)) <= flags
     if told.startswith("no effect"):
         named = {each.env for each in made.findings.warnings}
         assert name in named | {each.env for each in made.findings.ignored}

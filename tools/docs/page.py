@@ -84,7 +84,7 @@ def _old_names() -> str:
     return (
         "## Names of older workers\n\n"
         "A name that is an option of the installed vLLM is that option. These are carried over"
-        " where the option has another name or is gone.\n\n"
+        " where the option has another name, does nothing any more or is gone.\n\n"
         + table(("name", f"vLLM {versions[0]}", "older versions"), rows)
         + f"\n`0` means not set, as it did for older workers, in {zeros}; everywhere else 0 is 0."
         " `None`, in any case of its letters, means not set everywhere but where an option has"
@@ -111,8 +111,8 @@ def becomes(name: str, catalog: Catalog) -> str:
         return "stays in the environment"
     if name == legacy.SERVED_NAME:
         return "`--served-model-name`, before the model's own name"
-    if name in catalog.by_variable:
-        return f"`{catalog.by_variable[name][1]}`"
+    if legacy.is_an_option(name, catalog):
+        return f"`{_spelling(*catalog.by_variable[name])}`"
     match legacy.carrier(name, catalog):
         case Alias(flag=flag):
             return f"`{flag}`"
@@ -129,6 +129,11 @@ def becomes(name: str, catalog: Catalog) -> str:
             return f"no effect: {reason}; {remedy}"
         case _:
             return "no equivalent"
+
+
+def _spelling(option: Option, spelling: str) -> str:
+    """As a command line has it where the variable is true: a switch may have several for off."""
+    return translate.spell(option, spelling, "true")[0] if option.off else spelling
 
 
 def _guarded(catalog: Catalog) -> str:

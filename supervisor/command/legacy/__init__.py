@@ -22,6 +22,7 @@ from .table import (
     Inverse,
     WhenTrue,
     carrier,
+    is_an_option,
     is_number,
     names,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "WhenTrue",
     "carrier",
     "carries",
+    "is_an_option",
     "is_number",
     "names",
     "rewrite",
