@@ -19,7 +19,7 @@ from ..records import replace
 from ..settings import table
 from ..settings.values import early
 from . import stored, unseen
-from .hub import cached, weights_folder
+from .hub import cached, configured, hub_cache, weights_folder, whole
 from .placement import MANIFEST, TEMPORARY, Download, Name, OnDisk, baked_folder
 
 _SET = r"[\"']?([A-Za-z][\w-]*)[\"']?[ \t]*:[ \t]*[\"']?([\w~]*)"  # and the first word behind it
@@ -52,21 +52,21 @@ def _begin(env: Mapping[str, str]) -> list[Path]:
     said = (table.MODEL_NAME.written(env), table.VLLM_CONFIG_FILE.written(env))
     folders = (early(env, table.BASE_PATH), *_temporaries(env))
     paths = [Path("/", path) for path in (*said, *folders) if path]
-    return [*paths, baked_folder(env), _downloads(env)]
+    return [*paths, baked_folder(env), _downloads(env), hub_cache(env)]
 
 
 def _files(env: Mapping[str, str]) -> OnDisk:
     """What is found in files."""
     volume = _volume(env)
     model = _model(env, volume)
-    place = model.path or _elsewhere(env)
+    place = Path(model.path) if model.path else _place(env)
     said = config_text(table.VLLM_CONFIG_FILE.written(env))
     return replace(
         model,
         volume=volume,
         temporary=_temporary(env),
-        config={} if place is None else _config(Path(place)),
-        stored=None if place is None or model.download else stored.look(Path(place)),
+        config={} if place is None else _config(_configured(env, place)),
+        stored=None if place is None or _is_to_come(model) else stored.look(place),
         unseen=unseen.look(env, volume),
         configured=_keys(said),
         turned_on=frozenset(key for key, value in _named(said, _OWN).items() if value not in _OFF),
@@ -74,8 +74,7 @@ def _files(env: Mapping[str, str]) -> OnDisk:
 
 
 def _model(env: Mapping[str, str], volume: Path | None) -> OnDisk:
-    text = table.MODEL_NAME.written(env)
-    revision = env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
+    text, revision = table.MODEL_NAME.written(env), _revision(env)
     config_file = table.VLLM_CONFIG_FILE.written(env)
     name = Name.parse(text)
     if (text and name is None) or (config_file and not text):  # a path, or the file names it
@@ -88,13 +87,25 @@ def _model(env: Mapping[str, str], volume: Path | None) -> OnDisk:
     return found or OnDisk()
 
 
-def _elsewhere(env: Mapping[str, str]) -> Path | None:
-    """Where the engine will find the model by itself: its folder, or the hub's cache."""
-    text = table.MODEL_NAME.written(env)
-    if (name := Name.parse(text)) is None:
-        return Path(text) if text else None
-    revision = env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
-    return cached(_downloads(env), name, revision)
+def _place(env: Mapping[str, str]) -> Path | None:
+    """Where the engine will find the model's weights by itself."""
+    return stored.place(table.MODEL_NAME.written(env), _revision(env), _downloads(env))
+
+
+def _configured(env: Mapping[str, str], place: Path) -> Path:
+    """The folder with the configuration of the model whose weights are at `place`."""
+    name = Name.parse(table.MODEL_NAME.written(env))
+    found = None if name is None else configured(hub_cache(env), name, _revision(env), place)
+    return found or place
+
+
+def _is_to_come(model: OnDisk) -> bool:
+    """Whether it is fetched before the start, and an earlier one has not left all of it."""
+    return model.download is not None and not whole(Path(model.path or ""))
+
+
+def _revision(env: Mapping[str, str]) -> str:
+    return env.get("MODEL_REVISION", "").strip() or env.get("REVISION", "").strip()
 
 
 def _downloads(env: Mapping[str, str]) -> Path:

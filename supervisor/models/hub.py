@@ -6,7 +6,7 @@ import json
 import re
 import time
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +102,39 @@ def weights_folder(
     return Path("/", download_dir) if download_dir else hub_cache(env)
 
 
-def cached(hub: Path, name: Name, revision: str) -> Path | None:
+def cached(hub: Path, name: Name, revision: str, *, weights_alone: bool = False) -> Path | None:
     """The snapshot of a repository in a cache of the hub's client, if it is whole.
 
     Args:
         hub: the folder with `models--ORG--NAME`, which may be in lower case.
         name: the repository, and a folder in it.
         revision: a branch, a tag or a commit; empty: refs/main, else the only snapshot.
+        weights_alone: its configuration may be missing; see `configured`.
     """
+    is_whole = _has_weights if weights_alone else whole
+    places = (each / name.subfolder for each in at_rest(hub, name, revision))
+    return next((place for place in places if is_whole(place)), None)
+
+
+def configured(hub: Path, name: Name, revision: str, weights: Path) -> Path | None:
+    """The folder with the configuration of a model, whose weights are in the snapshot `weights`.
+
+    With --download-dir vLLM puts weights and their index alone there, and the rest into `hub`.
+    """
+    if _has_configuration(weights):
+        return weights
+    found = snapshot(hub, name, revision)
+    if found is None or found.name != weights.name:  # of another commit
+        return None
+    return found if _has_configuration(found) else None
+
+
+def at_rest(hub: Path, name: Name, revision: str) -> Iterator[Path]:
+    """The snapshots of a repository into which nobody is downloading."""
     for repository in _repositories(hub, name.repository):
         found = _snapshot(repository, revision)
-        place = None if found is None else found / name.subfolder
-        if place is not None and whole(place) and not _under_way(repository):
-            return place
-    return None
+        if found is not None and not _under_way(repository):
+            yield found
 
 
 def snapshot(hub: Path, name: Name, revision: str) -> Path | None:
@@ -183,11 +202,17 @@ def _snapshot(repository: Path, revision: str) -> Path | None:
 
 def whole(folder: Path) -> bool:
     """Whether a model is there with all its weights: a download may be under way, or broken off."""
+    return _has_configuration(folder) and _has_weights(folder)
+
+
+def _has_configuration(folder: Path) -> bool:
+    return any(is_file(folder / name) for name in ("config.json", "params.json"))
+
+
+def _has_weights(folder: Path) -> bool:
     there = listed(folder)
     files = [path for path in there if is_file(path)]
-    if not {"config.json", "params.json"} & {path.name for path in files}:
-        return False
-    if not _complete_sets(files):
+    if not complete_sets(files):
         return False
     if indexes := [path for path in there if path.name.endswith(_INDEX)]:
         return any(_has_all(index) for index in indexes)
@@ -203,7 +228,7 @@ def _has_all(index: Path) -> bool:
         return False
 
 
-def _complete_sets(files: Iterable[Path]) -> bool:
+def complete_sets(files: Iterable[Path]) -> bool:
     """Whether each `NAME-00001-of-00003.safetensors` has its others; the index may come after."""
     there: dict[tuple[str, int, str], int] = {}
     for path in files:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .choice import WEIGHTS, literal, of_tokenizer, prefers_mistral, wanted
+from .choice import WEIGHTS, is_of, of_tokenizer, prefers_mistral, wanted
 from .leavings import Cached
 
 #: Load formats that take one kind of file, of those that take files of a repository at all.
@@ -68,7 +68,7 @@ def chosen(asked: Wanted, files: Iterable[str], version: str) -> list[str]:
     kept = wanted(names, load_format=asked.load_format, mistral_first=prefers_mistral(version))
     small = [file for file in kept if not file.endswith(WEIGHTS)]
     if asked.quantization:
-        weights = [file for file in names if _is_of(file, asked.quantization)]
+        weights = [file for file in names if is_of(file, asked.quantization)]
     else:
         # Of a repository with files in GGUF alone vLLM takes one, and says which if it is named.
         suffixes = _SUFFIXES.get(asked.load_format, ())
@@ -97,14 +97,6 @@ def indexed(weights: Sequence[str], text: str) -> list[str]:
         for file in weights
         if file in named or "/" in file or not file.endswith(".safetensors")
     ]
-
-
-def _is_of(file: str, quantization: str) -> bool:
-    """As vLLM looks for it: `NAME-Q4_K_M.gguf`, or the parts of such a file."""
-    name = file.rpartition("/")[2]
-    return any(
-        fnmatch.fnmatchcase(name, f"*-{literal(quantization)}{end}") for end in (".gguf", "-*.gguf")
-    )
 
 
 def whole(folder: str) -> Path:

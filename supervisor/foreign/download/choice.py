@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 
@@ -114,3 +115,11 @@ def prefers_mistral(version: str) -> bool:
 def literal(file: str) -> str:
     """A pattern that means this file and no other."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in file)
+
+
+def is_of(file: str, quantization: str) -> bool:
+    """As vLLM looks for one in GGUF: `NAME-Q4_K_M.gguf`, or the parts of such a file."""
+    name = file.rpartition("/")[2]
+    return any(
+        fnmatch.fnmatchcase(name, f"*-{literal(quantization)}{end}") for end in (".gguf", "-*.gguf")
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from ... import hanging
@@ -64,10 +65,12 @@ async def _commit(plan: Plan, env: Mapping[str, str]) -> str:
     if plan.model_path is not None or name is None:
         return ""
     own = planned.engine_environment(env, plan)
-    folder = weights_folder(plan.value("--download-dir"), own)
+    apart = plan.value("--download-dir")
+    folder = weights_folder(apart, own)
     revision = plan.value("--revision") or ""
+    look = partial(cached, folder, name, revision, weights_alone=bool(apart))
     try:
-        place = await hanging.look_beside(lambda: cached(folder, name, revision), [folder])
+        place = await hanging.look_beside(look, [folder])
     except hanging.HangsError:
         return ""
     return "" if place is None else likeness.commit(f"{place}/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from ...command.checks import adapters
 from ...command.plan import Plan
 from ...files import exists, is_dir, is_file, listed
 from ...models.disk import keys
-from ...models.hub import cached, hub_cache, is_set, snapshot, weights_folder
+from ...models.hub import cached, configured, hub_cache, is_set, snapshot, weights_folder
 from ...models.placement import Name
+from ...models.stored import gguf, quantized
 
 #: With these vLLM fetches nothing from the hub.
 _NOT_THE_HUB = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VLLM_USE_MODELSCOPE")
@@ -23,7 +23,6 @@ _OF_A_DOWNLOAD = {
     *("load-format", "ignore-patterns", "lora-modules", "default-mm-loras"),
     *("speculative-config", "speculative-model", "speculative-model-revision"),
 }
-_QUANTIZED = re.compile(r"(?P<name>[^:]+):(?P<quantization>\w+)")  # org/name:Q4_K_M
 
 
 def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -97,13 +96,14 @@ def _model(plan: Plan) -> Iterator[dict[str, Any]]:
     text = plan.model or ""
     if plan.model_path is not None:
         return
-    quantized = _QUANTIZED.fullmatch(text)
-    name = _repository(quantized["name"] if quantized else text)
+    name, quantization = _repository(text), ""
+    if (file := quantized(text)) is not None:
+        name, quantization = _repository(str(file[0])), file[1]
     if name is not None:
         yield {
             **_of_model(name, plan),
             "revision": plan.value("--revision") or "",
-            "quantization": quantized["quantization"] if quantized else "",
+            "quantization": quantization,
         }
 
 
@@ -170,7 +170,11 @@ def _is_there(asked: Mapping[str, Any]) -> bool:
     hub, weights = Path(asked["hub"]), Path(asked["weights"])
     match asked["kind"]:
         case "model":
-            return not asked.get("quantization") and cached(weights, name, revision) is not None
+            if quantization := asked.get("quantization"):
+                whole = gguf(weights, name, revision, quantization) is not None
+                return whole and snapshot(hub, name, revision) is not None
+            found = cached(weights, name, revision, weights_alone=True)
+            return found is not None and configured(hub, name, revision, found) is not None
         case "adapter":
             return _has(snapshot(hub, name, revision), "adapter_model.*")
         case _:

@@ -43,6 +43,68 @@ def test_where_the_model_is_whoever_finds_it(tmp_path: Path) -> None:
     assert disk.look({**none, "MODEL_NAME": "org/name/sub"}).stored is None  # is downloaded first
 
 
+def test_weights_apart_from_their_configuration(tmp_path: Path) -> None:
+    """Into DOWNLOAD_DIR vLLM puts the weights and their index; the hub's cache has the rest."""
+    weights = tmp_path / "weights/models--org--name/snapshots/c1"
+    weights.mkdir(parents=True)
+    (weights / "model-00001-of-00002.safetensors").write_text("x")
+    env = {
+        "BASE_PATH": "/nowhere",
+        "BAKED_MODELS": "/nowhere",
+        "MODEL_NAME": "org/name",
+        "HF_HOME": str(tmp_path),
+        "DOWNLOAD_DIR": str(tmp_path / "weights"),
+    }
+    assert disk.look(env).stored is None
+    (weights / "model-00002-of-00002.safetensors").write_text("x")
+    found = disk.look(env)
+    assert found.stored is not None
+    assert (found.stored.path, found.config) == (str(weights), {})
+    rest = tmp_path / "hub/models--org--name/snapshots/c1"
+    rest.mkdir(parents=True)
+    (rest / "config.json").write_text('{"rope_theta": 5000.0}')
+    assert disk.look(env).config == {"rope_theta": 5000.0}
+    rest.rename(rest.with_name("c2"))  # of another commit
+    assert disk.look(env).config == {}
+    one = plan.make(env, options.load(CATALOG), disk.look(env))
+    assert one.reading is not None
+    assert one.reading.path == str(weights)
+
+
+def test_a_file_in_gguf_of_the_cache(tmp_path: Path) -> None:
+    """Of several that are there the one that is asked for."""
+    place = tmp_path / "hub/models--org--name/snapshots/c1"
+    (place / "Q8_0").mkdir(parents=True)
+    env = {"BASE_PATH": "/nowhere", "BAKED_MODELS": "/nowhere", "HF_HOME": str(tmp_path)}
+    file = place / "name-Q4_K_M.gguf"
+    parts = [place / f"Q8_0/name-Q8_0-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for path in (file, parts[0]):
+        path.write_text("x")
+    found = disk.look({**env, "MODEL_NAME": "org/name:Q4_K_M"}).stored
+    assert found is not None
+    assert found.path == str(file)
+    for name in ("org/name:Q4_K", "org/name:Q8_0", "org/other:Q4_K_M", ":Q4_K_M"):
+        assert disk.look({**env, "MODEL_NAME": name}).stored is None
+    parts[1].write_text("x")
+    found = disk.look({**env, "MODEL_NAME": "org/name:Q8_0"}).stored
+    assert found is not None
+    assert found.path == str(parts[0])
+
+
+def test_a_folder_of_a_repository_that_an_earlier_start_has_fetched(tmp_path: Path) -> None:
+    env = {"BASE_PATH": str(tmp_path), "BAKED_MODELS": "/nowhere", "MODEL_NAME": "org/name/fp8"}
+    folder = tmp_path / "models" / "org--name@main" / "fp8"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model-00001-of-00002.safetensors").write_text("x")
+    assert disk.look(env).stored is None  # that start broke off
+    (folder / "model-00002-of-00002.safetensors").write_text("x")
+    found = disk.look(env)
+    assert found.download is not None
+    assert found.stored is not None
+    assert found.stored.path == str(folder)
+
+
 @pytest.mark.parametrize(
     "text",
     [

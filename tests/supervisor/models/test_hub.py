@@ -53,6 +53,20 @@ def test_a_snapshot_need_not_be_a_model(tmp_path: Path) -> None:
     assert hub_module.snapshot(tmp_path / "none", Name("a/b"), "") is None
 
 
+def test_weights_may_be_apart_from_their_configuration(tmp_path: Path) -> None:
+    """Of one commit, in two caches."""
+    name, hub, weights = Name("a/b"), tmp_path / "hub", tmp_path / "weights"
+    place = snapshot(weights, "models--a--b", "aaa", ref="main")
+    assert hub_module.configured(hub, name, "", place) == place
+    (place / "config.json").unlink()
+    assert cached(weights, name, "", weights_alone=True) == place
+    assert hub_module.configured(hub, name, "", place) is None
+    rest = snapshot(hub, "models--a--b", "aaa", ref="main")
+    assert hub_module.configured(hub, name, "", place) == rest
+    snapshot(hub, "models--a--b", "bbb", ref="main")
+    assert hub_module.configured(hub, name, "", place) is None
+
+
 def test_a_download_that_broke_off_does_not_count(tmp_path: Path) -> None:
     place = snapshot(tmp_path, "models--a--b", "aaa", ref="main")
     index = {"weight_map": {"x": SHARDED[0], "y": SHARDED[1]}}

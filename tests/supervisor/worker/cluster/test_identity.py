@@ -41,6 +41,19 @@ async def test_a_model_has_its_commit_once_it_is_there(tmp_path: Path) -> None:
     (place / "model.safetensors").touch()
     assert await commit(prepared=True) == COMMIT
     assert await commit(prepared=False) == "", "another one may come yet"
+    (place / "config.json").unlink()
+    assert await commit(prepared=True) == ""
+
+
+async def test_the_commit_of_weights_apart_from_their_configuration(tmp_path: Path) -> None:
+    env = {"MODEL_NAME": "a/b", "NUM_NODES": "2", "NODE_RANK": "0", "PRIMARY_ADDR": "127.0.0.1"}
+    env |= {"NUM_TRAINERS": "1", "DOWNLOAD_DIR": str(tmp_path)}
+    made = plan.make(env, versions.load("0.32.0"))
+    assert made.cluster is not None
+    place = tmp_path / "models--a--b" / "snapshots" / COMMIT
+    place.mkdir(parents=True)
+    (place / "model.safetensors").touch()
+    assert (await identity(made, made.cluster, "", env, prepared=True)).commit == COMMIT
 
 
 async def test_the_options_of_the_configuration_file(tmp_path: Path) -> None:

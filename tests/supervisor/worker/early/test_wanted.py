@@ -93,6 +93,18 @@ def test_what_is_in_the_cache_is_not_asked_for(tmp_path: Path) -> None:
     assert named(wanted(tmp_path, env)) == [("org/model", "model")]
 
 
+def test_what_is_in_both_caches_is_not_asked_for(tmp_path: Path) -> None:
+    """With DOWNLOAD_DIR weights are in the one, their configuration in the other."""
+    env = {"HF_HOME": str(tmp_path / "hf"), "DOWNLOAD_DIR": str(tmp_path / "weights")}
+    place = kept(tmp_path / "weights", "org/model", "model.safetensors")
+    assert named(wanted(tmp_path, env)) == [("org/model", "model")]
+    kept(tmp_path / "hf" / "hub", "org/model", "config.json")
+    assert wanted(tmp_path, env) == []
+    (place / "refs" / "main").unlink()
+    (place / "snapshots" / "c1").rename(place / "snapshots" / "c2")  # another commit
+    assert named(wanted(tmp_path, env)) == [("org/model", "model")]
+
+
 def test_a_baked_model_with_a_draft_model_of_the_hub(tmp_path: Path) -> None:
     baked = tmp_path / "baked"
     model = {"repository": "org/model", "folder": str(baked)}
@@ -181,6 +193,11 @@ def test_adapters_and_a_tokenizer(tmp_path: Path) -> None:
 def test_a_file_in_gguf(tmp_path: Path) -> None:
     [found] = wanted(tmp_path, {"MODEL_NAME": "org/model-GGUF:Q4_K_M"})
     assert (found["repository"], found["quantization"]) == ("org/model-GGUF", "Q4_K_M")
+    env = {"MODEL_NAME": "org/model-GGUF:Q4_K_M", "HF_HOME": str(tmp_path)}
+    place = kept(tmp_path / "hub", "org/model-GGUF", "model-Q4_0.gguf") / "snapshots" / "c1"
+    assert len(wanted(tmp_path, env)) == 1
+    (place / "model-Q4_K_M.gguf").write_text("x")
+    assert wanted(tmp_path, env) == []
 
 
 def test_what_vllm_is_told_to_leave_out(tmp_path: Path) -> None:
