@@ -70,13 +70,13 @@ def of(name: str, *labels: str, worker: str = WORKER) -> str:
     return f"vllm_supervisor_{name}{{{', '.join([*labels, worker])}}}"
 
 
-def waits(within_20_s: str, within_40_s: str, every: str) -> dict[str, str]:
-    """How many jobs waited for how long."""
+def waits(within_20_s: str, within_40_s: str, every: str, point: str = ".0") -> dict[str, str]:
+    """How many jobs waited for how long; `point` is empty in bounds that came by OTLP."""
     name = "job_wait_seconds_bucket"
     return {
-        of(name, 'le="20.0"'): within_20_s,
-        of(name, 'le="40.0"'): within_40_s,
-        of(name, 'le="80.0"'): every,
+        of(name, f'le="20{point}"'): within_20_s,
+        of(name, f'le="40{point}"'): within_40_s,
+        of(name, f'le="80{point}"'): every,
         of(name, 'le="+Inf"'): every,
     }
 
@@ -274,6 +274,17 @@ CASES = {
         "16.67% of the jobs wait longer than 40 s for the engine.",
         'job="vllm-supervisor"',
     ),
+    "jobs that wait, of a worker whose metrics come by OTLP": Case(
+        "VllmJobsWait",
+        waits("0+50x20", "0+50x20", "0+60x20", point=""),
+        ("10m",),
+        ("3m",),
+        "16.67% of the jobs wait longer than 40 s for the engine.",
+        'job="vllm-supervisor"',
+    ),
+    "jobs that all wait a little less long, told by OTLP": Case(
+        "VllmJobsWait", waits("0x20", "0+60x20", "0+60x20", point=""), (), ("20m",)
+    ),
     "jobs of which one in eleven waits": Case(
         "VllmJobsWait",
         waits("0+10x20", "0+10x20", "0+11x20"),
@@ -381,11 +392,18 @@ def test_a_limit_of_a_histogram_is_where_a_bucket_ends() -> None:
     """A quantile is a guess within its bucket: no limit is compared with one."""
     asked = " ".join(alert.expression for alert in ALERTS)
     assert "histogram_quantile" not in asked
-    found = re.findall(r'vllm_supervisor_(\w+)_bucket\{[^}]*le="([^"]+)"', asked)
-    assert {bound for _, bound in found} == {"40.0", "+Inf"}
+    found = re.findall(r'vllm_supervisor_(\w+)_bucket\{[^}]*le=~?"([^"]+)"', asked)
+    assert {bound for _, bound in found} == {r"40(\\.0)?", "+Inf"}
     of_name = {one.name: one for one in OF_JOBS.values()}
     for name, bound in found:
-        assert float(bound) in (*promql.bounds(of_name[name]), math.inf)
+        least = float(bound.removesuffix(r"(\\.0)?"))
+        assert least in (*promql.bounds(of_name[name]), math.inf)
+
+
+def test_a_bound_is_found_in_both_spellings() -> None:
+    """As the worker's own text has it, and as collectors write what came by OTLP."""
+    assert promql.ending(40.0) == r'''le=~"40(\\.0)?"'''
+    assert promql.ending(0.5) == 'le="0.5"'
 
 
 #: Of a pod of the deployment; of its neighbours.

@@ -81,6 +81,17 @@ def bounds(metric: Metric) -> tuple[float, ...]:
     raise ValueError(f"{metric.name} is no histogram")
 
 
+def ending(bound: float) -> str:
+    """The matcher of a histogram's buckets up to `bound`.
+
+    `le` is a text: 40.0 in what the worker tells itself, 40 where a collector writes what came by
+    OTLP, and whichever of the two in Prometheus 2 and 3.
+    """
+    if bound != int(bound):
+        return f'le="{bound}"'
+    return f'le=~"{bound:.0f}(\\\\.0)?"'
+
+
 def above(
     bound: float, metric: Metric, *by: str, window: str = WINDOW, chosen: str = CHOSEN
 ) -> str:
@@ -94,6 +105,6 @@ def above(
     if bound not in bounds(metric):
         raise ValueError(f"no bucket of {metric.name} ends at {bound:g}")
     every = series(metric, chosen, "_bucket", le="+Inf")
-    below = series(metric, chosen, "_bucket", le=str(float(bound)))
+    below = series(metric, ", ".join(filter(None, (chosen, ending(bound)))), "_bucket")
     among = [summed(f"rate({each}[{window}])", *by) for each in (below, every)]
     return f"1 - {among[0]}\n  / {among[1]}"
