@@ -6,9 +6,11 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from supervisor.catalog import versions
+from supervisor.command import command_line
 from tools import engine, environments, run, worker
 from tools.errors import reported
 
@@ -20,7 +22,8 @@ class Asked:
     caller: Path
     env_file: Path | None
     by: tuple[str, ...]  # --vllm or --catalog
-    others: tuple[str, ...]
+    others: tuple[str, ...]  # the supervisor's
+    engine: tuple[str, ...]  # behind `--`
 
 
 def asked(arguments: list[str] | None = None) -> Asked:
@@ -30,14 +33,16 @@ def asked(arguments: list[str] | None = None) -> Asked:
     parser.add_argument("--env-file", type=Path)
     parser.add_argument("--catalog", type=Path)
     parser.add_argument("--vllm")
-    given, others = parser.parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    at = words.index("--") if "--" in words else len(words)
+    given, others = parser.parse_known_args(words[:at])
     by: tuple[str, ...] = ()
     if given.catalog is not None:
         by += ("--catalog", str(given.caller / given.catalog))
     if given.vllm is not None:
         by += ("--vllm", given.vllm)
     file = None if given.env_file is None else given.caller / given.env_file
-    return Asked(given.caller, file, by, tuple(others))
+    return Asked(given.caller, file, by, tuple(others), tuple(words[at + 1 :]))
 
 
 def explanation(
@@ -51,24 +56,26 @@ def explanation(
         installed: the command of the engine that `make run` uses; None where that is missing.
         kind: of that engine, `cpu` or `gpu`.
     """
-    arguments = ["explain", *wanted.others, *wanted.by]
+    rest = [*wanted.others, *(["--", *wanted.engine] if wanted.engine else [])]
     if wanted.env_file is not None:
-        arguments += ["--env-file", str(wanted.env_file)]
+        rest = ["--env-file", str(wanted.env_file), *rest]
         if wanted.by or shutil.which("vllm", path=environ.get("PATH", "")):
-            return arguments, dict(environ), ""
+            return ["explain", *wanted.by, *rest], dict(environ), ""
         newest = versions.known()[0]
         said = f"by the options of vLLM {newest}, the newest that is known here; others: --vllm"
-        return [*arguments, "--vllm", newest], dict(environ), said
+        return ["explain", "--vllm", newest, *rest], dict(environ), said
     own = bool(environ.get("VLLM_COMMAND", "").strip())
     vllm = None if own or wanted.by else installed
-    env = run.settings(environ, wanted.caller, vllm, cpu=not own and kind == "cpu")
-    for name, who in run.set_by(environ, env).items():
-        arguments += ["--set-by", name, who]
+    cpu = not own and kind == "cpu"
+    demo = run.is_demo(command_line.read(wanted.engine, {}, None).env)
+    env = run.settings(environ, wanted.caller, vllm, cpu=cpu, demo=demo)
+    marks = [("--set-by", name, who) for name, who in run.set_by(environ, env).items()]
+    rest = [*chain.from_iterable(marks), *rest]
     if own or wanted.by or installed is not None:
-        return arguments, env, ""
+        return ["explain", *wanted.by, *rest], env, ""
     version = would_be_installed(kind)
     said = f"no engine is installed yet: by the options of vLLM {version}, which is known here"
-    return [*arguments, "--vllm", version], env, said
+    return ["explain", "--vllm", version, *rest], env, said
 
 
 def would_be_installed(kind: str) -> str:

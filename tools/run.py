@@ -26,19 +26,29 @@ FROM_MAKE = "MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL MAKE_TERMOUT MAKE_TERMERR 
 
 
 def settings(
-    environ: Mapping[str, str], caller: Path, vllm: Path | None, cpu: bool
+    environ: Mapping[str, str],
+    caller: Path,
+    vllm: Path | None,
+    *,
+    cpu: bool,
+    demo: bool = True,
 ) -> dict[str, str]:
     """Return the worker's environment: the user's, with defaults for what it leaves unset.
 
-    `vllm` is the engine's command, None where the user names one. What is a file or a folder seen
-    from `caller` becomes absolute, because the worker runs elsewhere.
+    Args:
+        environ: the user's.
+        caller: what is a file or a folder seen from there becomes absolute: the worker runs
+            elsewhere.
+        vllm: the engine's command; None where the user names one.
+        cpu: whether the engine is the one for machines without a GPU.
+        demo: whether the demonstration is served where no variable names a model.
     """
     given = {name: value for name, value in environ.items() if name not in FROM_MAKE.split()}
     defaults = CPU_DEFAULTS if cpu else {}
     if vllm is not None:
         given["VLLM_COMMAND"] = str(vllm)
     given |= _absolute(given, caller)
-    if is_demo(given):
+    if demo and is_demo(given):
         given["MODEL_NAME"] = str(DEMO_MODEL)
         defaults = defaults | DEMO_DEFAULTS
     missing = {name: value for name, value in defaults.items() if not given.get(name, "").strip()}
@@ -83,7 +93,7 @@ def prepared(caller: Path) -> tuple[Path, dict[str, str]]:
     made = environments.made(*(["worker"] if own else ["worker", "engine"]))
     vllm = None if own else environments.engine_command(made[1])
     cpu = not own and engine.kind(os.environ) == "cpu"
-    return made[0].path / "bin" / "python", settings(os.environ, caller, vllm, cpu)
+    return made[0].path / "bin" / "python", settings(os.environ, caller, vllm, cpu=cpu)
 
 
 def page(environ: Mapping[str, str]) -> str:

@@ -30,7 +30,7 @@ def explained(
 def test_without_an_engine_the_version_that_would_be_installed_is_meant_and_said() -> None:
     for kind, version in (("cpu", "0.32.0"), ("gpu", "0.33.0")):
         arguments, environ, said = explained(kind=kind)
-        assert arguments[-2:] == ["--vllm", version]
+        assert arguments[:3] == ["explain", "--vllm", version]
         assert "VLLM_COMMAND" not in environ
         assert said == (
             f"no engine is installed yet: by the options of vLLM {version}, which is known here"
@@ -54,18 +54,41 @@ def test_the_users_own_engine_or_version_is_taken() -> None:
     assert arguments.count("--vllm") == 1
     assert "VLLM_COMMAND" not in environ
     arguments, _, _ = explained("--catalog", "c.json", "--json")
-    assert arguments[:4] == ["explain", "--json", "--catalog", "/here/c.json"]
+    assert arguments[:4] == ["explain", "--catalog", "/here/c.json", "--set-by"]
+    assert arguments[-1] == "--json"
 
 
 def test_a_file_of_variables_stands_for_itself() -> None:
     """It is meant for another machine: nothing of this one's engine and defaults is in it."""
     arguments, environ, said = explained("--env-file", "my.env", installed=ENGINE)
-    assert arguments == ["explain", "--env-file", "/here/my.env", "--vllm", NEWEST]
+    assert arguments == ["explain", "--vllm", NEWEST, "--env-file", "/here/my.env"]
     assert "DTYPE" not in environ
     assert NEWEST in said
     arguments, _, said = explained("--env-file=/my.env", "--vllm=0.10.2", "--json")
-    assert arguments == ["explain", "--json", "--vllm", "0.10.2", "--env-file", "/my.env"]
+    assert arguments == ["explain", "--vllm", "0.10.2", "--env-file", "/my.env", "--json"]
     assert said == ""
+
+
+ENGINES = ("--", "serve", "org/m", "--vllm", "1", "--catalog=c", "--env-file", "x")
+
+
+@pytest.mark.parametrize("own", [(), ("--json",), ("--env-file", "/my.env"), ("--vllm", "0.10.2")])
+@pytest.mark.parametrize("installed", [None, ENGINE])
+def test_what_stands_behind_two_dashes_is_the_engines(
+    own: tuple[str, ...], installed: Path | None
+) -> None:
+    """All of it, and nothing else."""
+    arguments, _, _ = explained(*own, *ENGINES, installed=installed)
+    assert tuple(arguments[arguments.index("--") :]) == ENGINES
+
+
+def test_a_model_among_the_engines_arguments_is_no_demonstration() -> None:
+    for named in (("serve", "org/m"), ("--model=org/m",), ("--config", "/c.yaml")):
+        arguments, environ, _ = explained("--", *named)
+        assert "SERVED_MODEL_NAME" not in environ
+        assert "MODEL_NAME" not in arguments
+    _, environ, _ = explained("--", "--max-model-len", "4096")
+    assert environ["SERVED_MODEL_NAME"] == "demo"
 
 
 def test_only_what_the_user_left_unset_is_marked() -> None:
@@ -101,6 +124,15 @@ def made(tmp_path: Path, arguments: str = "", **environ: str) -> "subprocess.Com
         text=True,
         timeout=PATIENCE,
     )
+
+
+def test_make_explain_hands_the_engine_its_arguments_alone(tmp_path: Path) -> None:
+    done = made(tmp_path, "--json -- serve org/m --max-model-len 4096")
+    assert done.returncode == 0, done.stderr
+    command = json.loads(done.stdout)["command"]
+    assert command[:3] == ["vllm", "serve", "org/m"]
+    assert command[-2:] == ["--max-model-len", "4096"]
+    assert "demo" not in command
 
 
 def test_make_explain_installs_nothing_and_is_json_for_programs(tmp_path: Path) -> None:
