@@ -4,7 +4,8 @@
 
     SupervisorError                  1    anything that is not one of the below
     ├── ConfigurationError          78    refused by us, or by the engine during its first start
-    │   └── MachineRefused          78    refused here, and another machine may take it
+    │   ├── MachineRefused          78    refused here, and another machine may take it
+    │   └── NodeRefused             78    refused here, and the other nodes may serve without it
     ├── BadArgument                  2    an argument of a command that is not understood
     ├── NoWorker                     2    the installed command line was told to run the worker
     ├── CatalogError                 1    the engine's options cannot be read
@@ -32,6 +33,10 @@ class ConfigurationError(SupervisorError):
 
 class MachineRefused(ConfigurationError):
     """The configuration cannot be used on this machine as it is now; another one may take it."""
+
+
+class NodeRefused(ConfigurationError):
+    """This cannot be the node that it is said to be, and the others may serve without it."""
 
 
 class BadArgument(SupervisorError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import planning
 from ..catalog import store
-from ..command import explain
+from ..command import cluster, explain
 from ..command import plan as planned
 from ..command.doors import gate
 from ..command.plan import Plan
@@ -144,9 +144,9 @@ def _is_shared(reason: SupervisorError) -> bool:
 
 
 def _answers_jobs(made: Plan) -> bool:
-    takes_jobs = made.cluster is None or not made.cluster.headless
-    queue_mode = made.settings.mode is Mode.QUEUE
-    return takes_jobs and queue_mode and made.settings[table.ANSWER_FAILED_FOR] > 0
+    if made.settings.mode is not Mode.QUEUE or not made.settings[table.ANSWER_FAILED_FOR]:
+        return False
+    return cluster.answers_jobs(made.environment, made.cluster, made.findings.errors)
 
 
 def _all_of_it(made: Plan, reason: SupervisorError) -> SupervisorError:
@@ -195,10 +195,10 @@ async def _watched(
         prefetch = begin(made, own, launcher)
         await asyncio.sleep(0)  # where no volume is looked at, it runs behind this
     if first is None and made.cluster is not None:
-        from . import cluster
+        from .cluster import member as joining
         from .tasks import unless
 
-        member = await unless(stops, cluster.member(made, made.cluster, env))
+        member = await unless(stops, joining(made, made.cluster, env))
         if member is None:
             log.info("%s received", stops[0].name)
             if prefetch is not None:

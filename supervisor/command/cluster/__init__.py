@@ -18,11 +18,11 @@ All but this module is imported only where several nodes are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ...catalog import Catalog
-from ...findings import Findings, Ignored
+from ...findings import Fault, Findings, Ignored
 from ...models.placement import OnDisk
 from ...records import dataclass, field, replace
 from ...settings import table
@@ -32,6 +32,9 @@ from ..gpus import parallel
 
 if TYPE_CHECKING:
     from .node import Cluster
+
+#: Where one of these is wrong, nobody knows which node this is, or of how many.
+_WHICH_NODE = (table.NUM_NODES, table.NODE_RANK, table.PRIMARY_ADDR, table.NODE_ADDR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +107,26 @@ def place(
         dropped,
         found,
     )
+
+
+def answers_jobs(
+    env: Mapping[str, str], cluster: Cluster | None, errors: Iterable[Fault] = ()
+) -> bool:
+    """Whether a worker that cannot start may tell the jobs of its endpoint why.
+
+    Of several nodes only rank 0 may. And the others may serve without one that is wrong about which
+    node it is.
+
+    Args:
+        env: the worker's environment.
+        cluster: this node among others; None where it serves alone, or is not known.
+        errors: why it cannot start.
+    """
+    wrong = {error.env.replace("--no-", "--", 1) for error in errors}
+    if wrong & {name for row in _WHICH_NODE for name in (row.name, *row.also)}:
+        return False
+    if cluster is None:
+        return not asks_for_nodes(env)
+    from .options import OF_NODE
+
+    return cluster.leads and not wrong & OF_NODE

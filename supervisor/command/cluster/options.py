@@ -24,7 +24,7 @@ EXECUTOR = "--distributed-executor-backend"
 TIMEOUT = "--distributed-timeout-seconds"
 SERVERS = "--api-server-count"
 #: What says which node this is: in the configuration file it would be the same on all of them.
-_OF_NODE = frozenset({NODES, RANK, HEADLESS, MASTER, PORT})
+OF_NODE = frozenset({NODES, RANK, HEADLESS, MASTER, PORT})
 
 
 def options(
@@ -50,8 +50,8 @@ def options(
         Applied(name, value, flag, "worker")
         for flag, value, name in _wanted(cluster, settings)
         if said.last(flag) is None
-        and (flag in _OF_NODE or flag.removeprefix("--") not in configured)
-        and (catalog.option(flag) is not None or (flag in _OF_NODE and not catalog.complete))
+        and (flag in OF_NODE or flag.removeprefix("--") not in configured)
+        and (catalog.option(flag) is not None or (flag in OF_NODE and not catalog.complete))
     ]
     tokens = tuple(f"{row.flag}={row.value}" if row.value else f"{row.flag}" for row in rows)
     return tokens, Findings.of(
@@ -69,7 +69,7 @@ def refused(cluster: Cluster, said: Arguments) -> Mapping[str, str]:
 def _contradictions(cluster: Cluster, said: Arguments, settings: Settings) -> Iterator[Fault]:
     """What is said of this node to the engine, and is another thing than the worker goes by."""
     own_port = cluster.port != table.PRIMARY_PORT.default  # else only the engine is told
-    flags = _OF_NODE - {HEADLESS} - (set() if own_port else {PORT})
+    flags = OF_NODE - {HEADLESS} - (set() if own_port else {PORT})
     for flag, value, name in _wanted(cluster, settings):
         text = said.value(flag)
         if flag in flags and text is not None and bare(text) != value:

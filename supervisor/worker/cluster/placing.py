@@ -15,7 +15,7 @@ from ...command.cluster import addresses
 from ...command.cluster.node import Cluster
 from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
-from ...errors import ConfigurationError, OutOfResources, SupervisorError
+from ...errors import NodeRefused, OutOfResources, SupervisorError
 from ...machine import network, ports
 from ..process import descriptors
 from ..tasks import in_thread
@@ -27,7 +27,7 @@ _PAUSE = 1.0  # seconds
 T = TypeVar("T")
 
 
-class _ForGood(ConfigurationError):
+class _ForGood(NodeRefused):
     """What PRIMARY_ADDR says leads to no rank 0, and waiting does not help."""
 
 
@@ -53,7 +53,7 @@ async def own_address(cluster: Cluster, within: float = 35.0) -> str:
 
     Raises:
         SupervisorError: as `placed`.
-        ConfigurationError: the others would look for it elsewhere.
+        NodeRefused: the others would look for it elsewhere.
     """
     until = time.monotonic() + within
     told = False
@@ -102,7 +102,7 @@ def _found_by_others(cluster: Cluster) -> str:
     only_here = addresses.parsed(cluster.leader) is None and any(each.is_loopback for each in known)
     if only_here or ipaddress.ip_address(own) in known:
         return own
-    raise ConfigurationError(
+    raise NodeRefused(
         f"PRIMARY_ADDR={cluster.leader} is {known[0]}, and not NODE_ADDR={own} of rank 0, which"
         f" listens there; set PRIMARY_ADDR={own} on all nodes"
     )
@@ -143,7 +143,7 @@ def _own_of_rank_0(cluster: Cluster) -> str:
         )
     where = f"{cluster.leader} ({known[0]})" if is_name else cluster.leader
     has = f"; it has {listed}" if (listed := network.listed()) else ""
-    fault = ConfigurationError if is_name else _ForGood  # a name may still lead to a node before
+    fault = NodeRefused if is_name else _ForGood  # a name may still lead to a node before
     raise fault(
         f"PRIMARY_ADDR={where} is not an address of this machine, which is rank 0{has}; correct"
         " NODE_RANK or PRIMARY_ADDR"
@@ -159,7 +159,7 @@ def _leader(cluster: Cluster) -> str:
     alike = (each for each in known if ipaddress.ip_address(each).version == version)
     if found := next(alike, None):
         return found
-    raise ConfigurationError(
+    raise NodeRefused(
         f"PRIMARY_ADDR={cluster.leader} is {known[0]}, and NODE_ADDR={cluster.address} is"
         f" IPv{version}; give addresses of one network"
     )

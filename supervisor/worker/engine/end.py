@@ -8,15 +8,16 @@ from ...errors import (
     CommandNotExecutable,
     CommandNotFound,
     ConfigurationError,
+    NodeRefused,
     OutOfResources,
     SupervisorError,
 )
 from .. import lifecycle
 
-#: What cannot be spawned, however often -> the short name of that cause. All workers of an endpoint
-#: have the same settings and the same image.
+#: What cannot be spawned, however often -> the short name of that cause.
 _UNSPAWNABLE = {
     ConfigurationError: kinds.CONFIGURATION,
+    NodeRefused: kinds.CONFIGURATION,
     CommandNotFound: kinds.COMMAND_NOT_FOUND,
     CommandNotExecutable: kinds.COMMAND_NOT_EXECUTABLE,
 }
@@ -26,9 +27,11 @@ def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
     """The end of an engine that could not be spawned, or was not for what its settings say."""
     kind = _UNSPAWNABLE.get(type(reason))
     final = kind is not None
+    # All workers of an endpoint have the same image and settings, but each node its own number.
+    shared = final and not isinstance(reason, NodeRefused)
     wanting = isinstance(reason, OutOfResources)
     return lifecycle.Exited(
-        str(reason), kind or "unknown", final=final, shared=final, wanting=wanting
+        str(reason), kind or "unknown", final=final, shared=shared, wanting=wanting
     )
 
 

@@ -73,6 +73,7 @@ def test_who_takes_no_jobs_answers_none() -> None:
     assert start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="0", **nodes))
     assert not start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="1", **nodes))
     assert not start._answers_jobs(made(ANSWER_FAILED_FOR="0"))
+    assert not start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="2", **nodes))
 
 
 def test_a_guarded_name_shows_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from supervisor.catalog import options, versions
-from supervisor.command import plan
+from supervisor.command import cluster, plan
 from supervisor.command.plan import Plan
 from supervisor.models.placement import OnDisk
 from tests.processes import CATALOG, ROOT
@@ -151,6 +151,35 @@ def test_which_ranks_answer_requests(env: dict[str, str], serving: list[int]) ->
     ]
 
 
+@pytest.mark.parametrize(
+    ("env", "answers"),
+    [
+        ({"NODE_RANK": "0"}, True),
+        ({"NODE_RANK": "0", "MAX_MODEL_LEN": "long"}, True),
+        ({"NODE_RANK": "1"}, False),
+        ({"NODE_RANK": "2"}, False),
+        ({"NODE_RANK": ""}, False),
+        ({"NODE_RANK": "first"}, False),
+        ({"NODE_RANK": "0", "PRIMARY_ADDR": ""}, False),
+        ({"NODE_RANK": "0", "PRIMARY_ADDR": "10.0.0.2:29501"}, False),
+        ({"NODE_RANK": "0", "PRIMARY_ADDR": "", "MASTER_ADDR": "a b"}, False),
+        ({"NODE_RANK": "0", "NODE_ADDR": "10.0.0.9"}, False),
+        ({"NODE_RANK": "0", "VLLM_EXTRA_ARGS": "--node-rank 1"}, False),
+        ({"NODE_RANK": "0", "VLLM_EXTRA_ARGS": "--headless"}, False),
+        ({"NODE_RANK": "0", "NUM_NODES": "two"}, False),
+        ({"NODE_RANK": "0", "NUM_NODES": "${NODES}"}, False),
+        ({"NODE_RANK": "2", "CLUSTER": "off"}, True),
+        ({"NODE_RANK": "2", "NUM_NODES": "1"}, True),
+    ],
+)
+def test_whose_place_among_the_nodes_is_in_doubt_answers_no_jobs(
+    env: dict[str, str], answers: bool
+) -> None:
+    one = made(**env)
+    found = cluster.answers_jobs({**TWO, **env}, one.cluster, one.findings.errors)
+    assert found is answers, one.findings.errors
+
+
 @pytest.mark.parametrize("version", versions.known())
 def test_every_catalogue(version: str) -> None:
     catalog = versions.load(version)
@@ -200,7 +229,7 @@ LOADED = """
 import sys
 from pathlib import Path
 from supervisor.catalog import options
-from supervisor.command import plan
+from supervisor.command import cluster, plan
 env = dict(pair.split("=") for pair in sys.argv[2:])
 plan.make(env, options.load(Path(sys.argv[1])))
 print(*(name for name in sys.modules if name.startswith("supervisor.command.cluster.")))

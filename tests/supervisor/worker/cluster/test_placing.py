@@ -12,7 +12,7 @@ import pytest
 from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.command.cluster.node import Cluster
-from supervisor.errors import ConfigurationError, OutOfResources, SupervisorError
+from supervisor.errors import NodeRefused, OutOfResources, SupervisorError
 from supervisor.machine import network, ports
 from supervisor.worker.cluster import placing
 
@@ -93,9 +93,9 @@ async def test_rank_0_whose_own_name_is_loopback_to_itself(
         r"PRIMARY_ADDR=node1 is 127\.0\.1\.1 on this machine, which others cannot reach; set"
         " NODE_ADDR to this node's address"
     )
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(NodeRefused, match=said):
         await placing.own_address(cluster, within=1e9)
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(NodeRefused, match=said):
         await placing.placed(before, cluster, ENV)
     told = replace(cluster, address="127.0.0.5")
     assert await placing.own_address(told) == "127.0.0.5"
@@ -115,12 +115,12 @@ async def test_rank_0_is_where_its_name_leads_the_others(
         r"PRIMARY_ADDR=head is 10\.0\.0\.7, and not NODE_ADDR=127\.0\.6\.6 of rank 0, which listens"
         r" there; set PRIMARY_ADDR=127\.0\.6\.6 on all nodes"
     )
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(NodeRefused, match=said):
         await placing.own_address(cluster, within=0.0)
     names["head"] = ("10.0.0.7", "127.0.6.6")
     assert await placing.own_address(cluster) == "127.0.6.6", "in one of its networks"
     assert await placing.own_address(replace(cluster, leader="127.0.6.6")) == "127.0.6.6"
-    with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=127\.0\.5\.5 is 127\.0\.5\.5, and"):
+    with pytest.raises(NodeRefused, match=r"PRIMARY_ADDR=127\.0\.5\.5 is 127\.0\.5\.5, and"):
         await placing.own_address(replace(cluster, leader="127.0.5.5"), within=0.0)
 
 
@@ -131,7 +131,7 @@ async def test_a_name_leads_to_the_network_of_this_node(names: dict[str, tuple[s
     assert "--master-addr=fd00::7" in after.command
     assert after.engine_env["VLLM_HOST_IP"] == "fd00::9"
     names["head"] = ("10.0.0.7",)
-    with pytest.raises(ConfigurationError, match=r"head is 10\.0\.0\.7, and NODE_ADDR=fd00::9 is"):
+    with pytest.raises(NodeRefused, match=r"head is 10\.0\.0\.7, and NODE_ADDR=fd00::9 is"):
         await placing.placed(before, cluster, ENV)
 
 
@@ -156,13 +156,13 @@ async def test_rank_0_that_primary_addr_does_not_lead_to(
         r"PRIMARY_ADDR=192\.0\.2\.7 is not an address of this machine, which is rank 0; it has"
         r" 10\.0\.0\.3 \(eth0\); correct NODE_RANK or PRIMARY_ADDR"
     )
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(NodeRefused, match=said):
         await placing.own_address(cluster, within=1e9)
     names["head"] = ("192.0.2.7",)
-    with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=head \(192\.0\.2\.7\) is not an"):
+    with pytest.raises(NodeRefused, match=r"PRIMARY_ADDR=head \(192\.0\.2\.7\) is not an"):
         await placing.own_address(replace(cluster, leader="head"), within=0.0)
     names["head"] = ("192.0.2.7", "127.0.6.6")
-    with pytest.raises(ConfigurationError, match=r"PRIMARY_ADDR=head is 127\.0\.6\.6 on this"):
+    with pytest.raises(NodeRefused, match=r"PRIMARY_ADDR=head is 127\.0\.6\.6 on this"):
         await placing.own_address(replace(cluster, leader="head"), within=1e9)
     monkeypatch.setattr(placing, "_PAUSE", 0.01)
     monkeypatch.setattr(ports, "is_ours", "192.0.2.9".__eq__)

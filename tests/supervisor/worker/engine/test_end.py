@@ -10,6 +10,7 @@ from supervisor.errors import (
     CommandNotFound,
     ConfigurationError,
     MachineRefused,
+    NodeRefused,
     OutOfResources,
     SupervisorError,
 )
@@ -32,6 +33,11 @@ def test_what_could_not_be_spawned_has_ended(
 ) -> None:
     """What may be had the next time is no final end; what may not be had all workers share."""
     assert not_spawned(reason) == Exited(str(reason), kind, final=final, shared=final)
+
+
+def test_what_cannot_be_spawned_on_one_node_alone_is_shared_by_nobody() -> None:
+    reason = NodeRefused("PRIMARY_ADDR leads elsewhere")
+    assert not_spawned(reason) == Exited(str(reason), "configuration", final=True)
 
 
 def test_want_of_a_descriptor_is_no_fault_of_what_could_not_be_spawned() -> None:

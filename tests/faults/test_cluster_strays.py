@@ -1,0 +1,46 @@
+"""Nodes that are not what they should be, beside a cluster that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.environment import worker_environment
+from tests.endpoint import Platform
+from tests.nodes import Nodes
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, platform: Platform) -> Iterator[Nodes]:
+    """Two nodes in queue mode that serve."""
+    takes_jobs = worker_environment(platform.root)
+    two = Nodes(tmp_path, 2, base=80, each={0: takes_jobs, 1: takes_jobs})
+    try:
+        two.until_ready()
+        yield two
+    finally:
+        two.end()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"NODE_RANK": "2"},
+        {"NODE_RANK": ""},
+        {"NODE_RANK": "1", "PRIMARY_ADDR": ""},
+        {"NODE_RANK": "0"},
+        {"NODE_RANK": "0", "NODE_ADDR": "", "PRIMARY_ADDR": "192.0.2.7"},
+    ],
+)
+def test_a_node_that_cannot_start_fails_no_jobs_of_those_that_serve(
+    cluster: Nodes, platform: Platform, wrong: dict[str, str]
+) -> None:
+    as_another = worker_environment(platform.root, worker_id="stray")
+    stray = cluster.start(1, **{**as_another, "NODE_ADDR": "127.0.9.99", **wrong})
+    jobs = [platform.submit({"prompt": "Hi", "max_tokens": 3}) for _ in range(20)]
+    assert stray.wait() == 78
+    assert platform.polls("stray") == []
+    for job in jobs:
+        platform.until(job, "COMPLETED")
