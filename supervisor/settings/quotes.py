@@ -1,7 +1,8 @@
 """Takes off the quotes that `docker --env-file` keeps as a part of a value. Pure.
 
 A shell and Compose take them off, Docker and podman do not: SERVED_MODEL_NAME="my-model" would be
-served with them. JSON has quotes of its own, and so have shell words; there they stay.
+served with them. JSON has quotes of its own, and so have shell words; there they stay. What ends in
+the quote with which it begins is no chat template that anybody wrote: that pair is around it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..findings import Findings, Remark
 from ..secrets import is_secret, masked
 from . import table
 
+_JINJA = re.compile(r"\{[{%#]")
 _SHELL_WORDS = frozenset({table.VLLM_EXTRA_ARGS.name, table.VLLM_COMMAND.name})
 
 
@@ -53,11 +55,13 @@ def _within(name: str, text: str) -> str | None:
         return ""
     if name in _SHELL_WORDS:
         return _options_within(text, rest)
-    if re.match(r"\s*[{\[]", rest):  # JSON, in one more pair of quotes
-        return rest if _is_json(rest) else _unescaped(text)
-    if text[0] in rest:
-        return None
-    return rest
+    if rest[0] in "{[":  # JSON, in one more pair of quotes
+        if _is_json(rest):
+            return rest
+        if (meant := _unescaped(text)) is not None:
+            return meant
+    # With more of them inside they may be several pairs; a template has its own.
+    return rest if text[0] not in rest or _JINJA.search(rest) else None
 
 
 def _is_json(text: str) -> bool:

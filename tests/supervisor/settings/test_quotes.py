@@ -34,7 +34,17 @@ NAMES = {"A", "HF_TOKEN", "VLLM_EXTRA_ARGS", "VLLM_COMMAND"}
         ("A", '"', None),
         ("A", "it's", None),
         ("A", '{"a": "b"}', None),
-        ("A", '"{broken"', None),
+        ("A", '"[ngram]"', "[ngram]"),
+        ("A", "'{broken'", "{broken"),
+        ("A", "'{\"a\": 1,}'", '{"a": 1,}'),
+        ("A", r'"{\"a\": 1,}"', None),
+        ("A", '"{a}", "{b}"', None),
+        ("A", '"{% if a %}{{ b }}{% endif %}"', "{% if a %}{{ b }}{% endif %}"),
+        ("A", "'{# c #}{{ b }}'", "{# c #}{{ b }}"),
+        ("A", "'{{ m['a'] }}'", "{{ m['a'] }}"),
+        ("A", '"<s>{{ m["a"] }}{"b": 1}"', '<s>{{ m["a"] }}{"b": 1}'),
+        ("A", r'"<s>{{ m[\"a\"] }}"', r"<s>{{ m[\"a\"] }}"),
+        ("A", """{{ "a" }}""", None),
         ("VLLM_EXTRA_ARGS", "'--seed=1'", None),
         ("VLLM_COMMAND", '"/opt/my vllm/bin/vllm"', None),
         ("B", '"x"', None),
@@ -70,11 +80,21 @@ def test_a_secret_is_not_shown() -> None:
         ("LIMIT_MM_PER_PROMPT", "'{\"image\":4}'", '--limit-mm-per-prompt={"image":4}'),
         ("OPENAI_SERVED_MODEL_NAME_OVERRIDE", '"short"', "short"),
         ("DRAIN_TIMEOUT", '"7"', "--shutdown-timeout=7"),
+        (
+            "CUSTOM_CHAT_TEMPLATE",
+            '"{% set a = 1 %}{{ m }}"',
+            "--chat-template={% set a = 1 %}{{ m }}",
+        ),
+        ("CHAT_TEMPLATE", "'{{ m['content'] }}'", "--chat-template={{ m['content'] }}"),
+        ("SPECULATIVE_MODEL", '"[ngram]"', '--speculative-config={"method":"ngram",'),
     ],
 )
 def test_every_kind_of_setting(name: str, text: str, token: str) -> None:
-    made = planning.by_catalog({"MODEL_NAME": "m", name: text}, versions.load("0.32.0"))
-    assert token in made.command
+    given = {"MODEL_NAME": "m", name: text}
+    if name == "SPECULATIVE_MODEL":
+        given |= {"NUM_SPECULATIVE_TOKENS": "3", "NGRAM_PROMPT_LOOKUP_MAX": "4"}
+    made = planning.by_catalog(given, versions.load("0.32.0"))
+    assert [part for part in made.command if part == token or part.startswith(f'{token}"')]
     assert not made.findings.errors
     assert [warning.env for warning in made.findings.warnings] == [name, "VLLM_API_KEY"]
     assert made.environment[name] == text[1:-1]
