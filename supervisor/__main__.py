@@ -147,10 +147,11 @@ def _doctor(asked: SimpleNamespace) -> int:
 
 
 def _let_any_text_out() -> None:
-    """Write what a terminal's encoding does not have as escapes: names and values may be any."""
-    for stream in (sys.stdout, sys.stderr):
+    """What a terminal's encoding does not have goes out as escapes; who reads slowly is awaited."""
+    for fd, stream in enumerate((sys.stdout, sys.stderr), 1):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+            os.set_blocking(fd, True)  # else what a full pipe does not take at once is lost
 
 
 def _say(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -66,6 +68,12 @@ def until(
             return found
         assert time.monotonic() < end, f"{what} did not happen within {seconds} s"
         time.sleep(pause)
+
+
+def unread(fd: int) -> int:
+    """How many bytes wait in a pipe."""
+    found = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int.from_bytes(found, sys.byteorder)
 
 
 class Worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ from supervisor.__main__ import main
 from supervisor.catalog import versions
 from supervisor.worker.lifecycle import Phase
 from tests.client import PATIENCE
-from tests.processes import ROOT
+from tests.processes import ROOT, unread, until
 from tools.engine import name_vllm
 
 
@@ -73,6 +74,35 @@ def test_a_reader_that_has_enough_of_explain_sees_no_traceback(env_file: str) ->
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 128 + 13
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_output_that_does_not_block_gets_all_of_explain(
+    form: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("MODEL_NAME=org/m\n" + "".join(f"MAX_MODL_LEN{n}=1\n" for n in range(2000)))
+    command = ["explain", *form, "--vllm", "0.33.0", "--env-file", str(file)]
+    expected = supervisor(*command).stdout
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "supervisor", *command],
+            cwd=ROOT,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+        ) as process,
+        os.fdopen(reader, "rb") as output,
+    ):
+        os.close(writer)
+        faults = process.stderr
+        assert faults is not None
+        size = fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ)
+        until(lambda: unread(reader) == size or unread(faults.fileno()), what="a full pipe")
+        assert output.read().decode() == expected
+        assert faults.read() == b""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("columns", [60, 200])

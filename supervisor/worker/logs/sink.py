@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import threading
 import time
 from collections import deque
@@ -16,6 +17,8 @@ from ...secrets import masked
 from ..page.recent import Recent
 
 _WAITING_MOST = 8 * 1024 * 1024  # bytes kept for a reader that is slow
+_UNREAD = "nobody read them"
+_NEWLINE = ord("\n")
 
 
 class LogSink:
@@ -37,7 +40,9 @@ class LogSink:
         self._fd = fd
         self._waiting: deque[bytes] = deque()
         self._size = 0
-        self._dropped = 0
+        self._dropped = 0  # bytes
+        self._why = _UNREAD  # they were dropped
+        self._cut = False  # what was written last ends within a line
         self._busy = False
         self._line_open = False
         self._changed = threading.Condition()
@@ -85,23 +90,41 @@ class LogSink:
                 self._waiting.clear()
                 self._size = 0
                 self._busy = True
-            if dropped:
-                data = self._of_dropped(dropped).encode() + data
-            self._write(data)
+            told = self._of_dropped(dropped) if dropped else b""
+            unwritten = self._write(told + data)
+            with self._changed:
+                is_told = unwritten <= len(data)
+                self._dropped += unwritten if is_told else dropped + len(data)
 
-    def _of_dropped(self, size: int) -> str:
-        words = f"{size} bytes of this log were dropped: nobody read them"
+    def _of_dropped(self, size: int) -> bytes:
+        words = f"{size} bytes of this log were dropped: {self._why}"
+        self._why = _UNREAD
         said = {"levelname": "WARNING", "name": "supervisor", "msg": words}
         lines = log_lines.Lines(as_json=self.as_json)
-        return lines.format(logging.makeLogRecord(said)) + "\n"
+        line = lines.format(logging.makeLogRecord(said)) + "\n"
+        return ("\n" * self._cut + line).encode()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> int:
+        """Write it, however long that takes; how many bytes had to be given up."""
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._fd, view) :]
-        except OSError:
-            return  # the reader is gone or the disk is full: supervision goes on without a log
+                try:
+                    written = os.write(self._fd, view)
+                except BlockingIOError:  # who made it does not wait for us; we wait for them
+                    self._until_writable()
+                    continue
+                self._cut = view[written - 1] != _NEWLINE
+                view = view[written:]
+        except OSError as reason:
+            # The reader is gone or the disk is full: supervision goes on without a log.
+            self._why = reason.strerror or type(reason).__name__
+        return len(view)
+
+    def _until_writable(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        poll.poll()
 
 
 class SinkHandler(logging.Handler):
