@@ -20,6 +20,7 @@ from .early.prefetch import Prefetch
 from .engine.end import not_spawned
 from .engine.run import EngineRun
 from .engine.spawn import Spawned, try_spawn
+from .engine.suspect import WarmUp
 from .lifecycle import Action, Event, ProxyRunning, State
 from .process.launcher import Launcher
 from .proxy_run import ProxyRun, tell_platform
@@ -64,7 +65,7 @@ class Acting:
         self._prefetch = prefetch
         self._engines = 0
         self._nothing_to_check = False
-        self._warms = True
+        self._warm_up = WarmUp()
         self._had_all = False  # some engine was ready: what it needs from the hub is there
         self.journal = Journal()
         self.engine: EngineRun | None = None
@@ -110,8 +111,7 @@ class Acting:
             self._prefetch.beside(spawned.start)
             if self._engines == 1 and self._plan.cluster is None:
                 self._tasks.create(self._prefetch.run())
-        # What may have ended one engine, or made it hang, is not to keep this worker from serving.
-        self._warms = self._warms and (self.engine is None or self.engine.warmed)
+        self._warm_up = self._warm_up.following()
         self.engine = self._run(
             self._plan,
             spawned,
@@ -120,7 +120,7 @@ class Acting:
             self._pulse,
             self._put_with_cause,
             first=self._engines == 1,
-            warm=self._warms,
+            warm_up=self._warm_up,
             beside=lambda start: reading.watch_plan(start, self._plan, spawned.env, self._launcher),
             catch_up=lambda: self.proxy.catch_up() if self.proxy is not None else None,
         )

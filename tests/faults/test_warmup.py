@@ -120,8 +120,23 @@ def test_one_without_an_answer_is_told_and_not_tried_again(start: Start) -> None
     psutil.Process(worker.engine_pid()).kill()
     until(lambda: worker.status()["restarts"] == 1, what="the restart")
     worker.until_ready()
-    assert worker.text().count("warmed up:") == 1
+    assert "not warmed up: an engine before answered nothing in its warm-up" in worker.text()
     assert asked(worker, CHAT) == 0
+
+
+def test_one_that_is_too_long_is_told_and_tried_again(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "warmup.jsonl"
+    bodies = [{"prompt": "x", "fake": {"tokens": tokens, "rate": 1}} for tokens in (1, 3600)]
+    file.write_text(
+        "".join(json.dumps({"route": "/v1/completions", "body": body}) + "\n" for body in bodies)
+    )
+    worker = start(WARMUP=str(file), WARMUP_TIMEOUT="3")
+    worker.until_ready()
+    psutil.Process(worker.engine_pid()).kill()
+    until(lambda: worker.status()["restarts"] == 1, what="the restart")
+    worker.until_ready()
+    told = f"not warmed up: 1 of 2 requests of {file} were answered within 3 s (WARMUP_TIMEOUT)"
+    assert worker.text().count(told) == 2
 
 
 def test_an_engine_that_dies_of_it_has_failed_to_start(start: Start) -> None:
@@ -134,6 +149,10 @@ def test_an_engine_that_dies_of_it_has_failed_to_start(start: Start) -> None:
     assert "failure 1 of at most" in worker.text()
     worker.until_ready()
     assert asked(worker, CHAT) == 0
+    assert "not warmed up: the engine before ended in its warm-up" in worker.text()
+    psutil.Process(worker.engine_pid()).kill()  # by somebody else, as that one may have been
+    until(lambda: worker.status()["restarts"] == 2, what="the second restart")
+    warming(worker)
 
 
 def test_what_it_prints_by_then_is_no_cause_of_a_start(start: Start) -> None:

@@ -6,7 +6,7 @@
     run        from the spawn until nothing of its group is left
     health     questions at /health
     stall      whether a ready engine still works
-    suspect    whether a job ended it
+    suspect    whether a job ended it, or its warm-up
     memory     whether the kernel killed a process for memory
     phases     what a start is doing, read from its log
     download   how far vLLM's own download is

@@ -26,7 +26,7 @@ from ..pulse import Pulse
 from . import phases
 from .end import exited
 from .spawn import Spawned
-from .suspect import Suspicion
+from .suspect import Suspicion, WarmUp
 
 if TYPE_CHECKING:  # imported while the engine starts
     import httpx
@@ -47,7 +47,7 @@ class EngineRun:
         pulse: sees that this process has stood still.
         put: takes the events: CannotFit, Warming, Ready, Probed, Stalled, Ended, Exited.
         first: whether it is the worker's first engine, of which more is said.
-        warm: whether it is warmed up, where WARMUP says so.
+        warm_up: whether it is warmed up, where WARMUP says so; is told how that goes.
         beside: what runs beside it, given its start; cancelled where it ends.
         prove: returns once a healthy one has shown that it works; as `cluster.engines.prove`.
         catch_up: lets the journal read what the proxy has said.
@@ -63,7 +63,7 @@ class EngineRun:
         put: Callable[[lifecycle.Event], None],
         *,
         first: bool,
-        warm: bool = True,
+        warm_up: WarmUp,
         beside: Callable[[phases.Start], Coroutine[Any, Any, None]] | None = None,
         prove: Callable[..., Coroutine[Any, Any, None]] | None = None,
         catch_up: Callable[[], None] = lambda: None,
@@ -76,7 +76,7 @@ class EngineRun:
         self._pulse = pulse
         self._put = put
         self._first = first
-        self._warm = warm
+        self._warm_up = warm_up
         self._beside = beside
         self._prove = prove
         self._suspicion = Suspicion(journal, catch_up)
@@ -90,8 +90,6 @@ class EngineRun:
         spawned.child.listen(self._voice.hear)
         self._spawned_after = spawned.own_seconds if first else None
         self.seen: vllm.Figures = {}  # in its own metrics, at the last look
-        #: Whether another may be warmed up: not after one that ended in that, or did not answer.
-        self.warmed = True
 
     @property
     def pid(self) -> int | None:
@@ -110,6 +108,7 @@ class EngineRun:
 
     def terminate(self) -> None:
         """SIGTERM: vLLM's API server ends its own processes in order."""
+        self._warm_up.spare()
         if self._child is not None:
             self._child.terminate()
 
@@ -120,6 +119,7 @@ class EngineRun:
     def kill(self) -> None:
         """SIGKILL to all of its group."""
         self._we_killed = True
+        self._warm_up.spare()
         if self._child is not None:
             self._child.signal(signal.SIGKILL)
 
@@ -167,8 +167,6 @@ class EngineRun:
                 watch.cancel()
         return code, out_of_memory
 
-    # --- what is watched ---
-
     async def _watch_health(self, child: Child) -> None:
         from . import health, stall
 
@@ -201,20 +199,21 @@ class EngineRun:
             self._answers = True
             if self._prove is not None:
                 await self._prove(engine, self._plan, self._start, self._put)
-            if self._warm and self._settings.warms:
-                await self._warm_up(engine)
+            if self._settings.warms and self._warm_up.begin():
+                await self._warm(engine)
             progress.cancel()
 
-    async def _warm_up(self, engine: httpx.AsyncClient) -> None:
+    async def _warm(self, engine: httpx.AsyncClient) -> None:
         from . import health, warmup
 
-        self.warmed = False
         answered = await warmup.warm_plan(engine, self._plan, self._start, self._put)
+        self._warm_up.asked()
         await health.until_ready(engine)  # one that died of it was never ready
-        self.warmed = answered
+        self._warm_up.over(answered=answered)
 
     def _is_ready(self) -> None:
         self._start.ended()
+        self._warm_up.ready()
         times = self.times
         for line in announce.start(times, self._plan):
             log.info("%s", line)

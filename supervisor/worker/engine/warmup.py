@@ -61,6 +61,21 @@ class Served:
     seconds: float
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How many of the requests of a warm-up, `of` in all, are answered, or refused, by now."""
+
+    of: int = 0
+    where: str = ""
+    served: int = 0
+    refused: int = 0
+
+    @property
+    def heard(self) -> bool:
+        """Whether the engine answered at all."""
+        return bool(self.served or self.refused)
+
+
 async def warm_plan(
     engine: httpx.AsyncClient, plan: Plan, start: Start, put: Callable[[lifecycle.Event], None]
 ) -> bool:
@@ -75,39 +90,46 @@ async def warm_plan(
     Returns:
         Whether it may be done again: False where no answer came.
     """
-    limit = plan.settings[table.WARMUP_TIMEOUT]
+    limit, tally = plan.settings[table.WARMUP_TIMEOUT], _Tally()
     put(lifecycle.Warming(limit + _GRACE))
     start.begin("warmup")
     try:
         async with asyncio.timeout(limit):
-            log.info("warmed up: %s", await _warm(engine, plan))
+            seconds = await _warm(engine, plan, tally)
+        told = f"{tally.served} requests {tally.where}, the first one answered after"
+        log.info("warmed up: %s %.2f s", told, seconds)
     except TimeoutError:
-        log.warning("not warmed up: no answer within %g s (%s)", limit, table.WARMUP_TIMEOUT.name)
-        return False
+        count = f"{tally.served} of {tally.of} requests {tally.where} were answered"
+        told = count if tally.heard else "no answer"
+        log.warning("not warmed up: %s within %g s (%s)", told, limit, table.WARMUP_TIMEOUT.name)
+        return tally.heard
     except ColdError as reason:
         log.warning("not warmed up: %s", reason)
-        return isinstance(reason, RefusedError)
+        return tally.heard or isinstance(reason, RefusedError)
     finally:
         start.end("warmup")
     return True
 
 
-async def _warm(engine: httpx.AsyncClient, plan: Plan) -> str:
-    """What was done, in words."""
+async def _warm(engine: httpx.AsyncClient, plan: Plan, tally: _Tally) -> float:
+    """Send all of it; the seconds to the first part of the first answer."""
     model = await health.served_model(engine)
     if plan.warmup:
-        more, where = plan.warmup[1:], f"of {plan.settings.warmup_file}"
+        more = plan.warmup[1:]
+        tally.of, tally.where = len(plan.warmup), f"of {plan.settings.warmup_file}"
         try:
             one = await ask(engine, plan.warmup[0], model)
         except RefusedError:  # told behind the others, which may do all the same
-            await several(engine, more, model, optional=False)
+            tally.refused += 1
+            await _several(engine, more, model, tally, ours=False)
             raise
     else:
         one = await first(engine, model)
         more = like(one.request, grammar=_fails_alone(plan.vllm_version))
-        where = f"to {one.request.route}"
-    count = 1 + await several(engine, more, model, optional=not plan.warmup)
-    return f"{count} requests {where}, the first one answered after {one.seconds:.2f} s"
+        tally.of, tally.where = 1 + len(more), f"to {one.request.route}"
+    tally.served += 1
+    await _several(engine, more, model, tally, ours=not plan.warmup)
+    return one.seconds
 
 
 async def first(engine: httpx.AsyncClient, model: str | None) -> Served:
@@ -135,32 +157,32 @@ async def first(engine: httpx.AsyncClient, model: str | None) -> Served:
     raise told or ColdError(f"no route that was tried takes a request; {refusals[0]}")
 
 
-async def several(
-    engine: httpx.AsyncClient, requests: Sequence[Request], model: str | None, *, optional: bool
-) -> int:
-    """Send `requests` beside each other; returns how many were answered.
+async def _several(
+    engine: httpx.AsyncClient, more: Sequence[Request], model: str | None, tally: _Tally, ours: bool
+) -> None:
+    """Send `more` requests beside each other, and count their answers in `tally`.
 
-    `optional`: one may be refused, as by a context that is too short for it.
+    Of ours one may be refused, as by a context that is too short for it.
 
     Raises:
         ColdError: one was not answered; the others were all the same.
     """
     turn = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(request: Request) -> bool:
+    async def one(request: Request) -> None:
         async with turn:
             try:
                 await ask(engine, request, model)
             except RefusedError as refusal:
-                if optional and refusal.status < httpx.codes.INTERNAL_SERVER_ERROR:
-                    return False
-                raise
-            return True
+                tally.refused += 1
+                if not ours or refusal.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+                    raise
+            else:
+                tally.served += 1
 
-    ended = await asyncio.gather(*map(one, requests), return_exceptions=True)
+    ended = await asyncio.gather(*map(one, more), return_exceptions=True)
     if faults := [each for each in ended if isinstance(each, BaseException)]:
         raise faults[0]
-    return ended.count(True)
 
 
 async def ask(engine: httpx.AsyncClient, request: Request, model: str | None) -> Served:

@@ -14,6 +14,7 @@ from supervisor.link.journal import Journal
 from supervisor.worker.cluster import engines
 from supervisor.worker.engine.phases import Start
 from supervisor.worker.engine.spawn import spawn
+from supervisor.worker.engine.suspect import WarmUp
 from supervisor.worker.lifecycle import Ended, Event, Exited, NoAnswer, Ready, Warming
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
@@ -42,7 +43,14 @@ async def test_a_headless_engine_is_ready_once_rank_0_says_so(
     events: list[Event] = []
     spawned = spawn(made, env, launcher)
     run = engines.HeadlessRun(
-        made, spawned, launcher, Journal(), Pulse(), events.append, first=True
+        made,
+        spawned,
+        launcher,
+        Journal(),
+        Pulse(),
+        events.append,
+        first=True,
+        warm_up=WarmUp(),
     )
     running = asyncio.create_task(run.run())
     await asyncio.sleep(0)

@@ -15,6 +15,7 @@ from supervisor.link.journal import Journal
 from supervisor.worker.engine import health
 from supervisor.worker.engine.run import EngineRun
 from supervisor.worker.engine.spawn import spawn
+from supervisor.worker.engine.suspect import WarmUp
 from supervisor.worker.lifecycle import Ended, Event, Exited, Probed, Ready, Warming
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
@@ -42,7 +43,7 @@ class Run:
         self.journal = Journal()
         self.plan = plan.make(self.env, options.load(CATALOG))
 
-    async def start(self, *, warm: bool = True) -> EngineRun:
+    async def start(self, warm_up: WarmUp | None = None) -> EngineRun:
         spawned = spawn(self.plan, self.env, self.launcher)
         return EngineRun(
             self.plan,
@@ -52,7 +53,7 @@ class Run:
             Pulse(),
             self.events.append,
             first=True,
-            warm=warm,
+            warm_up=warm_up or WarmUp(),
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -161,12 +162,13 @@ async def test_it_is_warmed_up_before_it_is_ready(
     monkeypatch: pytest.MonkeyPatch, warm: bool
 ) -> None:
     one = Run(monkeypatch, WARMUP="1")
-    run = await one.start(warm=warm)
+    warm_up = WarmUp("" if warm else "why")
+    run = await one.start(warm_up)
     running = asyncio.create_task(run.run())
     await one.until(lambda: any(isinstance(event, Ready) for event in one.events))
     kinds = [type(event) for event in one.events[: 1 + warm]]
     assert kinds == ([Warming, Ready] if warm else [Ready])
-    assert run.warmed
+    assert warm_up.following().begin() == warm
     assert ("warmup" in run.times.phases) == warm
     run.kill()
     await running
@@ -177,7 +179,8 @@ async def test_one_that_ends_while_it_is_warmed_up_has_never_been_ready(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = Run(monkeypatch, WARMUP="1", FAKE_VLLM="stall")
-    run = await one.start()
+    warm_up = WarmUp()
+    run = await one.start(warm_up)
     running = asyncio.create_task(run.run())
     await one.until(lambda: bool(one.events))
     assert run.doing == "warming up"
@@ -187,7 +190,22 @@ async def test_one_that_ends_while_it_is_warmed_up_has_never_been_ready(
     assert [type(event) for event in one.events] == [Warming, Ended, Exited]
     assert isinstance(one.events[-1], Exited)
     assert one.events[-1].doing == "warming up"
-    assert not run.warmed
+    assert not warm_up.following().begin()
+    await closed(one.launcher)
+
+
+async def test_a_warm_up_has_no_part_in_an_end_that_is_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where another node is lost: all of a cluster's engines are ended."""
+    one = Run(monkeypatch, WARMUP="1", FAKE_VLLM="stall")
+    warm_up = WarmUp()
+    run = await one.start(warm_up)
+    running = asyncio.create_task(run.run())
+    await one.until(lambda: bool(one.events))
+    run.kill()
+    await running
+    assert warm_up.following().begin()
     await closed(one.launcher)
 
 

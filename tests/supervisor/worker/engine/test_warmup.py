@@ -281,6 +281,26 @@ async def test_one_that_hangs_costs_no_more_than_its_time(
     assert "not warmed up: no answer within 0.2 s (WARMUP_TIMEOUT)" in caplog.text
 
 
+@pytest.mark.parametrize("first", [TEXT, "/classify"])
+async def test_one_that_takes_longer_than_its_time_was_answered_all_the_same(
+    caplog: pytest.LogCaptureFixture, first: str
+) -> None:
+    """A long file says nothing against the engine; nor does one whose first request is refused."""
+
+    class Slow(Engine):
+        async def answer(self, request: httpx.Request) -> httpx.Response:
+            if b"slow" in request.content:
+                await asyncio.Event().wait()
+            return await super().answer(request)
+
+    file = [Request(first, {}), Request(TEXT, {}), Request(TEXT, {"prompt": "slow"})]
+    env = {"WARMUP": "/w.jsonl", "WARMUP_TIMEOUT": "0.2"}
+    assert await warmed(Slow({TEXT: (200, STREAM)}), warmup=tuple(file), env=env)
+    count = 2 if first == TEXT else 1
+    told = f"not warmed up: {count} of 3 requests of /w.jsonl were answered within 0.2 s"
+    assert told in caplog.text
+
+
 async def test_the_start_has_more_time_and_a_phase_for_it() -> None:
     events: list[lifecycle.Event] = []
     start = Start()
