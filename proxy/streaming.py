@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from proxy.engine.requests import Attempt, Engine
@@ -26,29 +26,14 @@ from proxy.resume.seam import OtherKind, OtherWord, Seam
 from proxy.resume.told import Told
 from proxy.settings import Settings
 from proxy.stream import batches
-from proxy.stream.outputs import Outputs, error_at
+from proxy.stream.outputs import Outputs
 from proxy.stream.pace import Pace
 from proxy.stream.ramp import Batches
+from proxy.streamed import Streamed
 from supervisor.link.figures import Figures, Unresumed
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
-
-
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """One answer, over all of its engines."""
-
-    request: Request
-    record: Record
-    outputs: Outputs
-    waiting: Batches
-    commented: bool  # whether who reads it reads comments
-
-    def anew(self) -> _Stream:
-        """The same, ready for another engine's answer from its beginning."""
-        old = self.waiting
-        return replace(self, waiting=Batches(old.ramp, old.exact, seen=old.seen))
 
 
 class Streams:
@@ -90,9 +75,10 @@ class Streams:
             JobError: the stream breaks; ErrorInStream where it says so itself.
         """
         as_text = self._settings[table.RAW_OPENAI_OUTPUT]
-        stream = _Stream(
+        stream = Streamed(
             request,
             record,
+            self._figures,
             Outputs(own_form=request.native, as_text=as_text),
             Batches(request.ramp, exact=self._pace.exact),
             commented=as_text and not request.native,
@@ -125,7 +111,7 @@ class Streams:
 
     async def _rest(
         self,
-        stream: _Stream,
+        stream: Streamed,
         attempt: Attempt,
         sent: Sequence[bytes] | None,
         lost: EngineRestarted,
@@ -135,10 +121,11 @@ class Streams:
         try:
             finish = stream.outputs.finish
             so_far = await self._resuming.begun(request, sent, attempt.losses, finish)
+            stream = stream.anew()
             if (last := end.known(request, so_far)) is not None:
-                for output in self._batch(stream, last):
-                    yield output
                 self._figures.resumed += 1
+                for output in stream.last(last):
+                    yield output
                 return
             record.trace.again(type(lost).__name__)
             words, of_job = "job %s: its answer waits for the next engine: %s", {"job": record.job}
@@ -157,7 +144,7 @@ class Streams:
             raise cannot.told(lost) from None
 
     async def _going_on(
-        self, stream: _Stream, attempt: Attempt, so_far: Told, *, half_words: bool
+        self, stream: Streamed, attempt: Attempt, so_far: Told, *, half_words: bool
     ) -> AsyncGenerator[Any, None]:
         """The rest of an answer, once an engine is there.
 
@@ -175,7 +162,7 @@ class Streams:
         finally:
             waited.cancel()
         if rest.request is None:
-            for output in self._batch(stream, rest.last):
+            for output in stream.last(rest.last):
                 yield output
             return
         again = self._after(attempt, stream.record)
@@ -204,7 +191,7 @@ class Streams:
         return CannotResume(Unresumed.REFUSED, fault) if refused else None
 
     async def _part(
-        self, stream: _Stream, request: Request, attempt: Attempt, seam: Seam | None = None
+        self, stream: Streamed, request: Request, attempt: Attempt, seam: Seam | None = None
     ) -> AsyncGenerator[Any, None]:
         """What one engine gives of an answer, from the `seam` on."""
         async with self._engine.stream(request, attempt) as source:
@@ -213,29 +200,8 @@ class Streams:
             if seam is not None and stream.commented:
                 comes = keep_alive.Commented(source, self._keep_alive)
             async for events in batches.batches(comes, stream.waiting, self._pace):
-                for output in self._batch(stream, seam.joined(events) if seam else events):
+                for output in stream.batch(seam.joined(events) if seam else events):
                     yield output
-
-    def _batch(self, stream: _Stream, events: Sequence[bytes]) -> Iterator[Any]:
-        """The outputs of a batch.
-
-        Raises:
-            ErrorInStream: an event of it says that the answer fails.
-        """
-        if not events:
-            return
-        record, outputs, waiting = stream.record, stream.outputs, stream.waiting
-        self._figures.tokens += record.streamed(waiting.seen, events)
-        text = b"".join(events)
-        self._figures.bytes += len(text)
-        if (place := error_at(events, text)) is not None:
-            before, wrong = outputs.parted(events, place)
-            yield from before
-            raise outputs.error(wrong)
-        made = outputs.of(events, text)
-        for number, output in enumerate(made, 1):
-            record.answered = waiting.over and number == len(made)
-            yield output
 
     def _after(self, attempt: Attempt, record: Record) -> Attempt:
         """The sending of the question for the rest. What has given output is no suspect."""

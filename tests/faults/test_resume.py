@@ -330,17 +330,48 @@ def test_where_only_the_end_is_missing_nobody_waits(
     assert given[-1]["usage"] == {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
 
 
+def says_that_it_is_dead(worker: Worker) -> None:
+    """In an event of each stream and then `[DONE]`, as vLLM does where its EngineCore dies."""
+    client.post(f"{worker.engine_url}/fake", content="core-died=500 health=500 exit-after=1")
+
+
 def test_an_engine_that_says_itself_that_it_is_dead(platform: Platform, serve: Start) -> None:
-    """In an event of each stream, as vLLM does where EngineCore dies under its API server."""
-    worker = serve(FAKE_VLLM="core core-end=1")
+    worker = serve()
     job, other = platform.submit(chat()), platform.submit(completion("b"))
     for each in (job, other):
         under_way(platform, each)
-    psutil.Process(int(re.findall(r"core (\d+)", worker.text())[-1])).kill()
+    says_that_it_is_dead(worker)
     for each in (job, other):
         found = platform.until(each, "COMPLETED")
         assert "".join(texts(chunks(found))) == whole()
         assert '"error"' not in "".join(found["output"])
+
+
+def test_an_engine_whose_core_is_dead_and_that_goes_on_for_a_while(
+    platform: Platform, serve: Start
+) -> None:
+    worker = serve(FAKE_VLLM="core core-end=1")
+    job = platform.submit(chat())
+    under_way(platform, job)
+    psutil.Process(int(re.findall(r"core (\d+)", worker.text())[-1])).kill()
+    assert "".join(texts(chunks(platform.until(job, "COMPLETED")))) == whole()
+
+
+def test_a_cancel_behind_the_seam_is_one(platform: Platform, serve: Start) -> None:
+    """The `[DONE]` of the dead engine was not the answer's end."""
+    worker = serve()
+    job = platform.submit(chat(fake={"tokens": 400}, max_tokens=400))
+    under_way(platform, job)
+    says_that_it_is_dead(worker)
+    until(partial(has, platform, job, "engine was lost"), what="the comment")
+    posts = len(platform.job(job)["posts"])
+    until(lambda: len(platform.job(job)["posts"]) > posts + 1, what="tokens of the rest")
+    assert client.post(f"{platform.url}/cancel/{job}").is_success
+    line = rf"job {job}: /v1/chat/completions (.*) s in all"
+    found = until(lambda: re.search(line, worker.text()), what="its line in the log")
+    assert found is not None
+    assert found[1].startswith("cancelled")
+    until(lambda: worker.status()["jobs"]["cancelled"] == 1, what="the figures")
 
 
 @pytest.mark.parametrize("fake", [{"half_character": True}, {"crlf": True, "keepalive": True}])

@@ -83,7 +83,8 @@ class Restarting(Health):
     async def why_broken(self, fault: JobError, tokens: int | None, sent: Sent) -> JobError:
         del tokens, sent
         self.times -= 1
-        cut = self.lost and self.times >= 0 and isinstance(fault, StreamBroken)
+        broke = isinstance(fault, StreamBroken) or "EngineCore" in str(fault)
+        cut = self.lost and self.times >= 0 and broke
         return EngineRestarted("the engine ended") if cut else fault
 
 
@@ -128,6 +129,7 @@ class Told:
         self.error: JobError | None = None
         self.figures = Figures()
         self.record = Record("job-1", lambda: 0.0)
+        self.answered: list[bool] = []  # with each output, whether it was the last
 
     @property
     def comments(self) -> list[Any]:
@@ -152,6 +154,7 @@ async def told(engine: Engines, losses: int = 0, *, native: bool = False, **also
         async for output in streams.outputs(request, found.record, attempt, kept):
             found.record.yielded(output)
             found.outputs.append(output)
+            found.answered.append(found.record.answered)
             if len(found.comments) == MANY:
                 engine.there.set()
                 engine.begins.set()
@@ -296,6 +299,23 @@ async def test_no_figures_come_twice() -> None:
     found = await told(Engines(begun), stream_options={"include_usage": True})
     assert "".join(found.outputs).count("usage") == 1
     assert found.outputs[-1].endswith("[DONE]\n\n")
+
+
+DIED = b'data: {"error": {"message": "EngineCore encountered an issue.", "code": 500}}\n\n'
+
+
+async def test_an_end_that_the_dead_engine_gave_is_not_that_of_the_answer() -> None:
+    """A stop in the rest is a stop: the job was not answered yet."""
+    for begun in ([event("a"), event(" b"), DIED + DONE], [event("a"), event(" b") + DIED + DONE]):
+        engine = Engines(begun, [event(" c"), event(" d"), DONE])
+        found = await told(engine)
+        assert (found.error, found.text) == (None, "a b c d")
+        assert found.answered == [False] * (len(found.answered) - 1) + [True]
+
+
+async def test_who_leaves_at_an_end_that_was_made_has_been_answered() -> None:
+    found = await told(Engines([event("a", reason="stop"), StreamBroken("cut")]))
+    assert (found.outputs[-1], found.answered[-1]) == (DONE.decode(), True)
 
 
 async def test_where_no_token_came_the_job_can_be_sent_again_as_a_whole() -> None:
