@@ -12,6 +12,7 @@ from .lifecycle import (
     Killed,
     Leading,
     Ordered,
+    Parting,
     Phase,
     Prepared,
     Reported,
@@ -102,8 +103,10 @@ def _of_follower(before: State, event: Event, after: State, group: Following) ->
         case was, Awaiting() if isinstance(event, Exited) and not isinstance(was, Awaiting):
             ours = was.why.words if isinstance(was, Killed) and was.why is not None else None
             cause = after.history.last_failure
+            stops = isinstance(after.end, Parting)
+            rest = "telling rank 0, then stopping" if stops else "waiting for rank 0"
             if cause == ours:
-                return [(logging.INFO, "the engine has ended; waiting for rank 0")]
+                return [(logging.INFO, f"the engine has ended; {rest}")]
             code = "" if event.code is None else f", exit code {event.code}"
-            return [(logging.WARNING, f"the engine ended{code}: {cause}; waiting for rank 0")]
+            return [(logging.WARNING, f"the engine ended{code}: {cause}; {rest}")]
     return []

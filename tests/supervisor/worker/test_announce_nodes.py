@@ -134,6 +134,16 @@ def test_what_a_follower_says_of_a_stop() -> None:
     )
 
 
+def test_what_a_follower_that_stops_says_of_its_engine() -> None:
+    go = (Prepared(), Ordered(Wait(0)), Ordered(Start(1), "STARTING"), Ordered(Start(1), "READY"))
+    assert log(FOLLOWS, *go, lifecycle.Stop(), Exited("no room", code=-9))[-1] == (
+        "the engine ended, exit code -9: no room; telling rank 0, then stopping"
+    )
+    assert log(FOLLOWS, *go, lifecycle.Stop(), Ordered(Wait(1)), Exited("killed", code=-9))[-1] == (
+        "the engine has ended; telling rank 0, then stopping"
+    )
+
+
 @given(
     events=st.lists(
         st.sampled_from(

@@ -181,9 +181,7 @@ def _exited_at_the_end(
         return _gave_up(state, event, policy, now)
     # Rank 0 hears of it, and has nothing to drain any more.
     soon = min(end.until, now + policy.stop_grace)
-    lost = Lost(event.cause, event.kind, event.final)
-    told = replace(group, lost=lost)
-    return replace(state, engine=Awaiting(soon), end=Parting(soon), group=told), ()
+    return replace(_lost(state, group, event), engine=Awaiting(soon), end=Parting(soon)), ()
 
 
 # --- the engine ---
@@ -192,6 +190,12 @@ def _exited_at_the_end(
 def _exited(state: State, group: Following, event: Exited, policy: Policy, now: float) -> Step:
     if event.left:
         return _gave_up(state, event, policy, now)
+    awaiting = Awaiting(now + policy.startup_timeout)
+    return replace(_lost(state, group, event), engine=awaiting), ()
+
+
+def _lost(state: State, group: Following, event: Exited) -> State:
+    """`state` in which it is known, and told to rank 0, why the engine has ended."""
     # An engine that was dying when rank 0 ended it may have been the first of all.
     why = our_reason(state.engine, event) if isinstance(state.engine, Killed) else None
     cause = event.cause if why is None else why.words
@@ -203,10 +207,9 @@ def _exited(state: State, group: Following, event: Exited, policy: Policy, now: 
         last_failure=cause,
         engine_ended_by=kind,
     )
-    awaiting = Awaiting(now + policy.startup_timeout)
     by_itself = kind != kinds.ORDERED
     told = replace(group, lost=Lost(cause, kind, final) if by_itself else None)
-    return replace(state, engine=awaiting, history=history, group=told), ()
+    return replace(state, history=history, group=told)
 
 
 def _gave_up(state: State, event: Exited, policy: Policy, now: float) -> Step:

@@ -201,6 +201,15 @@ def test_asked_to_stop_it_lets_rank_0_drain() -> None:
     assert state.exit_code == 0
 
 
+def test_why_its_engine_ended_while_it_stops_is_known_here_and_at_rank_0() -> None:
+    begun = (*HERE, GO, SERVES, Stop())
+    state, actions = after(*begun, Exited("no room", "memory", code=-9))
+    assert (isinstance(state.end, Parting), actions) == (True, [])
+    assert (state.history.last_failure, view(state).lost) == ("no room", Lost("no room", "memory"))
+    state, _ = after(*begun, Ordered(Wait(1)), Exited("killed", code=-9))
+    assert (state.history.last_failure, view(state).lost) == ("rank 0 ended generation 1", None)
+
+
 def test_one_that_has_no_more_requests_of_its_own_stays_for_those_of_rank_0() -> None:
     drains = replace(SERVES, phase="DRAINING")
     all_asked: list[list[Event]] = [[drains], [Stop()], [Stop(), drains]]
