@@ -96,7 +96,8 @@ class Hearing:
         group = self._state.group
         for asked in self._asked.values():
             if isinstance(group, Leading) and (wrong := self._wrong(asked, group.size)):
-                self._put(replace(asked.reported, wrong=wrong))
+                foreign = _is_foreign(asked, group.size)
+                self._put(replace(asked.reported, wrong=wrong, foreign=foreign))
 
     async def run(self) -> None:
         """It answers by itself."""
@@ -147,7 +148,7 @@ class Hearing:
     async def _answer(self, asked: wire.Asked, size: int) -> Answer:
         said = wire.without_secrets(asked.reported)
         wrong = self._wrong(asked, size)
-        self._put(replace(said, wrong=wrong))
+        self._put(replace(said, wrong=wrong, foreign=_is_foreign(asked, size)))
         if 0 < said.rank < size:
             self._asked[said.rank] = asked
         if wrong:
@@ -208,3 +209,8 @@ class Hearing:
             return f"{taken}; set {table.CLUSTER_PORT.name} to a free port on all nodes"
         remedy = f"set {table.NODE_ADDR.name} to an address of this machine"
         return f"the nodes' channel cannot listen on {where}: {reason.strerror}; {remedy}"
+
+
+def _is_foreign(asked: wire.Asked, size: int) -> bool:
+    """Whether a question is of no cluster of `size` nodes, or of none of its numbers."""
+    return asked.size != size or not 0 < asked.reported.rank < size

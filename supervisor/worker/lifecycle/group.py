@@ -39,7 +39,7 @@ class Node:
         doing: how its engine stood when it said something last.
         generation: it starts none of this generation, or before it, any more.
         rival: who claims the same rank: a second node, or the one that replaces this one.
-        refused: the run of one that did so while this one served.
+        refused: the run of one that was sent away for that.
         serves: it may have requests of its own in hand.
     """
 

@@ -96,6 +96,7 @@ class Reported:
         stops: it was asked to stop.
         wrong: why it cannot be one of these nodes, as a sentence; empty where it can.
         serves: it may have requests of its own in hand, which need the engines of all.
+        foreign: it cannot because it is of a cluster of another size, or has a number beyond ours.
     """
 
     rank: int
@@ -107,6 +108,7 @@ class Reported:
     stops: bool = False
     wrong: str = ""
     serves: bool = False
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,9 @@ def settle(
 
 def _reported(state: State, group: Leading, event: Reported, policy: Policy, now: float) -> Step:
     known, until = group.nodes.get(event.rank), now + policy.silence_most
-    runs = isinstance(state.engine, Process)
     if event.wrong:
-        # One that would join a cluster that serves is sent away, and no more.
-        serves = runs or state.end is not None
-        return (state, ()) if serves else _refuse(state, event.wrong, policy, now)
+        sent_away = _is_sent_away(state, known, event)
+        return (state, ()) if sent_away else _refuse(state, event.wrong, policy, now)
     if known is not None and known.run != event.run:
         return _claimed(state, group, known, event, policy, now)
     rival = None if known is None or known.rival is None else replace(known.rival, answered=True)
@@ -102,6 +100,16 @@ def _reported(state: State, group: Leading, event: Reported, policy: Policy, now
     # Whatever else it says: it does not wait for long, and says nothing once it is gone.
     stops, more = staying.stop_of_rank_0(state, policy, now, others=group.serves)
     return stops, (*actions, *more)
+
+
+def _is_sent_away(state: State, known: Node | None, event: Reported) -> bool:
+    """Whether one that cannot be of these nodes ends alone: where engines run; and where they have
+    served, unless it takes a rank that is awaited.
+    """
+    if isinstance(state.engine, Process) or state.end is not None:
+        return True
+    is_one_of_us = not event.foreign and (known is None or known.run == event.run)
+    return state.history.was_ready and not is_one_of_us
 
 
 def _said_of_its_engine(
@@ -130,7 +138,8 @@ def _claimed(
         rival = replace(rival, answered=known.rival.answered)
     node = replace(known, rival=rival)
     if rival.answered:
-        if state.end is None and not isinstance(state.engine, Process):
+        starts = not isinstance(state.engine, Process) and not state.history.was_ready
+        if state.end is None and starts:  # nobody knows which one is meant
             twice = talk.claimed_twice(event.rank, known.address, event.address)
             return _refuse(state, twice, policy, now)
         node = replace(known, rival=None, refused=event.run)

@@ -113,17 +113,17 @@ async def test_a_token_where_none_is_known_differs_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "cause"),
+    ("asked", "cause", "foreign"),
     [
-        (body(version="0.33.0"), "rank 1 (127.0.0.1) runs vLLM 0.33.0, rank 0 runs 0.32.0"),
-        (body(rank="one"), "rank 1 (127.0.0.1) does not say what a node runs"),
-        (body(size=4), "rank 1 (127.0.0.1) has NUM_NODES=4, rank 0 has 3"),
-        (body(replace(SAID, rank=7)), "rank 7 (127.0.0.1) is not one of 1 to 2"),
-        (body(replace(SAID, rank=0)), "rank 0 (127.0.0.1) is not one of 1 to 2"),
+        (body(version="0.33.0"), "rank 1 (127.0.0.1) runs vLLM 0.33.0, rank 0 runs 0.32.0", False),
+        (body(rank="one"), "rank 1 (127.0.0.1) does not say what a node runs", False),
+        (body(size=4), "rank 1 (127.0.0.1) has NUM_NODES=4, rank 0 has 3", True),
+        (body(replace(SAID, rank=7)), "rank 7 (127.0.0.1) is not one of 1 to 2", True),
+        (body(replace(SAID, rank=0)), "rank 0 (127.0.0.1) is not one of 1 to 2", True),
     ],
 )
 async def test_who_cannot_be_one_of_the_nodes_is_told_to_end(
-    asked: dict[str, Any], cause: str
+    asked: dict[str, Any], cause: str, foreign: bool
 ) -> None:
     async with heard() as (_, asking, events):
         answer = (await asking.post("/cluster", json=asked)).json()
@@ -132,6 +132,7 @@ async def test_who_cannot_be_one_of_the_nodes_is_told_to_end(
         (event,) = events
         assert isinstance(event, Reported)
         assert cause in event.wrong
+        assert event.foreign is foreign
 
 
 async def test_what_is_known_once_the_model_is_there_is_compared_with_what_was_said() -> None:

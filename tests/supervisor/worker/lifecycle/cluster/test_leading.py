@@ -149,6 +149,24 @@ def test_who_cannot_be_one_of_the_nodes_ends_all_before_a_start_and_nobody_after
     assert (state.phase, actions) == (Phase.READY, [])
 
 
+def test_who_is_none_of_the_nodes_ends_alone_once_they_have_served() -> None:
+    gone: tuple[Event, ...] = (*BEGUN, Ready(), Exited("killed"), Due())
+    others = replace(JOINED, run="b", wrong="it has another model")
+    foreign = replace(others, wrong="it has NUM_NODES=3", foreign=True)
+    for stray in (foreign, replace(foreign, rank=7), others):
+        state, actions = after(*gone, stray)
+        assert isinstance(state.engine, BackingOff | Awaiting), "rank 1 is there"
+        assert (state.exit_code, actions) == (None, [])
+    nobody: tuple[Event, ...] = (*BEGUN, Ready(), Due(), Exited("killed"))
+    state, _ = after(*nobody)
+    assert isinstance(state.group, Leading)
+    assert state.group.missing == (1,)
+    assert after(*nobody, foreign)[0].exit_code is None
+    assert after(*nobody, others)[0].exit_code == 78, "it would take the rank that is awaited"
+    assert after(*gone, replace(others, run="a"))[0].exit_code == 78, "it has the rank"
+    assert after(Prepared(), foreign)[0].exit_code == 78, "none has served yet"
+
+
 def test_a_rank_that_two_nodes_claim() -> None:
     other = replace(JOINED, run="b", address="10.0.0.4")
     state, actions = after(JOINED, other, JOINED, Prepared())
@@ -162,6 +180,13 @@ def test_a_rank_that_two_nodes_claim() -> None:
     assert state.phase is Phase.READY
     assert isinstance(state.group, Leading)
     assert state.group.nodes[1].refused == "b"
+    busy = replace(RUNS, doing=Doing.ENDING)
+    state, _ = after(*BEGUN, Ready(), Exited("killed"), busy, other, busy, other)
+    assert state.exit_code is None, "the nodes have served: the one that was with them stays"
+    assert isinstance(state.group, Leading)
+    assert (state.group.nodes[1].run, state.group.nodes[1].refused) == ("a", "b")
+    state, _ = after(*BEGUN, Exited("killed"), busy, other, busy, other)
+    assert state.exit_code == 78, "they have not"
 
 
 def test_the_one_that_replaces_a_node_has_its_rank_when_that_is_gone() -> None:
