@@ -81,11 +81,13 @@ def test_an_output_that_does_not_block_gets_all_of_explain(
     form: tuple[str, ...], tmp_path: Path
 ) -> None:
     file = tmp_path / ".env"
-    file.write_text("MODEL_NAME=org/m\n" + "".join(f"MAX_MODL_LEN{n}=1\n" for n in range(2000)))
+    file.write_text("MODEL_NAME=org/m\n" + "".join(f"MAX_MODL_LEN{n}=1\n" for n in range(99)))
     command = ["explain", *form, "--vllm", "0.33.0", "--env-file", str(file)]
     expected = supervisor(*command).stdout
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
+    size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    assert size < len(expected)
     with (
         subprocess.Popen(
             [sys.executable, "-m", "supervisor", *command],
@@ -98,7 +100,6 @@ def test_an_output_that_does_not_block_gets_all_of_explain(
         os.close(writer)
         faults = process.stderr
         assert faults is not None
-        size = fcntl.fcntl(reader, fcntl.F_GETPIPE_SZ)
         until(lambda: unread(reader) == size or unread(faults.fileno()), what="a full pipe")
         assert output.read().decode() == expected
         assert faults.read() == b""
