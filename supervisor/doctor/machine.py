@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import store
+from ..command.doors import jobs
 from ..command.plan import Plan
 from ..errors import SupervisorError
 from ..files import existing
@@ -28,7 +29,7 @@ _PATIENCE = 120.0  # seconds: torch's import on a cold disk, and a hub that does
 
 def examine(made: Plan, env: Mapping[str, str]) -> list[Line]:
     """Every line of the report on a start of `made`, in the order of a start."""
-    made = refusals.checked(made)
+    made = jobs.checked(refusals.checked(made))
     engine, facts = _engine(made, env)
     own = {**env, **made.engine_env}
     folder = weights_folder(made.value("--download-dir"), own, made.download)

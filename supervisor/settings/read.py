@@ -10,7 +10,7 @@ from ..findings import Applied, Findings, Ignored, Remark
 from ..records import dataclass, field
 from ..secrets import masked
 from . import otel, table
-from .mode import Mode, of_platform
+from .mode import JOBS_FROM, Mode, of_platform, sends_jobs
 from .parsers import is_none
 from .routes import OFFERED
 from .values import Values, early, take
@@ -150,6 +150,8 @@ def taken(env: Mapping[str, str]) -> frozenset[str]:
 def _listed(row: table.Setting[Any], env: Mapping[str, str]) -> Applied:
     name = row.variable(env)
     note = {row.name: None, row.former: f"an old name of {row.name}"}.get(name, f"as {row.name}")
+    if row is table.WORKER_MODE and _mode(env) is Mode.QUEUE and not sends_jobs(env):
+        note = f"a start needs {JOBS_FROM} as well, which RunPod sets on a queue endpoint"
     return Applied(name, masked(name, row.written(env)), None, "worker", note)
 
 

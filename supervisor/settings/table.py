@@ -176,7 +176,8 @@ WORKER_MODE = Setting(
     "WORKER_MODE",
     mode,
     None,
-    "How requests come; found out from the platform's variables if it is not set.",
+    "How requests come; found out from the platform's variables if it is not set. `queue` needs"
+    " `RUNPOD_WEBHOOK_GET_JOB`, which RunPod sets.",
     Reader.SUPERVISOR,
 )
 PORT = Setting(

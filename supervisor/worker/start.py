@@ -15,7 +15,7 @@ from .. import planning
 from ..catalog import store
 from ..command import cluster, explain
 from ..command import plan as planned
-from ..command.doors import gate
+from ..command.doors import gate, jobs
 from ..command.plan import Plan
 from ..errors import ConfigurationError, SupervisorError
 from ..executable import executable
@@ -24,7 +24,6 @@ from ..models.placement import Download
 from ..records import replace
 from ..secrets import secret_values
 from ..settings import otel, table
-from ..settings.mode import Mode
 from ..settings.values import early
 from . import preflight
 from .engine.spawn import Spawned, try_spawn
@@ -79,7 +78,7 @@ def _until_over(
         return _run(env, arguments, sink, asking)
     except SupervisorError as reason:
         log.error("%s", reason)  # noqa: TRY400 - a sentence for the user, not a traceback
-        if planning.settings(env).mode is Mode.QUEUE:
+        if jobs.taken(planning.settings(env), env):
             from .proxy_run import tell_platform
 
             tell_platform(str(reason), env, sink.signature)
@@ -96,7 +95,7 @@ def _run(
     asking: store.Asking | None,
 ) -> int:
     sink.secrets = secret_values(given)
-    made = planning.by_engine(given, log.info, arguments, asking=asking)
+    made = jobs.checked(planning.by_engine(given, log.info, arguments, asking=asking))
     env = made.environment
     sink.secrets = secret_values({**env, **made.engine_env})  # with what was moved into variables
     try:
@@ -144,7 +143,8 @@ def _is_shared(reason: SupervisorError) -> bool:
 
 
 def _answers_jobs(made: Plan) -> bool:
-    if made.settings.mode is not Mode.QUEUE or not made.settings[table.ANSWER_FAILED_FOR]:
+    told = made.settings[table.ANSWER_FAILED_FOR]
+    if not told or not jobs.taken(made.settings, made.environment):
         return False
     return cluster.answers_jobs(made.environment, made.cluster, made.findings.errors)
 

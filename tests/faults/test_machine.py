@@ -70,6 +70,15 @@ def probes(worker: Worker) -> int:
     return counts["/health"]
 
 
+def test_queue_mode_where_no_jobs_come_is_refused_before_the_spawn(start: Start) -> None:
+    worker = start(WORKER_MODE="queue")
+    assert worker.wait() == 78
+    text = worker.text()
+    assert "WORKER_MODE=queue, but RUNPOD_WEBHOOK_GET_JOB, from where jobs are taken," in text
+    assert "engine spawned" not in text
+    assert "Serverless Worker" not in text  # nobody is there to be told
+
+
 def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WILD_CLOCK)
     worker = start(PYTHONPATH=str(tmp_path), ENGINE_STALL_TIMEOUT="60", STARTUP_TIMEOUT="600")

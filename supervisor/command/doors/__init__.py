@@ -1,6 +1,6 @@
 """Who is let into the engine: the gate before its server, the ports between its own processes.
 
-And what is said of what stands open. Pure.
+And what is said of what stands open, and where nothing comes in. Pure.
 """
 
 from __future__ import annotations

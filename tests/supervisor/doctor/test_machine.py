@@ -78,6 +78,13 @@ def test_warnings_stand_among_the_settings_and_nothing_is_valid_beside_them() ->
     assert "good settings all of them are valid" not in lines
 
 
+def test_queue_mode_without_jobs_is_bad_here() -> None:
+    known = {"VLLM_COMMAND": FAKE, "ENGINE_CATALOG": str(CATALOG), "MODEL_NAME": "org/m"}
+    done = doctor(**known, WORKER_MODE="queue")
+    squeezed = " ".join(done.stdout.split())
+    assert "bad settings WORKER_MODE=queue, but RUNPOD_WEBHOOK_GET_JOB, from where" in squeezed
+
+
 def test_a_guarded_name_is_said_not_to_be_passed_on() -> None:
     known = {"VLLM_COMMAND": FAKE, "ENGINE_CATALOG": str(CATALOG), "MODEL_NAME": "org/m"}
     squeezed = " ".join(doctor(**known, DEVICE="auto").stdout.split())

@@ -113,6 +113,15 @@ def test_what_is_set_is_listed_in_the_order_of_the_table() -> None:
     assert settings[table.MAX_RESTARTS] == 2
 
 
+def test_what_queue_mode_needs_is_noted_where_it_is_not_there() -> None:
+    """No warning: a plan is shown on other machines than the platform's."""
+    wanted = "a start needs RUNPOD_WEBHOOK_GET_JOB as well, which RunPod sets on a queue endpoint"
+    for env, note in (({}, wanted), ({"RUNPOD_WEBHOOK_GET_JOB": "http://x"}, None)):
+        _, findings = read({"WORKER_MODE": "queue", **env})
+        assert [row.note for row in findings.applied] == [note]
+        assert findings.warnings == ()
+
+
 def test_what_becomes_something_else_is_listed_by_whoever_makes_it() -> None:
     env = {"MODEL_NAME": "m", "VLLM_EXTRA_ARGS": "'", "VLLM_CONFIG_FILE": "/c", "BASE_PATH": "/b"}
     _, findings = read(env)

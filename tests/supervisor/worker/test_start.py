@@ -32,7 +32,7 @@ def engine(tmp_path: Path) -> Path:
 
 def made(**env: str) -> Plan:
     """In queue mode, where the engine listens on loopback alone, and nothing is said of that."""
-    given = {"MODEL_NAME": "m", "WORKER_MODE": "queue", **env}
+    given = {"MODEL_NAME": "m", "RUNPOD_WEBHOOK_GET_JOB": "http://x/$ID?", **env}
     return planning.by_catalog(given, versions.load("0.33.0"))
 
 
@@ -73,6 +73,7 @@ def test_who_takes_no_jobs_answers_none() -> None:
     assert start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="0", **nodes))
     assert not start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="1", **nodes))
     assert not start._answers_jobs(made(ANSWER_FAILED_FOR="0"))
+    assert not start._answers_jobs(made(WORKER_MODE="queue", RUNPOD_WEBHOOK_GET_JOB=""))
     assert not start._answers_jobs(made(ANSWER_FAILED_FOR="60", NODE_RANK="2", **nodes))
 
 
