@@ -20,6 +20,17 @@ HUNG, STALLED, LATE, DEAD = "hung", "stalled", "not-ready-in-time", "dead"
 #: the engine was healthy and answered no request.
 NODE_LOST, ORDERED, NO_ANSWER = "node-lost", "ended-by-rank-0", "no-answer"
 
+#: Nothing is known of the cause.
+UNKNOWN = "unknown"
+#: Something of the model, of its tokenizer or of an adapter is missing, or cannot be had.
+OF_FILES = frozenset(
+    """
+    gated token-refused revision-not-found model-not-found download-refused rate-limited hub-failed
+    download-broken network not-downloaded disk-full no-permission file-not-found tokenizer-missing
+    weights-missing weights-damaged config-damaged lora-not-found
+    """.split()
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
@@ -33,7 +44,7 @@ class Diagnosis:
     cause: str
     remedy: str
     final: bool = False
-    kind: str = "unknown"
+    kind: str = UNKNOWN
     shared: bool = False
     told: bool = False
     said: str = ""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..command.plan import Plan
+from ..diagnosis import kinds
 from ..errors import SupervisorError
 from ..link import handover
 from ..link.journal import Journal
@@ -18,6 +19,7 @@ from . import lifecycle
 from .early import infos, reading
 from .early.prefetch import Prefetch
 from .engine.end import not_spawned
+from .engine.phases import Start
 from .engine.run import EngineRun
 from .engine.spawn import Spawned, try_spawn
 from .engine.suspect import WarmUp
@@ -66,6 +68,8 @@ class Acting:
         self._engines = 0
         self._nothing_to_check = False
         self._warm_up = WarmUp()
+        self._start: Start | None = None  # of the engine that runs
+        self._had_weights = False  # some engine: they are there
         self._had_all = False  # some engine was ready: what it needs from the hub is there
         self.journal = Journal()
         self.engine: EngineRun | None = None
@@ -105,6 +109,7 @@ class Acting:
             self._nothing_to_check = ended.shared
             self._put(ended)
             return
+        self._start = spawned.start
         if self._engines == 1:
             self._tasks.create(infos.hand_over(spawned.env))
         if self._prefetch is not None:
@@ -172,15 +177,24 @@ class Acting:
             await self._prefetch.end()
 
     def _put_with_cause(self, event: Event) -> None:
-        """With the cause that kept the download from the engine, where it ended without one."""
-        why = None if self._prefetch is None else self._prefetch.cause
+        """With the cause that kept the download from the engine, where that may be why it ended."""
         if isinstance(event, lifecycle.Ready):
             self._had_all = True
             self.stop_prefetch()  # what it may still fetch nobody will ask for
-        ended_starting = isinstance(event, lifecycle.Exited) and event.doing is not None
-        if why and isinstance(event, lifecycle.Exited) and ended_starting and not self._had_all:
-            event = replace(event, cause=f"{event.cause}. Beside it: {why}")
+        if isinstance(event, lifecycle.Exited):
+            why = None if self._prefetch is None else self._prefetch.cause
+            self._had_weights = self._had_weights or (
+                self._start is not None and self._start.loaded
+            )
+            if why and event.doing is not None and self._may_be_missing(event.kind):
+                event = replace(event, cause=f"{event.cause}. Beside it: {why}")
         self._put(event)
+
+    def _may_be_missing(self, kind: str) -> bool:
+        """Whether an end of this kind may be that of an engine which lacks what it needs."""
+        if self._had_all:
+            return False
+        return kind in kinds.OF_FILES or (kind == kinds.UNKNOWN and not self._had_weights)
 
     def _spawn_proxy(self, state: State) -> None:
         # One that only tells jobs the cause needs no machine that is fit.

@@ -109,3 +109,24 @@ def test_why_it_failed_is_not_why_a_later_engine_does(start: Start, tmp_path: Pa
     assert worker.wait() != 0
     assert worker.text().count("engine spawned") == 2
     assert "Beside it" not in worker.text()
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        ("echo Loading weights took 3.0 seconds", False),
+        ("echo torch.OutOfMemoryError: CUDA out of memory", False),
+        ("echo importing", True),
+    ],
+)
+def test_why_it_failed_is_told_beside_an_end_that_may_come_of_it(
+    start: Start, tmp_path: Path, engine: str, told: bool
+) -> None:
+    """An engine that had its weights had fetched them itself."""
+    said = tmp_path / "said"
+    first = f"until test -e {said}; do sleep 0.1; done; {engine}; exit 1"
+    worker = begin(start, tmp_path, f"echo '{_WHY}'; exit 1", first, MAX_RESTARTS="0")
+    until(lambda: _WHY in worker.text(), what="the line")
+    said.touch()
+    assert worker.wait() != 0
+    assert ("Beside it: download ahead of org/m: it broke off" in worker.text()) == told

@@ -40,11 +40,9 @@ _BEGINS = (
 )
 # Patterns are compiled with the first line that an engine prints: its spawn does not wait for it.
 
+_LOADED = r"Loading (?:model )?weights took|Model loading took"
 #: What ends a download, which interrupts the imports (ours) or the weights (vLLM's own).
-_DOWNLOADED = (
-    r"^downloaded \S+, commit|Time spent downloading|Loading (?:safetensors|pt) checkpoint"
-    r"|Loading weights took"
-)
+_DOWNLOADED = r"^downloaded \S+, commit|Time spent downloading|Loading \w+ checkpoint"
 _TRANSFORMED = r"Dynamo bytecode transform time: (\d+\.\d+) s"  # no line says that it begins
 _NAMES = tuple(name for name, _ in _BEGINS)
 _ANY = "|".join(f"(?P<{name}>{pattern})" for name, pattern in _BEGINS)
@@ -85,6 +83,7 @@ class Start:
     parts: list[Part] = field(default_factory=list)
     progress: str | None = None
     over: bool = False  # the engine is ready
+    loaded: bool = False  # its weights: they were all there
     _interrupted: str = ""  # by a download
     _beside: dict[str, float] = field(default_factory=dict)  # what runs, and since when
     _rest: str = ""
@@ -125,8 +124,8 @@ class Start:
     def _end(self, name: str) -> None:
         if name == PREFETCH and self.phase != "download":
             self.progress = None
-        if (begin := self._beside.pop(name, None)) is not None:
-            self.parts = [*self.parts, Part(name, begin - self.began, self.clock() - begin)]
+        if (at := self._beside.pop(name, None)) is not None:
+            self.parts = [*self.parts, Part(name, at - self.began, self.clock() - at)]
 
     def downloading(self, progress: str) -> None:
         """A download is seen that nobody prints, this far."""
@@ -142,7 +141,9 @@ class Start:
 
     def _line(self, line: str) -> None:
         found = re.search(_ANY, line)
-        if re.search(_DOWNLOADED, line):
+        if loads := re.search(_LOADED, line):
+            self.loaded = True
+        if loads or re.search(_DOWNLOADED, line):
             self._resume()
         elif found is not None and found.lastgroup == "download":
             self._interrupt()
@@ -185,9 +186,8 @@ class Start:
 
     def _count(self) -> None:
         now = self.clock()
-        counted = {**self.seconds}
         part = Part(self.phase, self._phase_began - self.began, now - self._phase_began)
-        counted[self.phase] = counted.get(self.phase, 0.0) + part.seconds
+        counted = {**self.seconds, self.phase: self.seconds.get(self.phase, 0.0) + part.seconds}
         self.parts = [*self.parts, part]
         self.seconds = {name: counted[name] for name in _NAMES if name in counted}
         self._phase_began = now
@@ -228,8 +228,8 @@ class Start:
         now = self.clock() if self._stopped is None else self._stopped
         running = {self.phase: self._phase_began, **self._beside}
         parts = [Part(name, at - self.began, now - at) for name, at in running.items()]
-        phase = self.seconds.get(self.phase, 0.0) + parts[0].seconds
-        return {**self.seconds, self.phase: phase}, [*self.parts, *parts]
+        seconds = self.seconds.get(self.phase, 0.0) + parts[0].seconds
+        return {**self.seconds, self.phase: seconds}, [*self.parts, *parts]
 
     @property
     def words(self) -> str:

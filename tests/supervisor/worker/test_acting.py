@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from supervisor.command import plan
+from supervisor.diagnosis import kinds, rules
 from supervisor.errors import CommandNotFound, SupervisorError
 from supervisor.worker import acting
 from supervisor.worker.acting import Acting
+from supervisor.worker.engine.phases import Start
 from supervisor.worker.lifecycle import (
     Action,
     Answering,
@@ -133,23 +135,38 @@ class Prefetch:
 
 
 @pytest.mark.parametrize(
-    ("why", "doing", "cause"),
+    ("why", "doing", "kind", "loaded", "told"),
     [
-        ("no space", "importing", "it ended. Beside it: no space"),
-        ("no space", None, "it ended"),  # of an engine that had been ready
-        (None, "importing", "it ended"),
+        ("no space", "importing", "unknown", False, True),
+        ("no space", None, "unknown", False, False),  # of an engine that had been ready
+        (None, "importing", "unknown", False, False),
+        ("no space", "loading the weights", "unknown", True, False),
+        ("no space", "loading the weights", "gpu-out-of-memory", False, False),
+        ("no space", "starting the server", "lora-not-found", True, True),
     ],
 )
-async def test_why_nothing_was_downloaded_stands_beside_the_cause_of_a_failed_start(
-    monkeypatch: pytest.MonkeyPatch, why: str | None, doing: str | None, cause: str
+async def test_why_nothing_was_downloaded_stands_beside_an_end_that_may_come_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+    why: str | None,
+    doing: str | None,
+    kind: str,
+    loaded: bool,
+    told: bool,
 ) -> None:
     run = Run(monkeypatch)
     run.acting._prefetch = Prefetch(why)  # type: ignore[assignment]
-    run.acting._put_with_cause(Exited("it ended", doing=doing))
+    run.acting._start = Start(loaded=loaded)
+    run.acting._put_with_cause(Exited("it ended", kind, doing=doing))
+    run.acting._start = Start()  # that of the next one, which has the same files
+    run.acting._put_with_cause(Exited("it ended", doing="importing"))
     await closed(run.launcher)
-    [put] = run.events
-    assert isinstance(put, Exited)
-    assert put.cause == cause
+    causes = [event.cause for event in run.events if isinstance(event, Exited)]
+    assert causes[0] == ("it ended. Beside it: no space" if told else "it ended")
+    assert causes[1] == ("it ended. Beside it: no space" if why and not loaded else "it ended")
+
+
+def test_what_lies_in_files_has_the_names_of_the_rules() -> None:
+    assert {rule.kind for rule in rules.RULES} >= kinds.OF_FILES
 
 
 async def test_a_stop_ends_the_download(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,22 @@ def test_a_download_comes_in_between_and_ends() -> None:
     assert list(start.seconds)[:2] == ["imports", "download"]
 
 
+@pytest.mark.parametrize(
+    ("line", "loaded"),
+    [
+        (b"INFO [default_loader.py:384] Loading weights took 0.38 seconds\n", True),
+        (b"INFO [gpu_model_runner.py:5] Model loading took 1.2 GiB and 0.5 seconds\n", True),
+        (b"INFO model_runner.py:1008] Loading model weights took 0.2389 GB\n", True),
+        (b"Loading safetensors checkpoint shards: 100% Completed | 1/1\n", False),
+        (b"Starting to load model org/m...\n", False),
+    ],
+)
+def test_an_engine_that_has_loaded_its_weights_had_them(line: bytes, loaded: bool) -> None:
+    start = Start()
+    start.feed(line)
+    assert start.loaded == loaded
+
+
 def test_whatever_is_printed_is_taken() -> None:
     start = Start()
     start.feed(b"\xff\xfe \x00" * 100_000)
