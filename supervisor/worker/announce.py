@@ -104,7 +104,7 @@ def _engine(before: State, event: Event, after: State, policy: Policy, now: floa
             number = f"failure {after.history.failures} of at most {policy.max_restarts}"
             if event.excused:
                 number = "no failure of its own: one job, alone in it, had ended engines before"
-            if event.wanting:
+            if after.history.wanting:
                 number = "no failure of its own"
             code = "" if event.code is None else f", exit code {event.code}"
             said = _said(event) if told else ""

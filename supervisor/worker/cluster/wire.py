@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...command.cluster.likeness import one_line
@@ -51,7 +51,7 @@ def question(asked: Asked) -> dict[str, Any]:
         "run": said.run,
         "doing": str(said.doing),
         "generation": said.generation,
-        "lost": lost and {"cause": lost.cause, "kind": lost.kind, "final": lost.final},
+        "lost": lost and asdict(lost),
         "stops": said.stops,
         "serves": said.serves,
         "size": asked.size,
@@ -136,7 +136,8 @@ def _order(said: Mapping[str, Any]) -> Order:
 def _lost(said: Any) -> Lost | None:
     if said is None:
         return None
-    return Lost(_text(said["cause"]), _text(said["kind"])[:_WORD_MOST], said["final"] is True)
+    cause, kind = _text(said["cause"]), _text(said["kind"])[:_WORD_MOST]
+    return Lost(cause, kind, said["final"] is True, said.get("wanting") is True)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Lost:
     cause: str
     kind: str = "unknown"
     final: bool = False
+    wanting: bool = False
 
 
 # --- the events ---

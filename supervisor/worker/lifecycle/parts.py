@@ -68,8 +68,8 @@ class Leaving:
 class Reason:
     """Why we killed an engine.
 
-    `kind`: the short name of that. `late`: it had not become ready in time. `guess`: what its own
-    lines say is better. `final`: another start would end the same way.
+    `kind`: its short name. `late`: it was not ready in time. `guess`: what its own lines say
+    is better. `final`: another start would end so, too. `wanting`: as of `Exited`, elsewhere.
     """
 
     words: str
@@ -77,6 +77,7 @@ class Reason:
     late: bool = False
     guess: bool = False
     final: bool = False
+    wanting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,10 @@ def _exited(
 ) -> Step:
     if isinstance(engine, Serving):
         state = _forgiven(state, engine, policy, now)
-    kind = event.kind if (why := our_reason(engine, event)) is None else why.kind
+    why = our_reason(engine, event)
+    kind = event.kind if why is None else why.kind
     history = replace(state.history, last_failure=_cause(engine, event), engine_ended_by=kind)
-    if event.wanting:
+    if event.wanting or (why is not None and why.wanting):
         return _wanting(replace(state, history=history), policy, now)
     history = replace(history, wanting=0)
     # For the moment: it is gone, and whether another one comes is decided below. After a job's

@@ -62,6 +62,14 @@ def test_who_comes_and_who_is_lost() -> None:
     ]
 
 
+def test_want_at_another_node_is_no_failure() -> None:
+    want = replace(LOST, lost=Lost("no more processes", wanting=True))
+    assert log(LEADS, Prepared(), JOINED, TWO, want, Exited("killed", code=-9))[-2:] == [
+        "restarting the engine: rank 1 (10.0.0.3): no more processes",
+        "restarting the engine in 5.0 s (no failure of its own, exit code -9)",
+    ]
+
+
 def test_a_cause_that_comes_later() -> None:
     said = log(LEADS, Prepared(), JOINED, TWO, Exited("connection lost", code=0), LOST)
     assert said[-1] == "connection lost. Beside it: rank 1 (10.0.0.3): no room"

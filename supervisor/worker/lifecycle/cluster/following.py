@@ -94,7 +94,8 @@ def settle(state: State, group: Following, policy: Policy, now: float) -> Step:
 def _start(state: State, group: Following, number: int, policy: Policy, now: float) -> Step:
     # A headless engine says nothing of its start: rank 0 says when it takes too long.
     until = math.inf if group.headless else now + policy.startup_timeout
-    history = state.history.restarted() if state.history.failures else state.history
+    counts = state.history.failures and not state.history.wanting
+    history = state.history.restarted() if counts else state.history
     begun = replace(group, generation=number, lost=None)
     started = replace(state, engine=Starting(until), group=begun, history=history)
     return started, (Action.SPAWN_ENGINE,)
@@ -201,14 +202,16 @@ def _lost(state: State, group: Following, event: Exited) -> State:
     cause = event.cause if why is None else why.words
     kind = event.kind if why is None else why.kind
     final = event.final if why is None else why.final
+    wanting = event.wanting and why is None
     history = replace(
         state.history,
-        failures=state.history.failures + 1,
+        failures=state.history.failures + (not wanting),
+        wanting=state.history.wanting + 1 if wanting else 0,
         last_failure=cause,
         engine_ended_by=kind,
     )
     by_itself = kind != kinds.ORDERED
-    told = replace(group, lost=Lost(cause, kind, final) if by_itself else None)
+    told = replace(group, lost=Lost(cause, kind, final, wanting) if by_itself else None)
     return replace(state, history=history, group=told)
 
 

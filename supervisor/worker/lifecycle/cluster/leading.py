@@ -64,7 +64,8 @@ def settle(
         return state, ()
     began = replace(group, generation=group.over + 1, blame=())
     starting = Starting(now + policy.startup_timeout)
-    history = state.history.restarted() if group.generation else state.history
+    counts = group.generation and not state.history.wanting
+    history = state.history.restarted() if counts else state.history
     began_all = replace(state, engine=starting, group=began, history=history)
     return began_all, (Action.SPAWN_ENGINE,)
 
@@ -159,7 +160,7 @@ def _lost(state: State, rank: int, node: Node, lost: Lost, policy: Policy, now: 
     if not isinstance(state.engine, Starting | Serving | Leaving):
         return state, ()
     final = lost.final and not state.history.was_ready
-    reason = Reason(_words(rank, node, lost), lost.kind, final=final)
+    reason = Reason(_words(rank, node, lost), lost.kind, final=final, wanting=lost.wanting)
     match state.end:
         case None if not (isinstance(state.engine, Leaving) and state.engine.ended):
             return kill(state, reason, policy, now)

@@ -14,7 +14,7 @@ from supervisor.worker.cluster.wire import Asked
 from supervisor.worker.lifecycle import Doing, Lost, Ordered, Reported, Start, StopAll, Wait
 
 SAID = Reported(
-    1, "a", "10.0.0.3", Doing.ENDING, 3, Lost("no room", "memory", True), True, "", True
+    1, "a", "10.0.0.3", Doing.ENDING, 3, Lost("no room", "memory", True, True), True, "", True
 )
 ASKED = Asked(SAID, 2, {"vllm": "0.32.0"}, {"order": "wait"})
 
@@ -22,6 +22,12 @@ ASKED = Asked(SAID, 2, {"vllm": "0.32.0"}, {"order": "wait"})
 def test_a_question_arrives_as_it_was_asked() -> None:
     body = json.dumps({**wire.question(ASKED), "seen": ASKED.seen}).encode()
     assert wire.read_question(body, "10.0.0.3") == ASKED
+
+
+def test_an_engine_that_is_lost_by_an_older_node_was_no_want() -> None:
+    lost = {"cause": "no room", "kind": "memory", "final": True}
+    body = json.dumps({**wire.question(ASKED), "lost": lost}).encode()
+    assert wire.read_question(body, "10.0.0.3").reported.lost == Lost("no room", "memory", True)
 
 
 @pytest.mark.parametrize("order", [Wait(3), Start(4), StopAll(70, "it broke")])

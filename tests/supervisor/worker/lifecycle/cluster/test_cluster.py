@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.worker.lifecycle import Phase, Policy, Stop
+from supervisor.worker.lifecycle import Exited, Phase, Policy, Stop
 from tests.supervisor.worker.lifecycle.cluster.nodes import POLICY, Nodes
 
 SIZE = 3
@@ -124,6 +124,26 @@ def test_asked_to_stop_at_any_rank_all_end_with_0(
     for _ in range(85):
         nodes.turn()
     assert [node.state.exit_code for node in living] == [0] * len(living)
+
+
+def test_want_at_one_node_is_no_failure_of_any() -> None:
+    """Nodes try again after the same pause, for as long as a start may take, and end with 71."""
+    nodes = Nodes(SIZE)
+    _all_prepared(nodes)
+    spawned = 0
+    while not nodes.all_ended:
+        nodes.turn()
+        if nodes.nodes[1].engine is not None:
+            spawned += 1
+            nodes.nodes[1].engine = None
+            nodes.give(1, Exited("no more processes", wanting=True))
+        assert nodes.now < 10 * POLICY.startup_timeout
+        history = nodes.nodes[0].state.history
+        assert (history.failures, history.restarts) == (0, 0)
+        assert not nodes.nodes[1].state.history.failures
+    assert spawned == POLICY.startup_timeout / POLICY.wanting_pause
+    assert [node.state.exit_code for node in nodes.nodes.values()] == [71] * SIZE
+    assert "no more processes; so it was for" in (nodes.nodes[0].state.history.last_failure or "")
 
 
 def test_a_stop_is_heard_beside_the_word_of_a_lost_engine() -> None:

@@ -134,6 +134,16 @@ def test_an_engine_that_ends_by_itself_is_told_of_and_started_when_rank_0_says_s
     assert state.history.restarts == 1
 
 
+def test_want_is_told_as_such_and_counts_for_nothing() -> None:
+    want = Exited("no more processes", wanting=True)
+    state, _ = after(*HERE, GO, want, Ordered(Wait(1)), Ordered(Start(2)), want)
+    assert view(state).lost == Lost("no more processes", wanting=True)
+    assert (state.history.failures, state.history.restarts) == (0, 0)
+    state, actions = after(*HERE, GO, Ordered(Wait(1)), want)
+    assert actions == []
+    assert view(state).lost is None, "rank 0 had ended it before"
+
+
 def test_what_is_over_is_known_without_having_been_there() -> None:
     state, _ = after(Prepared(), Ordered(Wait(5)))
     assert view(state).generation == 5
