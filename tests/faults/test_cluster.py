@@ -163,9 +163,9 @@ def test_a_rank_that_stands_still_while_nodes_speak(nodes: Started) -> None:
     assert ask(cluster).status_code == 200
 
 
-def _ask_in_vain(cluster: Nodes, **fake: object) -> None:
+def _ask_in_vain(cluster: Nodes) -> None:
     try:
-        ask(cluster, **fake)
+        ask(cluster)
     except httpx.HTTPError:
         return
 
@@ -197,17 +197,18 @@ def test_an_engine_that_is_lost_while_its_node_stops_is_told_of(
 ) -> None:
     cluster = nodes(2, MAX_RESTARTS="100")
     cluster.until_ready()
-    never = tmp_path / "never"
-    waiting = threading.Thread(target=_ask_in_vain, args=[cluster], kwargs={"wait_for": str(never)})
+    go_on = tmp_path / "go-on"
+    waiting = threading.Thread(target=lambda: ask(cluster, wait_for=str(go_on)))
     waiting.start()
     until(lambda: client.running(cluster.workers[0].engine_url) == 1, what="a request")
     cluster.workers[1].process.send_signal(signal.SIGTERM)
     until(lambda: (cluster.status(0) or {}).get("state") == "DRAINING", what="the drain")
     kill_engine(cluster, 1)
+    until(lambda: "the engine ended, exit code -9: " in cluster.workers[1].text(), what="its end")
+    go_on.touch()
     assert cluster.codes() == [0, 0]
     waiting.join()
     said = cluster.workers[1].text()
-    assert "the engine ended, exit code -9: " in said
     assert "; telling rank 0, then stopping" in said
     assert "None" not in said
     assert "waiting for rank 0" not in said
