@@ -222,6 +222,8 @@ class Worker:
     def _asked_to_stop(self, number: signal.Signals) -> None:
         log.info("%s received", signal.Signals(number).name)
         self._events.put_nowait(lifecycle.Stop())
+        if self._channel is not None:
+            self._channel.asked_to_stop()
 
     def _is_broken(self) -> None:
         """What was watched is watched no more: the worker ends, and the platform replaces it."""

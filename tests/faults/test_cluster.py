@@ -260,6 +260,20 @@ def test_another_model_at_one_node_ends_all_before_an_engine_starts(nodes: Start
     assert "engine spawned" not in cluster.text()
 
 
+def test_a_stop_ends_rank_0_that_waits_to_tell_the_others_why(
+    nodes: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.nodes.SILENCE", 1000.0)  # of which the wait is a multiple
+    cluster = nodes(3, without=[2], each={1: {"MODEL_NAME": "another"}})
+    assert cluster.workers[1].wait() == 78
+    until(lambda: "giving up with exit code 78" in cluster.workers[0].text(), what="its end")
+    cluster.start(1, MODEL_NAME="another")  # as a platform does; it is no third node
+    assert cluster.workers[1].wait() == 78
+    assert cluster.workers[0].process.poll() is None
+    cluster.workers[0].process.send_signal(signal.SIGTERM)
+    assert cluster.workers[0].wait() == 78
+
+
 def test_another_option_in_a_configuration_file_does_so_too(nodes: Started, tmp_path: Path) -> None:
     each = {}
     for rank, length in enumerate(("4096", "8192")):

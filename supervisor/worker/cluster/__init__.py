@@ -48,6 +48,9 @@ class Channel(Protocol):
     def publish(self, state: State) -> None:
         """Say `state` from now on."""
 
+    def asked_to_stop(self) -> None:
+        """The worker is asked to stop, perhaps again: who is away is waited for no longer."""
+
     async def close(self) -> None:
         """Say the last, to those that listen, and end."""
 

@@ -83,6 +83,9 @@ class Asking:
                     changed.cancel()
                     asking.cancel()
 
+    def asked_to_stop(self) -> None:
+        """The last word of a follower waits for nobody."""
+
     async def close(self) -> None:
         """Say that it is over, where somebody may hear it, and wait for no answer."""
         if self._seen is None or self._seen.get("order") == "stop":

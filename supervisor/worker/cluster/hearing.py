@@ -66,7 +66,8 @@ class Hearing:
         self._state = state
         self._put = put
         self._changed = asyncio.Event()
-        self._told: set[str] = set()  # runs of followers that know that it is over
+        self._told: dict[str, int] = {}  # runs that know that it is over, and their ranks
+        self._asked_to_stop = False
         self._strangers: set[str] = set()
         self._listener: Listener | None = None
 
@@ -114,18 +115,27 @@ class Hearing:
             return
         group, code = self._state.group, self._state.exit_code
         if isinstance(group, Leading) and code is not None:
-            all_of_them = code == ExitCode.CONFIGURATION
-            until = time.monotonic() + (
-                timing.LAST_WORDS_TO_ALL if all_of_them else timing.LAST_WORDS
-            )
-            runs = {node.run for node in group.nodes.values()}
-            wanted = group.size - 1 if all_of_them else 0
-            while time.monotonic() < until:
-                if runs <= self._told and len(self._told) >= wanted:
-                    break
-                await asyncio.sleep(_POLL)
+            await self._until_told(group, code)
         listener, self._listener = self._listener, None
         await listener.close()
+
+    def asked_to_stop(self) -> None:
+        """The last word waits for no follower that may still come; at its time for none at all."""
+        self._asked_to_stop = True
+
+    async def _until_told(self, group: Leading, code: ExitCode) -> None:
+        """Until the followers know that it is over, in time or before another stop."""
+        all_of_them = code == ExitCode.CONFIGURATION and not self._asked_to_stop
+        self._asked_to_stop = False  # the stop before this has been obeyed
+        within = timing.LAST_WORDS_TO_ALL if all_of_them else timing.LAST_WORDS
+        until = time.monotonic() + within
+        runs = {node.run for node in group.nodes.values()}
+        wanted = set(range(1, group.size)) if all_of_them else set()
+        while time.monotonic() < until and not self._asked_to_stop:
+            # One that is restarted is another run of the same rank.
+            if runs <= self._told.keys() and wanted <= set(self._told.values()):
+                return
+            await asyncio.sleep(_POLL)
 
     def __call__(self, question: Question) -> Answer | asyncio.Future[Answer]:
         """The answer, or what has to be awaited for it."""
@@ -152,7 +162,7 @@ class Hearing:
         if 0 < said.rank < size:
             self._asked[said.rank] = asked
         if wrong:
-            self._told.add(said.run)
+            self._told[said.run] = said.rank
             return Answer.json(wire.answer(Ordered(StopAll(ExitCode.CONFIGURATION, wrong))))
         until = time.monotonic() + timing.HOLD
         while True:
@@ -160,7 +170,7 @@ class Hearing:
             ordered = self._ordered(said)
             if (body := wire.answer(ordered)) != asked.seen or time.monotonic() >= until:
                 if isinstance(ordered.order, StopAll):
-                    self._told.add(said.run)
+                    self._told[said.run] = said.rank
                 return Answer.json(body)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(until - time.monotonic()):

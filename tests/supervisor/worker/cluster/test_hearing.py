@@ -31,6 +31,7 @@ from supervisor.worker.lifecycle import (
     State,
 )
 from supervisor.worker.lifecycle.group import Node
+from tests.client import PATIENCE
 from tests.processes import free_port
 
 GROUP = Leading(3, generation=1, nodes={1: Node("a", "127.0.0.1", 9.0, Doing.WAITING, 1)})
@@ -206,6 +207,56 @@ async def test_it_does_not_wait_for_followers_for_ever(monkeypatch: pytest.Monke
     async with heard() as (hearing, _, _):
         hearing.publish(over)
         await hearing.close()
+
+
+REFUSED = State(NoEngine(), NoProxy(), Finished(ExitCode.CONFIGURATION), group=GROUP)
+
+
+async def test_those_that_come_later_hear_of_another_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often another of them is restarted meanwhile."""
+    monkeypatch.setattr(timing, "LAST_WORDS_TO_ALL", 1e6)
+    async with heard() as (hearing, asking, _):
+        hearing.publish(REFUSED)
+        closing = asyncio.create_task(hearing.close())
+        for run in ("a", "b", "c"):
+            await asking.post("/cluster", json=body(replace(SAID, run=run)))
+        await asyncio.wait([closing], timeout=0.3)
+        assert not closing.done()
+        answer = await asking.post("/cluster", json=body(replace(SAID, rank=2, run="d")))
+        assert answer.json()["code"] == 78
+        async with asyncio.timeout(PATIENCE):
+            await closing
+
+
+async def test_a_stop_ends_the_wait_for_those_that_may_come_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "LAST_WORDS_TO_ALL", 1e6)
+    async with heard() as (hearing, _, _):
+        hearing.publish(REFUSED)
+        closing = asyncio.create_task(hearing.close())
+        await asyncio.wait([closing], timeout=0.3)
+        assert not closing.done()
+        hearing.asked_to_stop()
+        async with asyncio.timeout(PATIENCE):
+            await closing
+
+
+async def test_after_a_stop_none_is_waited_for_that_was_not_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "LAST_WORDS_TO_ALL", 1e6)
+    async with heard() as (hearing, asking, _):
+        hearing.asked_to_stop()
+        hearing.publish(REFUSED)
+        closing = asyncio.create_task(hearing.close())
+        await asyncio.wait([closing], timeout=0.3)
+        assert not closing.done(), "the one that is here has to know"
+        await asking.post("/cluster", json=body())
+        async with asyncio.timeout(PATIENCE):
+            await closing
 
 
 async def test_a_port_that_is_taken_is_named() -> None:
