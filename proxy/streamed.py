@@ -8,6 +8,7 @@ from typing import Any
 
 from proxy.job_log import Record
 from proxy.request.forms import Request
+from proxy.resume.keep_alive import Beat
 from proxy.stream.outputs import Outputs, error_at
 from proxy.stream.ramp import Batches
 from supervisor.link.figures import Figures
@@ -17,8 +18,8 @@ from supervisor.link.figures import Figures
 class Streamed:
     """Makes outputs of its batches; `record` and `figures` are told what came.
 
-    `waiting` has what one engine gave and was not handed over; `commented` is whether who reads
-    the answer reads comments.
+    `waiting` has what one engine gave and was not handed over; `beat` tells when there is a
+    comment while it waits, None where who reads the answer reads none.
     """
 
     request: Request
@@ -26,7 +27,7 @@ class Streamed:
     figures: Figures
     outputs: Outputs
     waiting: Batches
-    commented: bool
+    beat: Beat | None
 
     def anew(self) -> Streamed:
         """The same, ready for another engine's answer: the one before has no part in its end."""

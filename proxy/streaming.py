@@ -81,7 +81,7 @@ class Streams:
             self._figures,
             Outputs(own_form=request.native, as_text=as_text),
             Batches(request.ramp, exact=self._pace.exact),
-            commented=as_text and not request.native,
+            keep_alive.Beat(self._keep_alive) if as_text and not request.native else None,
         )
         with self._pace.stream():
             try:
@@ -155,8 +155,8 @@ class Streams:
         rest_of = self._resuming.rest(stream.request, so_far, half_words=half_words)
         waited = asyncio.create_task(rest_of)
         try:
-            if stream.commented:
-                async for comment in keep_alive.until_done(waited, self._keep_alive):
+            if stream.beat is not None:
+                async for comment in keep_alive.until_done(waited, stream.beat):
                     yield comment
             rest = await waited
         finally:
@@ -194,12 +194,9 @@ class Streams:
         self, stream: Streamed, request: Request, attempt: Attempt, seam: Seam | None = None
     ) -> AsyncGenerator[Any, None]:
         """What one engine gives of an answer, from the `seam` on."""
-        async with self._engine.stream(request, attempt) as source:
-            source.close_with_task()
-            comes: batches.Source = source
-            if seam is not None and stream.commented:
-                comes = keep_alive.Commented(source, self._keep_alive)
-            async for events in batches.batches(comes, stream.waiting, self._pace):
+        opening, beat = self._engine.stream(request, attempt), stream.beat if seam else None
+        async with keep_alive.opened(opening, beat) as source:
+            async for events in batches.batches(source, stream.waiting, self._pace):
                 for output in stream.batch(seam.joined(events) if seam else events):
                     yield output
 

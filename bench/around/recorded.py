@@ -142,7 +142,7 @@ class _Source:
     async def read(self) -> bytes:
         return self.ready()
 
-    def close_with_task(self) -> None:
+    def close_with_task(self, task: object = None) -> None:
         pass
 
 

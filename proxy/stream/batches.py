@@ -101,7 +101,8 @@ class _Looks:
         self._pace = pace
         self._splitter = sse.Splitter()
         self._budget = pace.budget()
-        self._started = self._last = self._oldest = self._told = pace.now()
+        self._started = self._last = self._oldest = pace.now()
+        self._told = self._started - _QUIET
         self._soon: float | None = None  # seconds to the next look, where the end is near
 
     async def look(self) -> bool:

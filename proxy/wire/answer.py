@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from typing import Any
 
 from proxy.wire.connection import Connection
 
@@ -93,13 +94,13 @@ class Answer(Connection):
         self._pause()
         return data
 
-    def close_with_task(self) -> None:
-        """Close the request when the task ends that calls this, which is a job's.
+    def close_with_task(self, task: asyncio.Task[Any] | None = None) -> None:
+        """Close the request when a job's `task` ends; None: the one that calls this.
 
         A job is stopped by cancelling its task. If that hits while a batch is posted, our generator
         stays suspended, and only the garbage collector would end the request.
         """
-        task = asyncio.current_task()
+        task = task or asyncio.current_task()
         if task is not None:
             close = self.closer()
             task.add_done_callback(lambda _task: close())

@@ -27,7 +27,7 @@ def streamed() -> Streamed:
     request = Request("POST", COMPLETIONS, {"prompt": "x", "stream": True})
     outputs = Outputs(own_form=False, as_text=True)
     record = Record("job-1", lambda: 0.0)
-    return Streamed(request, record, Figures(), outputs, Batches(Ramp(1, 3, 50)), commented=True)
+    return Streamed(request, record, Figures(), outputs, Batches(Ramp(1, 3, 50)), None)
 
 
 def test_a_batch_is_counted_and_handed_over() -> None:

@@ -67,7 +67,7 @@ class Source:
             raise piece
         return bytes(piece)
 
-    def close_with_task(self) -> None:
+    def close_with_task(self, task: object = None) -> None:
         pass
 
 
@@ -99,6 +99,8 @@ class Engines(Engine):
         self.there = asyncio.Event()  # where somebody clears it, no engine is
         self.there.set()
         self.begins = asyncio.Event()
+        self.taken = asyncio.Event()  # where somebody clears it, no engine takes the rest
+        self.taken.set()
 
     def next(self, engine: list[Any]) -> None:
         self._engines.append(engine)
@@ -108,6 +110,8 @@ class Engines(Engine):
         self, request: Request, attempt: Attempt | None = None
     ) -> AsyncIterator[Answer]:
         engine = self._engines.pop(0)
+        if self.asked:
+            await self.taken.wait()
         assert attempt is not None
         assert attempt.may_go()
         self.asked.append(request.body)
@@ -158,6 +162,7 @@ async def told(engine: Engines, losses: int = 0, *, native: bool = False, **also
             if len(found.comments) == MANY:
                 engine.there.set()
                 engine.begins.set()
+                engine.taken.set()
             kept.append(json.dumps(output).encode())
     except JobError as fault:
         found.error = fault
@@ -269,6 +274,14 @@ async def test_what_is_not_safe_ends_with_its_engine_and_waits_for_nobody() -> N
 async def test_a_comment_every_some_seconds_while_no_engine_is_there() -> None:
     engine = Engines(BEGUN, [event(" c"), DONE])
     engine.there.clear()
+    found = await told(engine)
+    assert (found.error, found.text, len(found.comments)) == (None, "a b c", MANY)
+
+
+async def test_and_while_the_request_for_the_rest_waits_for_an_engine() -> None:
+    """The one that was asked how the answer goes on may be gone again."""
+    engine = Engines(BEGUN, [event(" c"), DONE])
+    engine.taken.clear()
     found = await told(engine)
     assert (found.error, found.text, len(found.comments)) == (None, "a b c", MANY)
 
