@@ -15,7 +15,7 @@ from ..catalog import Catalog
 from ..findings import Findings, Remark
 from ..models import placement
 from ..models.demand import Demand
-from ..models.placement import Download, OnDisk
+from ..models.placement import Download, Kept, OnDisk
 from ..records import dataclass, field, replace
 from ..settings import handed, leftovers, read, table
 from ..settings.keys import API_KEY
@@ -70,7 +70,7 @@ class Plan:
     command. `files` are to be written before the start: path -> text. `environment` is the worker's
     as it was read. `warmup` are the requests of a WARMUP file. `listener` says what is open to
     those who reach the engine. `media` is what the proxy is told of the engine's own fences;
-    `cluster` is this node among others, None where it serves alone.
+    `cluster` is this node among others, if any. `kept`, after the spawn: see `preflight.with_kept`.
     """
 
     settings: Settings
@@ -95,6 +95,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     listener: Remark | None = None
     cluster: Cluster | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
     def value(self, flag: str) -> str | None:
         """What the command says for an option; None where it says nothing."""

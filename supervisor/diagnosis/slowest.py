@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from ..command.plan import Plan
+from ..models.placement import Kept
+from ..settings import table
 from ..status.parts import Times
 
 _PAGE = "docs/coldstart.md"
 _UNKNOWN = "nothing is known that shortens it"
 _EAGER = "ENFORCE_EAGER=true leaves it out, and answers come slower"
-#: Formats of `--load-format` that read with many threads, or past the page cache.
-_FAST = ("runai_streamer", "fastsafetensors", "tensorizer", "instanttensor", "sharded_state")
+#: Formats of `--load-format` whose files `runai_streamer` reads as well.
+_STREAMED = ("auto", "hf", "safetensors")
 
 
 def advice(times: Times, plan: Plan) -> str:
@@ -34,42 +35,42 @@ def advice(times: Times, plan: Plan) -> str:
 
 
 def _download(plan: Plan) -> str:
-    if plan.volume is not None:
+    if (place := plan.kept.get("downloads")) is not None and place.lasts:
         return (
-            f"the model is kept in {plan.volume}, where the next start finds it; an image with the"
+            f"the model is kept in {place.folder}, where the next start finds it; an image with the"
             " model in it, or the platform's cached models, need no download at all"
         )
     return (
         "bake the model into the image, use the platform's cached models, or a network volume at"
-        " BASE_PATH: then nothing is downloaded"
+        f" {_setting(place)}: then nothing is downloaded"
     )
 
 
 def _weights(plan: Plan) -> str:
     ways = []
-    if _on_volume(plan):
+    if (place := plan.kept.get("model")) is not None and place.lasts:
         ways.append("a model in the image or on a local disk is read faster than from a volume")
-    if (plan.value("--load-format") or "auto").lower() not in _FAST:
+    if (plan.value("--load-format") or "auto").lower() in _STREAMED and not _is_gguf(plan):
         ways.append("LOAD_FORMAT=runai_streamer reads with many threads, where the image has it")
     return "; ".join([*ways, "a quantised or smaller model has less to read"])
 
 
-def _on_volume(plan: Plan) -> bool:
-    """Whether the model is on the volume: in its folder there, or in the hub's cache on it."""
-    if plan.volume is None:
-        return False
-    if plan.model_path is not None:
-        return Path(plan.model_path).is_relative_to(plan.volume)
-    named = Path(plan.model or "")
-    return not named.is_absolute() or named.is_relative_to(plan.volume)
+def _is_gguf(plan: Plan) -> bool:
+    named = plan.model_path or plan.model or ""
+    return named.endswith(".gguf") or (":" in named and "://" not in named)
 
 
 def _compile(plan: Plan) -> str:
-    if plan.volume is not None:
-        kept = f"what was compiled is kept in {plan.volume} for the next start on such a GPU"
+    if (place := plan.kept.get("compiled")) is not None and place.lasts:
+        kept = f"what was compiled is kept in {place.folder} for the next start on such a GPU"
     else:
-        kept = "a network volume at BASE_PATH keeps what was compiled for the next start"
+        where = f"a network volume at {_setting(place)}"
+        kept = f"{where} keeps what was compiled for the next start"
     return f"{kept}; {_EAGER}"
+
+
+def _setting(place: Kept | None) -> str:
+    return table.BASE_PATH.name if place is None else place.setting
 
 
 _REMEDIES: Mapping[str, Callable[[Plan], str]] = {

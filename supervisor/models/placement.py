@@ -74,6 +74,15 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A folder, the setting that says where it is, and whether it `lasts` beyond this container."""
+
+    folder: str
+    setting: str
+    lasts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unseen:
     """A place that could not be looked at: a volume hangs or is dead, a folder is another user's.
 

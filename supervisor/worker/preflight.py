@@ -14,7 +14,8 @@ from ..errors import MachineRefused
 from ..files import fault, mount
 from ..machine import ports
 from ..models import named, unseen
-from ..models.hub import weights_folder
+from ..models.hub import cache_variable, is_default, weights_folder
+from ..models.placement import Kept
 from ..records import replace
 from ..settings import table
 from ..settings.read import Settings
@@ -100,6 +101,29 @@ def where_models_go(made: Plan, env: Mapping[str, str]) -> str:
         return f"models go to {folder}, and {unseen.words(folder, why)[0]}"
     where = "the container's own disk" if disk == Path("/") else f"the volume mounted at {disk}"
     return f"models go to {folder}, on {where}"
+
+
+def with_kept(made: Plan) -> Plan:
+    """`made` with where its model is, and what a start leaves; asks no volume that may hang."""
+    from .early import infos  # the engine is spawned
+
+    own, apart = planned.engine_environment(made.environment, made), made.value("--download-dir")
+    downloads = weights_folder(apart, own, made.download)
+    base, by_default = table.BASE_PATH.name, is_default(apart, made.environment)
+    setting = base if made.download or by_default else cache_variable(apart, made.environment)
+    root = "VLLM_CACHE_ROOT"
+    at = made.model_path or made.model or ""
+    kept = {
+        "model": _kept(Path(at) if at.startswith("/") else downloads, setting),
+        "downloads": _kept(downloads, setting),
+        "compiled": _kept(infos.cache(own).parent, root if root in made.environment else base),
+    }
+    return replace(made, kept=kept)
+
+
+def _kept(folder: Path, setting: str) -> Kept:
+    lasts = hanging.volume(folder) is not None or mount(folder) != Path("/")
+    return Kept(str(folder), setting, lasts)
 
 
 def written(made: Plan) -> Plan:

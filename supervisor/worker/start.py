@@ -206,6 +206,7 @@ async def _watched(
             return 0
     from .loop import Worker
 
+    made = preflight.with_kept(made)
     return await Worker(made, env, launcher, first, prefetch, member).run(stops)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -11,16 +11,22 @@ from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.command.plan import Plan
 from supervisor.diagnosis import slowest
-from supervisor.models.placement import OnDisk
+from supervisor.models.placement import Kept
 from supervisor.status.parts import Part, Times
 from supervisor.worker.engine import phases
 from tests.processes import ROOT
 
-VOLUME = OnDisk(volume=Path("/runpod-volume"))
+VOLUME = "/runpod-volume"
 
 
-def made(disk: OnDisk = plan.NOTHING_ON_DISK, **env: str) -> Plan:
-    return plan.make({"MODEL_NAME": "org/m", **env}, versions.load("0.32.0"), disk)
+def made(*lasting: str, setting: str = "BASE_PATH", **env: str) -> Plan:
+    """A plan of which these folders are on a volume."""
+    kept = {
+        name: Kept(f"{VOLUME}/{name}", setting, name in lasting)
+        for name in ("model", "downloads", "compiled")
+    }
+    one = plan.make({"MODEL_NAME": "org/m", **env}, versions.load("0.32.0"))
+    return replace(one, kept=kept)
 
 
 def advice(name: str, one: Plan) -> str:
@@ -36,29 +42,32 @@ def test_it_names_the_part_its_share_and_the_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["download", "prefetch"])
-def test_a_download_is_kept_where_there_is_a_volume(name: str) -> None:
-    assert "bake the model into the image" in advice(name, made())
-    assert "kept in /runpod-volume" in advice(name, made(VOLUME))
+def test_a_download_is_kept_where_its_folder_is_on_a_volume(name: str) -> None:
+    assert "or a network volume at BASE_PATH" in advice(name, made("model", "compiled"))
+    assert "or a network volume at HF_HOME" in advice(name, made(setting="HF_HOME"))
+    assert "kept in /runpod-volume/downloads," in advice(name, made("downloads"))
 
 
 @pytest.mark.parametrize("name", ["weights", "read"])
-def test_what_reads_weights_faster_depends_on_where_they_are(name: str) -> None:
-    """Nothing is recommended that is done already."""
-    local = OnDisk("org/m", "/models/m", volume=VOLUME.volume)
-    kept = OnDisk("org/m", "/runpod-volume/huggingface-cache/m", volume=VOLUME.volume)
+def test_what_reads_weights_faster_depends_on_where_and_what_they_are(name: str) -> None:
+    """Nothing is recommended that is done already, or cannot be done."""
     volume = "than from a volume"
-    assert volume in advice(name, made(kept))
-    assert volume in advice(name, made(VOLUME))
-    assert volume not in advice(name, made(local))
-    assert volume not in advice(name, made())
-    assert volume not in advice(name, made(VOLUME, MODEL_NAME="/models/m"))
+    assert volume in advice(name, made("model"))
+    assert volume not in advice(name, made("downloads"))
     assert "LOAD_FORMAT" in advice(name, made())
-    assert "LOAD_FORMAT" not in advice(name, made(LOAD_FORMAT="Runai_Streamer"))
+    for value in ("HF", "safetensors"):
+        assert "LOAD_FORMAT" in advice(name, made(LOAD_FORMAT=value))
+    for value in ("Runai_Streamer", "bitsandbytes", "mistral", "pt", "dummy"):
+        assert "LOAD_FORMAT" not in advice(name, made(LOAD_FORMAT=value))
+    for value in ("/models/m-Q4_K_M.gguf", "org/m:Q4_K_M"):
+        assert "LOAD_FORMAT" not in advice(name, made(MODEL_NAME=value))
 
 
-def test_compiled_code_is_kept_where_there_is_a_volume() -> None:
-    assert "network volume at BASE_PATH" in advice("compile", made())
-    assert "kept in /runpod-volume" in advice("compile", made(VOLUME))
+def test_compiled_code_is_kept_where_its_folder_is_on_a_volume() -> None:
+    own = made("model", setting="VLLM_CACHE_ROOT")
+    assert "network volume at VLLM_CACHE_ROOT keeps" in advice("compile", own)
+    assert "network volume at BASE_PATH keeps" in advice("compile", replace(own, kept={}))
+    assert "kept in /runpod-volume/compiled for" in advice("compile", made("compiled"))
 
 
 def test_every_phase_has_a_remedy_and_a_row_on_the_page() -> None:

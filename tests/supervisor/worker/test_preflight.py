@@ -110,6 +110,38 @@ def test_where_models_go() -> None:
     assert said(fetched).startswith("models go to /v/ab, ")
 
 
+def kept(disk: OnDisk = NOTHING_ON_DISK, **env: str) -> dict[str, tuple[str, str, bool]]:
+    given = {"MODEL_NAME": "org/name", "HOME": "/nowhere", **env}
+    made = replace(plan.make(given, options.load(CATALOG), disk), environment=given)
+    found = preflight.with_kept(made).kept
+    return {name: (each.folder, each.setting, each.lasts) for name, each in found.items()}
+
+
+def test_what_a_start_leaves_lasts_on_what_is_mounted() -> None:
+    """/proc stands for a volume; a folder of the container's disk is none, whoever names it."""
+    assert kept() == {
+        "model": ("/nowhere/.cache/huggingface/hub", "BASE_PATH", False),
+        "downloads": ("/nowhere/.cache/huggingface/hub", "BASE_PATH", False),
+        "compiled": ("/nowhere/.cache/vllm", "BASE_PATH", False),
+    }
+    volume = OnDisk(volume=Path("/proc/v"))
+    found = kept(volume)
+    assert {name: each[2] for name, each in found.items()} == dict.fromkeys(found, True)
+    assert found["compiled"][0].startswith("/proc/v/compile-cache/")
+    own = {"HF_HOME": "/nowhere/hf", "VLLM_CACHE_ROOT": "/nowhere/v"}
+    assert kept(volume, **own) == {
+        "model": ("/nowhere/hf/hub", "HF_HOME", False),
+        "downloads": ("/nowhere/hf/hub", "HF_HOME", False),
+        "compiled": ("/nowhere/v", "VLLM_CACHE_ROOT", False),
+    }
+    assert kept(DOWNLOAD_DIR="/proc/d")["downloads"] == ("/proc/d", "DOWNLOAD_DIR", True)
+    assert not any(each[2] for each in kept(OnDisk(volume=Path("/nowhere"))).values())
+    assert kept(OnDisk("org/name", "/proc/m"))["model"] == ("/proc/m", "BASE_PATH", True)
+    assert not kept(volume, MODEL_NAME="/nowhere/m")["model"][2]
+    fetched = OnDisk("a/b/c", "/proc/ab/c", download=Download(Name("a/b", "c"), "", "/proc/ab"))
+    assert kept(fetched, HF_HOME="/nowhere")["downloads"] == ("/proc/ab", "BASE_PATH", True)
+
+
 @pytest.mark.skipif(not fuse.can_mount(), reason="needs root and /dev/fuse")
 def test_a_volume_that_hangs_is_waited_for_no_longer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -125,3 +157,8 @@ def test_a_volume_that_hangs_is_waited_for_no_longer(
         env = {"MODEL_NAME": "org/m", "HF_HUB_CACHE": str(place / "models")}
         said = preflight.where_models_go(plan.make(env, options.load(CATALOG)), env)
         assert said == f"models go to {place}/models, and the volume at {place} does not answer"
+        assert kept(NOTHING_ON_DISK, **env)["downloads"] == (
+            f"{place}/models",
+            "HF_HUB_CACHE",
+            True,
+        )
