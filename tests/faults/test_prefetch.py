@@ -127,6 +127,7 @@ def test_why_it_failed_is_told_beside_an_end_that_may_come_of_it(
     first = f"until test -e {said}; do sleep 0.1; done; {engine}; exit 1"
     worker = begin(start, tmp_path, f"echo '{_WHY}'; exit 1", first, MAX_RESTARTS="0")
     until(lambda: _WHY in worker.text(), what="the line")
+    until(lambda: worker.ping() is not None, what="the control port")
     until(lambda: worker.status()["doing"] == "importing", what="its end")
     said.touch()
     assert worker.wait() != 0
