@@ -69,6 +69,7 @@ def _files(env: Mapping[str, str]) -> OnDisk:
         stored=None if place is None or _is_to_come(model) else stored.look(place),
         unseen=unseen.look(env, volume),
         configured=_keys(said),
+        configuration=said,
         turned_on=frozenset(key for key, value in _named(said, _OWN).items() if value not in _OFF),
     )
 
@@ -243,8 +244,5 @@ def _to_download(env: Mapping[str, str], name: Name, revision: str, volume: Path
 
 def _other_code(folder: Path) -> bool:
     """Whether the model's code is in another repository (`org/name--file.Class` in auto_map)."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return any("--" in str(value) for value in config.get("auto_map", {}).values())
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return False
+    code = _config(folder).get("auto_map")
+    return isinstance(code, dict) and any("--" in str(value) for value in code.values())

@@ -104,11 +104,10 @@ class OnDisk:
     `name` is how the model is served; `where` is said to people. `needs_hub` says what else of the
     model comes from the hub (code of another repository). `configured` has the options that
     VLLM_CONFIG_FILE sets, as `served-model-name`; `turned_on` those of them that are its own keys,
-    and are not turned off there. `gpus` is how many GPUs the engine can use together. `volume` may
-    still have to be made. `temporary` is the folder for temporary files. `config`
-    is what the model says of itself in its config.json; empty where that is not on this machine.
-    `stored` is where its files are already, whoever finds them; None where they are not. `unseen`
-    is of what nobody knows what is there.
+    and are not turned off there; `configuration` is that file's text. `gpus` is how many the engine
+    can use together. `volume` may still have to be made. `temporary` is the folder for temporary
+    files. `config` is the model's config.json; empty where that is not on this machine. `stored` is
+    where its files are already, whoever finds them. `unseen` is of what nobody knows what is there.
     """
 
     name: str | None = None
@@ -119,6 +118,7 @@ class OnDisk:
     download: Download | None = None
     configured: frozenset[str] = frozenset()
     turned_on: frozenset[str] = frozenset()
+    configuration: str = field(default="", repr=False)  # there may be secrets in it
     volume: Path | None = None
     device: str = "cpu"  # the GPU's name, for caches that fit no other
     gpus: int = 0

@@ -89,14 +89,16 @@ def place(
     if not asks_for_nodes(env):
         tokens, found = parallel.divide(said, disk)
         return Placed(said, tokens, findings=found)
-    from . import checks, options, reading, sharing
+    from . import checks, config_file, options, reading, sharing
 
+    of_file = config_file.arguments(disk.configuration, catalog)
+    whole = of_file + said
     node, of_node = reading.read(env, settings, disk.gpus)
     named = reading.sized(env, settings)
-    shared, of_sizes = sharing.share(node, said, disk, named)
-    node = sharing.serving(node, said)
-    tokens, of_options = options.options(node, catalog, said, settings, disk.configured)
-    found = of_node + of_sizes + of_options + checks.found(env, settings, said, named)
+    shared, of_sizes = sharing.share(node, whole, disk, named)
+    node = sharing.serving(node, whole)
+    tokens, of_options = options.options(node, catalog, said, settings, disk.configured, of_file)
+    found = of_node + of_sizes + of_options + checks.found(env, settings, said, named, of_file)
     if of_node.errors or settings[table.NODE_RANK] is None:  # nobody knows which node this is
         return Placed(said, findings=replace(found, applied=()))
     dropped = options.refused(node, said)

@@ -14,9 +14,16 @@ from .options import EXECUTOR
 
 _BACKENDS = (EXECUTOR, "--data-parallel-backend")
 _RAY = "ray"
+_NOTHING = Arguments()
 
 
-def found(env: Mapping[str, str], settings: Settings, said: Arguments, named: str) -> Findings:
+def found(
+    env: Mapping[str, str],
+    settings: Settings,
+    said: Arguments,
+    named: str,
+    configured: Arguments = _NOTHING,
+) -> Findings:
     """What is wrong, or dangerous.
 
     Args:
@@ -24,20 +31,24 @@ def found(env: Mapping[str, str], settings: Settings, said: Arguments, named: st
         settings: the worker's.
         said: the options that are on the command line already.
         named: `NUM_NODES=2`, by the variable that says so.
+        configured: the options of the engine's configuration file.
     """
     return Findings.of(
-        *_of_ray(said, named),
+        *_of_ray(said, named, configured),
         *_of_ports(settings),
         *addresses.findings(env, settings),
         *_of_token(settings),
     )
 
 
-def _of_ray(said: Arguments, named: str) -> Iterator[Fault]:
+def _of_ray(said: Arguments, named: str, configured: Arguments) -> Iterator[Fault]:
     for flag in _BACKENDS:
-        if said.value(flag) == _RAY:
-            name = variable(flag)
-            message = f"{name}={_RAY} and {named} exclude each other"
+        if (configured + said).value(flag) == _RAY:
+            name, told = variable(flag), f"{variable(flag)}={_RAY}"
+            if said.last(flag) is None:
+                name = table.VLLM_CONFIG_FILE.name
+                told = f"{flag.removeprefix('--')}: {_RAY} in {name}"
+            message = f"{told} and {named} exclude each other"
             remedy = "with Ray only the head runs the worker"
             if (
                 named.partition("=")[0] in table.NUM_NODES.also

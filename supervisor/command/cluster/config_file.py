@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from ...catalog import Catalog
+from ..arguments import Arguments, parse
+
 _KEY = re.compile(r"""["']?([A-Za-z][\w-]*)["']?[ \t]*:(?:[ \t]+(.*))?""")
 _QUOTED = re.compile(r"""(?<![^\[{,:\s])(?:"(?:[^"\\]|\\.)*+"?|'(?:[^']|'')*+'?)""")
 _DEEPER = {"{": 1, "[": 1, "}": -1, "]": -1}
@@ -41,6 +44,20 @@ def options(text: str) -> Mapping[str, str]:
             depth += sum(_DEEPER.get(char, 0) for char in _QUOTED.sub("", line))
         lines.append(line)
     return {key: _value(key, "\n".join(filter(None, lines))) for key, lines in found.items()}
+
+
+def arguments(text: str, catalog: Catalog) -> Arguments:
+    """The same as vLLM puts it on its command line, in front of what stands there.
+
+    Args:
+        text: of the file.
+        catalog: what the engine accepts.
+    """
+    set_there = options(text).items()
+    switches = {template.format(key) for key, _ in set_there for template in _SWITCHES.values()}
+    return parse(
+        [value if value in switches else f"--{key}={value}" for key, value in set_there], catalog
+    )
 
 
 def _value(key: str, written: str) -> str:

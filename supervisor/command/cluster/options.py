@@ -25,6 +25,7 @@ TIMEOUT = "--distributed-timeout-seconds"
 SERVERS = "--api-server-count"
 #: What says which node this is: in the configuration file it would be the same on all of them.
 OF_NODE = frozenset({NODES, RANK, HEADLESS, MASTER, PORT})
+_NOTHING = Arguments()
 
 
 def options(
@@ -33,6 +34,7 @@ def options(
     said: Arguments,
     settings: Settings,
     configured: AbstractSet[str] = frozenset(),
+    of_file: Arguments = _NOTHING,
 ) -> tuple[tuple[str, ...], Findings]:
     """The tokens for this node; what the user says of an option wins.
 
@@ -42,6 +44,7 @@ def options(
         said: the options that are on the command line already.
         settings: the worker's, for STARTUP_TIMEOUT.
         configured: what VLLM_CONFIG_FILE sets, as `nnodes`.
+        of_file: its options, which those on the command line overrule.
     """
     if catalog.complete and catalog.option(NODES) is None:
         message = f"vLLM {catalog.version} has no {NODES} and cannot share a model over nodes"
@@ -53,9 +56,13 @@ def options(
         and (flag in OF_NODE or flag.removeprefix("--") not in configured)
         and (catalog.option(flag) is not None or (flag in OF_NODE and not catalog.complete))
     ]
+    if cluster.headless and of_file.value(SERVERS) not in {None, "0"}:
+        rows.append(Applied(variable(SERVERS), "0", SERVERS, "worker", _why_no_servers(cluster)))
     tokens = tuple(f"{row.flag}={row.value}" if row.value else f"{row.flag}" for row in rows)
     return tokens, Findings.of(
-        *(row for row in rows if row.value), *_contradictions(cluster, said, settings)
+        *(row for row in rows if row.value),
+        *_contradictions(cluster, said, settings),
+        *_headless_in(of_file, cluster, said),
     )
 
 
@@ -63,7 +70,21 @@ def refused(cluster: Cluster, said: Arguments) -> Mapping[str, str]:
     """Options of the command line that the engine of this node refuses -> why."""
     if not cluster.headless or said.last(SERVERS) is None:
         return {}
-    return {SERVERS: f"rank {cluster.rank} answers no requests itself"}
+    return {SERVERS: _why_no_servers(cluster)}
+
+
+def _why_no_servers(cluster: Cluster) -> str:
+    return f"rank {cluster.rank} answers no requests itself"
+
+
+def _headless_in(of_file: Arguments, cluster: Cluster, said: Arguments) -> Iterator[Fault]:
+    """A file that is the same on all nodes makes none of them lead."""
+    told = of_file.last(HEADLESS)
+    by_file = told is not None and not told.spelt.startswith("--no-")
+    if by_file and not cluster.headless and said.last(HEADLESS) is None:
+        name = table.VLLM_CONFIG_FILE.name
+        message = f"headless in {name} and {table.NODE_RANK.name}={cluster.rank} exclude each other"
+        yield Fault(name, "", message, "take it out there: the worker sets it on each node")
 
 
 def _contradictions(cluster: Cluster, said: Arguments, settings: Settings) -> Iterator[Fault]:

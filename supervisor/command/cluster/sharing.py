@@ -29,11 +29,12 @@ def share(
 
     Args:
         cluster: this node, with the GPUs of each.
-        said: the options that are on the command line already.
-        disk: what the engine's configuration file sets.
+        said: the options of the engine's configuration file, and those on the command line.
+        disk: what that file sets, also where its value is not known.
         named: `NUM_NODES=2`.
     """
-    if disk.configured & {flag.removeprefix("--") for flag in (*_SIZES, _CONTEXT)}:
+    unknown = [flag for flag in (*_SIZES, _CONTEXT) if said.last(flag) is None]
+    if disk.configured & {flag.removeprefix("--") for flag in unknown}:
         return (), Findings()
     if any(said.last(flag) is not None for flag in _SIZES):
         return (), Findings.of(*_judged(cluster, said))

@@ -204,7 +204,10 @@ def test_how_many_gpus_are_here(tmp_path: Path) -> None:
 def test_what_the_configuration_file_sets(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text('model: a/b\ntensor_parallel_size: 2\n"max-model-len": 9\n# seed: 1\n')
-    found = disk.look({"VLLM_CONFIG_FILE": str(file), "MODEL_NAME": "a/b"}).configured
+    looked = disk.look({"VLLM_CONFIG_FILE": str(file), "MODEL_NAME": "a/b"})
+    assert looked.configuration == file.read_text()
+    assert "configuration=" not in repr(looked)
+    found = looked.configured
     assert found == {"model", "tensor-parallel-size", "max-model-len"}
     for text in ("", str(tmp_path), "/not/there"):
         assert disk.look({"VLLM_CONFIG_FILE": text}).configured == frozenset()

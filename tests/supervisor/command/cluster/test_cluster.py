@@ -9,6 +9,7 @@ import pytest
 
 from supervisor.catalog import options, versions
 from supervisor.command import cluster, plan
+from supervisor.command.cluster import config_file
 from supervisor.command.plan import Plan
 from supervisor.models.placement import OnDisk
 from tests.processes import CATALOG, ROOT
@@ -31,6 +32,13 @@ LWS = {
 
 def made(**env: str) -> Plan:
     return plan.make({**TWO, **env}, options.load(CATALOG), OnDisk(gpus=4))
+
+
+def by_file(text: str, **env: str) -> Plan:
+    """With a configuration file that says this."""
+    disk = OnDisk(gpus=4, configuration=text, configured=frozenset(config_file.options(text)))
+    given = {**TWO, "VLLM_CONFIG_FILE": "/c.yaml", **env}
+    return plan.make(given, options.load(CATALOG), disk)
 
 
 def test_one_node_is_told_of_the_others() -> None:
@@ -119,6 +127,65 @@ def test_a_node_that_answers_nothing_has_no_servers() -> None:
         assert made(NODE_RANK="0", **env).value("--api-server-count") == "2"
     (row,) = [row for row in made(API_SERVER_COUNT="2").findings.ignored if "API" in row.env]
     assert row.reason == "rank 1 answers no requests itself"
+
+
+def test_nor_where_a_configuration_file_says_how_many() -> None:
+    four = "api-server-count: 4\n"
+    one = by_file(four)
+    assert one.command.count("--api-server-count=0") == 1
+    assert one.findings.errors == ()
+    assert by_file(four, API_SERVER_COUNT="2").value("--api-server-count") == "0"
+    for said in (by_file(four, NODE_RANK="0"), by_file("api-server-count: 0"), made()):
+        assert said.value("--api-server-count") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "headless"),
+    [
+        ("data-parallel-size: 2\ndata-parallel-hybrid-lb: true", False),
+        ("data_parallel_size: 2\ndata_parallel_external_lb: on", False),
+        ("data-parallel-size: 2\ndata-parallel-hybrid-lb: false", True),
+        ("data-parallel-size: 2", True),
+    ],
+)
+def test_a_configuration_file_decides_who_answers_requests(text: str, headless: bool) -> None:
+    one = by_file(f"{text}\ntensor-parallel-size: 4\n")
+    assert one.findings.errors == ()
+    assert ("--headless" in one.command) is headless
+    assert one.cluster is not None
+    assert one.cluster.headless is headless
+    sizes = ("--tensor-parallel-size", "--pipeline-parallel-size")
+    assert [one.value(flag) for flag in sizes] == [None, None], "the file has them"
+    off = {"VLLM_EXTRA_ARGS": "--no-data-parallel-hybrid-lb --no-data-parallel-external-lb"}
+    assert "--headless" in by_file(text, **off).command, "the command line wins"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "tensor-parallel-size: 3",
+            "TENSOR_PARALLEL_SIZE 3 x PIPELINE_PARALLEL_SIZE 1 x DATA_PARALLEL_SIZE 1 cannot be",
+        ),
+        (
+            "distributed-executor-backend: 'ray'",
+            "distributed-executor-backend: ray in VLLM_CONFIG_FILE and NUM_NODES=2 exclude",
+        ),
+        (
+            "headless: true",
+            "headless in VLLM_CONFIG_FILE and NODE_RANK=0 exclude",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told_also_of_a_configuration_file(text: str, words: str) -> None:
+    (fault,) = by_file(text, NODE_RANK="0").findings.errors
+    assert fault.message.startswith(words)
+
+
+def test_what_the_command_line_says_instead_of_a_configuration_file_counts() -> None:
+    text = "tensor-parallel-size: 3\ndistributed-executor-backend: ray\n"
+    one = by_file(text, TENSOR_PARALLEL_SIZE="8", DISTRIBUTED_EXECUTOR_BACKEND="mp")
+    assert one.findings.errors == ()
 
 
 def test_of_a_node_that_opens_no_port_nobody_is_warned() -> None:

@@ -6,7 +6,10 @@ import time
 
 import pytest
 
+from supervisor.catalog import options as catalog_options
+from supervisor.command.arguments import Argument
 from supervisor.command.cluster import config_file
+from tests.processes import CATALOG
 
 FILE = """\
 ---
@@ -72,6 +75,19 @@ def test_what_is_no_file_of_options() -> None:
 )
 def test_remarks_are_nothing_of_a_value(line: str, value: str) -> None:
     assert config_file.options(f"dtype: {line}\n# it's\n") == {"dtype": value}
+
+
+def test_its_options_are_read_as_those_of_a_command_line() -> None:
+    known = catalog_options.load(CATALOG)
+    said = config_file.arguments(f"{FILE}\nheadless: true\nno-such-option: 1\n", known)
+    assert said.value("--max-num-seqs") == "8"
+    assert said.value("--no-such-option") == "1"
+    for flag, spelt in (
+        ("--enforce-eager", "--enforce-eager"),
+        ("--enable-chunked-prefill", "--no-enable-chunked-prefill"),
+        ("--headless", "--headless"),
+    ):
+        assert said.last(flag) == Argument(spelt, flag, (), (spelt,))
 
 
 @pytest.mark.parametrize("line", ["{} #'", "{} '#'", "{}#'", "' # {}", "{{{}", "{{'{}"])
