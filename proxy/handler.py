@@ -53,7 +53,7 @@ class Handler:
         self._engine = engine
         self._clock = clock
         self._tally = Tally(self.figures, settings.allowed_routes, settings.worker_routes)
-        self._tries = Tries(engine.health, self.figures, alone, self._tally.sent)
+        self._tries = Tries(engine.health, self.figures, alone)
         self._media = Judge(settings)
         self._native = apart.Native()
         self._streams = Streams(settings, engine, self.figures)

@@ -30,10 +30,10 @@ class Record:
 
     `clock` gives seconds and never goes back. `trace` hears of it. `status` is an HTTP status, None
     of a job that was cancelled; `kind` and `reason` are of its error. `ended` is how the job ends,
-    as `Figures` name it, as soon as that is certain. `waited` is when it was sent to the engine and
-    `first` when the first output came, both in seconds since the job was taken; `answered` is
-    whether the last one has been handed over. With `keep` the record has what was asked and
-    answered, for `content`.
+    as `Figures` name it, as soon as that is certain. `waited` is when it was first sent to an
+    engine that was there, and `first` when the first output came, both in seconds since the job was
+    taken; `answered` is whether the last one has been handed over. With `keep` the record has what
+    was asked and answered, for `content`.
     """
 
     job: str
@@ -52,6 +52,7 @@ class Record:
     first: float | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(init=False)
+    _waited_as: int = 0  # the number of that sending
     _answered: list[str] = field(default_factory=list)  # texts, up to the longest
     _kept: int = 0  # characters in them
     _counted: int = 0  # tokens of a stream
@@ -91,6 +92,18 @@ class Record:
         unknown = self._total is None and self.asked.get("use_beam_search") is True
         self.tokens = None if unknown else self._counted
         return self._counted - before
+
+    def sending(self, number: int) -> None:
+        """Note that it is about to be sent for the so manieth time."""
+        self.trace.sending(number)
+        if self.waited is None:
+            self.waited, self._waited_as = self.age, number
+
+    def unsent(self, number: int) -> None:
+        """Note that no engine was there to take it this time."""
+        self.trace.unsent()
+        if number == self._waited_as:
+            self.waited = None
 
     def fails(self, status: int | None, kind: str, reason: str = "") -> None:
         """Note how it fails; `status` is None where it is cancelled."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from proxy.engine.requests import Attempt, Engine
@@ -207,7 +208,8 @@ class Streams:
         def may_go() -> bool:
             nonlocal sent
             sent = self._engine.health.sent()
-            record.trace.sending(number)
+            record.sending(number)
             return True
 
-        return Attempt(number, may_go, record.trace.headers(number), 1, lambda: sent)
+        headers, unsent = record.trace.headers(number), partial(record.unsent, number)
+        return Attempt(number, may_go, headers, 1, lambda: sent, unsent)

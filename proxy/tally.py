@@ -36,15 +36,10 @@ class Tally:
         """A job is in hand."""
         self._figures.jobs += 1
 
-    def sent(self, record: Record) -> None:
-        """The job is about to be sent to the engine; the first time counts."""
-        if record.waited is None:
-            record.waited = record.age
-            self._figures.wait.observe(record.waited)
-
     def output(self, record: Record) -> None:
         """Something of the answer is on its way; the first of a stream counts."""
         self._figures.batches += 1
+        self._wait(record)
         if record.first is None and record.streams and record.ended is None:
             self._figures.first_token.observe(record.age)
 
@@ -54,6 +49,7 @@ class Tally:
         figures.jobs -= 1
         if record.route in self._own:
             return
+        self._wait(record)
         route = record.route if record.route in self._routes else OTHER
         count(figures, record.ended or ANSWERED, route)
         figures.duration.observe(record.age)
@@ -61,6 +57,11 @@ class Tally:
             figures.output_tokens.observe(record.tokens)
         if (pace := record.per_token) is not None:
             figures.per_token.observe(pace)
+
+    def _wait(self, record: Record) -> None:
+        """Count when it was sent, once that is certain: at its first output, or at its end."""
+        if record.first is None and record.waited is not None:
+            self._figures.wait.observe(record.waited)
 
 
 def count(figures: Figures, outcome: str, route: str = OTHER) -> None:

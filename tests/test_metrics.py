@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -231,6 +232,38 @@ def test_restarts_are_told_by_cause(worker: Worker) -> None:
     client.post(f"{worker.engine_url}/fake", content="exit-after=0")
     until(lambda: worker.status()["restarts"] == 2, what="another start")
     assert Figures(worker)("engine_restarts_total") == 2
+
+
+def test_a_job_that_meets_no_engine_waits_until_one_takes_it(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """Nobody knows of the end of an idle engine but by a connection that is refused."""
+    go = tmp_path / "go"
+    go.touch()
+    env = {"LOG_FORMAT": "json", "FAKE_VLLM": f"wait-for={go}"}
+    worker = Worker(tmp_path / "log", {**worker_environment(platform.root), **env})
+    try:
+        worker.until_ready()
+        platform.until(platform.submit(asked(2)), "COMPLETED")
+        before = ended(worker, 1)("job_wait_seconds_sum")
+        go.unlink()
+        psutil.Process(worker.engine_pid()).kill()
+        jobs = [platform.submit(asked(2, stream=stream)) for stream in (True, False, True)]
+        figures_with(worker, lambda found: found("jobs_in_hand") == 3)
+        time.sleep(1.0)  # for which the engine is held
+        go.touch()
+        for job in jobs:
+            platform.until(job, "COMPLETED")
+        seen = ended(worker, 4)
+        assert worker.stop() == 0
+        assert seen("job_wait_seconds_count") == 4
+        assert seen("job_wait_seconds_sum") - before >= 3.0
+        lines = [json.loads(line) for line in worker.text().splitlines()]
+        waits = [line["wait_s"] for line in lines if line.get("job") in jobs and "seconds" in line]
+        assert len(waits) == 3
+        assert min(waits) >= 1.0
+    finally:
+        worker.end()
 
 
 def test_a_job_may_ask_the_worker_where_that_is_on(platform: Platform, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from proxy.engine.health import Health
 from proxy.engine.lives import Sent
 from proxy.engine.openapi import OpenAPI
 from proxy.engine.supervision import Supervision
-from proxy.errors import EngineRefused
+from proxy.errors import EngineRefused, EngineUnavailable
 from proxy.request import audio, sendable
 from proxy.request.forms import Request
 from proxy.request.schema import Schema
@@ -42,6 +42,7 @@ class Attempt:
         headers: by which the engine knows the job.
         losses: engines that ended with the job in hand before this try.
         sent: tells when it was sent last.
+        unsent: is told each time that no engine was there to take it.
     """
 
     number: int = 1
@@ -49,6 +50,7 @@ class Attempt:
     headers: Mapping[str, str] = field(default_factory=dict)
     losses: int = 0
     sent: Callable[[], Sent] = lambda: _NEVER
+    unsent: Callable[[], None] = lambda: None
 
 
 _FIRST = Attempt()
@@ -167,9 +169,13 @@ class Engine:
         async def sent() -> Coming:
             if not attempt.may_go():
                 raise HeldBack
-            return await self._client.ask(
-                request.method, request.route, body, kind=kind, headers=headers, fresh=fresh
-            )
+            try:
+                return await self._client.ask(
+                    request.method, request.route, body, kind=kind, headers=headers, fresh=fresh
+                )
+            except EngineUnavailable:
+                attempt.unsent()
+                raise
 
         answer = await self.health.once_there(sent)
         try:

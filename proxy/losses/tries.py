@@ -31,20 +31,14 @@ class Tries:
         health: of the engine.
         figures: in which losses are counted.
         alone: is told which job is alone in the engine and may end it; see `suspects`.
-        sent: is told each time that a job is about to be sent.
     """
 
     def __init__(
-        self,
-        health: Health,
-        figures: Figures,
-        alone: Callable[[str | None], None],
-        sent: Callable[[Record], None] = lambda _record: None,
+        self, health: Health, figures: Figures, alone: Callable[[str | None], None]
     ) -> None:
         self._health = health
         self._figures = figures
         self._suspects = Suspects(alone)
-        self._sent = sent
 
     async def outputs(self, record: Record, ask: Ask) -> AsyncGenerator[Any, None]:
         """What `ask` yields, asked again where the engine was lost before anything of the answer.
@@ -63,19 +57,21 @@ class Tries:
             sent = self._health.sent()
             may = self._suspects.may_go(trial)
             if may:
-                record.trace.sending(number)
-                self._sent(record)
+                record.sending(number)
             return may
 
         def when() -> Sent:
             return sent
+
+        def unsent() -> None:
+            record.unsent(number)
 
         try:
             await self._suspects.enter(trial)
             while True:
                 sent = self._health.sent()
                 headers = record.trace.headers(number)
-                attempt = Attempt(number, may_go, headers, trial.deaths, when)
+                attempt = Attempt(number, may_go, headers, trial.deaths, when, unsent)
                 try:
                     async for output in ask(attempt):
                         if not trial.begun and not isinstance(output, Comment):

@@ -91,8 +91,12 @@ class _Spanned(Trace):
         return Context(parent, around.trace_state.to_header()).headers
 
     def sending(self, number: int) -> None:
-        """It counts when the engine is there to take it, which the last such word tells."""
+        """Said once it is certain."""
         self._sent = self._before + number, time.time_ns()
+
+    def unsent(self) -> None:
+        """See `Trace`."""
+        self._sent = None
 
     def again(self, why: str) -> None:
         """See `Trace`."""

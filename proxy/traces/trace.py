@@ -39,6 +39,9 @@ class Trace:
     def sending(self, number: int) -> None:
         """The job is about to be sent, for the so manieth time."""
 
+    def unsent(self) -> None:
+        """It was not: no engine was there to take it."""
+
     def again(self, why: str) -> None:
         """It will be sent once more."""
 

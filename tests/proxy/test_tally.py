@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from proxy import tally
 from proxy.errors import InvalidInput, WorkerStopped
 from proxy.job_log import Record
@@ -72,14 +74,35 @@ def test_what_the_worker_answers_itself_is_no_work() -> None:
     assert counting.figures == Figures()
 
 
-def test_the_wait_ends_when_a_job_is_first_sent() -> None:
+@pytest.mark.parametrize("outputs", [0, 1, 2])
+def test_the_wait_ends_when_a_job_is_first_sent_to_an_engine_that_is_there(outputs: int) -> None:
     counting = Counting()
     record = counting.job()
+    record.sending(1)
+    record.unsent(1)
     counting.now += 2.0
-    counting.tally.sent(record)
+    record.sending(1)
     counting.now += 9.0
-    counting.tally.sent(record)
+    record.sending(2)  # it was lost
+    record.unsent(2)
+    assert counting.figures.wait.count == 0
+    for _ in range(outputs):
+        counting.tally.output(record)
+        record.yielded("x")
+        assert counting.figures.wait.count == 1
+    counting.tally.ended(record)
     assert (counting.figures.wait.count, counting.figures.wait.total) == (1, 2.0)
+
+
+def test_a_job_that_no_engine_took_has_no_wait() -> None:
+    counting = Counting()
+    record = counting.job()
+    record.sending(1)
+    record.unsent(1)
+    counting.now += 2.0
+    counting.tally.ended(record)
+    assert counting.figures.wait.count == 0
+    assert record.line()[1]["wait_s"] is None
 
 
 def test_first_tokens_and_the_time_between_tokens_are_those_of_streams() -> None:

@@ -82,12 +82,23 @@ async def test_whether_it_may_go_is_asked_at_each_sending_and_not_before_the_wai
         asked.append(len(asked))
         return len(asked) < 3
 
+    unsent: list[int] = []
     url = f"http://127.0.0.1:{free_port()}"
     one = Engine(settings.read({"ENGINE_URL": url}))
+    attempt = Attempt(may_go=may_go, unsent=lambda: unsent.append(len(asked)))
     with pytest.raises(HeldBack):
-        await one.whole(Request("GET", "/x", {}), Attempt(may_go=may_go))
+        await one.whole(Request("GET", "/x", {}), attempt)
     assert asked == [0, 1, 2]
+    assert unsent == [1, 2]
     await one.close()
+
+
+async def test_what_an_engine_took_is_not_told_as_unsent() -> None:
+    async with engine() as (_, one):
+        unsent: list[str] = []
+        attempt = Attempt(unsent=lambda: unsent.append("x"))
+        await one.whole(Request("POST", "/x", {"model": "m"}), attempt)
+        assert not unsent
 
 
 async def test_a_request_carries_its_attempts_headers_beside_a_callers_own_id() -> None:

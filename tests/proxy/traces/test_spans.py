@@ -29,7 +29,8 @@ async def test_what_happens_to_a_job_stands_in_its_span(collector: Collector) ->
     traces = spans(collector)
     trace = traces.begin({"id": "a", "input": {}})
     trace.sending(1)
-    trace.sending(1)  # the engine was not there
+    trace.unsent()  # the engine was not there
+    trace.sending(1)
     trace.again("ConnectionLost")
     trace.sending(2)
     trace.first()
@@ -61,6 +62,19 @@ async def test_what_happens_to_a_job_stands_in_its_span(collector: Collector) ->
         "vllm_supervisor.posted_bytes": 30_000,
     }
     assert collector.resources()[0]["service.instance.id"] == "w1"
+
+
+async def test_what_no_engine_took_was_not_sent(collector: Collector) -> None:
+    traces = spans(collector)
+    trace = traces.begin({"id": "a", "input": {}})
+    trace.sending(1)
+    trace.unsent()
+    trace.done("/v1/completions", {}, None)
+    trace.cancelled()
+    traces.end("a")
+    await traces.close()
+    [span] = collector.spans()
+    assert events(span) == ["cancelled"]
 
 
 async def test_no_caller_makes_a_span_large_or_keeps_a_batch_from_being_sent(
