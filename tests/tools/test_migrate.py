@@ -7,6 +7,7 @@ import re
 import pytest
 
 from supervisor.command import plan
+from supervisor.settings.mode import Mode
 from supervisor.settings.table import WORKER_VARIABLES
 from tests.supervisor.command.test_translate import catalog
 from tools.docs import known, migrate, older
@@ -76,6 +77,16 @@ def test_an_environment_of_documented_defaults_starts_without_a_word() -> None:
         found = plan.make({**given, "MODEL_NAME": "org/model"}, NEWEST).findings
         assert not found.errors
         assert not found.warnings
+
+
+def test_the_first_step_explains_the_endpoints_mode() -> None:
+    """Its own variables do not tell it: those of the platform are not among them."""
+    step = PAGE.partition("## In three steps")[2].partition("\n2. ")[0]
+    lines = re.findall(r"`(WORKER_MODE=[a-z-]+)`", step)
+    assert lines
+    for mode, line in zip((Mode.QUEUE, Mode.LOAD_BALANCER), lines, strict=True):
+        name, _, value = line.partition("=")
+        assert plan.make({"MODEL_NAME": "org/model", name: value}, NEWEST).settings.mode is mode
 
 
 def test_names_that_the_worker_had_otherwise() -> None:
