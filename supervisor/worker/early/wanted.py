@@ -34,9 +34,17 @@ def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
         plan: what is run.
         env: the engine's.
     """
+    return [] if _said_by_file(plan) else _wanted(plan, env)
+
+
+def left_out(plan: Plan, env: Mapping[str, str]) -> str:
+    """Why nothing is fetched that is wanted, in words; empty where that is not so."""
+    why = _said_by_file(plan)
+    return why if why and _wanted(plan, env) else ""
+
+
+def _wanted(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
     if any(is_set(env, name) for name in _NOT_THE_HUB):
-        return []
-    if _may_name_others(_configuration(plan)):
         return []
     caches = {
         "hub": str(hub_cache(env)),
@@ -87,9 +95,14 @@ def _configuration(plan: Plan) -> str:
     return "" if said is None else str(Path("/", said))
 
 
-def _may_name_others(config_file: str) -> bool:
-    """Whether it says something of what is fetched, or what it says cannot be seen."""
-    return bool(config_file) and (not (said := keys(config_file)) or bool(said & _OF_A_DOWNLOAD))
+def _said_by_file(plan: Plan) -> str:
+    """That the engine's configuration file may name others than the command; empty if not."""
+    if not (file := _configuration(plan)):
+        return ""
+    if not (said := keys(file)):
+        return f"{file}, the engine's configuration file, is empty or cannot be read"
+    named = ", ".join(sorted(said & _OF_A_DOWNLOAD))
+    return f"{file}, the engine's configuration file, sets {named}" if named else ""
 
 
 def _model(plan: Plan) -> Iterator[dict[str, Any]]:

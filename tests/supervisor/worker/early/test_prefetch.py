@@ -200,6 +200,17 @@ async def test_none_where_nothing_is_fetched(
     assert not await runs(begun(launcher, tmp_path, "exit 1", **more))
 
 
+async def test_a_configuration_file_that_keeps_it_from_all_is_named(
+    launcher: Launcher, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("download-dir: /weights\n")
+    with caplog.at_level("INFO"):
+        assert not await runs(begun(launcher, tmp_path, "", VLLM_CONFIG_FILE=str(file)))
+    why = f"{file}, the engine's configuration file, sets download-dir"
+    assert f"no download ahead of the engine: {why}" in caplog.text
+
+
 async def test_without_an_interpreter_there_is_none(launcher: Launcher, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path), "MODEL_NAME": "org/m", "VLLM_COMMAND": "/nowhere/vllm"}
     assert not await runs(prefetch.begin(plan.make(env, None), env, launcher))

@@ -11,7 +11,7 @@ import pytest
 from supervisor.catalog import options, versions
 from supervisor.command import plan
 from supervisor.models.disk import look
-from supervisor.worker.early.wanted import beside, repositories
+from supervisor.worker.early.wanted import beside, left_out, repositories
 from tests.processes import CATALOG
 
 
@@ -244,3 +244,26 @@ def test_a_configuration_file_may_name_others(
     if by == "argument":
         given = {"VLLM_EXTRA_ARGS": f"--config {file}"}
     assert named(wanted(tmp_path, given)) == ([("org/model", "model")] if fetched else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "why"),
+    [
+        ("model: org/other\nrevision: v1\n", {}, "sets model, revision"),
+        ("", {}, "is empty or cannot be read"),
+        (None, {}, "is empty or cannot be read"),
+        ("max-model-len: 4096\n", {}, ""),
+        ("model: org/other\n", {"HF_HUB_OFFLINE": "1"}, ""),  # nothing would be fetched anyway
+        ("model: org/other\n", {"MODEL_NAME": "/models/m"}, ""),
+    ],
+)
+def test_why_a_configuration_file_leaves_all_out(
+    tmp_path: Path, text: str | None, given: dict[str, str], why: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    if text is not None:
+        file.write_text(text)
+    env = {"HOME": str(tmp_path), "BASE_PATH": "/nowhere", "MODEL_NAME": "org/model", **given}
+    made = plan.make({**env, "VLLM_CONFIG_FILE": str(file)}, options.load(CATALOG))
+    said = f"{file}, the engine's configuration file, {why}"
+    assert left_out(made, env) == (said if why else "")
