@@ -24,8 +24,10 @@ from proxy.poll import polled
 from proxy.poll.fetch import TooManyPolls
 from proxy.poll.polled import Job, Unreadable
 from proxy.poll.polls import Polls
+from supervisor.errors import OutOfResources
 from supervisor.link.figures import EMPTY, JOBS, UNANSWERED, Figures
 from supervisor.link.report import Inherited, Report
+from supervisor.machine.threads import in_thread
 
 log = logging.getLogger("proxy")
 
@@ -241,4 +243,7 @@ class Intake:
         why = await given_up()
         log.error("%s", why)
         self.drain()
-        await asyncio.to_thread(tell, why)
+        try:
+            await in_thread(partial(tell, why), daemon=False)
+        except OutOfResources as reason:
+            log.warning("the platform does not hear that this worker is unhealthy: %s", reason)

@@ -1,4 +1,4 @@
-"""What this machine has: its GPUs, its ports, its addresses.
+"""What this machine has: its GPUs, its ports, its addresses, its threads.
 
 ::
 
@@ -6,4 +6,5 @@
     memory.py   how much memory they have
     ports.py    which are free, and who has the others
     network.py  the addresses, for several nodes
+    threads.py  those for whose end no loop waits
 """

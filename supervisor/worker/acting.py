@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..command.plan import Plan
@@ -13,6 +13,7 @@ from ..diagnosis import kinds
 from ..errors import SupervisorError
 from ..link import handover
 from ..link.journal import Journal
+from ..machine.threads import in_thread
 from ..settings import table
 from ..settings.mode import Mode
 from . import lifecycle
@@ -27,7 +28,7 @@ from .lifecycle import Action, Event, ProxyRunning, State
 from .process.launcher import Launcher
 from .proxy_run import ProxyRun, tell_platform
 from .pulse import Pulse
-from .tasks import Tasks
+from .tasks import Tasks, best_effort
 
 if TYPE_CHECKING:  # few workers are one of several nodes
     from .cluster.engines import HeadlessRun
@@ -97,9 +98,12 @@ class Acting:
                 self.proxy.kill()
             case Action.TELL_PLATFORM:
                 why = state.history.last_failure or "this worker cannot go on"
-                await asyncio.to_thread(
-                    tell_platform, why, self._env, self._launcher.sink.signature
-                )
+                await self._tell_platform(why)
+
+    @best_effort("the platform does not hear that this worker is unhealthy")
+    async def _tell_platform(self, why: str) -> None:
+        signature = self._launcher.sink.signature
+        await in_thread(partial(tell_platform, why, self._env, signature))
 
     def watch_engine(self, spawned: Spawned | SupervisorError) -> None:
         """Take over an engine that was spawned, or put that it could not be."""

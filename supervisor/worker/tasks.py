@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Coroutine, Sized
-from contextlib import suppress
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import OutOfResources, SupervisorError
+from ..errors import SupervisorError
 from ..hanging import HangsError
 
 log = logging.getLogger("supervisor")
@@ -61,40 +59,6 @@ async def unless(told: Sized, work: Coroutine[Any, Any, T]) -> T | None:
         return task.result() if task.done() else None
     finally:
         task.cancel()
-
-
-async def in_thread(look: Callable[[], T]) -> T:
-    """What `look` returns or raises, in a thread for whose end nobody waits.
-
-    The end of a loop waits for those of `asyncio.to_thread`, and a name server may be silent for
-    half a minute.
-
-    Raises:
-        OutOfResources: no thread is left for it.
-    """
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[T] = loop.create_future()
-
-    def settle(tell: Callable[[], None]) -> None:
-        if not found.done():
-            tell()
-
-    def run() -> None:
-        try:
-            tell = partial(found.set_result, look())
-        except Exception as fault:  # noqa: BLE001 - whoever awaits it sees it
-            tell = partial(found.set_exception, fault)
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, tell)
-
-    try:
-        threading.Thread(target=run, daemon=True).start()
-    except RuntimeError:
-        raise OutOfResources(
-            "no more threads are allowed here; raise the limit (`docker run --pids-limit`,"
-            " `ulimit -u`)"
-        ) from None
-    return await found
 
 
 class Tasks:

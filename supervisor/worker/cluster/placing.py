@@ -17,8 +17,8 @@ from ...command.cluster.spawning import Here, at_spawn
 from ...command.plan import Plan
 from ...errors import NodeRefused, OutOfResources, SupervisorError
 from ...machine import network, ports
+from ...machine.threads import in_thread
 from ..process import descriptors
-from ..tasks import in_thread
 
 log = logging.getLogger("supervisor")
 

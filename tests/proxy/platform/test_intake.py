@@ -16,6 +16,7 @@ from proxy.poll.polls import Polls
 from supervisor.link.report import Inherited
 from tests.client import PATIENCE
 from tests.proxy.platform.fakes import FakeHandler, FakeResults, Job, Reported, job
+from tests.threads import no_threads
 
 A_MOMENT = 0.01  # seconds: sooner than a platform that holds a poll answers
 A_WHILE = 0.1  # seconds: later
@@ -336,6 +337,19 @@ async def test_an_engine_that_is_given_up_ends_the_intake_and_the_platform_hears
     await watching
     assert told == ["the worker has given up: boom"]
     await parts.running
+
+
+async def test_an_engine_that_is_given_up_ends_the_intake_also_where_no_thread_is_left(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = make()
+    told: list[str] = []
+    await parts.handler.given_up.put("the worker has given up: boom")
+    with no_threads():
+        await parts.intake.drain_when(parts.handler.until_given_up, told.append)
+    await parts.running
+    assert told == []
+    assert "the platform does not hear that this worker is unhealthy: no more thr" in caplog.text
 
 
 async def test_what_a_poll_brought_while_a_thaw_doubled_it_is_all_run(make: Make) -> None:

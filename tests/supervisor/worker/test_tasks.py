@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 
 import pytest
 
-from supervisor.errors import CatalogError, OutOfResources
+from supervisor.errors import CatalogError
 from supervisor.hanging import HangsError
-from supervisor.worker.tasks import Tasks, best_effort, in_thread, unless
+from supervisor.worker.tasks import Tasks, best_effort, unless
 
 
 async def test_a_fault_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -129,26 +128,3 @@ async def test_what_is_awaited_ends_with_a_word_from_elsewhere() -> None:
 
 async def fails() -> None:
     raise ZeroDivisionError
-
-
-def test_nobody_waits_for_the_end_of_a_look() -> None:
-    goes_on = threading.Event()
-
-    async def looks() -> None:
-        assert await in_thread(lambda: 7) == 7
-        with pytest.raises(ZeroDivisionError):
-            await in_thread(lambda: 7 // 0)
-        await unless([1], in_thread(lambda: goes_on.wait(300)))
-
-    asyncio.run(looks())  # which would wait for it
-    assert not goes_on.is_set()
-    goes_on.set()
-
-
-async def test_a_look_for_which_no_thread_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    with pytest.raises(OutOfResources, match="no more threads are allowed here; raise"):
-        await in_thread(lambda: 7)
