@@ -21,10 +21,14 @@ _REQUESTS: dict[str, type[Any]] = {
 
 
 class Collector:
-    """Takes what is sent to `url`, with status `status`, once `open` is set."""
+    """Takes what is sent to `url`, with status `status`, once `open` is set.
 
-    def __init__(self, status: int = 200) -> None:
+    With a status of its own it takes nothing; `location` is a header of such an answer.
+    """
+
+    def __init__(self, status: int = 200, location: str = "") -> None:
         self.status = status
+        self.location = location
         self.open = threading.Event()
         self.open.set()
         self.asked = 0
@@ -100,6 +104,8 @@ class Collector:
                     collector.headers.append(dict(self.headers))
                     collector._got.append((self.path, _REQUESTS[self.path].FromString(body)))
                 self.send_response(collector.status)
+                if collector.location:
+                    self.send_header("Location", collector.location)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

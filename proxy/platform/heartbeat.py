@@ -19,6 +19,7 @@ import runpod
 from runpod.serverless.modules import rp_ping
 
 from proxy.platform import logs
+from supervisor.telemetry.causes import innermost
 
 log = logging.getLogger("proxy")
 
@@ -128,20 +129,10 @@ class Heart:
 
 def _why(reason: BaseException) -> str:
     """The innermost cause in few words, never with the address that was asked."""
-    while isinstance(inner := _inner(reason), BaseException):
-        reason = inner
+    reason = innermost(reason)
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror
     said = str(reason).rpartition(": ")[2]
     if not said or "job_id" in said or "://" in said:
         return type(reason).__name__
     return said[:_SHOWN]
-
-
-def _inner(reason: BaseException) -> object:
-    """What `requests` or urllib3 wraps: a `reason`, or an exception among the arguments."""
-    named = getattr(reason, "reason", None)
-    if isinstance(named, BaseException):
-        return named
-    wrapped = next((each for each in reason.args if isinstance(each, BaseException)), None)
-    return wrapped or (reason.__cause__ if isinstance(reason.__cause__, OSError) else None)

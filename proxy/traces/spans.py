@@ -21,10 +21,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from proxy import excerpt
 from proxy.traces.context import Context
 from proxy.traces.trace import Trace, Traces
+from supervisor.machine.threads import in_thread
 from supervisor.secrets import masked
-from supervisor.settings.otel import Target
-from supervisor.telemetry.exporting import Exports, within
+from supervisor.settings.otel import Signal, Target
+from supervisor.telemetry.exporting import Exports
 from supervisor.telemetry.resource import resource
+from supervisor.telemetry.transport import session
 
 log = logging.getLogger("proxy")
 
@@ -55,15 +57,26 @@ class Spans(Traces):
         self, target: Target, env: Mapping[str, str], inherited: Iterable[str] = ()
     ) -> None:
         super().__init__(inherited)
-        exports = Exports(log, "traces", masked("", target.url))  # hears the library from here on
-        exporter = OTLPSpanExporter(endpoint=target.url, timeout=target.timeout)
+        # Hears the library from here on.
+        self._exports = exports = Exports(log, "traces", masked("", target.url))
+        exporter = OTLPSpanExporter(
+            endpoint=target.url,
+            timeout=target.timeout,
+            session=session(Signal.TRACES, exports.note),
+        )
         self._provider = TracerProvider(resource=resource(env), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(_Told(exporter, exports)))
         self._tracer = self._provider.get_tracer("vllm-supervisor")
 
     async def close(self) -> None:
         """See `Traces`."""
-        await asyncio.to_thread(within, _END_WITHIN, self._provider.shutdown)
+        try:
+            async with asyncio.timeout(_END_WITHIN):
+                await in_thread(self._provider.shutdown)
+        except TimeoutError:
+            pass  # nobody knows what becomes of the last ones
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the proxy ends as it would
+            self._exports.failed(fault)
 
     def _made(self, job: str, caller: Context | None, before: int) -> Trace:
         # Nothing that surrounds this: two jobs share a trace only where their callers say so.
@@ -172,7 +185,11 @@ class _Told(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter."""
-        result = self._exporter.export(spans)
+        try:
+            result = self._exporter.export(spans)
+        except Exception as fault:  # noqa: BLE001 - the library's log, which hears of it, is not shown
+            self._exports.failed(fault)
+            return SpanExportResult.FAILURE
         self._exports.made(arrived=result is SpanExportResult.SUCCESS)
         return result
 

@@ -3,7 +3,9 @@
 Modules:
     variables: what its SDK reads in this process
     resource: who says it
-    exporting: an exporter that fails is told of in one line, and holds nobody up
+    causes: why a request failed
+    transport: the way to a collector, on which no redirect counts as arrived
+    exporting: an exporter that fails is told of in one line
     points: Prometheus' metrics as OpenTelemetry's
     pushing: sends them again and again
 """

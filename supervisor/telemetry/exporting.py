@@ -1,17 +1,18 @@
-"""Exports that fail: said once, until they succeed again, and waited for by nobody."""
+"""Exports that fail: said once, until they succeed again."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
+
+from ..errors import SupervisorError
+from ..secrets import masked
 
 _LIBRARY = "opentelemetry"
-_REASON_MOST = 200  # characters of what the library or the collector says
+_REASON_MOST = 200  # characters of what the library or the system says
 
 
 class Exports:
-    """How the exports of one signal fare. Used by the thread that exports.
+    """How the exports of one signal fare. Used by one thread at a time.
 
     Args:
         log: gets a line when they begin to fail, and one when they succeed again.
@@ -24,29 +25,37 @@ class Exports:
         self._what = what
         self._url = url
         self._failing = False
+        self._noted = ""
         self._said = _Said.installed()
 
+    def note(self, why: str) -> None:
+        """What became of the last request: why the collector did not take it, or "" if it did."""
+        self._noted = why
+
     def made(self, *, arrived: bool) -> None:
-        """One was tried; what the library said of it is not said again."""
-        why = self._said.taken()
+        """One was tried; what was noted or the library said of it is not said again."""
+        why, said = self._noted, self._said.taken()
+        self._noted = ""
+        self._tell(arrived, why or said)
+
+    def failed(self, fault: BaseException) -> None:
+        """One could not even be tried, or ended in a way that nobody expects."""
+        self._said.taken()
+        why = str(fault)
+        if not why or not isinstance(fault, OSError | SupervisorError):
+            why = f"{type(fault).__name__}: {fault}"
+        self._tell(arrived=False, why=why)
+
+    def _tell(self, arrived: bool, why: str) -> None:
         if arrived and self._failing:
             self._log.info("%s takes the %s again", self._url, self._what)
         elif not arrived and not self._failing:
-            reason = f": {why}" if why else ""
+            shown = masked("", " ".join(why.split()))[:_REASON_MOST]
+            reason = f": {shown}" if shown else ""
             self._log.warning(
                 "the %s are lost until %s takes them%s", self._what, self._url, reason
             )
         self._failing = not arrived
-
-
-def within(seconds: float, work: Callable[[], object]) -> None:
-    """Do `work` beside this thread, and go on when it is done, or after so many seconds.
-
-    What goes on then ends with the process.
-    """
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
 
 
 class _Said(logging.Handler):
@@ -70,7 +79,7 @@ class _Said(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
-        self._last = " ".join(record.getMessage().split())[:_REASON_MOST]
+        self._last = record.getMessage()
 
     def taken(self) -> str:
         """What was said since the last time."""

@@ -10,11 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ..machine.threads import begin, in_thread
 from ..secrets import masked
-from ..settings.otel import Target
-from .exporting import Exports, within
+from ..settings.otel import Signal, Target
+from .exporting import Exports
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -55,21 +57,37 @@ class Pushing:
         """Send them until cancelled; not while the last ones are still on their way."""
         while True:
             await asyncio.sleep(self._every)
-            if not self._one.locked():
-                found, now = self._collect(), time.time_ns()
-                threading.Thread(target=self._sent, args=(found, now), daemon=True).start()
+            if self._one.locked():
+                continue
+            try:
+                begin(self._sending())
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the engine serves
+                self._exports.failed(fault)
 
-    def last(self) -> None:
+    async def last(self) -> None:
         """Send them once more, and wait for that, but not long."""
-        found, now = self._collect(), time.time_ns()
-        within(_END_WITHIN, lambda: self._sent(found, now))
+        try:
+            async with asyncio.timeout(_END_WITHIN):
+                await in_thread(self._sending())
+        except TimeoutError:
+            pass  # nobody knows what becomes of them
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the worker ends as it would
+            self._exports.failed(fault)
+
+    def _sending(self) -> Callable[[], None]:
+        """What sends those that there are now."""
+        return partial(self._sent, self._collect(), time.time_ns())
 
     def _sent(self, found: Sequence[Metric], now: int) -> None:
         with self._one:
             if self._send is None and not self._broken:
                 self._send = self._made_or_told()
-            if self._send is not None:
+            if self._send is None:
+                return
+            try:
                 self._exports.made(arrived=self._send(found, now))
+            except Exception as fault:  # noqa: BLE001 - it would be a traceback for each of them
+                self._exports.failed(fault)
 
     def _made_or_told(self) -> Callable[[Sequence[Metric], int], bool] | None:
         try:
@@ -86,9 +104,14 @@ class Pushing:
 
         from .points import Points
         from .resource import resource
+        from .transport import session
 
         points = Points(resource(self._env), self._began)
-        exporter = OTLPMetricExporter(endpoint=self._target.url, timeout=self._target.timeout)
+        exporter = OTLPMetricExporter(
+            endpoint=self._target.url,
+            timeout=self._target.timeout,
+            session=session(Signal.METRICS, self._exports.note),
+        )
 
         def send(found: Sequence[Metric], now: int) -> bool:
             return exporter.export(points.of(found, now)) is MetricExportResult.SUCCESS

@@ -160,7 +160,7 @@ class Worker:
             if self._channel is not None:
                 await self._channel.close()
             if self._pushing is not None:
-                self._pushing.last()
+                await self._pushing.last()
             if control is not None:
                 await control.close()
         return ExitCode.UNEXPECTED if self._broken else self._state.exit_code or ExitCode.OK

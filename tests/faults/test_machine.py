@@ -16,7 +16,9 @@ import psutil
 import pytest
 
 from tests import client
+from tests.collector import Collector
 from tests.conftest import Start
+from tests.emulator.environment import worker_environment
 from tests.endpoint import Platform
 from tests.processes import Worker, until
 
@@ -203,6 +205,34 @@ def test_want_of_processes_is_no_failure_of_the_engine(tmp_path: Path) -> None:
             worker.end()
 
 
+def test_want_of_threads_costs_metrics_their_export_and_nothing_else(tmp_path: Path) -> None:
+    with (
+        Collector() as collector,
+        control_group("pids", {"pids.max"}) as (group, limit),
+    ):
+        inside = f'echo $$ > {group}/cgroup.procs; exec "$@"'
+        environment = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_METRIC_EXPORT_INTERVAL": "100",
+        }
+        worker = Worker(tmp_path / "log", environment, before=["sh", "-c", inside, "sh"])
+        try:
+            worker.until_ready()
+            until(collector.metrics, what="metrics")
+            limit.write_text("1")
+            lost = f"until {collector.url}/v1/metrics takes them: no more threads are allowed here"
+            until(lambda: lost in worker.text(), what="the line about it")
+            assert worker.ping() == 200
+            limit.write_text("max")
+            until(lambda: "takes the metrics again" in worker.text(), what="the recovery")
+            limit.write_text("1")
+            assert worker.stop() == 0
+            assert "Traceback" not in worker.text()
+        finally:
+            limit.write_text("max")
+            worker.end()
+
+
 def test_want_of_processes_that_lasts_ends_the_worker(tmp_path: Path) -> None:
     with control_group("pids", {"pids.max"}) as (group, limit):
         inside = f'echo $$ > {group}/cgroup.procs; exec "$@"'
@@ -218,6 +248,28 @@ def test_want_of_processes_that_lasts_ends_the_worker(tmp_path: Path) -> None:
             )
             assert "Traceback" not in worker.text()
             assert worker.left() == []
+        finally:
+            limit.write_text("max")
+            worker.end()
+
+
+def test_want_of_processes_that_lasts_keeps_the_exit_code_of_a_queue_worker(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The platform cannot be told of it either, for that takes a process of its own."""
+    with control_group("pids", {"pids.max"}) as (group, limit):
+        inside = f'echo $$ > {group}/cgroup.procs; exec "$@"'
+        environment = {**worker_environment(platform.root), "STARTUP_TIMEOUT": "10"}
+        worker = Worker(tmp_path / "log", environment, before=["sh", "-c", inside, "sh"])
+        try:
+            worker.until_ready()
+            platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+            limit.write_text("1")
+            psutil.Process(worker.engine_pid()).kill()
+            assert worker.wait() == 71
+            assert "giving up with exit code 71: " in worker.text()
+            assert "the platform does not hear that this worker is unhealthy: " in worker.text()
+            assert "Traceback" not in worker.text()
         finally:
             limit.write_text("max")
             worker.end()

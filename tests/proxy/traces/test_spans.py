@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
 from proxy.traces.spans import Spans
 from supervisor.settings.otel import Target
+from tests.client import PATIENCE
 from tests.collector import Collector, attributes, events
+from tests.processes import free_port
+from tests.threads import no_threads
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -134,3 +138,48 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_end(collector: Collec
     traces.end("a")
     await traces.close()
     assert collector.spans() == []
+
+
+async def lost(url: str, caplog: pytest.LogCaptureFixture) -> str:
+    """What is said of the spans that go there."""
+    traces = Spans(Target(url, 1.5), {})
+    traces.begin({"id": "a", "input": {}})
+    traces.end("a")
+    await traces.close()  # which waits for the last of them, but not long
+    async with asyncio.timeout(PATIENCE):
+        while not caplog.records:
+            await asyncio.sleep(0.01)
+    [line] = [each.getMessage() for each in caplog.records if each.name == "proxy"]
+    before, _, why = line.partition(" takes them: ")
+    assert before == f"the traces are lost until {url}"
+    return why
+
+
+@pytest.mark.parametrize("status", [301, 302, 308])
+async def test_a_collector_that_redirects_is_told_of_with_the_address(
+    collector: Collector, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """The SDK takes that for a success, and follows it nowhere."""
+    collector.status, collector.location = status, "/otlp/v1/traces"
+    why = await lost(f"{collector.url}/v1/traces", caplog)
+    assert why == f"it redirects to {collector.url}/otlp/v1/traces; set that address"
+
+
+async def test_the_line_about_a_collector_that_is_away_says_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    why = await lost(f"http://127.0.0.1:{free_port()}/v1/traces", caplog)
+    assert why == "Connection refused"
+
+
+async def test_an_end_without_threads_is_an_end(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    traces = spans(collector)
+    traces.begin({"id": "a", "input": {}})
+    traces.end("a")
+    with no_threads():
+        await traces.close()
+    [line] = [each.getMessage() for each in caplog.records if each.name == "proxy"]
+    assert "the traces are lost until" in line
+    assert "no more threads are allowed here" in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from supervisor.settings.otel import Target
 from supervisor.telemetry.pushing import Pushing
 from tests.client import PATIENCE
 from tests.collector import Collector
+from tests.processes import free_port
+from tests.threads import no_threads
 
 
 @pytest.fixture
@@ -22,8 +25,15 @@ def collector() -> Iterator[Collector]:
 
 
 def pushing(collector: Collector, registry: CollectorRegistry) -> Pushing:
-    target = Target(f"{collector.url}/v1/metrics", 5.0)
-    return Pushing(target, 0.01, {}, lambda: list(registry.collect()))
+    return to(f"{collector.url}/v1/metrics", registry)
+
+
+def to(url: str, registry: CollectorRegistry) -> Pushing:
+    return Pushing(Target(url, 1.5), 0.01, {}, lambda: list(registry.collect()))
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "supervisor"]
 
 
 async def test_they_are_sent_until_the_end_and_once_more(collector: Collector) -> None:
@@ -36,7 +46,7 @@ async def test_they_are_sent_until_the_end_and_once_more(collector: Collector) -
             await asyncio.sleep(0.01)
     task.cancel()
     jobs.inc(3)
-    one.last()
+    await one.last()
     [point] = collector.metrics()[-1]["jobs"].sum.data_points
     assert point.as_double == 3
 
@@ -58,20 +68,101 @@ async def test_a_collector_that_hangs_gets_one_at_a_time_and_holds_up_no_end(
     assert collector.asked == 1
     assert threading.active_count() < before + 5
     task.cancel()
-    one.last()
+    await one.last()
     assert collector.metrics() == []
 
 
-def test_what_cannot_be_built_is_told_once_and_without_a_traceback(
+async def test_what_cannot_be_built_is_told_once_and_without_a_traceback(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER"
     monkeypatch.setenv(name, "not-installed")
     one = pushing(collector, CollectorRegistry())
-    one.last()
-    one.last()
+    await one.last()
+    await one.last()
     [record] = [each for each in caplog.records if each.name == "supervisor"]
     assert record.getMessage().startswith("no metrics are exported: ")
     assert "not-installed" in record.getMessage()
     assert record.exc_info is None
     assert collector.asked == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 308])
+def test_a_collector_that_redirects_is_told_of_with_the_address(
+    collector: Collector, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """The SDK takes that for a success, and follows it nowhere."""
+    collector.status, collector.location = status, "https://c.example/v1/metrics?key=secret"
+    one = pushing(collector, CollectorRegistry())
+    for _ in range(2):
+        one._sent([], 1)
+    why = "it redirects to https://c.example/v1/metrics; set that address"
+    lost = f"the metrics are lost until {collector.url}/v1/metrics takes them: {why}"
+    assert said(caplog) == [lost]
+    assert collector.asked == 2
+    caplog.set_level(logging.INFO)
+    collector.status = 200
+    one._sent([], 1)
+    assert said(caplog)[1:] == [f"{collector.url}/v1/metrics takes the metrics again"]
+
+
+@pytest.mark.parametrize(
+    ("host", "whys"),
+    [
+        ("127.0.0.1", {"Connection refused"}),
+        ("nosuch.invalid", {"Name or service not known", "Temporary failure in name resolution"}),
+    ],
+)
+def test_the_line_about_a_collector_that_is_away_says_why(
+    caplog: pytest.LogCaptureFixture, host: str, whys: set[str]
+) -> None:
+    """Which the library says of its first tries alone, and of a short one never."""
+    url = f"http://{host}:{free_port()}/v1/metrics"
+    to(url, CollectorRegistry())._sent([], 1)
+    [line] = said(caplog)
+    before, _, why = line.partition("takes them: ")
+    assert before == f"the metrics are lost until {url} "
+    assert why in whys
+
+
+async def test_without_threads_exports_fail_and_nothing_else(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    one = pushing(collector, CollectorRegistry())
+    task = asyncio.create_task(one.repeat())
+    with no_threads():
+        async with asyncio.timeout(PATIENCE):
+            while not caplog.records:
+                await asyncio.sleep(0.01)
+        for _ in range(10):  # turns in which it could be said again
+            await asyncio.sleep(0.02)
+        await one.last()
+    async with asyncio.timeout(PATIENCE):
+        while len(said(caplog)) < 2:
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    task.cancel()
+    url = f"{collector.url}/v1/metrics"
+    lost, again = said(caplog)
+    assert lost.startswith(f"the metrics are lost until {url} takes them: no more threads are")
+    assert again == f"{url} takes the metrics again"
+
+
+async def test_metrics_that_cannot_be_collected_are_a_failed_export(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = Pushing(Target("http://c", 1.0), 0.01, {}, lambda: [1 // 0])  # type: ignore[list-item]
+    await one.last()
+    [line] = said(caplog)
+    assert "takes them: ZeroDivisionError: integer division or modulo by zero" in line
+
+
+async def test_metrics_that_cannot_be_sent_are_a_failed_export(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = pushing(collector, CollectorRegistry())
+    for _ in range(2):
+        one._sent([7], 1)  # type: ignore[list-item]
+    [line] = said(caplog)
+    assert "takes them: AttributeError: 'int' object has no attribute" in line

@@ -14,11 +14,11 @@ def test_they_go_nowhere_unasked(env: dict[str, str]) -> None:
     assert exported.pushing(full(), env) is None
 
 
-def test_every_one_arrives_as_what_it_is() -> None:
+async def test_every_one_arrives_as_what_it_is() -> None:
     with Collector() as collector:
         one = exported.pushing(full(), {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
         assert one is not None
-        one.last()
+        await one.last()
         [found] = collector.metrics()
     shown = {one.name for one in registry.registry(full()).collect() if one.samples}
     assert set(found) == shown
