@@ -22,7 +22,7 @@ from proxy.stream.raw import Comment
 from proxy.streaming import Streams
 from proxy.tally import Tally, outcome
 from proxy.traces.trace import Traces
-from supervisor.link.figures import CANCELLED, FAILED, Figures
+from supervisor.link.figures import CANCELLED, Figures
 from supervisor.settings import table
 
 log = logging.getLogger("proxy")
@@ -71,13 +71,14 @@ class Handler:
         """
         trace, keep = self.traces.of(job), self._settings[table.LOG_CONTENT]
         record = Record(str(job.get("id")), self._clock, trace, keep=keep)
-        with self._accounted(record):
+        with self._accounted(record), self._understood(record):
             request = forms.read(job, self._settings)
             record.route, record.asked = request.route, request.body
             record.streams = request.stream
             try:
-                async for output in self._outputs(request, record, sent):
-                    yield self._counted(output, record)
+                with self._understood(record):
+                    async for output in self._outputs(request, record, sent):
+                        yield self._counted(output, record)
             except JobError as fault:
                 self._failed(record, fault)
                 for output in self._last(request, fault):
@@ -112,7 +113,7 @@ class Handler:
 
     @contextmanager
     def _accounted(self, record: Record) -> Iterator[None]:
-        """Count a job and log how it ended. A fault of the proxy's own becomes a JobError.
+        """Count a job and log how it ended.
 
         A stop that comes when the last output has been handed over changes nothing: a client closes
         a stream as soon as it has read its end.
@@ -128,12 +129,6 @@ class Handler:
                 record.fails(None, "cancelled")
                 record.ended = CANCELLED
             raise
-        except Exception as fault:
-            record.fails(500, "internal_error", f"a fault in the worker: {type(fault).__name__}")
-            record.ended = FAILED
-            of_job = {"job": record.job}
-            log.exception("job %s: a fault in the worker itself", record.job, extra=of_job)
-            raise JobError(f"the worker failed on this job: {type(fault).__name__}") from fault
         finally:
             self._tally.ended(record)
             record.trace.done(record.route, record.asked, record.tokens)
@@ -141,6 +136,18 @@ class Handler:
             log.log(record.level, "%s", line, extra=fields)
             if self._settings[table.LOG_CONTENT]:
                 log.info("%s", record.content(), extra={"job": fields["job"]})
+
+    @contextmanager
+    def _understood(self, record: Record) -> Iterator[None]:
+        """A fault of the proxy's own becomes a JobError; the log alone has its traceback."""
+        try:
+            yield
+        except JobError:
+            raise
+        except Exception as fault:
+            of_job = {"job": record.job}
+            log.exception("job %s: a fault in the worker itself", record.job, extra=of_job)
+            raise JobError(f"the worker failed on this job: {type(fault).__name__}") from fault
 
     def _failed(self, record: Record, reason: JobError) -> None:
         """Note that a job fails, once, before anybody hears of it: a stop then changes nothing."""
@@ -162,7 +169,7 @@ class Handler:
         if isinstance(fault, ErrorInStream):
             return fault.last
         reads_events = not request.native and self._settings[table.RAW_OPENAI_OUTPUT]
-        return (fault.as_event(),) if request.stream and reads_events else ()
+        return (fault.as_event(request.route),) if request.stream and reads_events else ()
 
     def _outputs(
         self, request: Request, record: Record, sent: Sequence[bytes] | None

@@ -1,4 +1,4 @@
-"""What a job can fail with. Each is an OpenAI error object, which any client can read.
+"""What a job can fail with. Each is an OpenAI error object.
 
 ::
 
@@ -18,8 +18,8 @@
     ├── AnswerNotUnderstood  502  engine_error             not what the route answers
     └── AnswerTooLarge       413  answer_too_large         larger than the platform carries
 
-`said` reads what the engine says. Inside the proxy errors are raised; `platform` turns them into
-the form in which RunPod takes a failed job.
+`said` reads what the engine says, `events` has the forms that clients read inside a stream. Inside
+the proxy errors are raised; `platform` turns them into the form in which RunPod takes a failed job.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.errors import said
+from proxy.errors import events, said
 
 
 class JobError(Exception):
@@ -51,9 +51,9 @@ class JobError(Exception):
         """The object as JSON, for the job's `error`, which the platform takes as text only."""
         return json.dumps(self.as_object(), ensure_ascii=False)
 
-    def as_event(self) -> str:
-        """The object as the SSE event in which vLLM reports an error inside a stream."""
-        return f"data: {json.dumps({'error': self.as_object()}, ensure_ascii=False)}\n\n"
+    def as_event(self, route: str) -> str:
+        """The object as the SSE event in which clients of the route read an error in a stream."""
+        return events.event(route, self.as_object())
 
 
 class InvalidInput(JobError):

@@ -47,6 +47,9 @@ what vLLM 0.32 answers; VLLM_API_KEY makes it ask for the key on `/v1`. Without
 `--shutdown-timeout=SECONDS` SIGTERM ends it at once, with 0; with it, running requests are finished
 first and new ones get 503.
 
+`/v1/messages` answers in Anthropic's form; of what a request says below it knows `tokens`, `rate`,
+`text`, `first_token_s`, `error_after`, `cut_after`, `hang_after`, `status` and `message`.
+
 The audio routes read a multipart form and answer with what was in it. Pictures, audio and video
 that a chat names by their address are fetched from there, and dropped.
 
@@ -91,7 +94,8 @@ turn its template does not go on with an answer but begins another one where the
                           one stands where the answer begins, so that both prompts are alike
 
 `process` is its life up to the moment when it listens, `words` what it is told for that. `engine`
-has the routes, `openapi` says what they take, `answers` writes the answers, `audio` reads forms,
+has the routes, `openapi` says what they take, `answers` and `messages` write the answers, `audio`
+reads forms,
 `media` fetches, `generation` says what is in the answers, `wire` how they are cut into TCP writes,
 `log` writes its lines. The folder runs wherever it is copied to; it needs aiohttp and nothing of
 ours.

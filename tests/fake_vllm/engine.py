@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from . import audio, log, media
+from . import audio, log, media, messages
 from .answers import Figures, Stream, in_one_piece, until_begun
 from .generation import Fake, Generation, Refusal, error_body, rendered, words_of
 from .openapi import document
@@ -80,6 +80,7 @@ class Engine:
         route("GET", "/v1/models", self._models)
         route("POST", "/v1/chat/completions", self._chat)
         route("POST", "/v1/completions", self._completions)
+        route("POST", "/v1/messages", self._messages)
         route("POST", "/v1/embeddings", self._embeddings)
         route("POST", "/tokenize", self._tokenize)
         route("POST", "/v1/audio/transcriptions", self._audio)
@@ -110,7 +111,9 @@ class Engine:
         try:
             return await handler(request)
         except Refusal as refusal:
-            return web.json_response(refusal.body, status=refusal.status)
+            of_messages = request.path == "/v1/messages"
+            body = messages.error(refusal) if of_messages else refusal.body
+            return web.json_response(body, status=refusal.status)
         except web.HTTPException as error:
             # vLLM 0.32 answers unknown routes as FastAPI does, not with an error of its own form.
             return web.json_response({"detail": error.reason}, status=error.status)
@@ -195,6 +198,14 @@ class Engine:
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         return await self._generate(request, chat=False)
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        asked, fake = await self._read(request)
+        async with self._counted(fake):
+            if fake.status != 200:
+                raise Refusal(fake.status, fake.message)
+            model = asked.get("model") or self._names[0]
+            return await messages.answer(request, asked, fake, self._words, model)
 
     async def _generate(self, request: web.Request, *, chat: bool) -> web.StreamResponse:
         asked, fake = await self._read(request)

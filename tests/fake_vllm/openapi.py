@@ -22,6 +22,7 @@ NAMES = {
     "CompletionRequest": f"{SAMPLING} prompt suffix prompt_embeds",
     "EmbeddingCompletionRequest": "fake model input user encoding_format dimensions priority",
     "EmbeddingChatRequest": "fake model messages user encoding_format dimensions priority",
+    "AnthropicMessagesRequest": "fake model messages max_tokens stream system temperature metadata",
     "TokenizeCompletionRequest": "fake model prompt add_special_tokens return_token_strs",
     "TokenizeChatRequest": "fake model messages add_special_tokens return_token_strs tools",
 }
@@ -29,6 +30,7 @@ BODIES = {
     "/v1/chat/completions": ["ChatCompletionRequest"],
     "/v1/completions": ["CompletionRequest"],
     "/v1/embeddings": ["EmbeddingCompletionRequest", "EmbeddingChatRequest"],
+    "/v1/messages": ["AnthropicMessagesRequest"],
     "/tokenize": ["TokenizeCompletionRequest", "TokenizeChatRequest"],
 }
 READ = ("/health", "/version", "/metrics", "/v1/models")

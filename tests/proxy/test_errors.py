@@ -14,6 +14,8 @@ from proxy.errors import (
     JobError,
     StreamBroken,
 )
+from proxy.errors.events import MESSAGES
+from proxy.request.forms import CHAT
 
 
 def test_an_error_as_an_object_as_text_and_as_an_event() -> None:
@@ -26,11 +28,8 @@ def test_an_error_as_an_object_as_text_and_as_an_event() -> None:
     }
     assert error.as_object() == expected
     assert json.loads(error.as_json()) == expected
-    event = error.as_event()
-    assert event.startswith("data: {")
-    assert event.endswith("}\n\n")
-    assert json.loads(event.removeprefix("data: ")) == {"error": expected}
-    assert "prömpt" in event
+    assert json.loads(error.as_event(CHAT).removeprefix("data: ")) == {"error": expected}
+    assert error.as_event(MESSAGES).startswith("event: error\ndata: {")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import gc
 import json
 import re
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from proxy.engine.requests import Engine
 from proxy.errors import AnswerTooLarge, EngineRestarted, JobError
 from proxy.handler import Handler
 from proxy.stream.raw import Comment, RawJson
+from proxy.streamed import Streamed
 from tests.client import PATIENCE
 from tests.processes import free_port
 
@@ -291,6 +292,22 @@ async def test_a_fault_of_the_proxys_own_is_an_error_without_a_traceback(
     assert "job job-1: a fault in the worker itself" in caplog.text
     assert worker.handler.figures.failed == 1
     assert worker.handler.figures.jobs == 0
+
+
+async def test_who_reads_a_stream_is_told_of_a_fault_of_the_proxys_own(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: Streamed, _events: Sequence[bytes]) -> Iterator[Any]:
+        raise ZeroDivisionError("of the proxy")
+
+    given = {"route": "/v1/messages", "body": {"messages": [], "stream": True, "max_tokens": 3}}
+    monkeypatch.setattr(Streamed, "batch", broken)
+    for ask, name in ((chat(), ""), (given, "event: error\n")):
+        (event,), error = await worker.fail(ask)
+        assert event.startswith(f"{name}data: {{")
+        assert "ZeroDivisionError" in event
+        assert error.status == 500
+    assert worker.handler.figures.failed == 2
 
 
 async def test_a_cut_stream_is_an_error_after_what_came(worker: Worker) -> None:
