@@ -5,6 +5,7 @@
     leading      rank 0: waits for the others, starts a generation, ends it for all
     following    the others: do what rank 0 says, and report
     staying      an engine whose own requests are answered stays for those of other nodes
+    blame        whose engine was the first to end, and why
     talk         what each says of its state to the other
 
 Each takes a step, or leaves it to what is true of every worker.

@@ -25,7 +25,7 @@ from ..parts import (
 from ..policy import Policy
 from ..state import State
 from ..working import kill
-from . import staying, talk
+from . import blame, staying, talk
 
 
 def step(state: State, group: Leading, event: Event, policy: Policy, now: float) -> Step | None:
@@ -55,7 +55,7 @@ def settle(
     an engine has a cause that another rank told; or no requests need ours any more.
     """
     if isinstance(event, Exited) and group.blame and isinstance(before.engine, Process):
-        state = _blamed(state, group)
+        state = blame.in_history(state, group)
     if isinstance(state.end, DrainingJobs) and state.end.done and not group.serves:
         return end_engine(state, policy, now, stuck=state.end.stuck)
     if isinstance(state.end, Parting) and not group.serves:
@@ -120,10 +120,10 @@ def _said_of_its_engine(
         if (lost := talk.lost_now(node, group.generation, event.lost)) is None:
             return state, ()
         if event.lost is not None:
-            state = replace(state, group=group.blaming(_words(event.rank, node, lost)))
+            state = blame.told(state, group, event, lost)
         return _lost(state, event.rank, node, lost, policy, now)
     if event.lost is not None and isinstance(state.engine, BackingOff | Awaiting):
-        return _late_cause(state, group, event, event.lost), ()
+        return blame.told_late(state, group, event, event.lost), ()
     return state, ()
 
 
@@ -159,8 +159,7 @@ def _lost(state: State, rank: int, node: Node, lost: Lost, policy: Policy, now: 
     """A rank has no engine of this generation any more, so that nobody's is of use."""
     if not isinstance(state.engine, Starting | Serving | Leaving):
         return state, ()
-    final = lost.final and not state.history.was_ready
-    reason = Reason(_words(rank, node, lost), lost.kind, final=final, wanting=lost.wanting)
+    reason = blame.reason(state, rank, node, lost)
     match state.end:
         case None if not (isinstance(state.engine, Leaving) and state.engine.ended):
             return kill(state, reason, policy, now)
@@ -173,26 +172,6 @@ def _lost(state: State, rank: int, node: Node, lost: Lost, policy: Policy, now: 
         case Parting():
             return staying.no_more(state, policy, now)
     return state, ()
-
-
-def _late_cause(state: State, group: Leading, event: Reported, lost: Lost) -> State:
-    """Its engine ended in the generation that is over already: perhaps that was the first of it."""
-    if event.generation != group.generation:
-        return state
-    return _blamed(state, group.blaming(_words(event.rank, event, lost)))
-
-
-def _words(rank: int, node: Node | Reported, lost: Lost) -> str:
-    return f"rank {rank} ({node.address}): {lost.cause}"
-
-
-def _blamed(state: State, group: Leading) -> State:
-    told = state.history.last_failure or ""
-    others = (words for words in group.blame if words.partition("): ")[0] not in told)
-    if new := "; ".join(others):
-        both = f"{told}. Beside it: {new}" if told else new
-        state = replace(state, history=replace(state.history, last_failure=both))
-    return replace(state, group=group)
 
 
 # --- deadlines ---

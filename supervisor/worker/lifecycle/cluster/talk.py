@@ -21,6 +21,9 @@ from ..parts import (
 )
 from ..state import State
 
+#: Of an engine that has ended, while why is not known yet.
+UNTOLD = Lost("its engine ended")
+
 
 def order(state: State, group: Leading, rank: int, run: str) -> Order:
     """What rank 0 says to one that asks.
@@ -73,7 +76,7 @@ def lost_now(node: Node, generation: int, lost: Lost | None) -> Lost | None:
     """Why the engine of `generation` is gone at a node that says so; None where it is not."""
     if node.generation < generation or node.doing is Doing.RUNNING:
         return None
-    return lost or Lost("its engine ended")
+    return lost or UNTOLD
 
 
 def _runs(state: State) -> bool:
