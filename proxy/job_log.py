@@ -190,8 +190,9 @@ def _json(value: Any) -> str:
 
 def _line(text: str, most: int = _LONGEST) -> str:
     """`text` within one line that any log takes, cut off at `most` characters."""
-    cut = text if len(text) <= most else f"{text[:most]}..."
-    return _UNPRINTED.sub(lambda found: _escaped(found[0]), cut)
+    shown = _UNPRINTED.sub(lambda found: _escaped(found[0]), text[:most])
+    whole = len(text) <= most and len(shown) <= most
+    return shown if whole else f"{shown[:most]}..."
 
 
 def _escaped(character: str) -> str:

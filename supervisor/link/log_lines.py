@@ -23,6 +23,9 @@ FIELDS = (
 )
 #: Characters of a message in an object; what is longer is cut.
 MOST = 64 * 1024
+_FIELD_MOST = 1000  # the same of any other text in it
+#: Bytes of an object, more than any has: seven for a character (half a one, escaped twice).
+LINE_MOST = 8 * MOST
 
 _encoder = json.JSONEncoder(ensure_ascii=False)
 #: Where readers beside JSON's own end a line, or what moves a terminal's cursor.
@@ -76,7 +79,8 @@ def as_object(
         message: what, on any number of lines.
         more: further fields.
     """
-    head = {"ts": stamp(seconds), "level": level, "source": source, "message": cut(message)}
+    head = {"ts": stamp(seconds), "level": level, "source": cut(source, _FIELD_MOST)}
+    head["message"] = cut(message)
     return encoded({**head, **(more or {})})
 
 
@@ -90,16 +94,18 @@ def encoded(fields: Mapping[str, Any]) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = MOST) -> str:
     """As much of `text` as one line holds, as text that can be encoded."""
-    if len(text) > MOST:
-        text = f"{text[:MOST]}... ({len(text) - MOST} characters left out)"
+    if len(text) > most:
+        text = f"{text[:most]}... ({len(text) - most} characters left out)"
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def masked_fields(fields: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
     """`fields` with their texts masked."""
     return {
-        name: cut(mask(value)) if isinstance(value, str) else value
+        name: cut(mask(value), MOST if name == "message" else _FIELD_MOST)
+        if isinstance(value, str)
+        else value
         for name, value in fields.items()
     }

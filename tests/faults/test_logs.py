@@ -146,6 +146,26 @@ def test_in_queue_mode_a_job_has_its_fields_and_a_failure_its_reason(
     assert API_KEY not in worker.text()
 
 
+@pytest.mark.parametrize(
+    "text", ["\u8bf7\u7528", '\\"', "\U0001f600"], ids=["cjk", "quotes", "emoji"]
+)
+def test_what_was_asked_and_answered_is_one_object_whatever_its_alphabet(
+    start: Start, platform: Platform, text: str
+) -> None:
+    worker = start(LOG_FORMAT="json", LOG_CONTENT="1", **worker_environment(platform.root))
+    worker.until_ready()
+    long = (text * 22_000)[:22_000]
+    body = {"model": "tiny", "prompt": long, "fake": {"tokens": 1, "text": long}}
+    job = platform.submit({"openai_route": "/v1/completions", "openai_input": body})
+    platform.until(job, "COMPLETED")
+    worker.stop()
+    found = with_message(objects(worker), " asked {")
+    assert (found["source"], found["job"]) == ("proxy", job)
+    asked, _, answered = found["message"].partition(" and was answered ")
+    assert len(asked) >= 20_000
+    assert len(answered) >= 20_000
+
+
 def test_as_text_each_line_of_ours_has_its_date_and_zone(start: Start, platform: Platform) -> None:
     worker = start(FAKE_VLLM="access-log", **worker_environment(platform.root))
     worker.until_ready()

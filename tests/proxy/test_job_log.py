@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.job_log import Record
+from supervisor.link import log_lines
 
 
 class Clock:
@@ -149,6 +150,15 @@ def test_whatever_was_said_is_one_line_and_no_traceback(
     assert said in found
     assert found.isprintable() or found.replace("\N{REPLACEMENT CHARACTER}", "").isprintable()
     found.encode()
+
+
+@pytest.mark.parametrize("text", ["x", "\n", "\x1b", "\u2028", "\ud800", '"', "\\", "\U0001f600"])
+@pytest.mark.parametrize("in_json", [True, False])
+def test_what_was_said_fits_into_one_object_of_the_log(text: str, in_json: bool) -> None:
+    long = text * 100_000
+    found = content({"prompt": long}, {"text": long} if in_json else long)
+    assert len(found) < log_lines.MOST
+    assert "... and was answered " in found
 
 
 def test_a_long_answer_is_not_kept_for_the_log() -> None:

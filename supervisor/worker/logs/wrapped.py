@@ -19,7 +19,7 @@ from .speaker import ENGINE, Speaker
 from .spoken import Said, Spoken
 from .tracebacks import Traceback
 
-_LINE_MOST = log_lines.MOST  # bytes of a line that is still without its end
+_LINE_MOST = log_lines.MOST  # bytes of a line that is still without its end, and is no object
 _QUIET = 0.2  # seconds without more, after which a message is whole
 _OPEN_MOST = 5.0  # seconds that a line, or a traceback, without an end waits for it
 _PROCESSES_MOST = 64  # whose messages may be open
@@ -140,9 +140,11 @@ class Wrapped:
     def _add(self, more: bytes) -> None:
         """More of a line that has no end yet; of a bar what a terminal would show."""
         line = self._rest + more
-        if b"\r" in more and not (self._signature and self._signature.encode() in line):
+        signed = line.find(self._signature.encode()) if self._signature else -1
+        if b"\r" in more and signed < 0:
             line = line[line.rstrip(b"\r").rfind(b"\r") + 1 :]
-        self._rest = line[:_LINE_MOST]
+        is_object = signed >= 0 and self._spoken is None
+        self._rest = line[: signed + log_lines.LINE_MOST if is_object else _LINE_MOST]
         self._lost += len(line) - len(self._rest)
 
     def _end_of_line(self, last: bytes) -> None:

@@ -8,6 +8,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,3 +80,12 @@ def test_a_long_message_is_cut() -> None:
     found = json.loads(Lines(as_json=True).format(record("x" * 1_000_000)))
     assert len(found["message"]) < log_lines.MOST + 100
     assert found["message"].endswith("characters left out)")
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x85", '"', "\\", "\u4f60", "\U0001f600", "\ud800"])
+def test_no_object_is_longer_than_its_reader_takes(character: str) -> None:
+    text = character * 100_000
+    said = record(text, name=text, job=text, route=text, error_kind=text)
+    line = Lines(as_json=True, before="~0123456789abcdef ").format(said).encode()
+    assert log_lines.MOST < len(line) < log_lines.LINE_MOST
+    assert json.loads(line.partition(b" ")[2])["message"].endswith(" characters left out)")

@@ -224,6 +224,46 @@ def test_what_a_process_of_ours_has_made_is_passed_on(log: Log) -> None:
     assert sixth["message"] == "[1]"
 
 
+@pytest.mark.parametrize("piece", [1000, 64 * 1024, 1024 * 1024])
+def test_an_object_of_ours_is_passed_on_whole_however_long_it_is(log: Log, piece: int) -> None:
+    """Its message is bounded in characters, which may be several bytes each, or escaped twice."""
+    objects = [
+        log_lines.as_object(5.0, "INFO", "proxy", character * log_lines.MOST, {"job": "j"})
+        for character in ("\u4f60", '"', "\u0085", "\U0001f600")
+    ]
+    data = "".join(f"{SIGN}{one}\n" for one in objects).encode()
+    wrapped = Wrapped(log.sink, Speaker("proxy", SIGN))
+    for at in range(0, len(data), piece):
+        wrapped.feed(data[at : at + piece], masks=True)
+    wrapped.end()
+    assert log.objects() == [json.loads(one) for one in objects]
+
+
+@pytest.mark.parametrize(
+    ("speaker", "begins", "most"),
+    [
+        (Speaker("proxy", SIGN), "", log_lines.MOST),
+        (Speaker("proxy", SIGN), '{"ts": "', log_lines.MOST),
+        (Speaker("proxy", SIGN), SIGN, log_lines.LINE_MOST),
+        (ENGINE, SIGN, log_lines.MOST),
+        (Speaker("prefetch"), SIGN, log_lines.MOST),
+    ],
+)
+def test_of_a_line_without_an_end_only_so_much_is_kept(
+    log: Log, speaker: Speaker, begins: str, most: int
+) -> None:
+    wrapped = Wrapped(log.sink, speaker)
+    wrapped.feed(begins.encode(), masks=True)
+    for _ in range(50):
+        wrapped.feed(b"x" * 65_000, masks=True)
+        assert len(wrapped._rest) <= most
+    assert len(wrapped._rest) == most
+    wrapped.end()
+    (found,) = log.objects()
+    assert found["message"].endswith("left out)")
+    assert len(found["message"]) < log_lines.MOST + 100
+
+
 def test_secrets_are_masked_while_they_are_to_be(log: Log) -> None:
     wrapped = Wrapped(log.sink, ENGINE)
     wrapped.feed(b"args: {'api_key': 'Vf9qLw2xRt'}\n", masks=True)
