@@ -143,10 +143,11 @@ def _load(platform: Platform, seconds: float) -> None:
             platform.until(job, "COMPLETED")
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
 def test_what_callers_name_and_send_stays_text(
-    browser: Browser, platform: Platform, start: Start
+    browser: Browser, platform: Platform, start: Start, form: str
 ) -> None:
-    given = {**worker_environment(platform.root), "LOG_CONTENT": "1"}
+    given = {**worker_environment(platform.root), "LOG_CONTENT": "1", "LOG_FORMAT": form}
     worker = start(**given, SERVED_MODEL_NAME=MARKUP, HF_TOKEN="hf_abcdefghijklmnopqrs")
     worker.until_ready()
     with opened(browser, worker) as seen:
@@ -154,6 +155,8 @@ def test_what_callers_name_and_send_stays_text(
         job = platform.submit({"prompt": MARKUP, "sampling_params": {"max_tokens": 3}})
         platform.until(job, "COMPLETED")
         expect(page.get_by_role("log")).to_contain_text(MARKUP)
+        expect(page.get_by_role("log")).to_contain_text("INFO proxy: job ")
+        assert page.locator("#log p").filter(has_text='"ts": ').count() == 0
         for example in ("curl command", "Python example"):
             expect(page.get_by_label(example, exact=True)).to_contain_text(MARKUP)
         expect(page.get_by_role("cell", name=MARKUP, exact=True)).to_be_visible()

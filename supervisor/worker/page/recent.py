@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from ...secrets import masked_line
+from ...link import log_lines
+from ...secrets import masked
 
 _KEPT_MOST = 64 * 1024  # bytes
 _LINES_MOST = 200
-_LONGEST = 2000  # characters of a line that are shown
+#: Characters of a long line that are shown, of its beginning and of its end: that of a traceback
+#: says why.
+_HEAD, _TAIL = 600, 1400
+#: Those beside them that are kept and not shown: half a secret is not known for one.
+_MARGIN = 1000
+_SHORT = 8 * 1024  # bytes of an object that is kept as it is
+_LEFT_OUT = " ... "
+_PARTS = 2  # of a message without its middle
 
 #: Colours and the like of a terminal.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
@@ -27,7 +37,9 @@ class Recent:
         self._lock = threading.Lock()
 
     def feed(self, data: bytes) -> None:
-        """Take in what is written to the log."""
+        """Take in what is written to the log; an object comes as one piece."""
+        if len(data) > _SHORT:
+            data = _shortened(data)
         with self._lock:
             self._end += len(data)
             piece = data[-_KEPT_MOST:]
@@ -75,6 +87,50 @@ class Reader:
         return [self._shown(line) for line in whole[-_LINES_MOST:]]
 
     def _shown(self, line: bytes) -> str:
-        last = line.rstrip(b"\r").rpartition(b"\r")[2]
-        text = masked_line(last, self._secrets()).decode(errors="replace")
-        return _ESCAPES.sub("", text)[:_LONGEST]
+        fields = _fields(line)
+        if fields is None:
+            last = line.rstrip(b"\r").rpartition(b"\r")[2]
+            return _cut(self._cleaned(last.decode(errors="replace")))
+        begin, message = "{ts} {level} {source}: ".format_map(fields), fields["message"]
+        if isinstance(message, str):
+            return _cut(self._cleaned(begin + message))
+        head, tail = self._cleaned(begin + message[0]), self._cleaned(message[1])
+        return head[:-_MARGIN][:_HEAD] + _LEFT_OUT + tail[_MARGIN:][-_TAIL:]
+
+    def _cleaned(self, text: str) -> str:
+        return _ESCAPES.sub("", masked("", text, self._secrets()))
+
+
+def _cut(text: str) -> str:
+    whole = len(text) <= _HEAD + _TAIL
+    return text if whole else text[:_HEAD] + _LEFT_OUT + text[-_TAIL:]
+
+
+def _shortened(data: bytes) -> bytes:
+    """An object without the middle of its message, whose beginning and end are a list then."""
+    fields = _fields(data)
+    if fields is None or len(fields["message"]) <= _HEAD + _TAIL + 2 * _MARGIN:
+        return data
+    message = fields["message"]
+    kept = {name: fields[name] for name in log_lines.ALWAYS}
+    kept["message"] = [message[: _HEAD + _MARGIN], message[-_TAIL - _MARGIN :]]
+    return log_lines.encoded(kept).encode() + b"\n"
+
+
+def _fields(line: bytes) -> dict[str, Any] | None:
+    """Those of an object of the log (LOG_FORMAT=json); None for any other line.
+
+    In a log of text anybody may have written one, which is shown in the same way.
+    """
+    if not line.startswith(b"{"):
+        return None
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not fields.keys() >= log_lines.ALWAYS:
+        return None
+    message = fields["message"]
+    parts = message if isinstance(message, list) and len(message) == _PARTS else [message]
+    texts = (*parts, *(fields[name] for name in log_lines.ALWAYS - {"message"}))
+    return fields if all(isinstance(text, str) for text in texts) else None

@@ -265,7 +265,7 @@
   function showLog(lines) {
     const log = at("log");
     const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    log.append(...lines.map((line) => made("p", { class: level(line) }, readable(line))));
+    log.append(...lines.map((line) => made("p", { class: level(line) }, line)));
     while (log.childElementCount > LINES_MOST) log.firstChild.remove();
     if (follows) log.scrollTop = log.scrollHeight;
   }
@@ -273,17 +273,6 @@
   function level(line) {
     const found = /\b(WARNING|ERROR|CRITICAL)\b/.exec(line.slice(0, 160));
     return !found ? "" : found[1] === "WARNING" ? "warning" : "error";
-  }
-
-  // LOG_FORMAT=json has an object in each line.
-  function readable(line) {
-    if (!line.startsWith("{")) return line;
-    try {
-      const { ts, level, source, message } = JSON.parse(line);
-      return message === undefined ? line : [ts, level, `${source}:`, message].join(" ");
-    } catch {
-      return line;
-    }
   }
 
   // --- configuration, and lines to try it with ---
