@@ -79,12 +79,14 @@ class Collector:
             for _, request in self._of("/v1/metrics")
         ]
 
-    def resources(self) -> list[dict[str, Any]]:
-        """Who sent each request of spans."""
+    def resources(self, path: str = "/v1/traces") -> list[dict[str, Any]]:
+        """Who sent each request of spans, or of what else came there."""
         return [
             attributes(each.resource.attributes)
-            for _, request in self._of("/v1/traces")
-            for each in request.resource_spans
+            for _, request in self._of(path)
+            for each in (
+                request.resource_spans if path == "/v1/traces" else request.resource_metrics
+            )
         ]
 
     def _of(self, path: str) -> Iterator[tuple[str, Any]]:

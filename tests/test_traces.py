@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,25 @@ def test_a_job_is_a_span_with_what_happened_to_it(
         assert who["service.instance.id"] == "worker-1"
     finally:
         one.end()
+
+
+def test_metrics_and_traces_are_of_one_worker_which_keeps_its_name(
+    platform: Platform, tmp_path: Path, collector: Collector
+) -> None:
+    """Where the platform gives it none: the container's, which a restart does not change."""
+    given = {k: v for k, v in worker_environment(platform.root).items() if k != "RUNPOD_POD_ID"}
+    environment = {**given, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    for number in range(2):
+        one = Worker(tmp_path / str(number), environment)
+        try:
+            one.until_ready()
+            platform.until(platform.submit({"prompt": "x"}), "COMPLETED")
+            assert one.stop() == 0
+        finally:
+            one.end()
+    told = [*collector.resources("/v1/metrics"), *collector.resources()]
+    assert len(collector.resources()) >= 2
+    assert {each["service.instance.id"] for each in told} == {socket.gethostname()}
 
 
 def test_a_job_that_is_sent_again_says_so_in_its_trace(

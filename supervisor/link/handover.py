@@ -20,6 +20,8 @@ UNHEALTHY = "WORKER_UNHEALTHY"
 #: The variable with what a proxy puts before each object of its log, where that is one of objects:
 #: no line that anything else makes it print is taken for one.
 LOG_SIGNATURE = "LOG_SIGNATURE"
+#: The variable with the name by which a worker's figures and traces are known to be of one.
+INSTANCE = "WORKER_INSTANCE"
 
 
 class Check(StrEnum):

@@ -2,7 +2,7 @@
 
 Modules:
     variables: what its SDK reads in this process
-    resource: who says it
+    instance, resource: who says it
     causes: why a request failed
     transport: the way to a collector, on which no redirect counts as arrived
     exporting: an exporter that fails is told of in one line

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from .. import __version__
+from .instance import instance
 
 
 def resource(env: Mapping[str, str]) -> Resource:
@@ -19,6 +20,6 @@ def resource(env: Mapping[str, str]) -> Resource:
         "service.name": "vllm-supervisor",
         "service.version": __version__,
         "service.namespace": env.get("RUNPOD_ENDPOINT_ID", ""),
-        "service.instance.id": env.get("RUNPOD_POD_ID", ""),
+        "service.instance.id": instance(env),
     }
     return Resource.create({k: text for k, text in own.items() if text and k not in said})

@@ -26,6 +26,7 @@ from ..link.journal import Journal, read_some
 from ..models.hub import weights_folder
 from ..secrets import masked, secret_values
 from ..settings import handed, otel, table
+from ..telemetry.instance import instance
 from . import lifecycle
 from .logs.speaker import PROXY, Speaker
 from .process import descriptors
@@ -190,6 +191,7 @@ class ProxyRun:
             handover.FITNESS_CHECKS: ",".join(self._fitness_checks()) or handover.NO_CHECKS,
             handover.MODELS_FOLDER: str(folder),
             handover.LOG_SIGNATURE: self._launcher.sink.signature,
+            handover.INSTANCE: instance(self._env),
             handed.CHAT_DEFAULTS: chat_template.defaults(plan.options),
             **plan.media.variables,
         }

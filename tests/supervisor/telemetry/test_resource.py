@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor.telemetry.instance import instance
 from supervisor.telemetry.resource import resource
 
 PLATFORM = {"RUNPOD_POD_ID": "w1", "RUNPOD_ENDPOINT_ID": "e1"}
@@ -16,7 +17,7 @@ def test_the_worker_is_named_by_the_platform(monkeypatch: pytest.MonkeyPatch) ->
     assert said["service.name"] == "vllm-supervisor"
     assert (said["service.namespace"], said["service.instance.id"]) == ("e1", "w1")
     assert said["service.version"]
-    assert resource({}).attributes["service.instance.id"]  # the SDK's own
+    assert resource({}).attributes["service.instance.id"] == instance({})
 
 
 def test_what_is_said_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from supervisor.command import plan
 from supervisor.link import handover
 from supervisor.link.journal import Journal
 from supervisor.settings import table
+from supervisor.telemetry.instance import instance
 from supervisor.worker.lifecycle import Event, ProxyExited
 from supervisor.worker.logs import LogSink
 from supervisor.worker.process.launcher import Launcher
@@ -64,6 +65,15 @@ async def test_it_is_told_where_weights_go(
     given = await environment_of(monkeypatch, **env)
     assert given[handover.MODELS_FOLDER] == folder
     assert given[handover.FITNESS_CHECKS] == "memory,disk,gpu,engine"
+
+
+async def test_it_is_told_the_name_by_which_figures_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = await environment_of(monkeypatch, RUNPOD_POD_ID="w1")
+    assert given[handover.INSTANCE] == "w1"
+    given = await environment_of(monkeypatch)
+    assert given[handover.INSTANCE] == instance({})
 
 
 async def test_it_is_told_from_where_the_engine_may_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
