@@ -22,6 +22,7 @@ class Nodes:
         without: ranks that are started later, by `start`.
         each: what is different at a rank: its number -> variables.
         base: the last number of rank 0's address.
+        names: the file that is their name server, as `tests.named` says; None: they use none.
         variables: of all.
     """
 
@@ -33,11 +34,17 @@ class Nodes:
         without: Sequence[int] = (),
         each: dict[int, dict[str, str]] | None = None,
         base: int = 10,
+        names: Path | None = None,
         **variables: str,
     ) -> None:
         self._folder = folder
         self.size = size
         self._base = base
+        self._program = (
+            ("tests.quick", str(SILENCE))
+            if names is None
+            else ("tests.named", str(names), str(SILENCE))
+        )
         self.port = free_port()
         self._each = each or {}
         self._variables = variables
@@ -62,7 +69,7 @@ class Nodes:
             **variables,
         }
         log = self._folder / f"node-{rank}-{len(self.every)}.log"
-        worker = Worker(log, environment, program=("tests.quick", str(SILENCE)))
+        worker = Worker(log, environment, program=self._program)
         self.workers[rank] = worker
         self.every.append(worker)
         return worker

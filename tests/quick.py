@@ -11,9 +11,15 @@ import sys
 from supervisor.__main__ import main
 from supervisor.worker.cluster import timing
 
-if __name__ == "__main__":
-    timing.SILENCE = float(sys.argv.pop(1))
+
+def hurry(silence: float) -> None:
+    """After so many seconds without a word a node is gone."""
+    timing.SILENCE = silence
     timing.HOLD = timing.SILENCE / 3
     timing.RETRY = min(timing.RETRY, timing.SILENCE / 6)
     timing.LAST_WORDS_TO_ALL = 2 * timing.SILENCE
+
+
+if __name__ == "__main__":
+    hurry(float(sys.argv.pop(1)))
     sys.exit(main(sys.argv[1:]))

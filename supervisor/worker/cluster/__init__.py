@@ -8,6 +8,7 @@ one said is held for some seconds. What follows from both is the lifecycle's bus
 
     hearing    rank 0: listens and answers
     asking     the others: ask
+    finding    the others: where rank 0 is
     wire       both ends' JSON
     identity   what has to be the same on all nodes
     placing    what an engine is told of addresses when it is spawned
@@ -29,6 +30,7 @@ from ...command.plan import Plan
 from ..lifecycle import Event, Following, Group, Leading, State
 from . import placing, timing
 from .asking import Asking
+from .finding import Finding
 from .hearing import PATH, Hearing
 from .identity import identity
 
@@ -85,7 +87,8 @@ class Member:
         if cluster.leads:
             return Hearing(address, cluster.channel, cluster.token, ours, state, put)
         url = f"http://{_host(cluster.leader)}:{cluster.channel}{PATH}"
-        return Asking(url, cluster.token, self.address, ours, state, put)
+        rank_0 = Finding(cluster.leader, self.address)
+        return Asking(rank_0, url, cluster.token, self.address, ours, state, put)
 
 
 async def member(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Member:

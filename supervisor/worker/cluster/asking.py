@@ -14,6 +14,7 @@ from ...command.cluster.likeness import Identity, one_line
 from ..lifecycle import Event, ExitCode, Following, Ordered, State, StopAll, Unheard
 from ..lifecycle.cluster import talk
 from . import timing, wire
+from .finding import Finding
 
 _WRONG_TOKEN = "CLUSTER_TOKEN differs from rank 0's; set the same on all nodes"
 
@@ -22,7 +23,8 @@ class Asking:
     """Asks rank 0.
 
     Args:
-        url: where that is: `http://HOST:PORT/cluster`. A name is resolved for each connection.
+        rank_0: knows its addresses.
+        url: what is asked: `http://HOST:PORT/cluster`, whatever the address of HOST.
         token: that it asks for; may be empty.
         address: of this node, from which is asked; None: the one that leads there.
         identity: looks at what this node would run; it is told whether the model has come.
@@ -32,6 +34,7 @@ class Asking:
 
     def __init__(
         self,
+        rank_0: Finding,
         url: str,
         token: str,
         address: str | None,
@@ -39,8 +42,11 @@ class Asking:
         state: State,
         put: Callable[[Event], None],
     ) -> None:
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._rank_0 = rank_0
+        self._url = httpx.URL(url)
+        self._headers = {"Host": self._url.netloc.decode()}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._address = address
         self._look = identity
         self._identity: Mapping[str, Any] = {}
@@ -93,7 +99,8 @@ class Asking:
         self._said = self._question()
         with contextlib.suppress(TimeoutError, httpx.HTTPError):
             async with asyncio.timeout(timing.RETRY), self._client() as client:
-                await client.post(self._url, json={**self._said, "seen": None})
+                for place in (await self._rank_0.places(0.0))[:1]:  # where it answered
+                    await self._post(client, place, seen=None)
 
     async def _take(self, heard: Ordered | Unheard) -> None:
         self._taken.clear()
@@ -106,17 +113,39 @@ class Asking:
             self._seen = wire.answer(heard)
 
     async def _ask(self, client: httpx.AsyncClient) -> Ordered | Unheard:
+        causes = []
+        for place in await self._rank_0.places(timing.CONNECT):
+            heard = await self._ask_at(client, place)
+            if isinstance(heard, Ordered):
+                self._rank_0.answered(place)
+                return heard
+            causes.append(heard.cause)
+        if causes:
+            self._rank_0.look_again()
+        if fault := self._rank_0.fault:
+            causes.append(fault)
+        return Unheard("; ".join(causes))
+
+    async def _ask_at(self, client: httpx.AsyncClient, place: str) -> Ordered | Unheard:
         try:
-            answer = await client.post(self._url, json={**self._said, "seen": self._seen})
+            answer = await self._post(client, place, self._seen)
             if answer.status_code == httpx.codes.UNAUTHORIZED:
                 return Ordered(StopAll(ExitCode.CONFIGURATION, _WRONG_TOKEN))
             if answer.status_code != httpx.codes.OK:
                 return Unheard(f"it answered {answer.status_code}")
             return wire.read_answer(answer.content)
-        except httpx.HTTPError as fault:
-            return Unheard(one_line(_reason(fault))[:200])  # h11 quotes what was sent
+        except (httpx.ConnectTimeout, httpx.ConnectError) as fault:
+            where = "" if place == self._rank_0.name else f" to {place}"
+            return Unheard(f"cannot connect{where}" + (f" ({fault})" if str(fault) else ""))
+        except httpx.HTTPError as fault:  # h11 quotes what was sent
+            return Unheard(one_line(str(fault) or type(fault).__name__)[:200])
         except ValueError as reason:
             return Unheard(f"what it answered is not understood: {one_line(str(reason))[:200]}")
+
+    async def _post(
+        self, client: httpx.AsyncClient, place: str, seen: Mapping[str, Any] | None
+    ) -> httpx.Response:
+        return await client.post(self._url.copy_with(host=place), json={**self._said, "seen": seen})
 
     def _question(self) -> dict[str, Any]:
         group = self._state.group
@@ -133,9 +162,3 @@ class Asking:
             timeout=httpx.Timeout(timing.CONNECT, read=timing.HOLD + timing.ANSWER),
             trust_env=False,
         )
-
-
-def _reason(fault: httpx.HTTPError) -> str:
-    if isinstance(fault, httpx.ConnectTimeout | httpx.ConnectError):
-        return f"cannot connect ({fault})" if str(fault) else "cannot connect"
-    return str(fault) or type(fault).__name__

@@ -19,6 +19,7 @@ from ...errors import NodeRefused, OutOfResources, SupervisorError
 from ...machine import network, ports
 from ...machine.threads import in_thread
 from ..process import descriptors
+from .finding import alike
 
 log = logging.getLogger("supervisor")
 
@@ -153,12 +154,9 @@ def _own_of_rank_0(cluster: Cluster) -> str:
 def _leader(cluster: Cluster) -> str:
     """The address of rank 0 as another node has it, of the family of its own."""
     known = _addresses(cluster)
-    if cluster.address is None:
-        return known[0]
-    version = ipaddress.ip_address(cluster.address).version
-    alike = (each for each in known if ipaddress.ip_address(each).version == version)
-    if found := next(alike, None):
-        return found
+    if found := alike(known, cluster.address):
+        return found[0]
+    version = ipaddress.ip_address(str(cluster.address)).version
     raise NodeRefused(
         f"PRIMARY_ADDR={cluster.leader} is {known[0]}, and NODE_ADDR={cluster.address} is"
         f" IPv{version}; give addresses of one network"

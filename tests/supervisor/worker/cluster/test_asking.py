@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from aiohttp import web
 from supervisor.command.cluster.likeness import Identity
 from supervisor.worker.cluster import timing
 from supervisor.worker.cluster.asking import Asking
+from supervisor.worker.cluster.finding import Finding
 from supervisor.worker.lifecycle import (
     Awaiting,
     Event,
@@ -54,6 +56,7 @@ class Rank0:
         self.port = free_port()
         self.asked: list[dict[str, Any]] = []
         self.tokens: list[str | None] = []
+        self.hosts: list[str] = []
         self.answer: Callable[[int], web.Response] = lambda _: web.json_response(WAIT)
         self.hold = asyncio.Event()
         self.hold.set()
@@ -73,6 +76,7 @@ class Rank0:
     async def _hear(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
         self.tokens.append(request.headers.get("Authorization"))
+        self.hosts.append(request.host)
         await self.hold.wait()
         return self.answer(len(self.asked))
 
@@ -80,11 +84,12 @@ class Rank0:
 class Follower:
     """A worker around it: takes what comes, and shows its state."""
 
-    def __init__(self, rank_0: Rank0, token: str) -> None:
+    def __init__(self, rank_0: Rank0, token: str, finding: Finding | None = None) -> None:
         self.state = STATE
         self.heard: asyncio.Queue[Event] = asyncio.Queue()
-        url = f"http://127.0.0.1:{rank_0.port}/cluster"
-        self.asking = Asking(url, token, "127.0.0.1", same, STATE, self._take)
+        where = finding or Finding("127.0.0.1", "127.0.0.1")
+        url = f"http://{where.name}:{rank_0.port}/cluster"
+        self.asking = Asking(where, url, token, "127.0.0.1", same, STATE, self._take)
 
     def _take(self, event: Event) -> None:
         self.heard.put_nowait(event)
@@ -158,6 +163,40 @@ async def test_who_does_not_answer_is_asked_again() -> None:
             while isinstance(heard := await follower.hears(), Unheard):
                 pass
             assert heard == Ordered(Wait(0), "STARTING")
+
+
+def named(*found: str) -> Finding:
+    """A name of rank 0 that leads to these."""
+
+    def look(_: str) -> tuple[str, ...]:
+        if not found:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return found
+
+    return Finding("head", "127.0.0.1", look)
+
+
+async def test_a_name_leads_to_the_address_that_answers() -> None:
+    rank_0 = Rank0()
+    follower = Follower(rank_0, "hush", named("127.0.0.9", "127.0.0.1"))
+    async with rank_0.there(), follower.there():
+        assert await follower.hears() == Ordered(Wait(0), "STARTING")
+        await follower.hears()
+        assert (await follower.asking._rank_0.places(0.0))[0] == "127.0.0.1"
+    assert set(rank_0.hosts) == {f"head:{rank_0.port}"}
+
+
+async def test_a_name_that_leads_nowhere_is_told() -> None:
+    follower = Follower(Rank0(), "hush", named())
+    async with follower.there():
+        assert await follower.hears() == Unheard(
+            "the name head cannot be resolved (Temporary failure in name resolution)"
+        )
+    follower = Follower(Rank0(), "hush", named("127.0.0.9"))
+    async with follower.there():
+        heard = await follower.hears()
+    assert isinstance(heard, Unheard)
+    assert heard.cause.startswith("cannot connect to 127.0.0.9")
 
 
 @pytest.mark.parametrize(
