@@ -132,13 +132,22 @@ class Engine:
         async with self._asked(request, attempt) as answer:
             yield answer
 
-    async def schema(self) -> Schema | None:
+    @property
+    def schema_so_far(self) -> Schema | None:
+        """What the engine has said of its routes; nobody is asked."""
+        return self._openapi.so_far
+
+    async def schema(self, *, surely: bool = False) -> Schema | None:
         """What the engine says of its routes; None where it serves no schema.
+
+        Args:
+            surely: raise where it only did not say it this once.
 
         Raises:
             EngineUnavailable: it was not reached.
+            SchemaLate, StreamBroken: with `surely`, it did not say it.
         """
-        return await self.health.once_there(self._openapi.schema)
+        return await self.health.once_there(lambda: self._openapi.schema(surely=surely))
 
     async def of_worker(self, route: str) -> str | RawJson:
         """What the worker answers itself at `/worker/status` or `/worker/metrics`.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.engine.openapi import SchemaLate
 from proxy.engine.requests import Engine
 from proxy.errors import EngineRestarted, EngineUnavailable, JobError, StreamBroken
 from proxy.request.forms import CHAT, Request
@@ -99,14 +100,17 @@ class Resuming:
             raise CannotResume(Unresumed.TOO_LARGE)
         so_far = await self._read(request, sent)
         so_far.finish = so_far.finish or finish
-        if safe.one_text(request) and end.known(request, so_far) is not None:
-            return so_far  # whatever it is made of, it is there
+        more = safe.unsafe(request)
+        if more is None and (so_far.reasoning or so_far.calls):
+            more = Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS
+        if so_far.finish is not None and safe.one_text(request):
+            # Whatever it is made of, it is there. The tokens of its text can be counted.
+            so_far.counted |= more is not None and end.known(request, so_far) is None
+            return so_far
         if losses:
             raise CannotResume(Unresumed.SECOND_LOSS)
-        if (reason := safe.unsafe(request)) is not None:
-            raise CannotResume(reason)
-        if so_far.reasoning or so_far.calls:
-            raise CannotResume(Unresumed.REASONING if so_far.reasoning else Unresumed.TOOLS)
+        if more is not None:
+            raise CannotResume(more)
         return so_far
 
     async def _read(self, request: Request, sent: Sequence[bytes]) -> Told:
@@ -131,8 +135,17 @@ class Resuming:
             CannotResume: it does not.
         """
         try:
+            return await self._asked(request, so_far, half_words)
+        except CannotResume:
+            if so_far.finish is None:
+                raise
+            return Rest(None, Seam(so_far, "", 0), end.events(request, so_far, None))
+
+    async def _asked(self, request: Request, so_far: Told, half_words: bool) -> Rest:
+        """The same; also where the end alone is missing CannotResume is raised."""
+        try:
             for _ in range(_AGAIN):
-                with contextlib.suppress(StreamBroken):
+                with contextlib.suppress(StreamBroken, SchemaLate):
                     return await self._known(request, so_far, half_words)
             return await self._known(request, so_far, half_words)
         except EngineUnavailable as fault:
@@ -143,12 +156,8 @@ class Resuming:
             raise CannotResume(Unresumed.REFUSED, fault) from None
 
     async def _known(self, request: Request, so_far: Told, half_words: bool) -> Rest:
-        others = safe.others(request)
-        schema = await self._engine.schema() if others or request.route == CHAT else None
-        if not safe.known(request, schema):
-            raise CannotResume(Unresumed.VERSION)
-        if not safe.ignored(others, request, schema):
-            raise CannotResume(Unresumed.OTHER)
+        if so_far.finish is None:
+            await self._may_go_on(request)
         text = question.stands_on(request, so_far.text, half_words=half_words)
         tokens = await self._tokens(request, {"prompt": text, "add_special_tokens": False})
         ahead = so_far.text[len(text) :]
@@ -167,6 +176,16 @@ class Resuming:
         counted = so_far.usage.get("prompt_tokens") if so_far.usage is not None else None
         known = counted if isinstance(counted, int) else None if before is None else len(before)
         return Rest(asked, Seam(so_far, ahead, len(tokens), known))
+
+    async def _may_go_on(self, request: Request) -> None:
+        """See that the engine reads what is needed, and nothing that is not known here."""
+        others, schema = safe.others(request), self._engine.schema_so_far
+        if others and schema is None:
+            schema = await self._engine.schema(surely=True)
+        if not safe.known(request, schema):
+            raise CannotResume(Unresumed.VERSION)
+        if not safe.ignored(others, request, schema):
+            raise CannotResume(Unresumed.OTHER)
 
     async def _before(self, request: Request, so_far: Told) -> list[int] | None:
         """The prompt's tokens; None where nobody needs to know them."""

@@ -193,8 +193,11 @@ def ignored(names: frozenset[str], request: Request, schema: Schema | None) -> b
 
 
 def known(request: Request, schema: Schema | None) -> bool:
-    """Whether the engine knows how to begin in the middle of this answer."""
-    if request.route != CHAT:
-        return True
+    """Whether the engine may know how to begin in the middle of this answer.
+
+    One that says nothing of its routes may. The prompts that it makes tell: both of a chat's names
+    are read at `/tokenize` and in the chat by the same versions, and what ignores them there makes
+    another prompt.
+    """
     names = schema.names.get(CHAT) if schema is not None else None
-    return names is not None and names >= OPEN_TURN
+    return request.route != CHAT or names is None or names >= OPEN_TURN

@@ -27,7 +27,8 @@ class Told:
         reasoning, calls: whether there was any.
         finish: why the answer ended, where that was said.
         usage: the figures in the last event that had some: of all that came.
-        counted: whether these were the ones at the answer's end.
+        counted: whether none are to come: these were the ones at the answer's end, or nobody can
+            count them.
     """
 
     head: dict[str, Any] = field(default_factory=dict)

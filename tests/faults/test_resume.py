@@ -217,15 +217,19 @@ def test_what_the_server_gives_every_template_is_part_of_the_prompt(
     assert "".join(texts(chunks(platform.until(job, "COMPLETED")))) == whole()
 
 
-def test_an_engine_without_a_schema_is_not_asked_to(platform: Platform, serve: Start) -> None:
+def test_an_engine_without_a_schema(platform: Platform, serve: Start) -> None:
+    """The prompts that it makes tell how a chat goes on; a name that nobody knows may be read."""
     worker = serve(DISABLE_FASTAPI_DOCS="1")
-    job, other = platform.submit(chat()), platform.submit(completion("b"))
-    for each in (job, other):
+    goes_on = [platform.submit(chat()), platform.submit(completion("b"))]
+    closed = platform.submit(chat("c", chat_template_kwargs={"closes_turn": True}))
+    other = platform.submit(chat("d", later=1))
+    for each in (*goes_on, closed, other):
         under_way(platform, each)
     kill_engine(worker)
-    error = json.loads(platform.until(job, "FAILED")["error"])
-    assert "this version of vLLM cannot go on" in error["message"]
-    assert "".join(texts(chunks(platform.until(other, "COMPLETED")))) == whole()
+    for each in goes_on:
+        assert "".join(texts(chunks(platform.until(each, "COMPLETED")))) == whole()
+    for each, why in ((closed, "template makes another prompt"), (other, "this job's parameters")):
+        assert why in json.loads(platform.until(each, "FAILED")["error"])["message"]
 
 
 def test_it_can_be_turned_off(platform: Platform, serve: Start) -> None:
@@ -304,10 +308,10 @@ def test_where_only_the_end_is_missing_nobody_waits(
     worker = serve(VLLM_COMMAND=f"{sys.executable} {command}", MAX_RESTARTS="50")
     fake = {"tokens": 3, "hang_after": 3}
     own = {"prompt": "x", "stream": True, "max_tokens": 9, "metadata": {"fake": fake}}
-    thinks = chat("d", {**fake, "beside": {"reasoning": "hm hm"}})
+    usage = {"stream_options": {"include_usage": True}}
+    thinks = chat("d", {**fake, "beside": {"reasoning": "hm hm"}}, **usage)
     asked = (chat(fake=fake), completion("b", fake=fake), thinks, own)
     jobs = [platform.submit(each) for each in asked]
-    usage = {"stream_options": {"include_usage": True}}
     counted = platform.submit(chat("c", fake=fake, **usage))
     for job in (*jobs, counted):
         until(partial(has, platform, job, "w2"), what=f"all of job {job}")

@@ -102,6 +102,8 @@ class Engines(Engine):
         self.taken = asyncio.Event()  # where somebody clears it, no engine takes the rest
         self.taken.set()
 
+    schema_so_far = None  # nobody has asked
+
     def next(self, engine: list[Any]) -> None:
         self._engines.append(engine)
 

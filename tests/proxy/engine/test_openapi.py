@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer as TestServer
 
 from proxy import clients, settings
-from proxy.engine.openapi import OpenAPI
-from proxy.errors import EngineUnavailable
+from proxy.engine.openapi import OpenAPI, SchemaLate
+from proxy.errors import EngineUnavailable, StreamBroken
 from tests.client import PATIENCE
 from tests.processes import free_port
 
@@ -101,14 +101,32 @@ async def test_an_engine_that_writes_it_forever() -> None:
     ):
         assert await one.schema() is None
         assert await one.schema() is None
-    assert asked <= 1
+        assert asked <= 1
+        told = await asyncio.gather(
+            *(one.schema(surely=True) for _ in range(20)), return_exceptions=True
+        )
+    assert {type(each) for each in told} == {SchemaLate}
+    assert asked <= 2, "those who wait at the same time share one question"
 
 
 async def test_an_engine_that_ends_meanwhile_is_asked_again() -> None:
-    machine = Machine(cuts=1)
+    machine = Machine(cuts=2)
     async with asked_of(machine) as one:
         assert await one.schema() is None
-        assert await one.schema() is not None
+        with pytest.raises(StreamBroken):
+            await one.schema(surely=True)
+        assert one.so_far is None
+        found = await one.schema(surely=True)
+        assert found is not None
+        assert one.so_far is found
+
+
+async def test_that_nothing_is_served_is_known_for_sure() -> None:
+    machine = Machine(status=404)
+    async with asked_of(machine) as one:
+        assert await one.schema() is None
+        assert await one.schema(surely=True) is None
+    assert machine.asked == 1
 
 
 async def test_an_engine_that_is_away() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from proxy import settings
+from proxy.engine.openapi import SchemaLate
 from proxy.engine.requests import Engine
 from proxy.errors import (
     AnswerTooLarge,
@@ -22,6 +23,7 @@ from proxy.errors import (
 )
 from proxy.request.forms import CHAT, COMPLETIONS, Request
 from proxy.request.schema import Schema
+from proxy.resume import end
 from proxy.resume.resuming import CannotResume, Rest, Resuming
 from proxy.resume.safe import OPEN_TURN
 from proxy.stream import sse
@@ -48,7 +50,8 @@ class Asked(Engine):
         self.fault, self.times, self.closed = fault, times, closed
         self.names = OPEN_TURN if open_turn else frozenset()
 
-    async def schema(self) -> Schema | None:
+    @property
+    def schema_so_far(self) -> Schema | None:
         return Schema(names={CHAT: self.names})
 
     async def answer(self, request: Request) -> Any:
@@ -60,6 +63,26 @@ class Asked(Engine):
         text = body.get("prompt") or " ".join(each["content"] for each in body["messages"])
         words = [*text.split(), *(self.closed.split() if "messages" in body else ())]
         return {"tokens": [zlib.crc32(word.encode()) for word in words]}
+
+
+class Unasked(Asked):
+    """Nobody has asked what it takes; then it misses the first questions, and says this."""
+
+    def __init__(self, *missed: JobError, says: Schema | None = None) -> None:
+        super().__init__()
+        self.missed, self.says = list(missed), says
+        self.questions = 0
+
+    @property
+    def schema_so_far(self) -> Schema | None:
+        return None
+
+    async def schema(self, *, surely: bool = False) -> Schema | None:
+        assert surely, "what it only did not say this once counts for nothing"
+        self.questions += 1
+        if self.missed:
+            raise self.missed.pop(0)
+        return self.says
 
 
 def resuming(engine: Engine | None = None, **environment: str) -> Resuming:
@@ -199,12 +222,62 @@ async def test_an_answer_that_is_all_there_ends_whatever_it_is_made_of(
     found = await resuming().begun(chat(**also), kept, 1)
     assert found.finish == "stop"
     usage = {"include_usage": True}
-    with pytest.raises(CannotResume):
-        await resuming().begun(chat(stream_options=usage, **also), kept, 0)
+    asked = chat(stream_options=usage, **also)
+    last = end.known(asked, await resuming().begun(asked, kept, 0))
+    assert last is not None
+    assert [*map(sse.is_done, last)] == [True], "nobody can count its tokens by its text"
     counted = sent("so far", "stop", usage={"prompt_tokens": 1, "completion_tokens": 2})
-    await resuming().begun(chat(stream_options=usage, **also), counted, 0)
+    last = end.known(asked, await resuming().begun(asked, counted, 0))
+    assert last is not None
+    assert sse.parsed(last[0])["usage"]["completion_tokens"] == 2
     with pytest.raises(CannotResume):
         await resuming().begun(chat(n=2, **also), kept, 0)
+
+
+@pytest.mark.parametrize(
+    "engine", [Asked(EngineUnavailable("away")), Asked(StreamBroken("cut")), Unasked()]
+)
+async def test_an_answer_that_is_all_there_ends_also_where_nobody_counts_it(engine: Asked) -> None:
+    """It was in hand at the end of another engine, too, and has a name that nobody knows."""
+    asked = chat(stream_options={"include_usage": True}, later=1)
+    found = resuming(engine)
+    rest = await found.rest(asked, await found.begun(asked, sent("one two", "stop"), 1))
+    assert rest.request is None
+    assert sse.is_done(rest.last[-1])
+    assert len(rest.last) == (1 if engine.fault is not None else 2)
+
+
+async def test_what_a_chat_goes_on_from_is_told_by_its_prompts_alone() -> None:
+    """An engine may serve no schema, and one that starts takes its time to write it."""
+    engine = Unasked()
+    assert (await gone_on(engine, chat(), sent("a"))).request is not None
+    assert engine.questions == 0
+    engine.closed = "<end>"
+    with pytest.raises(CannotResume) as caught:
+        await gone_on(engine, chat(), sent("a"))
+    assert caught.value.reason is Unresumed.TEMPLATE
+
+
+LATE = "/openapi.json of the engine did not come within 10 s"
+
+
+@pytest.mark.parametrize("missed", [StreamBroken("cut"), SchemaLate(LATE)])
+async def test_what_it_did_not_say_this_once_is_asked_again(missed: JobError) -> None:
+    engine = Unasked(missed, missed, says=Schema(names={CHAT: OPEN_TURN}))
+    assert (await gone_on(engine, chat(of_others=1), sent("a"))).request is not None
+    assert engine.questions == 3
+    engine = Unasked(*[missed] * 9)
+    with pytest.raises(CannotResume) as caught:
+        await gone_on(engine, chat(of_others=1), sent("a"))
+    late = isinstance(missed, SchemaLate)
+    assert caught.value.reason is (Unresumed.REFUSED if late else Unresumed.SECOND_LOSS)
+    assert (LATE in str(caught.value.told(EngineRestarted("it ended")))) is late
+
+
+async def test_where_no_schema_is_served_a_name_that_nobody_knows_may_be_read() -> None:
+    with pytest.raises(CannotResume) as caught:
+        await gone_on(Unasked(), chat(of_others=1), sent("a"))
+    assert caught.value.reason is Unresumed.OTHER
 
 
 async def test_a_name_that_the_engine_reads_and_nobody_knows() -> None:
