@@ -194,12 +194,22 @@ def test_a_stream_that_goes_on_with_the_next_engine_says_so_too(
         one.end()
 
 
-@pytest.mark.parametrize("how", ["hangs", "refuses", "is not there"])
+_WHY = {
+    "hangs": "",
+    "refuses": "it answers 400 Bad Request",
+    "redirects": "it redirects to https://c.example/otlp; set that address",
+    "is not there": "Connection refused",
+}
+
+
+@pytest.mark.parametrize("how", _WHY)
 def test_a_collector_that_takes_nothing_holds_nothing_up(
     platform: Platform, tmp_path: Path, collector: Collector, how: str
 ) -> None:
     url = "http://127.0.0.1:9" if how == "is not there" else collector.url
     collector.status = 400
+    if how == "redirects":
+        collector.status, collector.location = 308, "https://c.example/otlp?key=secret-of-mine"
     if how == "hangs":
         collector.open.clear()
     more = {
@@ -224,6 +234,8 @@ def test_a_collector_that_takes_nothing_holds_nothing_up(
         # Nobody knows yet what becomes of an export that hangs.
         due = 0 if how == "hangs" else 1
         assert [one.text().count(each) for each in lost] == [due, due]
+        assert one.text().count(f"takes them: {_WHY[how]}\n") == 2 * due
+        assert "secret-of-mine" not in one.text()
         assert "opentelemetry" not in one.text().replace("opentelemetry-", "")
     finally:
         one.end()

@@ -92,6 +92,9 @@ class Pushing:
     def _made_or_told(self) -> Callable[[Sequence[Metric], int], bool] | None:
         try:
             return self._made()
+        except OSError as reason:  # perhaps no descriptor is left to import by: the next one tries
+            self._exports.failed(reason)
+            return None
         except Exception as reason:  # noqa: BLE001 - whatever its SDK does not like
             self._broken = True
             why = " ".join(str(reason).split())

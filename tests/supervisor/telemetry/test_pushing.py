@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -123,6 +124,29 @@ def test_the_line_about_a_collector_that_is_away_says_why(
     before, _, why = line.partition("takes them: ")
     assert before == f"the metrics are lost until {url} "
     assert why in whys
+
+
+def test_what_the_machine_has_not_for_the_first_one_it_may_have_for_the_next(
+    collector: Collector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    one = pushing(collector, CollectorRegistry())
+    made = one._made
+    faults = [OSError(24, "Too many open files"), OSError(24, "Too many open files")]
+
+    def lacking() -> Any:
+        if faults:
+            raise faults.pop()
+        return made()
+
+    monkeypatch.setattr(one, "_made", lacking)
+    for _ in range(3):
+        one._sent([], 1)
+    url = f"{collector.url}/v1/metrics"
+    assert said(caplog) == [
+        f"the metrics are lost until {url} takes them: [Errno 24] Too many open files",
+        f"{url} takes the metrics again",
+    ]
 
 
 async def test_without_threads_exports_fail_and_nothing_else(
