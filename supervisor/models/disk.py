@@ -90,7 +90,8 @@ def _model(env: Mapping[str, str], volume: Path | None) -> OnDisk:
 
 def _place(env: Mapping[str, str]) -> Path | None:
     """Where the engine will find the model's weights by itself."""
-    return stored.place(table.MODEL_NAME.written(env), _revision(env), _downloads(env))
+    model, revision = table.MODEL_NAME.written(env), _revision(env)
+    return stored.place(model, revision, _downloads(env), hub_cache(env))
 
 
 def _configured(env: Mapping[str, str], place: Path) -> Path:

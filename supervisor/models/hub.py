@@ -102,17 +102,17 @@ def weights_folder(
     return Path("/", download_dir) if download_dir else hub_cache(env)
 
 
-def cached(hub: Path, name: Name, revision: str, *, weights_alone: bool = False) -> Path | None:
+def cached(hub: Path, name: Name, revision: str, *, rest: Path | None = None) -> Path | None:
     """The snapshot of a repository in a cache of the hub's client, if it is whole.
 
     Args:
         hub: the folder with `models--ORG--NAME`, which may be in lower case.
         name: the repository, and a folder in it.
         revision: a branch, a tag or a commit; empty: refs/main, else the only snapshot.
-        weights_alone: its configuration may be missing; see `configured`.
+        rest: where its configuration is in any case; weights alone count then. See `configured`.
     """
-    is_whole = _has_weights if weights_alone else whole
-    places = (each / name.subfolder for each in at_rest(hub, name, revision))
+    is_whole = whole if rest is None else _has_weights
+    places = (each / name.subfolder for each in at_rest(hub, name, revision, rest))
     return next((place for place in places if is_whole(place)), None)
 
 
@@ -129,8 +129,10 @@ def configured(hub: Path, name: Name, revision: str, weights: Path) -> Path | No
     return found if _has_configuration(found) else None
 
 
-def at_rest(hub: Path, name: Name, revision: str) -> Iterator[Path]:
-    """The snapshots of a repository into which nobody is downloading."""
+def at_rest(hub: Path, name: Name, revision: str, rest: Path | None = None) -> Iterator[Path]:
+    """The snapshots of a repository into which nobody is downloading; as `cached`."""
+    if rest is not None and (known := snapshot(rest, name, revision)) is not None:
+        revision = known.name  # vLLM asks for weights by their commit, and notes no branch there
     for repository in _repositories(hub, name.repository):
         found = _snapshot(repository, revision)
         if found is not None and not _under_way(repository):

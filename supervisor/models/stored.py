@@ -32,19 +32,20 @@ def look(path: Path, mountinfo: Path = Path(mounts.FILE)) -> Stored | None:
     return Stored(str(path), kind, fits) if exists(path) else None
 
 
-def place(text: str, revision: str, weights: Path) -> Path | None:
+def place(text: str, revision: str, weights: Path, rest: Path) -> Path | None:
     """The folder or the file with the weights that the engine will find by itself.
 
     Args:
         text: a path, a repository, or a file in GGUF of one.
         revision: may be empty.
         weights: the cache of the hub's client for weights.
+        rest: its cache for everything else.
     """
     if (file := quantized(text)) is not None:
-        return gguf(weights, file[0], revision, file[1])
+        return gguf(weights, file[0], revision, file[1], rest)
     if (name := Name.parse(text)) is None:
         return Path(text) if text else None
-    return hub.cached(weights, name, revision, weights_alone=True)
+    return hub.cached(weights, name, revision, rest=rest)
 
 
 def quantized(text: str) -> tuple[Name, str] | None:
@@ -54,9 +55,9 @@ def quantized(text: str) -> tuple[Name, str] | None:
     return None if match is None or name is None else (name, match["quantization"])
 
 
-def gguf(cache: Path, name: Name, revision: str, quantization: str) -> Path | None:
+def gguf(weights: Path, name: Name, revision: str, quantization: str, rest: Path) -> Path | None:
     """A file in GGUF of a cached repository, the first of its parts; None where one is missing."""
-    for snapshot in hub.at_rest(cache, name, revision):
+    for snapshot in hub.at_rest(weights, name, revision, rest):
         inside = [file for folder in (snapshot, *listed(snapshot)) for file in listed(folder)]
         files = [file for file in inside if is_of(file.name, quantization) and is_file(file)]
         if files and hub.complete_sets(files):

@@ -337,6 +337,26 @@ def test_it_survives_the_engine_and_ends_by_itself(
     assert files(tmp_path) == DEMO
 
 
+def test_weights_of_their_own_folder_are_read_by_the_next_start(
+    repository: Path, tmp_path: Path, started: Any
+) -> None:
+    """Their configuration is in another one; the hub is asked for nothing more."""
+    weights, gate = tmp_path / "weights", tmp_path / "gate"
+    more = {"DOWNLOAD_DIR": str(weights), "FAKE_VLLM": f"wait-for={gate}"}
+    with hub(demo=repository) as url:
+        first = started(url, **more)
+        until(lambda: "downloaded org/demo" in first.text(), what="the download")
+        assert first.stop() == 0
+        assert files(tmp_path, "weights") == {_WEIGHTS}
+        sent = len(contents(url))
+        second = started(url, **more)
+        until(lambda: f"GB of {weights}/models--org--demo" in second.text(), what="the reading")
+        gate.touch()
+        second.until_ready()
+        assert len(contents(url)) == sent
+        assert "downloading org/demo" not in second.text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_it_ends_with_the_worker(
     repository: Path, tmp_path: Path, started: Any, number: signal.Signals

@@ -13,7 +13,7 @@ from ...command.cluster.likeness import Identity
 from ...command.cluster.node import Cluster
 from ...command.plan import Plan
 from ...models import disk
-from ...models.hub import cached, weights_folder
+from ...models.hub import cached, hub_cache, weights_folder
 from ...models.placement import Name
 
 
@@ -66,11 +66,11 @@ async def _commit(plan: Plan, env: Mapping[str, str]) -> str:
         return ""
     own = planned.engine_environment(env, plan)
     apart = plan.value("--download-dir")
-    folder = weights_folder(apart, own)
+    folder, rest = weights_folder(apart, own), hub_cache(own)
     revision = plan.value("--revision") or ""
-    look = partial(cached, folder, name, revision, weights_alone=bool(apart))
+    look = partial(cached, folder, name, revision, rest=rest if apart else None)
     try:
-        place = await hanging.look_beside(look, [folder])
+        place = await hanging.look_beside(look, [folder, rest])
     except hanging.HangsError:
         return ""
     return "" if place is None else likeness.commit(f"{place}/")

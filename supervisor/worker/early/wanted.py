@@ -184,9 +184,9 @@ def _is_there(asked: Mapping[str, Any]) -> bool:
     match asked["kind"]:
         case "model":
             if quantization := asked.get("quantization"):
-                whole = gguf(weights, name, revision, quantization) is not None
+                whole = gguf(weights, name, revision, quantization, hub) is not None
                 return whole and snapshot(hub, name, revision) is not None
-            found = cached(weights, name, revision, weights_alone=True)
+            found = cached(weights, name, revision, rest=hub)
             return found is not None and configured(hub, name, revision, found) is not None
         case "adapter":
             return _has(snapshot(hub, name, revision), "adapter_model.*")

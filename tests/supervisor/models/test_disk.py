@@ -64,11 +64,11 @@ def test_weights_apart_from_their_configuration(tmp_path: Path) -> None:
     rest.mkdir(parents=True)
     (rest / "config.json").write_text('{"rope_theta": 5000.0}')
     assert disk.look(env).config == {"rope_theta": 5000.0}
-    rest.rename(rest.with_name("c2"))  # of another commit
-    assert disk.look(env).config == {}
     one = plan.make(env, options.load(CATALOG), disk.look(env))
     assert one.reading is not None
     assert one.reading.path == str(weights)
+    rest.rename(rest.with_name("c2"))  # another commit, of which the weights are still to come
+    assert disk.look(env).stored is None
 
 
 def test_a_file_in_gguf_of_the_cache(tmp_path: Path) -> None:

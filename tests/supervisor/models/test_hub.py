@@ -59,12 +59,27 @@ def test_weights_may_be_apart_from_their_configuration(tmp_path: Path) -> None:
     place = snapshot(weights, "models--a--b", "aaa", ref="main")
     assert hub_module.configured(hub, name, "", place) == place
     (place / "config.json").unlink()
-    assert cached(weights, name, "", weights_alone=True) == place
+    assert cached(weights, name, "", rest=hub) == place
     assert hub_module.configured(hub, name, "", place) is None
     rest = snapshot(hub, "models--a--b", "aaa", ref="main")
     assert hub_module.configured(hub, name, "", place) == rest
     snapshot(hub, "models--a--b", "bbb", ref="main")
     assert hub_module.configured(hub, name, "", place) is None
+    assert cached(weights, name, "", rest=hub) is None
+
+
+def test_a_branch_of_weights_is_what_it_is_beside_their_configuration(tmp_path: Path) -> None:
+    """By their commit vLLM asks for weights, and notes no branch in --download-dir."""
+    name, hub, weights = Name("a/b"), tmp_path / "hub", tmp_path / "weights"
+    for commit in ("aaa", "bbb"):
+        snapshot(weights, "models--a--b", commit)
+    for revision, commit in (("main", "bbb"), ("v1", "aaa")):
+        snapshot(hub, "models--a--b", commit, ref=revision)
+        place = weights / "models--a--b" / "snapshots" / commit
+        assert cached(weights, name, revision, rest=hub) == place
+    assert cached(weights, name, "", rest=hub) == weights / "models--a--b" / "snapshots" / "bbb"
+    assert cached(weights, name, "v2", rest=hub) is None
+    assert cached(weights, name, "", rest=tmp_path / "none") is None
 
 
 def test_a_download_that_broke_off_does_not_count(tmp_path: Path) -> None:
