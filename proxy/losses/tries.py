@@ -51,12 +51,14 @@ class Tries:
         number = 1  # of the sending
         sent = self._health.sent()
         cut_in: int | None = None  # the life in which the connection was cut
+        again = False  # it was sent once more, which is not counted yet
 
         def may_go() -> bool:
-            nonlocal sent
+            nonlocal sent, again
             sent = self._health.sent()
             may = self._suspects.may_go(trial)
             if may:
+                again = record.waited is not None
                 record.sending(number)
             return may
 
@@ -64,7 +66,14 @@ class Tries:
             return sent
 
         def unsent() -> None:
+            nonlocal again
+            again = False
             record.unsent(number)
+
+        def count() -> None:
+            nonlocal again
+            self._figures.resent += again
+            again = False
 
         try:
             await self._suspects.enter(trial)
@@ -76,6 +85,7 @@ class Tries:
                     async for output in ask(attempt):
                         if not trial.begun and not isinstance(output, Comment):
                             self._suspects.begun(trial)
+                            count()
                         yield output
                 except HeldBack:  # it waited for an engine, and became a suspect meanwhile
                     pass
@@ -100,9 +110,10 @@ class Tries:
                     )
                     record.trace.again(type(fault).__name__)
                     number += 1
-                    self._figures.resent += 1
                 else:
                     return
+                finally:
+                    count()
                 await self._suspects.turn(trial)
                 await self._health.until_ready()
                 while not self._suspects.may_go(trial):  # another end was counted meanwhile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -85,13 +86,20 @@ class Job:
 
     async def _ask(self, attempt: Attempt) -> AsyncGenerator[Any, None]:
         self.again.append(attempt.number > 1)
-        for output in self._given.pop(0):
+        given = self._given.pop(0)
+        if not callable(given[0]):
+            assert attempt.may_go()
+        for output in given:
             if isinstance(output, JobError):
                 raise output
             if not callable(output):
                 yield output
                 continue
-            found = await output()
+            try:
+                found = await output()
+            except JobError:
+                assert attempt.may_go()
+                raise
             if not attempt.may_go():
                 raise HeldBack
             yield found
@@ -117,14 +125,14 @@ async def test_a_job_is_sent_again_after_each_end_of_the_engine_until_it_is_alon
         " not sent again: the engine ended by SIGSEGV"
     )
     assert job.again == [False, True, True]
-    assert job.told == ["job-1", None]
+    assert job.told == ["job-1", "job-1", None]
     assert (job.figures.resent, engine.waited) == (2, 2)
 
 
 async def test_a_suspect_that_is_answered_is_no_more_than_that() -> None:
     job = Job(Engine(True, True), [CUT], [CUT], ["a", "b"])
     assert await job.outputs() == ["a", "b"]
-    assert job.told == ["job-1", None]
+    assert job.told == ["job-1", "job-1", None]
 
 
 async def test_a_connection_that_is_cut_by_an_engine_that_lives_is_made_again_once() -> None:
@@ -138,6 +146,37 @@ async def test_a_connection_that_is_cut_by_an_engine_that_lives_is_made_again_on
 
 async def _same_life() -> None:
     """The engine that is ready is the one that was."""
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_job_counts_as_sent_again_once_the_next_engine_is_there(comes: bool) -> None:
+    figures = Figures()
+    record = Record("job-1", time.monotonic)
+    told: list[int] = []
+
+    async def ask(attempt: Attempt) -> AsyncGenerator[Any, None]:
+        assert attempt.may_go()
+        if attempt.number == 1:
+            raise CUT
+        attempt.unsent()
+        yield Comment(": it waits\n\n")
+        if not comes:
+            raise EngineUnavailable("no engine was ready within 900 s")
+        assert attempt.may_go()
+        yield "a"
+        told.append(figures.resent)
+        yield "b"
+
+    tries = Tries(Engine(True), figures, lambda _job: None)
+    outputs = []
+    with contextlib.suppress(EngineUnavailable):
+        async with aclosing(tries.outputs(record, ask)) as found:
+            async for output in found:
+                outputs.append(output)
+                told.append(figures.resent)
+    assert outputs[1:] == (["a", "b"] if comes else [])
+    assert told == ([0, 1, 1, 1] if comes else [0])
+    assert figures.resent == comes
 
 
 async def test_what_has_begun_is_never_sent_again() -> None:
