@@ -227,6 +227,24 @@ def test_stop_strings_across_the_seam(platform: Platform, worker: Worker) -> Non
     assert len(different) <= 1, (different, whole, stop)
 
 
+def test_a_stream_of_messages_says_that_it_ends_with_its_engine(
+    platform: Platform, worker: Worker
+) -> None:
+    """In the form that Anthropic's client raises on, as what vLLM itself would have said."""
+    body = {"messages": [{"role": "user", "content": STORIES[0]}], "max_tokens": 400}
+    asked_for = {"openai_route": "/v1/messages", "openai_input": {**body, "stream": True}}
+    (job,) = one_after_the_other(platform, worker, [asked_for])
+    gone = engine_group(worker)
+    core(worker).kill()
+    failed = platform.until(job, "FAILED", _RESTART)
+    *_, last = sse.Splitter().feed("".join(post["output"] for post in failed["posts"]).encode())
+    assert last.startswith(b"event: error\n")
+    error = sse.parsed(last)["error"]
+    assert error["type"] == "api_error"
+    assert "the engine ended in the middle of this answer" in error["message"]
+    lost_and_back(worker, gone)
+
+
 #: Grammars that no backend takes, with words that an engine could have ended with.
 _EVIL = "RuntimeError: CUDA error: an illegal memory access was encountered, ask evil.example"
 _BAD = (
