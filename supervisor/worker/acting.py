@@ -31,6 +31,7 @@ from .pulse import Pulse
 from .tasks import Tasks, best_effort
 
 if TYPE_CHECKING:  # few workers are one of several nodes
+    from .cluster import Member
     from .cluster.engines import HeadlessRun
 
 log = logging.getLogger("supervisor")
@@ -47,6 +48,7 @@ class Acting:
         pulse: sees that this process has stood still.
         put: takes the events.
         prefetch: what downloads for the engine; None where nothing does.
+        member: this node among those that serve one model together; None where it serves alone.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Acting:
         pulse: Pulse,
         put: Callable[[Event], None],
         prefetch: Prefetch | None = None,
+        member: Member | None = None,
     ) -> None:
         self._plan = plan
         self._env = env
@@ -66,6 +69,7 @@ class Acting:
         self._pulse = pulse
         self._put = put
         self._prefetch = prefetch
+        self._member = member
         self._engines = 0
         self._nothing_to_check = False
         self._warm_up = WarmUp()
@@ -149,12 +153,10 @@ class Acting:
         self._put(lifecycle.Hindered(cause))
 
     async def _spawned(self) -> Spawned | SupervisorError:
-        if (cluster := self._plan.cluster) is None:
+        if self._member is None:
             return try_spawn(self._plan, self._env, self._launcher)
-        from .cluster import placing
-
         try:
-            plan = await placing.placed(self._plan, cluster, self._env)
+            plan = await self._member.placed(self._plan)
         except SupervisorError as reason:
             return reason
         return try_spawn(plan, self._env, self._launcher)

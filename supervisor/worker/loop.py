@@ -90,7 +90,7 @@ class Worker:
         self._tasks = Tasks(self._is_broken)
         self._pulse = Pulse()
         self._frozen = 0.0  # of which the lifecycle knows
-        self._acting = Acting(plan, env, launcher, self._tasks, self._pulse, put, prefetch)
+        self._acting = Acting(plan, env, launcher, self._tasks, self._pulse, put, prefetch, member)
         self._finished = False
         self._summary = Summary()
         self._broken = False  # by a fault of our own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -69,6 +70,17 @@ def test_a_stop_is_heard_though_the_name_server_has_become_silent(
     assert cluster.codes() == [0, 0]
     asking.join()
     assert answers == [200]
+
+
+def test_engines_start_anew_though_the_name_server_has_become_silent(
+    nodes: Named, server: Path
+) -> None:
+    server.write_text("127.0.9.110")
+    cluster = nodes(MAX_RESTARTS="100")
+    generation = cluster.until_ready()
+    server.write_text("")
+    os.kill(cluster.workers[1].engine_pid(), signal.SIGKILL)
+    cluster.until_ready(after=generation)
 
 
 def test_a_node_says_that_no_name_server_answers_and_ends_when_it_is_asked_to(

@@ -12,7 +12,7 @@ class Cluster:
     Attributes:
         size: how many nodes there are, 2 or more.
         rank: the number of this one, from 0.
-        leader: name or address of rank 0 as it was written; it is resolved at each spawn.
+        leader: name or address of rank 0 as it was written; it is resolved when it is needed.
         port: where the engines meet, on rank 0.
         address: of this node for the others; None: the one from which rank 0 is reached.
         channel: the port of the workers' own channel, on rank 0.

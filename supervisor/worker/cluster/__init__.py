@@ -67,6 +67,7 @@ class Member:
         cluster: which one it is.
         group: its first view of the others.
         address: of rank 0, where this is that; else of this node, where it was told.
+        rank_0: knows the addresses of that one.
         silence: seconds without a word after which another node counts as gone.
     """
 
@@ -75,6 +76,7 @@ class Member:
     cluster: Cluster
     group: Group
     address: str | None
+    rank_0: Finding
     silence: float = field(default_factory=lambda: timing.SILENCE)
 
     def channel(self, state: State, put: Callable[[Event], None]) -> Channel:
@@ -87,8 +89,16 @@ class Member:
         if cluster.leads:
             return Hearing(address, cluster.channel, cluster.token, ours, state, put)
         url = f"http://{_host(cluster.leader)}:{cluster.channel}{PATH}"
-        rank_0 = Finding(cluster.leader, self.address)
-        return Asking(rank_0, url, cluster.token, self.address, ours, state, put)
+        return Asking(self.rank_0, url, cluster.token, self.address, ours, state, put)
+
+    async def placed(self, plan: Plan) -> Plan:
+        """`plan` with the addresses of a spawn: rank 0 is where it listens, or answered last.
+
+        Raises:
+            SupervisorError: as `placing.placed`.
+        """
+        known = [*await self.rank_0.places(0.0), None]
+        return await placing.placed(plan, self.cluster, self.env, known[0])
 
 
 async def member(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Member:
@@ -100,10 +110,12 @@ async def member(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Member
     if cluster.leads:
         address = await placing.own_address(cluster)
         place = f"{_host(address)}:{cluster.channel}"
-        return Member(plan, env, cluster, Leading(cluster.size, place), address)
+        group = Leading(cluster.size, place)
+        return Member(plan, env, cluster, group, address, Finding(address, None))
     place = f"{_host(cluster.leader)}:{cluster.channel}"
-    group = Following(cluster.size, cluster.rank, place, cluster.headless)
-    return Member(plan, env, cluster, group, cluster.address)
+    follows = Following(cluster.size, cluster.rank, place, cluster.headless)
+    rank_0 = Finding(cluster.leader, cluster.address)
+    return Member(plan, env, cluster, follows, cluster.address, rank_0)
 
 
 def _host(address: str) -> str:

@@ -32,14 +32,22 @@ class _ForGood(NodeRefused):
     """What PRIMARY_ADDR says leads to no rank 0, and waiting does not help."""
 
 
-async def placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
-    """`plan` with the addresses that are true now; `env` is the worker's environment.
+async def placed(
+    plan: Plan, cluster: Cluster, env: Mapping[str, str], rank_0: str | None = None
+) -> Plan:
+    """`plan` with the addresses that are true now.
+
+    Args:
+        plan: what is to be spawned.
+        cluster: this node.
+        env: the worker's environment.
+        rank_0: its address, where that is known; else its name is looked up.
 
     Raises:
         OutOfResources: no descriptor or thread is left to look with.
         SupervisorError: rank 0 has no address, or there is no way to it.
     """
-    return await _looked(lambda: _placed(plan, cluster, env))
+    return await _looked(lambda: _placed(plan, cluster, env, rank_0))
 
 
 async def own_address(cluster: Cluster, within: float = 35.0) -> str:
@@ -80,10 +88,13 @@ async def _looked(look: Callable[[], T]) -> T:
         raise kind(f"the addresses of this node could not be looked up: {why}") from None
 
 
-def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Plan:
-    address = _own(cluster)
-    # What rank 0 knows of itself is better than its name, which may be 127.0.1.1 to itself.
-    leader = address if cluster.leads else _leader(cluster)
+def _placed(plan: Plan, cluster: Cluster, env: Mapping[str, str], rank_0: str | None) -> Plan:
+    if cluster.leads:
+        # What rank 0 knows of itself is better than its name, which may be 127.0.1.1 to itself.
+        leader = address = rank_0 or _own(cluster)
+    else:
+        leader = rank_0 or _leader(cluster)
+        address = cluster.address or _towards(leader, cluster)
     here = Here(address, network.interface(address))
     before = planned.engine_environment(env, plan)
     command, after = at_spawn(cluster, plan.command, before, leader, here)
@@ -110,12 +121,12 @@ def _found_by_others(cluster: Cluster) -> str:
 
 
 def _own(cluster: Cluster) -> str:
-    """The address of this node."""
-    if cluster.address is not None:
-        return cluster.address
-    if cluster.leads:
-        return _own_of_rank_0(cluster)
-    leader = _leader(cluster)
+    """The address of this node, which is rank 0."""
+    return cluster.address or _own_of_rank_0(cluster)
+
+
+def _towards(leader: str, cluster: Cluster) -> str:
+    """The address from which this node reaches rank 0, which is at the address `leader`."""
     try:
         return network.local_address(leader)
     except OSError as reason:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from supervisor.catalog import versions
 from supervisor.command import plan
 from supervisor.command.cluster.node import Cluster
+from supervisor.machine import network
 from supervisor.worker import cluster
 from supervisor.worker.cluster import timing
 from supervisor.worker.cluster.asking import Asking
@@ -41,3 +43,26 @@ async def test_the_others_ask_there_and_need_not_know_its_address_yet() -> None:
 async def test_times_are_looked_up_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SILENCE", 3.0)
     assert (await cluster.member(MADE, LEADS, {})).silence == 3.0
+
+
+@pytest.mark.parametrize(("rank", "address"), [("0", "127.0.0.9"), ("1", "127.0.0.5")])
+async def test_an_engine_is_told_where_rank_0_listens_or_answered_last(
+    rank: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no name is looked up for that: the name server may be silent by then."""
+    environment = {
+        "MODEL_NAME": "m",
+        "NUM_NODES": "2",
+        "NODE_RANK": rank,
+        "PRIMARY_ADDR": "head",
+        "NODE_ADDR": "127.0.0.9",
+        "NUM_TRAINERS": "1",
+    }
+    made = plan.make(environment, versions.load("0.32.0"))
+    assert made.cluster is not None
+    monkeypatch.setattr(network, "addresses", lambda _: ("127.0.0.9",))
+    member = await cluster.member(made, made.cluster, {})
+    if rank == "1":
+        member.rank_0.answered(address)
+    monkeypatch.setattr(network, "addresses", lambda name: pytest.fail(f"{name} is looked up"))
+    assert f"--master-addr={address}" in (await member.placed(made)).command
