@@ -124,7 +124,8 @@ def _exited(
     why = our_reason(engine, event)
     kind = event.kind if why is None else why.kind
     history = replace(state.history, last_failure=_cause(engine, event), engine_ended_by=kind)
-    if event.wanting or (why is not None and why.wanting):
+    wanting = event.wanting or (why is not None and why.wanting)
+    if wanting and not event.left:
         return _wanting(replace(state, history=history), policy, now)
     history = replace(history, wanting=0)
     # For the moment: it is gone, and whether another one comes is decided below. After a job's

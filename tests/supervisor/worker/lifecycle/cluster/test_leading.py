@@ -103,6 +103,15 @@ def test_what_cannot_work_elsewhere_is_not_tried_again() -> None:
     assert state.phase is Phase.RESTARTING, "it has worked before"
 
 
+def test_nothing_is_started_beside_what_cannot_be_killed_whatever_it_was_killed_for() -> None:
+    wanting = replace(LOST, lost=Lost("no more processes", wanting=True))
+    for lost in (LOST, wanting):
+        stays = (*BEGUN, Ready(), lost, Exited("killed", left=True))
+        state, actions = after(*stays)
+        assert (state.exit_code, actions[-1:]) == (1, [Action.EXIT])
+        assert "cannot be killed" in str(state.history.last_failure)
+
+
 def test_a_silent_node_is_gone() -> None:
     state, actions = after(*BEGUN, Ready(), Due())
     assert actions == [Action.KILL_ENGINE]
