@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..events import ExitCode
+from ..failing import Step, give_up
 from ..group import Leading, Node
 from ..orders import Lost, Reported
 from ..parts import Killed, Reason
+from ..policy import Policy
 from ..state import State
 from . import talk
 
@@ -34,14 +37,23 @@ def told(state: State, group: Leading, event: Reported, lost: Lost) -> State:
     return replace(state, engine=engine, group=group.blaming(words(rank, event, lost)))
 
 
-def told_late(state: State, group: Leading, event: Reported, lost: Lost) -> State:
-    """Its engine ended in the generation that is over already: perhaps that was the first of it."""
+def told_late(
+    state: State, group: Leading, event: Reported, lost: Lost, policy: Policy, now: float
+) -> Step:
+    """Its engine ended in the generation that is over already: perhaps that was the first of it.
+
+    If so, and no other start can mend that, there is none.
+    """
     if event.generation != group.generation:
-        return state
-    history = state.history
-    if (history.last_failure or "").startswith(words(event.rank, event, talk.UNTOLD)):
+        return state, ()
+    history, why = state.history, reason(state, event.rank, event, lost)
+    first = (history.last_failure or "").startswith(words(event.rank, event, talk.UNTOLD))
+    if first:
         state = replace(state, history=replace(history, engine_ended_by=lost.kind))
-    return in_history(state, group.blaming(words(event.rank, event, lost)))
+    state = in_history(state, group.blaming(why.words))
+    if first and why.final:
+        return give_up(state, ExitCode.CONFIGURATION, policy, now)
+    return state, ()
 
 
 def in_history(state: State, group: Leading) -> State:

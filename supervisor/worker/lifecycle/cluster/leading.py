@@ -123,7 +123,7 @@ def _said_of_its_engine(
             state = blame.told(state, group, event, lost)
         return _lost(state, event.rank, node, lost, policy, now)
     if event.lost is not None and isinstance(state.engine, BackingOff | Awaiting):
-        return blame.told_late(state, group, event, event.lost), ()
+        return blame.told_late(state, group, event, event.lost, policy, now)
     return state, ()
 
 

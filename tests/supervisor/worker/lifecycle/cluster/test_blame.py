@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from supervisor.worker.lifecycle import Doing, Due, Exited, Lost, Phase, Ready
+import pytest
+
+from supervisor.worker.lifecycle import Action, Doing, Due, Event, Exited, Lost, Phase, Ready
 from supervisor.worker.lifecycle.cluster import blame, talk
 from tests.supervisor.worker.lifecycle.cluster.test_leading import BEGUN, JOINED, LOST, RUNS, after
 
 ENDS = replace(RUNS, doing=Doing.ENDING)
 KILLED = Exited("killed", code=-9)
+FINAL = replace(LOST, lost=Lost("a bad flag", "configuration", final=True))
 SAID = "rank 1 (10.0.0.3): no room"
 
 
@@ -29,10 +32,23 @@ def test_what_our_own_start_was_doing_stays() -> None:
     assert state.history.last_failure == f"{SAID}, still loading weights"
 
 
-def test_what_cannot_work_elsewhere_is_known_in_time() -> None:
-    final = replace(LOST, lost=Lost("a bad flag", "configuration", final=True))
-    state, _ = after(*BEGUN, ENDS, final, KILLED)
+@pytest.mark.parametrize(
+    "events", [(ENDS, FINAL, KILLED), (ENDS, KILLED, FINAL), (ENDS, KILLED, Due(), FINAL)]
+)
+def test_what_cannot_work_elsewhere_is_not_tried_again_however_late_it_is_told(
+    events: tuple[Event, ...],
+) -> None:
+    state, actions = after(*BEGUN, *events)
     assert (state.phase, state.exit_code) == (Phase.FAILED, 78)
+    assert state.history.last_failure == "rank 1 (10.0.0.3): a bad flag"
+    assert actions == [Action.EXIT]
+    state, _ = after(*BEGUN, Ready(), *events)
+    assert state.exit_code is None, "it has worked before"
+
+
+def test_what_is_told_beside_another_cause_is_not_what_ended_all() -> None:
+    state, _ = after(*BEGUN, Exited("closed", code=1), FINAL)
+    assert state.phase is Phase.RESTARTING
 
 
 def test_a_cause_that_begins_as_one_that_is_not_known_is_told_once() -> None:
