@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from http.client import HTTPException
 
+_TUNNEL = re.compile(r"(Tunnel connection failed: \d{3}) .*", re.DOTALL)  # and the proxy's words
 _PLACE = re.compile(r" \(_\w+\.c:\d+\)")  # in OpenSSL's binding, as Python ends such a sentence
 
 
@@ -34,4 +35,5 @@ def told(reason: BaseException) -> str:
         return "timed out"
     if isinstance(found, HTTPException) and not isinstance(found, OSError):
         return f"no HTTP comes back ({type(found).__name__})"
-    return " ".join(str(found).split()) or type(found).__name__
+    said = _TUNNEL.sub(r"\1", str(found))
+    return " ".join(said.split()) or type(found).__name__

@@ -50,7 +50,8 @@ class Exports:
         if arrived and self._failing:
             self._log.info("%s takes the %s again", self._url, self._what)
         elif not arrived and not self._failing:
-            shown = masked("", " ".join(why.split()))[:_REASON_MOST]
+            words = "".join(char if char.isprintable() else " " for char in why).split()
+            shown = masked("", " ".join(words))[:_REASON_MOST]
             reason = f": {shown}" if shown else ""
             self._log.warning(
                 "the %s are lost until %s takes them%s", self._what, self._url, reason

@@ -105,13 +105,7 @@ class Worker:
             routes=self._settings.offered_routes,
             clock=lambda: time.monotonic() - self._pulse.frozen,
         )
-        self._view = View(
-            plan,
-            env,
-            self._status,
-            launcher.sink.recent,
-            lambda: launcher.sink.secrets,
-        )
+        self._view = View(plan, env, self._status, launcher.sink.recent)
         self._pushing = exported.pushing(self._status, env)
 
     async def run(self, stops: Iterable[signal.Signals] = ()) -> int:

@@ -33,7 +33,7 @@ class LogSink:
         #: Values of variables that no line of ours shows, nor what an engine says of its start.
         self.secrets: tuple[str, ...] = ()
         #: What was written last, for those who look on.
-        self.recent = Recent()
+        self.recent = Recent(lambda: self.secrets)
         self.as_json = as_json
         #: Stands before the objects of processes of ours, and nobody else knows it.
         self.signature = f"~{os.urandom(8).hex()} " if as_json else ""

@@ -136,7 +136,8 @@ OF_JOBS: Mapping[str, Metric] = {
     "wait": _of_jobs(
         _HISTOGRAM,
         "job_wait_seconds",
-        "From when a job was taken until it was first sent to the engine.",
+        "From when a job was taken until it was sent to an engine that was there; counted with its"
+        " first output.",
     ),
     "first_token": _of_jobs(
         _HISTOGRAM,

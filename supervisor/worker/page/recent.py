@@ -17,20 +17,22 @@ _LINES_MOST = 200
 #: Characters of a long line that are shown, of its beginning and of its end: that of a traceback
 #: says why.
 _HEAD, _TAIL = 600, 1400
-#: Those beside them that are kept and not shown: half a secret is not known for one.
-_MARGIN = 1000
 _SHORT = 8 * 1024  # bytes of an object that is kept as it is
 _LEFT_OUT = " ... "
-_PARTS = 2  # of a message without its middle
 
 #: Colours and the like of a terminal.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
 
 class Recent:
-    """Fed by whoever writes the log, from any thread; costs nearly nothing."""
+    """Fed by whoever writes the log, from any thread; costs nearly nothing.
 
-    def __init__(self) -> None:
+    Args:
+        secrets: what no line shows, as of now. The engine's own lines may have them.
+    """
+
+    def __init__(self, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+        self._secrets = secrets
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._end = 0  # bytes of all the log so far
@@ -39,7 +41,7 @@ class Recent:
     def feed(self, data: bytes) -> None:
         """Take in what is written to the log; an object comes as one piece."""
         if len(data) > _SHORT:
-            data = _shortened(data)
+            data = self._shortened(data)
         with self._lock:
             self._end += len(data)
             piece = data[-_KEPT_MOST:]
@@ -60,18 +62,26 @@ class Recent:
         kept = len(data) - (end - place)
         return data[kept:] if kept >= 0 else data[data.find(b"\n") + 1 :], end
 
+    def cleaned(self, text: str) -> str:
+        """Without secrets and without a terminal's colours."""
+        return _ESCAPES.sub("", masked("", text, self._secrets()))
+
+    def _shortened(self, data: bytes) -> bytes:
+        """An object without the middle of its message. Half a secret is not known for one: they are
+        taken out first.
+        """
+        if (fields := _fields(data)) is None:
+            return data
+        kept = {name: fields[name] for name in log_lines.ALWAYS}
+        kept["message"] = _cut(self.cleaned(kept["message"]))
+        return log_lines.encoded(kept).encode() + b"\n"
+
 
 class Reader:
-    """Reads the log as it goes on, for one who looks on.
+    """Reads the log as it goes on, for one who looks on."""
 
-    Args:
-        recent: the log.
-        secrets: what no line shows, as of now. The engine's own lines may have them.
-    """
-
-    def __init__(self, recent: Recent, secrets: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, recent: Recent) -> None:
         self._recent = recent
-        self._secrets = secrets
         self._place = 0
         self._rest = b""
 
@@ -90,31 +100,13 @@ class Reader:
         fields = _fields(line)
         if fields is None:
             last = line.rstrip(b"\r").rpartition(b"\r")[2]
-            return _cut(self._cleaned(last.decode(errors="replace")))
-        begin, message = "{ts} {level} {source}: ".format_map(fields), fields["message"]
-        if isinstance(message, str):
-            return _cut(self._cleaned(begin + message))
-        head, tail = self._cleaned(begin + message[0]), self._cleaned(message[1])
-        return head[:-_MARGIN][:_HEAD] + _LEFT_OUT + tail[_MARGIN:][-_TAIL:]
-
-    def _cleaned(self, text: str) -> str:
-        return _ESCAPES.sub("", masked("", text, self._secrets()))
+            return _cut(self._recent.cleaned(last.decode(errors="replace")))
+        return _cut(self._recent.cleaned("{ts} {level} {source}: {message}".format_map(fields)))
 
 
 def _cut(text: str) -> str:
     whole = len(text) <= _HEAD + _TAIL
     return text if whole else text[:_HEAD] + _LEFT_OUT + text[-_TAIL:]
-
-
-def _shortened(data: bytes) -> bytes:
-    """An object without the middle of its message, whose beginning and end are a list then."""
-    fields = _fields(data)
-    if fields is None or len(fields["message"]) <= _HEAD + _TAIL + 2 * _MARGIN:
-        return data
-    message = fields["message"]
-    kept = {name: fields[name] for name in log_lines.ALWAYS}
-    kept["message"] = [message[: _HEAD + _MARGIN], message[-_TAIL - _MARGIN :]]
-    return log_lines.encoded(kept).encode() + b"\n"
 
 
 def _fields(line: bytes) -> dict[str, Any] | None:
@@ -130,7 +122,4 @@ def _fields(line: bytes) -> dict[str, Any] | None:
         return None
     if not fields.keys() >= log_lines.ALWAYS:
         return None
-    message = fields["message"]
-    parts = message if isinstance(message, list) and len(message) == _PARTS else [message]
-    texts = (*parts, *(fields[name] for name in log_lines.ALWAYS - {"message"}))
-    return fields if all(isinstance(text, str) for text in texts) else None
+    return fields if all(isinstance(fields[name], str) for name in log_lines.ALWAYS) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from functools import cached_property
 from typing import Any
@@ -31,7 +31,6 @@ class View:
         env: the worker's environment, as the platform made it.
         status: how the worker stands.
         log: the last of the log.
-        secrets: what no line of it shows, as of now.
         clock: Unix time.
     """
 
@@ -41,7 +40,6 @@ class View:
         env: Mapping[str, str],
         status: Status,
         log: Recent,
-        secrets: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._plan = plan
@@ -51,7 +49,6 @@ class View:
         self._sampled = -math.inf
         self._told: object = None
         self._log = log
-        self._secrets = secrets
         self._clock = clock
 
     def beat(self) -> None:
@@ -69,7 +66,7 @@ class View:
     def looked_at(self) -> Callable[[], bytes]:
         """For one who begins to look: gives what is new since it gave something last."""
         told: dict[str, Any] = {}
-        reader = Reader(self._log, self._secrets)
+        reader = Reader(self._log)
 
         def news() -> bytes:
             return self._news(told, reader)

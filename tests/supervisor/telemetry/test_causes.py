@@ -47,6 +47,10 @@ def test_a_circle_ends() -> None:
             "[SSL: WRONG_VERSION_NUMBER] wrong version number",
         ),
         (OSError("no bundle\n at /ca"), "no bundle at /ca"),
+        (
+            OSError("Tunnel connection failed: 407 \x1b[31mwhat a proxy says\x9b"),
+            "Tunnel connection failed: 407",
+        ),
         (ValueError(), "ValueError"),
     ],
 )

@@ -194,7 +194,7 @@ JOBS = Board(
         ),
         Panel(
             "Wait for the engine",
-            "From when a job was taken until it was first sent to the engine.",
+            "From when a job was taken until it was sent to an engine that was there.",
             "s",
             _quantiles(OF_JOBS["wait"]),
             limit=alerts.LONG_WAIT,
