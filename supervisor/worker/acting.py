@@ -91,6 +91,8 @@ class Acting:
             case Action.TERMINATE_ENGINE if self.engine is not None:
                 self.engine.terminate()
             case Action.KILL_ENGINE if self.engine is not None:
+                if state.lost_a_node:
+                    self._warm_up.spare()
                 self.engine.kill()
             case Action.SPAWN_PROXY:
                 self._spawn_proxy(state)

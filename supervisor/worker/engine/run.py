@@ -108,7 +108,6 @@ class EngineRun:
 
     def terminate(self) -> None:
         """SIGTERM: vLLM's API server ends its own processes in order."""
-        self._warm_up.spare()
         if self._child is not None:
             self._child.terminate()
 
@@ -119,7 +118,6 @@ class EngineRun:
     def kill(self) -> None:
         """SIGKILL to all of its group."""
         self._we_killed = True
-        self._warm_up.spare()
         if self._child is not None:
             self._child.signal(signal.SIGKILL)
 

@@ -68,7 +68,7 @@ class WarmUp:
         self._asks = False
 
     def spare(self) -> None:
-        """We end it: amid the requests they have no part in that."""
+        """It is killed because a node is gone: amid the requests they have no part in that."""
         if self._asks:
             self._of_next = self._cold
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import NoneType
 
+from ...diagnosis import kinds
 from .events import ExitCode
 from .group import Following, Group
 from .parts import (
@@ -161,6 +162,16 @@ class State:
     def exit_code(self) -> ExitCode | None:
         """What the worker ends with, once that is decided."""
         return self.end.code if isinstance(self.end, Answering | GivingUp | Finished) else None
+
+    @property
+    def lost_a_node(self) -> bool:
+        """Whether the engine is killed because another node is gone: nothing that any engine was
+        asked has a part in that. Rank 0 says no cause to a follower, but who is missing.
+        """
+        why = self.engine.why if isinstance(self.engine, Killed) else None
+        if why is None or why.kind != kinds.ORDERED:
+            return why is not None and why.kind == kinds.NODE_LOST
+        return isinstance(self.group, Following) and bool(self.group.missing)
 
     @property
     def _as_rank_0_says(self) -> Phase:

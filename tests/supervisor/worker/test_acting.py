@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,11 +24,13 @@ from supervisor.worker.lifecycle import (
     Exited,
     Hindered,
     JobsDone,
+    Killed,
     NoEngine,
     NoProxy,
     Prepared,
     ProxyRunning,
     Ready,
+    Reason,
     Serving,
     Starting,
     State,
@@ -187,3 +190,20 @@ async def test_so_does_an_engine_that_is_ready(monkeypatch: pytest.MonkeyPatch) 
     run.acting._put_with_cause(Ready(1.0))
     await closed(run.launcher)
     assert (prefetch.stopped, run.events) == (1, [Ready(1.0)])
+
+
+@pytest.mark.parametrize(("kind", "again"), [(kinds.NODE_LOST, True), ("unknown", False)])
+async def test_a_warm_up_has_a_part_in_every_end_but_the_loss_of_a_node(
+    monkeypatch: pytest.MonkeyPatch, kind: str, again: bool
+) -> None:
+    """Its requests run on all nodes, so that it may have ended the engine of another one."""
+    run = Run(monkeypatch)
+    killed: list[bool] = []
+    engine = SimpleNamespace(kill=lambda: killed.append(True))
+    run.acting.engine = engine  # type: ignore[assignment]
+    assert run.acting._warm_up.begin()
+    state = State(Killed(9.0, Reason("rank 1 (10.0.0.3): it is gone", kind)), NoProxy())
+    await run.act(Action.KILL_ENGINE, state)
+    assert killed == [True]
+    assert run.acting._warm_up.following().begin() is again
+    await closed(run.launcher)

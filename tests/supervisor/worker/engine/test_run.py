@@ -194,21 +194,6 @@ async def test_one_that_ends_while_it_is_warmed_up_has_never_been_ready(
     await closed(one.launcher)
 
 
-async def test_a_warm_up_has_no_part_in_an_end_that_is_ours(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As where another node is lost: all of a cluster's engines are ended."""
-    one = Run(monkeypatch, WARMUP="1", FAKE_VLLM="stall")
-    warm_up = WarmUp()
-    run = await one.start(warm_up)
-    running = asyncio.create_task(run.run())
-    await one.until(lambda: bool(one.events))
-    run.kill()
-    await running
-    assert warm_up.following().begin()
-    await closed(one.launcher)
-
-
 async def test_a_fault_of_a_watch_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody would watch the engine any more; the loop hears of it by the task."""
 

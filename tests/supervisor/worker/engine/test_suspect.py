@@ -58,7 +58,7 @@ def test_one_in_which_the_engine_ended_is_left_out_until_one_without_it_serves(
     one.begin()
     if asked:
         one.asked()
-        one.spare()  # killed because it is not well after it
+        one.spare()  # it may not be well after them
     second = one.following()
     assert not second.begin()
     assert "not warmed up: the engine before ended in its warm-up" in caplog.text
@@ -81,7 +81,7 @@ def test_one_without_an_answer_is_not_done_again(caplog: pytest.LogCaptureFixtur
     assert caplog.text.count("an engine before answered nothing in its warm-up") == 2
 
 
-def test_an_end_by_us_amid_the_requests_says_nothing() -> None:
+def test_the_loss_of_a_node_amid_the_requests_says_nothing() -> None:
     one = WarmUp()
     one.spare()
     one.begin()

@@ -297,3 +297,13 @@ def test_in_the_end_it_hears_nothing_more() -> None:
     state, _ = after(*HERE, Ordered(StopAll(70, "it broke")), GO, Prepared())
     assert (state.exit_code, state.history.last_failure) == (70, "it broke")
     assert isinstance(after(*HERE, GO)[0].engine, Starting)
+
+
+def test_rank_0_says_by_who_is_missing_that_a_node_is_lost_and_no_engine_ended() -> None:
+    silent = after(*HERE, GO, Due(), headless=False)[0]
+    assert isinstance(silent.engine, Killed)
+    assert silent.lost_a_node
+    for missing in ((), (2,)):
+        over = Ordered(Wait(1), "RESTARTING", missing)
+        state, actions = after(*HERE, GO, over, headless=False)
+        assert (actions, state.lost_a_node) == ([Action.KILL_ENGINE], bool(missing))

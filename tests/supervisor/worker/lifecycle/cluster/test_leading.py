@@ -126,6 +126,17 @@ def test_a_silent_node_is_gone() -> None:
     assert (state.group.missing, actions) == ((1, 2), [])
 
 
+def test_a_node_is_lost_where_no_engine_ended_first() -> None:
+    by_follower = replace(LOST, lost=Lost("rank 0 said nothing for 15 s", kinds.NODE_LOST))
+    assert after(*BEGUN, Due())[0].lost_a_node
+    assert after(*BEGUN, by_follower)[0].lost_a_node
+    ends = replace(RUNS, doing=Doing.ENDING)
+    for other in (LOST, ends, NoAnswer("no token came"), Stop()):
+        state, actions = after(*BEGUN, other)
+        assert (actions, state.lost_a_node) == ([Action.KILL_ENGINE], False)
+    assert not after(*BEGUN)[0].lost_a_node
+
+
 def test_who_does_not_come_is_named() -> None:
     state, actions = after(Prepared(), Due(), size=4)
     assert (state.exit_code, actions) == (71, [Action.EXIT])
