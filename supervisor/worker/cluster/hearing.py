@@ -62,7 +62,9 @@ class Hearing:
         self._look = identity
         self._identity: Identity | None = None
         self._prepared = False  # it has its model, so that commits can be compared
-        self._asked: dict[int, wire.Asked] = {}  # what each rank asked last
+        self._asked: dict[
+            int, wire.Asked
+        ] = {}  # what each rank asked last, if nothing was wrong with it
         self._state = state
         self._put = put
         self._changed = asyncio.Event()
@@ -96,9 +98,8 @@ class Hearing:
         self._prepared = True
         group = self._state.group
         for asked in self._asked.values():
-            if isinstance(group, Leading) and (wrong := self._wrong(asked, group.size)):
-                foreign = _is_foreign(asked, group.size)
-                self._put(replace(asked.reported, wrong=wrong, foreign=foreign))
+            if isinstance(group, Leading) and (said := self._compared(asked, group.size)).wrong:
+                self._put(said)
 
     async def run(self) -> None:
         """It answers by itself."""
@@ -156,14 +157,12 @@ class Hearing:
         return asyncio.ensure_future(self._answer(asked, group.size))
 
     async def _answer(self, asked: wire.Asked, size: int) -> Answer:
-        said = wire.without_secrets(asked.reported)
-        wrong = self._wrong(asked, size)
-        self._put(replace(said, wrong=wrong, foreign=_is_foreign(asked, size)))
-        if 0 < said.rank < size:
-            self._asked[said.rank] = asked
-        if wrong:
+        said = self._compared(asked, size)
+        self._put(said)
+        if said.wrong:
             self._told[said.run] = said.rank
-            return Answer.json(wire.answer(Ordered(StopAll(ExitCode.CONFIGURATION, wrong))))
+            return Answer.json(wire.answer(Ordered(StopAll(ExitCode.CONFIGURATION, said.wrong))))
+        self._asked[said.rank] = asked
         until = time.monotonic() + timing.HOLD
         while True:
             changed = self._changed
@@ -183,14 +182,22 @@ class Hearing:
         order = talk.order(state, group, said.rank, said.run)
         return Ordered(order, str(state.phase), talk.absent(state, group))
 
-    def _wrong(self, asked: wire.Asked, size: int) -> str:
-        """Why this follower cannot be one of these nodes; empty where it can."""
-        said = asked.reported
+    def _compared(self, asked: wire.Asked, size: int) -> Reported:
+        """What a follower has said, with why it cannot be one of these nodes where it cannot."""
+        said = wire.without_secrets(asked.reported)
         who = f"rank {said.rank} ({said.address})"
         if asked.size != size:
-            return f"{who} has NUM_NODES={asked.size}, rank 0 has {size}; set the same on all nodes"
+            theirs = f"{who} has NUM_NODES={asked.size}"
+            wrong = f"{theirs}, rank 0 has {size}; set the same on all nodes"
+            return replace(said, wrong=wrong, foreign=True)
         if not 0 < said.rank < size:
-            return f"{who} is not one of 1 to {size - 1}; correct its NODE_RANK"
+            wrong = f"{who} is not one of 1 to {size - 1}; correct its NODE_RANK"
+            return replace(said, wrong=wrong, foreign=True)
+        return replace(said, wrong=self._unlike(asked, who))
+
+    def _unlike(self, asked: wire.Asked, who: str) -> str:
+        """What keeps it from serving one model with this node; empty where nothing does."""
+        said = asked.reported
         try:
             theirs = Identity.from_json(asked.identity)
         except ValueError as reason:
@@ -219,8 +226,3 @@ class Hearing:
             return f"{taken}; set {table.CLUSTER_PORT.name} to a free port on all nodes"
         remedy = f"set {table.NODE_ADDR.name} to an address of this machine"
         return f"the nodes' channel cannot listen on {where}: {reason.strerror}; {remedy}"
-
-
-def _is_foreign(asked: wire.Asked, size: int) -> bool:
-    """Whether a question is of no cluster of `size` nodes, or of none of its numbers."""
-    return asked.size != size or not 0 < asked.reported.rank < size

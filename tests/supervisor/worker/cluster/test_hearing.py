@@ -148,6 +148,21 @@ async def test_what_is_known_once_the_model_is_there_is_compared_with_what_was_s
         assert "commit bbbbbbbbbbbb" in event.wrong
 
 
+@pytest.mark.parametrize("stray", [body(size=4), body(version="0.33.0")])
+async def test_it_is_compared_also_where_a_stray_claimed_the_rank_since(
+    stray: dict[str, Any],
+) -> None:
+    async with heard() as (hearing, asking, events):
+        await asking.post("/cluster", json=body(commit="b" * 40))
+        await asking.post("/cluster", json={**stray, "run": "another"})
+        events.clear()
+        hearing._look = downloaded
+        await hearing.identify()
+        (event,) = events
+        assert isinstance(event, Reported)
+        assert "commit bbbbbbbbbbbb" in event.wrong
+
+
 async def downloaded(prepared: bool) -> Identity:
     return replace(IDENTITY, commit="a" * 40) if prepared else IDENTITY
 
