@@ -62,9 +62,7 @@ class Hearing:
         self._look = identity
         self._identity: Identity | None = None
         self._prepared = False  # it has its model, so that commits can be compared
-        self._asked: dict[
-            int, wire.Asked
-        ] = {}  # what each rank asked last, if nothing was wrong with it
+        self._asked: dict[int, wire.Asked] = {}  # the last of each rank that could be one of us
         self._state = state
         self._put = put
         self._changed = asyncio.Event()
