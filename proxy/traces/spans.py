@@ -5,7 +5,6 @@ Importing this costs a third of a second: only where traces are exported.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +29,6 @@ from supervisor.telemetry.transport import session
 
 log = logging.getLogger("proxy")
 
-_END_WITHIN = 2.0  # seconds for the last export: a stop does not wait for a collector
 _ROUTES = {  # what OpenTelemetry's conventions for generative AI call them
     "/v1/chat/completions": "chat",
     "/v1/completions": "text_completion",
@@ -70,13 +68,8 @@ class Spans(Traces):
 
     async def close(self) -> None:
         """See `Traces`."""
-        try:
-            async with asyncio.timeout(_END_WITHIN):
-                await in_thread(self._provider.shutdown)
-        except TimeoutError:
-            pass  # nobody knows what becomes of the last ones
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the proxy ends as it would
-            self._exports.failed(fault)
+        async with self._exports.ending():
+            await in_thread(self._provider.shutdown)
 
     def _made(self, job: str, caller: Context | None, before: int) -> Trace:
         # Nothing that surrounds this: two jobs share a trace only where their callers say so.

@@ -1,4 +1,5 @@
-"""What leaves the worker by OTLP. Imported only where OpenTelemetry's variables ask for it.
+"""What leaves the worker by OTLP. Where OpenTelemetry's variables do not ask for that, nothing of
+it is imported but causes and instance, which need none of its packages.
 
 Modules:
     variables: what its SDK reads in this process

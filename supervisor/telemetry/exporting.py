@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from ..errors import SupervisorError
 from ..secrets import masked
 
 _LIBRARY = "opentelemetry"
+_END_WITHIN = 2.0  # seconds for the last export: a stop does not wait for a collector
 _REASON_MOST = 200  # characters of what the library or the system says
 
 
@@ -45,6 +49,17 @@ class Exports:
         if not why or not isinstance(fault, OSError | SupervisorError):
             why = f"{type(fault).__name__}: {fault}"
         self._tell(arrived=False, why=why)
+
+    @asynccontextmanager
+    async def ending(self) -> AsyncIterator[None]:
+        """The last one is tried in this block, which ends soon and raises nothing."""
+        try:
+            async with asyncio.timeout(_END_WITHIN):
+                yield
+        except TimeoutError:
+            pass  # nobody knows what becomes of it
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the process ends as it would
+            self.failed(fault)
 
     def _tell(self, arrived: bool, why: str) -> None:
         if arrived and self._failing:

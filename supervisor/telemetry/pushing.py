@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("supervisor")
 
-_END_WITHIN = 2.0  # seconds for the last of them: a stop does not wait for a collector
-
 
 class Pushing:
     """Sends metrics. Used inside one event loop, in whose thread they are collected.
@@ -66,13 +64,8 @@ class Pushing:
 
     async def last(self) -> None:
         """Send them once more, and wait for that, but not long."""
-        try:
-            async with asyncio.timeout(_END_WITHIN):
-                await in_thread(self._sending())
-        except TimeoutError:
-            pass  # nobody knows what becomes of them
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the worker ends as it would
-            self._exports.failed(fault)
+        async with self._exports.ending():
+            await in_thread(self._sending())
 
     def _sending(self) -> Callable[[], None]:
         """What sends those that there are now."""

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from supervisor.settings.otel import Target
-from supervisor.telemetry import pushing as pushing_module
+from supervisor.telemetry import exporting
 from supervisor.telemetry.pushing import Pushing
 from tests.client import PATIENCE
 from tests.collector import Collector
@@ -29,7 +29,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine OpenTelemetry's imports alone may take as long as a stop waits."""
-    monkeypatch.setattr(pushing_module, "_END_WITHIN", PATIENCE)
+    monkeypatch.setattr(exporting, "_END_WITHIN", PATIENCE)
 
 
 def pushing(collector: Collector, registry: CollectorRegistry) -> Pushing:
@@ -62,7 +62,7 @@ async def test_they_are_sent_until_the_end_and_once_more(collector: Collector) -
 async def test_a_collector_that_hangs_gets_one_at_a_time_and_holds_up_no_end(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing_module, "_END_WITHIN", 0.1)
+    monkeypatch.setattr(exporting, "_END_WITHIN", 0.1)
     registry = CollectorRegistry()
     Counter("jobs_total", "Jobs.", registry=registry)
     collector.open.clear()

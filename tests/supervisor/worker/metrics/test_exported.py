@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.telemetry import pushing
+from supervisor.telemetry import exporting
 from supervisor.worker.metrics import exported, names, registry
 from tests.client import PATIENCE
 from tests.collector import Collector, attributes
@@ -17,7 +17,8 @@ def test_they_go_nowhere_unasked(env: dict[str, str]) -> None:
 
 
 async def test_every_one_arrives_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "_END_WITHIN", PATIENCE)  # it begins with OpenTelemetry's imports
+    # It begins with the imports of OpenTelemetry.
+    monkeypatch.setattr(exporting, "_END_WITHIN", PATIENCE)
     with Collector() as collector:
         one = exported.pushing(full(), {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
         assert one is not None
