@@ -29,7 +29,7 @@ from ..logs.speaker import Speaker
 from ..process.child import Child
 from ..process.launcher import Launcher
 from ..tasks import best_effort
-from .wanted import folders, left_out, repositories
+from .wanted import folders, repositories
 
 log = logging.getLogger("supervisor")
 
@@ -155,9 +155,7 @@ def begin(plan: Plan, env: Mapping[str, str], launcher: Launcher) -> Prefetch | 
         return None
 
     async def find() -> Callable[[], Child] | None:
-        asked, why = await hanging.look_beside(
-            lambda: (repositories(plan, env), left_out(plan, env)), folders(plan, env)
-        )
+        asked, why = await hanging.look_beside(lambda: repositories(plan, env), folders(plan, env))
         if why:
             log.info("%s: %s", _WITHOUT, why)
         before = plan.before if plan.cluster is not None else ()

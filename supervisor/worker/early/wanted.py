@@ -25,7 +25,7 @@ _OF_A_DOWNLOAD = {
 }
 
 
-def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
+def repositories(plan: Plan, env: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
     """What vLLM will fetch, in the order in which it asks; each is a `foreign.download` `Wanted`.
 
     What is in the cache already is left out, as far as that can be seen.
@@ -33,14 +33,13 @@ def repositories(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:
     Args:
         plan: what is run.
         env: the engine's.
+
+    Returns:
+        These; or none, and why that is so although some are wanted.
     """
-    return [] if _said_by_file(plan) else _wanted(plan, env)
-
-
-def left_out(plan: Plan, env: Mapping[str, str]) -> str:
-    """Why nothing is fetched that is wanted, in words; empty where that is not so."""
-    why = _said_by_file(plan)
-    return why if why and _wanted(plan, env) else ""
+    found = _wanted(plan, env)
+    why = _said_by_file(plan) if found else ""
+    return ([], why) if why else (found, "")
 
 
 def _wanted(plan: Plan, env: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from supervisor.catalog import options, versions
 from supervisor.command import plan
 from supervisor.models.disk import look
-from supervisor.worker.early.wanted import beside, left_out, repositories
+from supervisor.worker.early.wanted import beside, repositories
 from tests.processes import CATALOG
 
 
@@ -21,7 +21,7 @@ def wanted(
     env = {"HOME": str(home), "BASE_PATH": "/nowhere", "MODEL_NAME": "org/model", **given, **more}
     made = plan.make(env, options.load(catalog), look(env))
     assert not made.findings.errors
-    return repositories(made, plan.engine_environment(env, made))
+    return repositories(made, plan.engine_environment(env, made))[0]
 
 
 def named(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -266,4 +266,4 @@ def test_why_a_configuration_file_leaves_all_out(
     env = {"HOME": str(tmp_path), "BASE_PATH": "/nowhere", "MODEL_NAME": "org/model", **given}
     made = plan.make({**env, "VLLM_CONFIG_FILE": str(file)}, options.load(CATALOG))
     said = f"{file}, the engine's configuration file, {why}"
-    assert left_out(made, env) == (said if why else "")
+    assert repositories(made, env)[1] == (said if why else "")
