@@ -31,7 +31,7 @@ def not_spawned(reason: SupervisorError) -> lifecycle.Exited:
     shared = final and not isinstance(reason, NodeRefused)
     wanting = isinstance(reason, OutOfResources)
     return lifecycle.Exited(
-        str(reason), kind or "unknown", final=final, shared=shared, wanting=wanting
+        str(reason), kind or kinds.UNKNOWN, final=final, shared=shared, wanting=wanting
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from ...diagnosis import kinds
 from .orders import Hindered, NoAnswer, Ordered, Prepared, Reported, Unheard
 
 
@@ -86,7 +87,7 @@ class Exited:
     """
 
     cause: str
-    kind: str = "unknown"
+    kind: str = kinds.UNKNOWN
     final: bool = False
     code: int | None = None
     doing: str | None = None

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ...diagnosis import kinds
+
 # --- what rank 0 says ---
 
 
@@ -56,7 +58,7 @@ class Lost:
     """Why an engine has ended, as `Exited` says it."""
 
     cause: str
-    kind: str = "unknown"
+    kind: str = kinds.UNKNOWN
     final: bool = False
     wanting: bool = False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
+from ...diagnosis import kinds
 from .events import ExitCode
 
 T = TypeVar("T")
@@ -30,9 +31,7 @@ class BackingOff:
 
 @dataclass(frozen=True, slots=True)
 class Awaiting:
-    """None: of several nodes that serve one model, not all are ready for the next one; given up
-    at `until`.
-    """
+    """None: not all nodes that serve one model are ready for the next one; given up at `until`."""
 
     until: float
 
@@ -73,7 +72,7 @@ class Reason:
     """
 
     words: str
-    kind: str = "unknown"
+    kind: str = kinds.UNKNOWN
     late: bool = False
     guess: bool = False
     final: bool = False

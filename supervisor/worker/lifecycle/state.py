@@ -76,7 +76,7 @@ class History:
     proxy_failures: int = 0
     proxy_restarts: int = 0
     last_failure: str | None = None
-    engine_ended_by: str = "unknown"
+    engine_ended_by: str = kinds.UNKNOWN
 
     def restarted(self) -> History:
         """The same after one more start of the engine."""
