@@ -97,8 +97,8 @@ class Member:
         Raises:
             SupervisorError: as `placing.placed`.
         """
-        known = [*await self.rank_0.places(0.0), None]
-        return await placing.placed(plan, self.cluster, self.env, known[0])
+        last = next(iter(await self.rank_0.places(0.0)), None)
+        return await placing.placed(plan, self.cluster, self.env, last)
 
 
 async def member(plan: Plan, cluster: Cluster, env: Mapping[str, str]) -> Member:

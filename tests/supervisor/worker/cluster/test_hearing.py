@@ -227,48 +227,51 @@ async def test_it_does_not_wait_for_followers_for_ever(monkeypatch: pytest.Monke
 REFUSED = State(NoEngine(), NoProxy(), Finished(ExitCode.CONFIGURATION), group=GROUP)
 
 
-async def test_those_that_come_later_hear_of_another_configuration(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """However often another of them is restarted meanwhile."""
+async def waits(closing: asyncio.Task[None]) -> bool:
+    """Whether it goes on to wait; so that those who could end it have their turn."""
+    await asyncio.wait([closing], timeout=0.3)
+    return not closing.done()
+
+
+@pytest.fixture
+def _for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself the wait for those that have not come does not end."""
     monkeypatch.setattr(timing, "LAST_WORDS_TO_ALL", 1e6)
+
+
+@pytest.mark.usefixtures("_for_ever")
+async def test_those_that_come_later_hear_of_another_configuration() -> None:
+    """However often another of them is restarted meanwhile."""
     async with heard() as (hearing, asking, _):
         hearing.publish(REFUSED)
         closing = asyncio.create_task(hearing.close())
         for run in ("a", "b", "c"):
             await asking.post("/cluster", json=body(replace(SAID, run=run)))
-        await asyncio.wait([closing], timeout=0.3)
-        assert not closing.done()
+        assert await waits(closing)
         answer = await asking.post("/cluster", json=body(replace(SAID, rank=2, run="d")))
         assert answer.json()["code"] == 78
         async with asyncio.timeout(PATIENCE):
             await closing
 
 
-async def test_a_stop_ends_the_wait_for_those_that_may_come_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(timing, "LAST_WORDS_TO_ALL", 1e6)
+@pytest.mark.usefixtures("_for_ever")
+async def test_a_stop_ends_the_wait_for_those_that_may_come_later() -> None:
     async with heard() as (hearing, _, _):
         hearing.publish(REFUSED)
         closing = asyncio.create_task(hearing.close())
-        await asyncio.wait([closing], timeout=0.3)
-        assert not closing.done()
+        assert await waits(closing)
         hearing.asked_to_stop()
         async with asyncio.timeout(PATIENCE):
             await closing
 
 
-async def test_after_a_stop_none_is_waited_for_that_was_not_here(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(timing, "LAST_WORDS_TO_ALL", 1e6)
+@pytest.mark.usefixtures("_for_ever")
+async def test_after_a_stop_none_is_waited_for_that_was_not_here() -> None:
     async with heard() as (hearing, asking, _):
         hearing.asked_to_stop()
         hearing.publish(REFUSED)
         closing = asyncio.create_task(hearing.close())
-        await asyncio.wait([closing], timeout=0.3)
-        assert not closing.done(), "the one that is here has to know"
+        assert await waits(closing), "the one that is here has to know"
         await asking.post("/cluster", json=body())
         async with asyncio.timeout(PATIENCE):
             await closing
